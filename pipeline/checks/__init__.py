@@ -1,0 +1,12 @@
+"""One table of checks. A check is code that reads one fact; see `pipeline.model.Check`."""
+
+from __future__ import annotations
+
+from pipeline.checks import archive, audio, face, file, image, slides, speech, subtitle, text, video
+from pipeline.model import Check
+
+CHECKS: dict[str, Check] = {
+    check.name: check
+    for module in (file, video, audio, speech, image, face, slides, archive, text, subtitle)
+    for check in module.CHECKS
+}

@@ -1,0 +1,105 @@
+"""What check modules share: how a fix is graded and how streams are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from pipeline.model import (
+    AudioStream,
+    Check,
+    Kind,
+    MediaInfo,
+    Reading,
+    Safety,
+    Size,
+    Text,
+    Value,
+    VideoStream,
+)
+
+Grade = Callable[[Value, Value], Safety]
+Read = Callable[[MediaInfo], Iterator[Reading]]
+
+MOVING = frozenset({Kind.VIDEO})
+SOUNDING = frozenset({Kind.VIDEO, Kind.AUDIO})
+ANY = frozenset(Kind)
+
+
+def lossless(actual: Value, wanted: Value) -> Safety:
+    """Nothing that is seen or heard changes."""
+    return Safety.LOSSLESS if wanted != actual else Safety.MANUAL
+
+
+def lossy(actual: Value, wanted: Value) -> Safety:
+    """The medium is made anew from the decoded original."""
+    return Safety.LOSSY if wanted != actual else Safety.MANUAL
+
+
+def only_down(actual: Value, wanted: Value) -> Safety:
+    """Less can be made from more; more cannot be made from less."""
+    if isinstance(actual, Size) and isinstance(wanted, Size):
+        smaller = wanted.width <= actual.width and wanted.height <= actual.height
+    elif isinstance(actual, int | Fraction) and isinstance(wanted, int | Fraction):
+        smaller = wanted < actual
+    else:
+        smaller = False
+    return Safety.LOSSY if smaller and wanted != actual else Safety.MANUAL
+
+
+def of_video(value: Callable[[VideoStream], Value | None]) -> Read:
+    """Read one value from each moving-picture stream."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        for stream in info.video:
+            yield Reading(value(stream), stream.index)
+
+    return read
+
+
+def of_audio(value: Callable[[AudioStream], Value | None]) -> Read:
+    """Read one value from each sound stream."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        for stream in info.audio:
+            yield Reading(value(stream), stream.index)
+
+    return read
+
+
+def of_file(value: Callable[[MediaInfo], Value | None]) -> Read:
+    """Read one value from the file as a whole."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        yield Reading(value(info))
+
+    return read
+
+
+def check(
+    name: str,
+    en: str,
+    zh: str,
+    type_: str,
+    kinds: frozenset[Kind],
+    read: Read,
+    *,
+    safety: Grade | None = None,
+    repairs: frozenset[Kind] | None = None,
+    unit: str = "",
+    needs: frozenset[str] = frozenset(),
+    help: Text | None = None,  # noqa: A002  the word used in reports; the builtin is not needed here
+) -> Check:
+    """A check, written as one line of a table. `repairs` defaults to all its kinds when it has a `safety`."""
+    return Check(
+        name=name,
+        title=Text(en, zh),
+        type=type_,
+        kinds=kinds,
+        read=read,
+        safety=safety,
+        repairs=frozenset() if safety is None else kinds if repairs is None else repairs,
+        unit=unit,
+        needs=needs,
+        help=help,
+    )

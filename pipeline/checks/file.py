@@ -1,0 +1,176 @@
+"""Checks on the file as a whole: size, name, container, length."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from pipeline.checks.base import ANY, SOUNDING, check, lossless, lossy, of_file, only_down
+from pipeline.model import Kind, MediaInfo, Safety
+
+# Kinds that can be made anew within a byte budget.
+SHRINKABLE = frozenset({Kind.VIDEO, Kind.AUDIO, Kind.IMAGE})
+
+# Content that may carry more than one usual extension.
+EXTENSIONS: dict[str, frozenset[str]] = {
+    "jpeg": frozenset({"jpg", "jpeg", "jpe", "jfif"}),
+    "tiff": frozenset({"tif", "tiff"}),
+    "mp4": frozenset({"mp4", "m4v"}),
+    "m4v": frozenset({"m4v", "mp4"}),
+    "mov": frozenset({"mov", "qt"}),
+    "3gp": frozenset({"3gp", "3g2", "3gpp"}),
+    "mkv": frozenset({"mkv", "mka"}),
+    "wmv": frozenset({"wmv", "asf"}),
+    "wma": frozenset({"wma", "asf"}),
+    "asf": frozenset({"asf", "wma", "wmv"}),
+    "mpegts": frozenset({"ts", "m2ts", "mts"}),
+    "ogg": frozenset({"ogg", "oga", "ogv", "opus"}),
+    "aiff": frozenset({"aif", "aiff"}),
+    "heif": frozenset({"heic", "heif"}),
+    "pptx": frozenset({"pptx", "ppsx", "potx", "pptm", "ppsm", "potm"}),
+    "ppt": frozenset({"ppt", "pps", "pot"}),
+    "plain": frozenset({"txt", "text", "md"}),
+    "ssml": frozenset({"ssml", "xml", "txt"}),
+}
+
+
+def content_format(info: MediaInfo) -> str | None:
+    """What the content is, in the words presets use for formats."""
+    if info.image:
+        return info.image.format
+    if info.slides:
+        return info.slides.format
+    if info.text:
+        return info.text.format
+    return info.container
+
+
+def _agrees(info: MediaInfo) -> bool | None:
+    content = content_format(info)
+    if content is None:
+        return None
+    return info.extension in EXTENSIONS.get(content, frozenset({content}))
+
+
+def _stem(info: MediaInfo) -> str:
+    return PurePath(info.name).stem
+
+
+CHECKS = (
+    check("file.kind", "kind of content", "内容类型", "text", ANY, of_file(lambda i: i.kind.value)),
+    check(
+        "file.size",
+        "file size",
+        "文件大小",
+        "bytes",
+        ANY,
+        of_file(lambda i: i.size),
+        safety=only_down,
+        repairs=SHRINKABLE,
+    ),
+    check("file.name", "file name", "文件名", "text", ANY, of_file(_stem), safety=lossless),
+    check(
+        "file.name_length",
+        "length of the file name",
+        "文件名长度",
+        "count",
+        ANY,
+        of_file(lambda i: len(_stem(i))),
+        unit="characters",
+        safety=lambda a, w: Safety.LOSSLESS if isinstance(a, int) and isinstance(w, int) and w < a else Safety.MANUAL,
+    ),
+    check(
+        "file.extension",
+        "file extension",
+        "文件扩展名",
+        "text",
+        ANY,
+        of_file(lambda i: i.extension),
+        safety=lossless,
+    ),
+    check(
+        "file.extension_agrees",
+        "extension agrees with the content",
+        "扩展名与内容一致",
+        "flag",
+        ANY,
+        of_file(_agrees),
+        safety=lossless,
+    ),
+    check(
+        "file.format",
+        "format",
+        "格式",
+        "text",
+        ANY,
+        of_file(content_format),
+        safety=lossy,
+        repairs=frozenset({Kind.IMAGE, Kind.SLIDES, Kind.AUDIO, Kind.VIDEO}),
+    ),
+    check(
+        "file.not_empty",
+        "file is not empty",
+        "文件不为空",
+        "flag",
+        ANY,
+        of_file(lambda i: i.size > 0),
+    ),
+    check(
+        "container.format",
+        "container",
+        "封装格式",
+        "text",
+        SOUNDING,
+        of_file(lambda i: i.container),
+        safety=lossless,
+    ),
+    check(
+        "container.faststart",
+        "index before the media data",
+        "索引位于媒体数据之前",
+        "flag",
+        SOUNDING,
+        of_file(lambda i: i.faststart),
+        safety=lossless,
+    ),
+    check(
+        "media.duration",
+        "duration",
+        "时长",
+        "seconds",
+        SOUNDING,
+        of_file(lambda i: i.duration),
+    ),
+    check(
+        "media.bit_rate",
+        "bit rate of the file",
+        "文件码率",
+        "bits",
+        SOUNDING,
+        of_file(lambda i: i.bit_rate),
+    ),
+    check(
+        "media.intact",
+        "complete and undamaged",
+        "完整且无损坏",
+        "flag",
+        SOUNDING,
+        of_file(lambda i: i.intact),
+    ),
+    check(
+        "media.has_sound",
+        "has sound",
+        "含有声音",
+        "flag",
+        SOUNDING,
+        of_file(lambda i: bool(i.audio)),
+    ),
+    check(
+        "media.other_streams",
+        "streams that are neither picture nor sound",
+        "画面与声音以外的流",
+        "count",
+        SOUNDING,
+        of_file(lambda i: len(i.others) + i.covers),
+        safety=lambda a, w: Safety.LOSSLESS if a != w and w == 0 else Safety.MANUAL,
+    ),
+)

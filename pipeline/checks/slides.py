@@ -1,0 +1,103 @@
+"""Checks on decks and PDFs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pipeline.checks.base import Read, check, lossy, of_file
+from pipeline.model import Kind, MediaInfo, Reading, SlidesInfo, Text, Value
+
+DECK = frozenset({Kind.SLIDES})
+
+
+def _of(value: Callable[[SlidesInfo], Value | None]) -> Read:
+    return of_file(lambda info: value(info.slides) if info.slides else None)
+
+
+def _fonts(info: MediaInfo) -> Iterator[Reading]:
+    """Each font used; a deck whose fonts are known to be none has nothing to ask."""
+    for font in (info.slides.fonts or ()) if info.slides else ():
+        yield Reading(font, None, font)
+
+
+CHECKS = (
+    check("slides.format", "deck format", "演示文稿格式", "text", DECK, _of(lambda s: s.format), safety=lossy),
+    check(
+        "slides.pages",
+        "slides",
+        "幻灯片页数",
+        "count",
+        DECK,
+        _of(lambda s: s.pages),
+        help=Text("Split the deck into parts.", "请拆分演示文稿。"),
+    ),
+    check("slides.hidden", "hidden slides", "隐藏页", "count", DECK, _of(lambda s: s.hidden)),
+    check(
+        "slides.valid",
+        "every part of the deck can be parsed",
+        "文稿各部分均可解析",
+        "flag",
+        DECK,
+        _of(lambda s: s.valid),
+    ),
+    check("slides.encrypted", "encrypted", "已加密", "flag", DECK, _of(lambda s: s.encrypted)),
+    check("slides.fonts", "font used", "所用字体", "text", DECK, _fonts),
+    check("slides.animations", "slides with animation", "含动画的页", "count", DECK, _of(lambda s: s.animations)),
+    check(
+        "slides.transitions",
+        "slides with transitions",
+        "含切换效果的页",
+        "count",
+        DECK,
+        _of(lambda s: s.transitions),
+    ),
+    check("slides.media", "embedded videos and sounds", "内嵌音视频", "count", DECK, _of(lambda s: s.media)),
+    check(
+        "slides.moving",
+        "animations, videos, sounds and moving pictures",
+        "动画、音视频与动图",
+        "count",
+        DECK,
+        _of(
+            lambda s: (
+                None
+                if s.animations is None or s.media is None or s.animated_pictures is None
+                else s.animations + s.media + s.animated_pictures
+            )
+        ),
+    ),
+    check(
+        "slides.external_links",
+        "links to outside files",
+        "外部链接",
+        "count",
+        DECK,
+        _of(lambda s: s.external_links),
+    ),
+    check("slides.macros", "macros", "宏", "flag", DECK, _of(lambda s: s.macros)),
+    check(
+        "slides.compression_ratio",
+        "unpacked / packed size",
+        "解压后/压缩大小之比",
+        "number",
+        DECK,
+        _of(lambda s: s.compression_ratio),
+    ),
+    check(
+        "slides.page_text",
+        "longest text of a page",
+        "单页文本最长字数",
+        "count",
+        DECK,
+        _of(lambda s: s.longest_page_text),
+        unit="characters",
+    ),
+    check(
+        "slides.producer",
+        "program that wrote the file",
+        "生成文件的程序",
+        "text",
+        DECK,
+        _of(lambda s: s.producer),
+    ),
+)

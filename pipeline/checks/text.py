@@ -1,0 +1,90 @@
+"""Checks on script text and SSML. SSML checks read the probe's marks, each with line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from pipeline.checks.base import Read, check, of_file
+from pipeline.model import Kind, MediaInfo, Reading, TextInfo, Value
+
+WORDS = frozenset({Kind.TEXT})
+
+
+def _of(value: Callable[[TextInfo], Value | None]) -> Read:
+    return of_file(lambda info: value(info.text) if info.text else None)
+
+
+def marks(what: str) -> Read:
+    """Read every mark of one sort."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        for mark in info.text.marks if info.text else ():
+            if mark.what == what:
+                yield Reading(mark.value, None, f"line {mark.line}, column {mark.column}")
+
+    return read
+
+
+def _spoken(text: TextInfo) -> Fraction | None:
+    """Speaking time at normal speed, 250 Chinese characters a minute (MS-API Table 5-4)."""
+    return None if text.spoken is None else Fraction(text.spoken * 60, 250)
+
+
+def _paragraphs(info: MediaInfo) -> Iterator[Reading]:
+    for number, length in enumerate((info.text.paragraphs or ()) if info.text else (), 1):
+        yield Reading(length, None, f"paragraph {number}")
+
+
+CHECKS = (
+    check("text.format", "text format", "文本格式", "text", WORDS, _of(lambda t: t.format)),
+    check("text.encoding", "text encoding", "文本编码", "text", WORDS, _of(lambda t: t.encoding)),
+    check(
+        "text.characters",
+        "characters, tags included",
+        "字符数（含标签）",
+        "count",
+        WORDS,
+        _of(lambda t: t.characters),
+        unit="characters",
+    ),
+    check(
+        "text.spoken",
+        "characters without tags",
+        "字符数（不含标签）",
+        "count",
+        WORDS,
+        _of(lambda t: t.spoken),
+        unit="characters",
+    ),
+    check("text.bytes", "size of the text in bytes", "文本字节数", "bytes", WORDS, of_file(lambda i: i.size)),
+    check(
+        "text.paragraph",
+        "characters of a paragraph",
+        "段落字符数",
+        "count",
+        WORDS,
+        _paragraphs,
+        unit="characters",
+    ),
+    check("text.speech_seconds", "estimated speaking time", "预计朗读时长", "seconds", WORDS, _of(_spoken)),
+    check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", WORDS, _of(lambda t: t.well_formed)),
+    *(
+        check(f"ssml.{what.replace('.', '_')}", en, zh, type_, WORDS, marks(what))
+        for what, en, zh, type_ in (
+            ("root", "SSML root element", "SSML 根元素", "text"),
+            ("tag", "SSML element", "SSML 元素", "text"),
+            ("break.time", "break time", "停顿时长", "seconds"),
+            ("break.strength", "break strength", "停顿强度", "text"),
+            ("break.empty", "break is empty", "break 为空元素", "flag"),
+            ("phoneme.ph", "phoneme has a pronunciation", "phoneme 含读音", "flag"),
+            ("phoneme.characters", "characters in a phoneme", "phoneme 内字符数", "count"),
+            ("interpret-as", "say-as interpret-as", "say-as 解释方式", "text"),
+            ("sub.alias", "sub has an alias", "sub 含替换文本", "flag"),
+            ("prosody.rate", "prosody rate", "prosody 语速", "number"),
+            ("word", "content of word", "word 内容", "text"),
+            ("nesting", "element holds only what it may", "元素嵌套正确", "flag"),
+            ("emotion.type", "emotion type", "情感类型", "text"),
+        )
+    ),
+)

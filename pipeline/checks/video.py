@@ -1,0 +1,188 @@
+"""Checks on moving-picture streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from pipeline.checks.base import MOVING, check, lossy, of_file, of_video, only_down
+from pipeline.model import MediaInfo, Reading, Safety, Value, VideoStream
+
+
+def _aspect(stream: VideoStream) -> Fraction | None:
+    return Fraction(stream.size.width, stream.size.height) if stream.size else None
+
+
+def _rate_mode(stream: VideoStream) -> str | None:
+    return None if stream.variable is None else "variable" if stream.variable else "constant"
+
+
+def _packing(info: MediaInfo) -> Iterator[Reading]:
+    for stream in info.video:
+        known = stream.codec is not None and info.container is not None
+        yield Reading(f"{stream.codec} in {info.container}" if known else None, stream.index)
+
+
+def _square(stream: VideoStream) -> bool | None:
+    return None if stream.sample_aspect is None else stream.sample_aspect == 1
+
+
+def _even(stream: VideoStream) -> bool | None:
+    return stream.size and not (stream.size.width % 2 or stream.size.height % 2)
+
+
+def _to_false(actual: Value, wanted: Value) -> Safety:
+    return Safety.LOSSY if actual is True and wanted is False else Safety.MANUAL
+
+
+def _to_true(actual: Value, wanted: Value) -> Safety:
+    return Safety.LOSSY if actual is False and wanted is True else Safety.MANUAL
+
+
+CHECKS = (
+    check(
+        "video.count",
+        "moving-picture streams",
+        "视频流数量",
+        "count",
+        MOVING,
+        of_file(lambda i: len(i.video)),
+        safety=lambda a, w: Safety.LOSSLESS if a != w and w == 1 and a != 0 else Safety.MANUAL,
+    ),
+    check("video.codec", "video codec", "视频编码", "text", MOVING, of_video(lambda s: s.codec), safety=lossy),
+    check(
+        "video.codec_in_container",
+        "codec in container",
+        "编码与封装组合",
+        "text",
+        MOVING,
+        _packing,
+        safety=lossy,
+    ),
+    check("video.profile", "codec profile", "编码档次", "text", MOVING, of_video(lambda s: s.profile)),
+    check("video.size", "picture size", "画面尺寸", "size", MOVING, of_video(lambda s: s.size), safety=only_down),
+    check(
+        "video.width",
+        "picture width",
+        "画面宽度",
+        "count",
+        MOVING,
+        of_video(lambda s: s.size and s.size.width),
+        safety=only_down,
+        unit="px",
+    ),
+    check(
+        "video.height",
+        "picture height",
+        "画面高度",
+        "count",
+        MOVING,
+        of_video(lambda s: s.size and s.size.height),
+        safety=only_down,
+        unit="px",
+    ),
+    check("video.even", "even width and height", "宽高为偶数", "flag", MOVING, of_video(_even), safety=_to_true),
+    check("video.aspect", "aspect ratio", "宽高比", "ratio", MOVING, of_video(_aspect)),
+    check(
+        "video.frame_rate",
+        "frame rate",
+        "帧率",
+        "rate",
+        MOVING,
+        of_video(lambda s: s.frame_rate),
+        safety=only_down,
+        unit="fps",
+    ),
+    check(
+        "video.rate_mode",
+        "constant or variable frame rate",
+        "固定或可变帧率",
+        "text",
+        MOVING,
+        of_video(_rate_mode),
+        safety=lambda a, w: Safety.LOSSY if a == "variable" and w == "constant" else Safety.MANUAL,
+    ),
+    check(
+        "video.pixel_format",
+        "pixel format",
+        "像素格式",
+        "text",
+        MOVING,
+        of_video(lambda s: s.pixel_format),
+        safety=lossy,
+    ),
+    check(
+        "video.chroma",
+        "chroma sampling",
+        "色度采样",
+        "text",
+        MOVING,
+        of_video(lambda s: s.chroma),
+        safety=lossy,
+    ),
+    check(
+        "video.bit_depth",
+        "bits per component",
+        "位深",
+        "count",
+        MOVING,
+        of_video(lambda s: s.bit_depth),
+        safety=only_down,
+    ),
+    check(
+        "video.hdr",
+        "high dynamic range",
+        "高动态范围",
+        "flag",
+        MOVING,
+        of_video(lambda s: s.hdr),
+        safety=_to_false,
+    ),
+    check(
+        "video.alpha",
+        "transparency",
+        "透明通道",
+        "flag",
+        MOVING,
+        of_video(lambda s: s.alpha),
+        safety=_to_false,
+    ),
+    check(
+        "video.interlaced",
+        "interlaced",
+        "隔行扫描",
+        "flag",
+        MOVING,
+        of_video(lambda s: s.interlaced),
+        safety=_to_false,
+    ),
+    check("video.square_pixels", "square pixels", "方形像素", "flag", MOVING, of_video(_square), safety=_to_true),
+    check(
+        "video.rotation",
+        "rotation left to the player",
+        "由播放器执行的旋转",
+        "count",
+        MOVING,
+        of_video(lambda s: s.rotation),
+        safety=lambda a, w: Safety.LOSSY if a != w and w == 0 else Safety.MANUAL,
+        unit="degrees",
+    ),
+    check(
+        "video.bit_rate",
+        "video bit rate",
+        "视频码率",
+        "bits",
+        MOVING,
+        of_video(lambda s: s.bit_rate),
+        safety=only_down,
+    ),
+    check(
+        "video.codec_name_length",
+        "length of the codec name",
+        "编码名称长度",
+        "count",
+        MOVING,
+        of_video(lambda s: len(s.codec) if s.codec else None),
+        unit="characters",
+    ),
+)

@@ -1,0 +1,171 @@
+"""The command line: parse, call, print. No decisions about media are taken here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pipeline
+from pipeline.errors import PreflightError, UsageError, nearest_word
+
+_EXAMPLES = """\
+examples:
+  preflight check clip.mp4 -p metastudio/video-production
+  preflight plan clip.mp4 -p metastudio/video-production
+  preflight prepare media/ -p metastudio/video-production -o out/
+  preflight verify out/manifest.json
+  preflight presets list
+  preflight explain metastudio.video-production.video.max-fps
+
+exit codes:
+  0 all comply, or were fixed and verified   1 at least one asset does not comply
+  2 usage, configuration or preset error     3 a needed tool is missing
+  4 an asset could not be checked or converted   5 upload failed   130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with our exit path and a suggestion on a typo."""
+
+    def error(self, message: str) -> Any:
+        hint = ""
+        found = [word.strip("'\" ") for word in message.split("invalid choice:")[-1].split("(")[:1]]
+        if "invalid choice" in message and self._subparsers is not None:
+            hint = nearest_word(found[0], VERBS).en
+        if message.startswith("unrecognized arguments: -"):
+            known = [flag for action in self._actions for flag in action.option_strings]
+            hint = nearest_word(message.split()[2], known).en
+        raise UsageError(f"{message}.{hint} `preflight --help` shows the way.", f"{message}。{hint}")
+
+
+def _common() -> _Parser:
+    common = _Parser(add_help=False)
+    output = common.add_argument_group("output")
+    output.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    output.add_argument("--jsonl", action="store_true", help="one JSON event a line on standard output")
+    output.add_argument("--lang", choices=["en", "zh"], help="language of messages (else PREFLIGHT_LANG, LANG)")
+    output.add_argument("-q", "--quiet", action="store_true", help="print only the last line")
+    output.add_argument("-v", "--verbose", action="store_true", help="show where unexpected errors happened")
+    return common
+
+
+def _inputs() -> _Parser:
+    inputs = _Parser(add_help=False)
+    group = inputs.add_argument_group("input")
+    group.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; folders are walked")
+    group.add_argument("--from-file", metavar="LIST", help="paths from a file, one a line; - for standard input")
+    group.add_argument("--include", action="append", default=[], metavar="GLOB", help="of a folder, only these")
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="of a folder, not these")
+    group.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    group.add_argument("--deep", action="store_true", help="decode every frame to prove files undamaged")
+    return inputs
+
+
+def _rules() -> _Parser:
+    rules = _Parser(add_help=False)
+    group = rules.add_argument_group("rules")
+    group.add_argument("-p", "--preset", required=True, metavar="PRESET", help="id or FILE.toml")
+    group.add_argument("--role", help="what the files are used for (default: by their kind)")
+    group.add_argument("--explain", action="store_true", help="every finding with rule, source and code")
+    return rules
+
+
+def _repair() -> _Parser:
+    repair = _Parser(add_help=False)
+    repair.add_argument(
+        "--at-least", choices=["lossless", "lossy"], default="lossy", help="the least safe repair allowed"
+    )
+    return repair
+
+
+VERBS = ("probe", "check", "plan", "prepare", "verify", "presets", "explain", "doctor")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    common, inputs, rules, repair = _common(), _inputs(), _rules(), _repair()
+    top = _Parser(
+        prog="preflight",
+        description="Check, repair, prove and hand over media for digital-human platforms.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    verbs.add_parser("probe", parents=[inputs, common], help="facts, no rules")
+    verbs.add_parser("check", parents=[inputs, rules, common], help="facts against rules; changes nothing")
+    verbs.add_parser("plan", parents=[inputs, rules, repair, common], help="what prepare would do")
+    prepare = verbs.add_parser(
+        "prepare",
+        parents=[inputs, rules, repair, common],
+        help="repair, prove, digest; sources are never touched",
+    )
+    prepare.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    prepare.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
+    prepare.add_argument("--dry-run", action="store_true", help="plan only")
+    prepare.add_argument("--no-resume", action="store_true", help="ignore what earlier runs finished")
+    verify = verbs.add_parser("verify", parents=[common], help="files, digests and rules of a finished run, again")
+    verify.add_argument("manifest", metavar="MANIFEST")
+    verify.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    presets = verbs.add_parser("presets", parents=[common], help="list, show ID, lint FILE")
+    presets.add_argument("what", nargs="?", choices=["list", "show", "lint"], default="list")
+    presets.add_argument("name", nargs="?", metavar="ID-or-FILE")
+    explain = verbs.add_parser("explain", parents=[common], help="a rule: limit, document, section, date, code")
+    explain.add_argument("rule", metavar="RULE")
+    verbs.add_parser("doctor", parents=[common], help="whether the tools can do it")
+    return top
+
+
+def language(asked: str | None) -> str:
+    """The language of messages: asked for, else PREFLIGHT_LANG, else the locale, else English."""
+    wanted = asked or os.environ.get("PREFLIGHT_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code of the contract."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        options = parser().parse_args(given)
+        from pipeline import verbs
+
+        return verbs.run(options, language(options.lang))
+    except PreflightError as error:
+        return _failed(error, given)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; run the same command again to continue\n")
+        return 130
+    except _Terminated:
+        return 143
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+class _Terminated(BaseException):
+    """SIGTERM, raised where the main thread is so that every `finally` runs."""
+
+
+def _terminated(*_: object) -> None:
+    raise _Terminated
+
+
+def _failed(error: PreflightError, given: Sequence[str]) -> int:
+    asked = given[given.index("--lang") + 1] if "--lang" in given[:-1] else None
+    said = error.text.of(language(asked))
+    if "--json" in given or "--jsonl" in given:
+        import json
+
+        told = {"type": type(error).__name__, "message": said}
+        sys.stdout.write(json.dumps({"schema": "media-preflight/error/1", "error": told}, ensure_ascii=False) + "\n")
+    sys.stderr.write(f"preflight: {said}\n")
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Repair: one module for each kind of file, each with HANDLES, steps and convert."""

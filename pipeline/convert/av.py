@@ -1,0 +1,62 @@
+"""Carry out the steps for video and audio: one ffmpeg run for one output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from pipeline.convert import command
+from pipeline.convert.recipe import recipe
+from pipeline.errors import ToolFailed
+from pipeline.model import Category, Made, MediaInfo, Plan, Role, Step
+from pipeline.tools import ceilings, process
+from pipeline.tools.ffmpeg import out_time, pulse
+
+
+def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
+    """What will be done, with the exact command. Raises AssetError where the plan cannot be carried out."""
+    return command.steps(recipe(info, plan, role))
+
+
+def convert(
+    source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Callable[[float], None]
+) -> tuple[Made, ...]:
+    """Run exactly those steps inside the folder `work`; `progress` gets shares from 0 to 1.
+
+    Raises AssetError where the plan cannot be carried out, ToolFailed and TimedOut when ffmpeg does not.
+    """
+    chosen = recipe(info, plan, role)
+    target = work / command.output_name(chosen)
+    (work / command.SOURCE).symlink_to(source.resolve())
+    for step in command.steps(chosen):
+        _run(step, info, work, progress)
+    if not target.is_file() or target.stat().st_size == 0:
+        raise ToolFailed(
+            f"{info.name}: ffmpeg ended without writing anything. The source may be damaged; try to play it.",
+            f"{info.name}：ffmpeg 结束但没有写出任何内容。源文件可能已损坏，请尝试播放。",
+        )
+    name = "{stem}." + chosen.format.extension
+    return (Made(path=str(target), category=Category.MAIN, name=name),)
+
+
+def share(done: Fraction, whole: Fraction | None) -> float | None:
+    """Seconds done of seconds in all, within 0 to 1; None where the whole is not known."""
+    return min(1.0, max(0.0, float(done / whole))) if whole else None
+
+
+def _run(step: Step, info: MediaInfo, work: Path, progress: Callable[[float], None]) -> None:
+    def on_line(line: str) -> None:
+        done = out_time(line)
+        if done is not None and (part := share(done, info.duration)) is not None:
+            progress(part)
+
+    ended = process.run(step.command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
+    # Zero proves nothing (the output is judged afterwards), but anything else is ffmpeg giving up.
+    if ended.code != 0:
+        raise ToolFailed(
+            f"{info.name}: ffmpeg gave up with code {ended.code}: {ended.last_words() or 'no reason given'}. "
+            "The source may be damaged; try to play it.",
+            f"{info.name}：ffmpeg 以代码 {ended.code} 中止：{ended.last_words() or '未说明原因'}。"
+            "源文件可能已损坏，请尝试播放。",
+        )

@@ -1,0 +1,134 @@
+"""From a recipe to the one ffmpeg command that carries it out, and to the steps a person reads. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.convert.filters import Filter, of_picture, of_sound
+from pipeline.convert.formats import Options
+from pipeline.convert.picture import Picture
+from pipeline.convert.recipe import Recipe
+from pipeline.convert.sound import Sound
+from pipeline.model import Step, Text
+from pipeline.tools import programs
+from pipeline.tools.ffmpeg import HEAD, reading
+
+SOURCE = "in0"
+
+
+def output_name(recipe: Recipe) -> str:
+    """The working name of the output."""
+    return f"out.{recipe.format.extension}"
+
+
+def _filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
+    """The chain hung behind a stream of ffmpeg-python's graph."""
+    import ffmpeg
+
+    for name, options in chain:
+        if name != "flatten":
+            stream = stream.filter(name, **dict(options))
+            continue
+        # The frame itself, painted over, is the background: same times, same number of frames.
+        halves = stream.split()
+        painted = halves[0].filter("drawbox", t="fill", replace=1, **dict(options))
+        stream = ffmpeg.overlay(painted, halves[1], format="gbrp")
+    return stream
+
+
+def _numbered(number: int, options: Options) -> dict[str, str]:
+    """Options of the output's stream `number`."""
+    return {f"{key}:{number}": value for key, value in options}
+
+
+def _picture_options(made: Picture) -> Options:
+    options = dict(made.encoder.options) | (dict(made.encoder.alpha_options) if made.alpha else {})
+    options["pix_fmt"] = made.pixel_format
+    if made.group and made.encoder.capped:
+        options["g"] = str(made.group)
+    if made.cap:
+        # x264 and libvpx: constant quality until the cap binds.
+        options |= {"maxrate": str(made.cap), "bufsize": str(made.cap)}
+        if made.codec == "vp9":
+            options["b"] = str(made.cap)
+    if made.alpha and made.codec == "vp9":
+        options["metadata:s"] = "alpha_mode=1"
+    return tuple(options.items())
+
+
+def _sound_options(made: Sound) -> Options:
+    bits = (("b", str(made.bit_rate)),) if made.bit_rate else ()
+    return (("c", made.encoder.encoder), *bits)
+
+
+def arguments(recipe: Recipe) -> tuple[str, ...]:
+    """Everything after the program's name. The graph is ffmpeg-python's, the start and the reading ours."""
+    import ffmpeg
+
+    source = ffmpeg.input(SOURCE)
+    streams, options = [], {"f": recipe.format.muxer, "c": "copy", **dict(recipe.format.options)}
+    decoders: tuple[str, ...] = ()
+    if recipe.video:
+        stream = source[str(recipe.video.index)]
+        if made := recipe.picture:
+            stream = _filtered(stream, of_picture(made))
+            options |= _numbered(0, _picture_options(made))
+            if made.decoder:
+                decoders = (f"-c:{recipe.video.index}", made.decoder)
+        elif recipe.video.codec == "hevc" and recipe.format.muxer in {"mp4", "mov"}:
+            options["tag:0"] = "hvc1"  # the only tag Apple's players take
+        streams.append(stream)
+    for number, (heard, sound) in enumerate(zip(recipe.audio, recipe.sounds, strict=True), len(streams)):
+        stream = source[str(heard.index)]
+        if sound:
+            stream = _filtered(stream, of_sound(sound))
+            options |= _numbered(number, _sound_options(sound))
+            if heard.language:
+                options[f"metadata:s:{number}"] = f"language={heard.language}"
+        streams.append(stream)
+    if recipe.others:
+        streams += [source["s?"], source["disp:attached_pic?"]]
+    else:
+        # Chapters and time codes would come back as data streams of their own.
+        options["map_chapters"] = "-1"
+        if recipe.format.muxer in {"mp4", "mov", "ipod"}:
+            options["write_tmcd"] = "0"
+    if not recipe.video:
+        options |= {"map_metadata": "-1", "fflags": "+bitexact"}
+    target = ffmpeg.output(*streams, output_name(recipe), **options)
+    graph: list[str] = ffmpeg.get_args(target)
+    opened = ("-i", SOURCE)
+    at = next(i for i in range(len(graph)) if tuple(graph[i : i + 2]) == opened)
+    return (*HEAD, *graph[:at], *reading(SOURCE, *decoders), *graph[at + 2 :])
+
+
+def _how(recipe: Recipe) -> Text:
+    """The whole recipe in one sentence."""
+    parts_en, parts_zh = [], []
+    if recipe.video and recipe.picture is None:
+        parts_en.append("picture copied")
+        parts_zh.append("画面直接复制")
+    elif recipe.picture:
+        parts_en.append(f"picture encoded as {recipe.picture.codec} ({_joined(recipe.video_reasons, 'en')})")
+        parts_zh.append(f"画面重新编码为 {recipe.picture.codec}（{_joined(recipe.video_reasons, 'zh')}）")
+    for number, (sound, why) in enumerate(zip(recipe.sounds, recipe.audio_reasons, strict=True), 1):
+        if sound is None:
+            parts_en.append(f"sound {number} copied")
+            parts_zh.append(f"第 {number} 条声音直接复制")
+        else:
+            parts_en.append(f"sound {number} encoded as {sound.codec} ({_joined(why, 'en')})")
+            parts_zh.append(f"第 {number} 条声音重新编码为 {sound.codec}（{_joined(why, 'zh')}）")
+    why_en, why_zh = _joined(recipe.reasons, "en"), _joined(recipe.reasons, "zh")
+    return Text(
+        f"write {recipe.container}{f' ({why_en})' if why_en else ''}: {', '.join(parts_en)}",
+        f"写出 {recipe.container}{f'（{why_zh}）' if why_zh else ''}：{'，'.join(parts_zh)}",
+    )
+
+
+def _joined(reasons: tuple[Text, ...], lang: str) -> str:
+    return ("; " if lang == "en" else "；").join(reason.of(lang) for reason in reasons)
+
+
+def steps(recipe: Recipe) -> tuple[Step, ...]:
+    """What will be done, with the exact command."""
+    return (Step(does=_how(recipe), command=(programs.ffmpeg(), *arguments(recipe))),)

@@ -1,0 +1,131 @@
+"""How one sound stream is made anew: codec, rate, channels, depth, bits. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+from pipeline.convert.formats import AUDIO_ENCODERS, CONTAINERS, AudioEncoder
+from pipeline.convert.wishes import Wishes
+from pipeline.errors import AssetError
+from pipeline.model import AudioStream, MediaInfo
+from pipeline.values import show
+
+_MARGIN: Final = Fraction(98, 100)  # of a byte budget: headers and frame padding
+_POOREST: Final = 32_000  # bit/s of a lossy codec; below, speech becomes hard to follow
+_RATES: Final = (96000, 48000, 44100, 32000, 24000, 16000)  # to try when uncompressed sound is too big
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """An encoded sound stream. None keeps what is there."""
+
+    codec: str
+    sample_rate: int | None = None  # hertz
+    channels: int | None = None
+    bit_rate: int | None = None  # bits per second
+    fewer_bits: bool = False  # the depth falls: dither
+
+    @property
+    def encoder(self) -> AudioEncoder:
+        """How its codec is encoded."""
+        return AUDIO_ENCODERS[self.codec]
+
+
+def _codec(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str) -> str:
+    held = CONTAINERS[container]
+    wanted = wishes.value("audio.codec", stream.index)
+    deliver = wishes.role.wants("audio_codec")
+    depth = wishes.value("audio.bit_depth", stream.index)
+    if wanted is None and depth in (16, 24):
+        wanted = f"pcm_s{depth}le"
+    for codec in (wanted, deliver, stream.codec, held.new_audio):
+        if isinstance(codec, str) and codec in AUDIO_ENCODERS and held.holds_audio(codec):
+            return codec
+    known = ", ".join(AUDIO_ENCODERS)
+    raise AssetError(
+        f"{info.name}: sound as {wanted or deliver or stream.codec} in {container} is wanted; only {known} "
+        "can be encoded. Put one of these first in the preset's list of codecs.",
+        f"{info.name}：需要 {container} 中的 {wanted or deliver or stream.codec} 音频，但只能编码 {known}。"
+        "请在预设的编码列表中将其中之一放在首位。",
+    )
+
+
+def _fewer(value: object, deliver: object, present: int | None) -> int | None:
+    """The wanted count where it is below the present one: more is never made from less."""
+    wanted = value if isinstance(value, int) else deliver if isinstance(deliver, int) else None
+    if wanted is None or (present is not None and wanted >= present):
+        return present
+    return wanted
+
+
+def _bits(wishes: Wishes, stream: AudioStream, encoder: AudioEncoder, channels: int) -> int | None:
+    """Bits per second before any byte budget; None for uncompressed sound."""
+    if encoder.mono is None or encoder.stereo is None:
+        return None
+    deliver = wishes.role.wants("audio_bit_rate")
+    usual = encoder.mono if channels == 1 else encoder.stereo * max(2, channels) // 2
+    most = wishes.most("audio.bit_rate")
+    wanted = wishes.value("audio.bit_rate", stream.index)
+    bits = wanted if isinstance(wanted, int) else deliver if isinstance(deliver, int) else usual
+    return bits if most is None else min(bits, most)
+
+
+def _too_long(info: MediaInfo, seconds: Fraction, budget: int) -> AssetError:
+    limit = show(budget, "bytes")
+    return AssetError(
+        f"{info.name}: {float(seconds):.0f} s of sound cannot be kept within {limit} at a quality worth "
+        "handing over. Cut it into shorter parts.",
+        f"{info.name}：{float(seconds):.0f} 秒的声音无法在可用的音质下控制在 {limit} 以内。"
+        "请剪成更短的片段。",
+    )
+
+
+def _within(info: MediaInfo, made: Sound, present: AudioStream, wishes: Wishes) -> Sound:
+    """The same sound with bits or samples few enough for the role's byte limit."""
+    budget, seconds = wishes.most("file.size"), present.duration or info.duration
+    if budget is None or not seconds:
+        return made
+    room = budget * 8 * _MARGIN / seconds
+    if made.bit_rate is not None:
+        if room < min(made.bit_rate, _POOREST):
+            raise _too_long(info, seconds, budget)
+        return replace(made, bit_rate=min(made.bit_rate, int(room)))
+    rate, channels = made.sample_rate or present.sample_rate, made.channels or present.channels
+    if rate is None or channels is None:
+        return made
+    each = channels * (made.encoder.depth or 16)
+    if rate * each <= room:
+        return made
+    for lower in _RATES:
+        if lower < rate and lower * each <= room and wishes.accepted("audio.sample_rate", lower):
+            return replace(made, sample_rate=lower)
+    raise _too_long(info, seconds, budget)
+
+
+def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str, *, alone: bool) -> Sound:
+    """The encoded stream that honours every wish at once; `alone` when the file holds nothing else.
+
+    Raises AssetError for a codec that cannot be encoded and for a byte budget too small for the length.
+    """
+    codec = _codec(info, stream, wishes, container)
+    encoder = AUDIO_ENCODERS[codec]
+    role = wishes.role
+    channels = _fewer(wishes.value("audio.channels", stream.index), role.wants("channels"), stream.channels)
+    if channels is not None and channels > encoder.most_channels:
+        channels = encoder.most_channels
+    rate = _fewer(
+        wishes.value("audio.sample_rate", stream.index), role.wants("sample_rate"), stream.sample_rate
+    )
+    if rate is not None:
+        rate = encoder.rate_for(rate)
+    made = Sound(
+        codec=codec,
+        sample_rate=rate if rate != stream.sample_rate else None,
+        channels=channels if channels != stream.channels else None,
+        bit_rate=_bits(wishes, stream, encoder, channels or 2),
+        fewer_bits=encoder.depth is not None
+        and (stream.bit_depth is None or stream.bit_depth > encoder.depth),
+    )
+    return _within(info, made, stream, wishes) if alone else made

@@ -1,0 +1,555 @@
+"""All nouns. Every value is frozen: it can be pickled, compared and printed.
+
+Units, everywhere: bytes, seconds (`Fraction`), frames per second (`Fraction`), hertz, bits per second,
+pixels, degrees. `None` means *not known*; nothing in this package replaces it by a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+
+class Text(NamedTuple):
+    """One sentence in both languages."""
+
+    en: str
+    zh: str
+
+    def of(self, lang: str) -> str:
+        """The sentence in `lang` ("en" or "zh")."""
+        return self.zh if lang == "zh" else self.en
+
+    def plus(self, other: Text) -> Text:
+        """Both sentences joined, language by language."""
+        return Text(self.en + other.en, self.zh + other.zh)
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+Value = str | bool | int | Fraction | Size
+
+
+class Kind(StrEnum):
+    """What a file is by content, never by name."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    IMAGE = "image"
+    SLIDES = "slides"
+    ARCHIVE = "archive"
+    TEXT = "text"
+    SUBTITLE = "subtitle"
+    UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """What a failed rule means: rejected, advised against, worth knowing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Verdict(StrEnum):
+    """The three answers of a rule."""
+
+    PASS = "pass"  # noqa: S105  not a password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class Safety(IntEnum):
+    """What a fix costs, ordered so that a caller can state the least it accepts."""
+
+    MANUAL = 0
+    LOSSY = 1
+    LOSSLESS = 2
+
+
+class Status(StrEnum):
+    """Where an asset stands. The first four are answers of `check`, the last four of `prepare`."""
+
+    PASS = "pass"  # noqa: S105  not a password
+    FIXABLE = "fixable"
+    BLOCKED = "blocked"
+    ERROR = "error"
+    READY = "ready"
+    FIXED = "fixed"
+    FAILED = "failed"
+
+
+class Category(StrEnum):
+    """What an output is to the asset it belongs to (the platforms' own words)."""
+
+    MAIN = "MAIN"
+    COVER = "COVER"
+    PAGE = "PAGE"
+    OTHER = "OTHER"
+
+
+# --- facts ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoStream:
+    """One moving-picture stream; cover art is not one."""
+
+    index: int
+    codec: str | None = None  # ffmpeg's name: h264, hevc, vp9, av1, prores, ...
+    profile: str | None = None
+    pixel_format: str | None = None
+    bit_depth: int | None = None  # bits per component
+    chroma: str | None = None  # "4:2:0", "4:2:2", "4:4:4", "rgb", "gray"
+    color_primaries: str | None = None  # ffmpeg's names; None when untagged
+    color_transfer: str | None = None
+    color_matrix: str | None = None
+    color_range: str | None = None  # "tv" or "pc"
+    coded: Size | None = None  # as stored, before rotation and pixel aspect
+    size: Size | None = None  # as shown: after rotation and pixel aspect
+    sample_aspect: Fraction | None = None
+    rotation: int | None = None  # degrees clockwise to show it upright: 0, 90, 180, 270
+    frame_rate: Fraction | None = None  # average
+    variable: bool | None = None  # frame durations differ by more than container rounding
+    interlaced: bool | None = None
+    alpha: bool | None = None
+    frames: int | None = None
+    start: Fraction | None = None
+    duration: Fraction | None = None
+    bit_rate: int | None = None
+
+    @property
+    def hdr(self) -> bool | None:
+        """PQ or HLG transfer; None when the stream does not say."""
+        if self.color_transfer is None:
+            return None
+        return self.color_transfer in {"smpte2084", "arib-std-b67"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioStream:
+    """One sound stream."""
+
+    index: int
+    codec: str | None = None
+    profile: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    layout: str | None = None
+    sample_format: str | None = None
+    bit_depth: int | None = None  # of PCM and lossless codecs; None for lossy ones, which have none
+    start: Fraction | None = None
+    duration: Fraction | None = None
+    bit_rate: int | None = None
+    language: str | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInfo:
+    """A still or animated picture, from its header."""
+
+    format: str  # jpeg, png, gif, bmp, webp, tiff, svg, avif, ...
+    stored: Size  # as stored
+    size: Size  # as shown: after EXIF orientation
+    mode: str | None = None  # Pillow's mode name
+    bit_depth: int | None = None  # bits per channel
+    orientation: int = 1  # EXIF, 1 to 8; absent means 1 (Exif 2.32, 4.6.4)
+    frames: int | None = None
+    alpha: bool | None = None
+    icc: str | None = None  # profile description; None when there is no profile
+    has_location: bool | None = None  # GPS data in the metadata
+    decodes: bool | None = None  # None: not tried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlidesInfo:
+    """A deck or a PDF."""
+
+    format: str  # pptx, ppt, odp, pdf, ...
+    pages: int | None = None  # visible slides; all pages of a PDF
+    hidden: int | None = None
+    page_size: tuple[Fraction, Fraction] | None = None  # points
+    encrypted: bool | None = None
+    valid: bool | None = None  # every part that is needed could be parsed
+    fonts: tuple[str, ...] | None = None
+    animations: int | None = None  # slides with animation timing
+    transitions: int | None = None
+    media: int | None = None  # embedded videos and sounds
+    animated_pictures: int | None = None
+    external_links: int | None = None
+    macros: bool | None = None
+    compression_ratio: Fraction | None = None  # unpacked / packed bytes
+    longest_page_text: int | None = None  # characters: the notes of a slide, else its text
+    page_texts: tuple[str, ...] | None = None
+    producer: str | None = None
+    version: str | None = None  # of a PDF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One member of an archive. `name` is for showing; nothing is ever written under it."""
+
+    name: str
+    size: int | None = None
+    packed: int | None = None
+    directory: bool = False
+    encrypted: bool = False
+    unsafe: bool = False  # absolute, climbing, with a drive, a NUL or a link
+    format: str | None = None  # by content: wav, txt, mp3, ...
+    audio: AudioStream | None = None
+    text: str | None = None  # of a small text entry
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveInfo:
+    """A zip, read without extracting."""
+
+    valid: bool  # opens as a zip and every header agrees with the directory
+    entries: tuple[Entry, ...] = ()
+    unpacked: int | None = None  # bytes actually produced, never the declared size
+    ratio: Fraction | None = None
+    problems: tuple[str, ...] = ()  # duplicate, overlap, nested-archive, bomb, ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Something found at a place in a text: SSML elements and attribute values, faults, cues."""
+
+    what: str  # e.g. "tag", "break.time", "fault.nesting"
+    value: Value | None
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextInfo:
+    """Script text, SSML or subtitles."""
+
+    format: str  # plain, ssml, srt, vtt
+    encoding: str | None = None
+    bom: bool = False
+    characters: int | None = None  # all characters, tags included
+    spoken: int | None = None  # characters left when tags are removed
+    paragraphs: tuple[int, ...] | None = None  # characters of each, tags included
+    well_formed: bool | None = None  # of SSML
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """One face. Lengths in pixels of the picture as shown, angles in degrees, shares from 0 to 1."""
+
+    box: tuple[Fraction, Fraction, Fraction, Fraction]  # left, top, width, height
+    score: Fraction
+    share: Fraction | None = None  # of the picture, by box
+    outline_share: Fraction | None = None  # of the picture, by face outline
+    yaw: Fraction | None = None
+    pitch: Fraction | None = None
+    roll: Fraction | None = None
+    complete: bool | None = None
+    mouth_open: Fraction | None = None  # inner-lip gap / mouth width
+    occlusion: Fraction | None = None
+    feature_occlusion: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What a recording sounds like; see `docs/` for how each figure is estimated."""
+
+    snr: Fraction | None = None  # dB
+    c50: Fraction | None = None  # dB
+    clipping: Fraction | None = None  # index, share of clipped samples in percent
+    speech: Fraction | None = None  # seconds of speech
+    text_accuracy: Fraction | None = None  # 0 to 1; needs a recogniser
+    loudness: Fraction | None = None  # LUFS, EBU R128
+    bandwidth: int | None = None  # Hz actually used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaInfo:
+    """All facts about one file. Exactly the blocks that apply to its kind are filled."""
+
+    name: str  # file name, for showing
+    kind: Kind
+    size: int  # bytes
+    extension: str  # lower case, without the dot; "" when there is none
+    container: str | None = None  # by content and brand: mp4, mov, m4v, m4a, 3gp, mkv, webm, wav, ...
+    brand: str | None = None
+    faststart: bool | None = None  # the index comes before the media data
+    start: Fraction | None = None
+    duration: Fraction | None = None
+    bit_rate: int | None = None
+    video: tuple[VideoStream, ...] = ()
+    audio: tuple[AudioStream, ...] = ()
+    covers: int = 0  # attached pictures
+    others: tuple[str, ...] = ()  # codec names of data, timecode and subtitle streams
+    intact: bool | None = None  # False: cut short or damaged; True: decoded whole; None: not decoded
+    image: ImageInfo | None = None
+    slides: SlidesInfo | None = None
+    archive: ArchiveInfo | None = None
+    text: TextInfo | None = None
+    faces: tuple[Face, ...] | None = None  # None: not measured; (): measured, none there
+    speech: Speech | None = None
+    remarks: tuple[Text, ...] = ()  # what the reader noticed and no field holds
+
+
+# --- rules ------------------------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """One value a check read, and where: a stream index, or words such as "line 3, column 7"."""
+
+    value: Value | None
+    stream: int | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Code that reads one fact."""
+
+    name: str
+    title: Text
+    type: str  # how presets write its values; a key of `pipeline.values.PARSERS`
+    read: Callable[[MediaInfo], Iterable[Reading]]
+    kinds: frozenset[Kind]  # the kinds of file it can read
+    needs: frozenset[str] = frozenset()  # costly measurements: decode, faces, speech
+    unit: str = ""
+    safety: Callable[[Value, Value], Safety] | None = None  # (actual, wanted); None: nothing can be done
+    repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
+    help: Text | None = None  # what a person can do when it fails
+
+
+class Limit(Protocol):
+    """A set of acceptable values."""
+
+    def accepts(self, value: Value) -> bool:
+        """Whether `value` is acceptable."""
+
+    def nearest(self, value: Value) -> Value | None:
+        """The acceptable value nearest to `value`, or None when there is none; always accepted."""
+
+    def describe(self, lang: str = "en") -> str:
+        """The limit in signs and figures, e.g. "<= 30"."""
+
+
+class Source(NamedTuple):
+    """Where a limit is written."""
+
+    document: str
+    section: str
+    date: str  # as printed, YYYY-MM-DD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A rule holds only where every value this check reads is accepted."""
+
+    check: str
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Data that puts a limit on a fact."""
+
+    id: str
+    check: str
+    limit: Limit
+    level: Level
+    sources: tuple[Source, ...]
+    code: str | None = None  # the platform's own error code; "~" in front: nearest by meaning
+    note: Text | None = None
+    when: Condition | None = None
+    optional: bool = False  # a file without such a stream is not asked
+    unknown_blocks: bool = True  # an unknown answer at level error keeps the asset from passing
+    batch: bool = False  # the limit is on the sum over all assets of the run in this role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What an asset is used for in a scenario, and what a new file for it looks like."""
+
+    name: str
+    title: Text
+    kinds: frozenset[Kind]
+    rules: tuple[Rule, ...]
+    deliver: tuple[tuple[str, Value], ...] = ()  # sorted pairs, see `pipeline.presets.DELIVER`
+    folder: str | None = None  # where the far end keeps such files
+    asset_type: str | None = None  # the far end's word for it
+
+    def wants(self, key: str) -> Value | None:
+        """The `deliver` value under `key`, or None."""
+        return dict(self.deliver).get(key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something the documents say about a scenario that no file can break."""
+
+    id: str
+    text: Text
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """One platform scenario."""
+
+    id: str
+    title: Text
+    roles: tuple[Role, ...]
+    notes: tuple[Note, ...]
+    sha256: str  # of the preset's text and of what it extends
+
+    def role(self, name: str) -> Role | None:
+        """The role called `name`, or None."""
+        return next((role for role in self.roles if role.name == name), None)
+
+    def role_for(self, kind: Kind) -> Role | None:
+        """The first role that takes this kind of file, or None."""
+        return next((role for role in self.roles if kind in role.kinds), None)
+
+
+# --- judgements -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """An edit to the desired file, not a command."""
+
+    check: str
+    stream: int | None
+    actual: Value
+    value: Value
+    safety: Safety
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one rule says about one value."""
+
+    rule: Rule
+    verdict: Verdict
+    actual: Value | None
+    stream: int | None = None
+    where: str | None = None
+    fix: Fix | None = None
+    reason: Text | None = None  # why the answer is unknown
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps the asset from passing as it is."""
+        if self.rule.level is not Level.ERROR:
+            return False
+        return self.verdict is Verdict.FAIL or (self.verdict is Verdict.UNKNOWN and self.rule.unknown_blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why an asset has no answer."""
+
+    type: str  # the name of the error class
+    message: Text
+    trace: str | None = None  # for `-v`, and only when nobody expected the error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The facts of one asset against the rules of its role."""
+
+    source: str  # as given on the command line
+    kind: Kind
+    role: str | None
+    status: Status
+    facts: MediaInfo | None
+    findings: tuple[Finding, ...] = ()
+    error: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be done to make an asset comply; empty when nothing need be."""
+
+    fixes: tuple[Fix, ...] = ()
+    advised: tuple[Fix, ...] = ()  # taken along only because the stream is made anew anyway
+    blocked: tuple[Finding, ...] = ()  # nothing here can be done by this tool
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to do and nothing in the way."""
+        return not self.fixes and not self.blocked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that is done to make an output, and why."""
+
+    does: Text
+    command: tuple[str, ...] = ()  # the outside program and its arguments; empty when done in process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A file a converter made, still under its working name."""
+
+    path: str
+    category: Category = Category.MAIN
+    name: str = ""  # wanted file name below the asset's output folder
+    text: str | None = None  # text that belongs to a page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A finished, proven and published file."""
+
+    path: str  # relative to the manifest
+    category: Category
+    size: int
+    md5: str  # base64 of the raw 16 bytes (RFC 1864)
+    content_type: str
+    facts: MediaInfo
+    findings: tuple[Finding, ...] = ()
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One thing that was compared between a source and its output."""
+
+    name: str
+    expected: str
+    found: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one asset. Never an exception across a process boundary."""
+
+    source: str
+    source_md5: str | None
+    kind: Kind
+    role: str | None
+    status: Status
+    facts: MediaInfo | None = None
+    findings: tuple[Finding, ...] = ()
+    steps: tuple[Step, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    proof: tuple[Proof, ...] = ()
+    seconds: float = 0.0
+    error: Problem | None = None
+    blocked: tuple[Finding, ...] = ()  # what keeps it from being repaired

@@ -1,0 +1,91 @@
+"""From findings to a plan. Pure, and independent of the order of the rules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pipeline.checks import CHECKS
+from pipeline.model import Finding, Fix, Level, Plan, Safety, Text, Value, Verdict
+
+# One round per rule is enough for rules that agree; more means they push a value to and fro.
+_ROUNDS = 8
+
+_CONTRADICTION = Text("its rules contradict each other: no value satisfies all", "规则互相矛盾：没有满足全部规则的值")
+_TOO_COSTLY = Text("its repair is not among those allowed (--at-least)", "其修复方式不在允许范围内（--at-least）")
+
+_Place = tuple[str, int | None, str | None]
+
+
+def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY) -> Plan:
+    """The edits that make every rule of level error pass, and what stands in the way.
+
+    One edit per check and stream, satisfying all rules about it. Edits that only warnings ask for are
+    `advised`: a converter takes them along when it makes the stream anew anyway, never on their own account.
+    `at_least` is the least safety the caller accepts.
+    """
+    asked = [f for f in findings if f.verdict is not Verdict.PASS]
+    by_place: dict[_Place, list[Finding]] = defaultdict(list)
+    for finding in sorted(findings, key=lambda f: f.rule.id):
+        by_place[finding.rule.check, finding.stream, finding.where].append(finding)
+    fixes: list[Fix] = []
+    advised: list[Fix] = []
+    blocked = [f for f in asked if f.blocks and f.fix is None]
+    for group in by_place.values():
+        failing = [f for f in group if f.verdict is Verdict.FAIL and f.fix is not None]
+        hard = [f for f in failing if f.blocks]
+        if not failing or any(f.blocks and f.fix is None for f in group):
+            continue
+        edit = _agree(group) if hard else _advice(failing)
+        if edit is None:
+            blocked.extend(replace(f, fix=None, reason=_CONTRADICTION) for f in hard)
+        elif hard and edit.safety < at_least:
+            blocked.extend(replace(f, fix=None, reason=_TOO_COSTLY) for f in hard)
+        else:
+            (fixes if hard else advised).append(edit)
+    return Plan(
+        fixes=_in_order(fixes),
+        advised=_in_order(advised),
+        blocked=tuple(sorted(blocked, key=lambda f: (f.rule.id, f.stream or -1, f.where or ""))),
+    )
+
+
+def _in_order(fixes: Iterable[Fix]) -> tuple[Fix, ...]:
+    return tuple(
+        sorted(set(fixes), key=lambda fix: (fix.check, -1 if fix.stream is None else fix.stream, str(fix.value)))
+    )
+
+
+def _agree(group: Sequence[Finding]) -> Fix | None:
+    """One edit that all rules of level error about this value accept, and the warnings too where possible."""
+    errors = [f for f in group if f.rule.level is Level.ERROR]
+    return _edit(group, group) or _edit(group, errors)
+
+
+def _edit(group: Sequence[Finding], bound: Sequence[Finding]) -> Fix | None:
+    first = next(f for f in group if f.fix is not None)
+    value = first.actual
+    if value is None:
+        return None
+    wanted = _settle(value, bound)
+    check = CHECKS[first.rule.check]
+    if wanted is None or check.safety is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
+        return None
+    return Fix(check=check.name, stream=first.stream, actual=value, value=wanted, safety=safety)
+
+
+def _settle(value: Value, bound: Sequence[Finding]) -> Value | None:
+    for _ in range(_ROUNDS):
+        refused = [f.rule.limit for f in bound if not f.rule.limit.accepts(value)]
+        if not refused:
+            return value
+        nearer = refused[0].nearest(value)
+        if nearer is None:
+            return None
+        value = nearer
+    return None
+
+
+def _advice(failing: Sequence[Finding]) -> Fix | None:
+    return next((f.fix for f in failing if f.rule.level is Level.WARNING), None)

@@ -1,0 +1,241 @@
+"""One asset through repair, proof and publication."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from pipeline import judging, planning, presets, publish, verify
+from pipeline.checking import Job, check, problem, role_of
+from pipeline.digest import content_md5, content_type
+from pipeline.errors import AssetError, ProofFailed
+from pipeline.model import (
+    Category,
+    Finding,
+    Kind,
+    Made,
+    MediaInfo,
+    Outcome,
+    Output,
+    Plan,
+    Proof,
+    Report,
+    Role,
+    Status,
+    Step,
+    Text,
+)
+from pipeline.pool import Progress
+from pipeline.probe import probe
+
+# Edits that only change the name a file is published under.
+NAMING: Final = frozenset({"file.name", "file.name_length", "file.extension", "file.extension_agrees"})
+
+
+class Converter(Protocol):
+    """What every module of `pipeline.convert` offers."""
+
+    def steps(self, info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
+        """What will be done, with the exact commands. Pure."""
+
+    def convert(
+        self, source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Progress
+    ) -> tuple[Made, ...]:
+        """Do it inside `work`."""
+
+
+# Imported when used: each brings its own heavy library.
+_CONVERTERS: Final = {
+    Kind.VIDEO: "pipeline.convert.video",
+    Kind.AUDIO: "pipeline.convert.audio",
+    Kind.IMAGE: "pipeline.convert.image",
+    Kind.SLIDES: "pipeline.convert.slides",
+    Kind.ARCHIVE: "pipeline.convert.package",
+    Kind.TEXT: "pipeline.convert.text",
+    Kind.SUBTITLE: "pipeline.convert.text",
+}
+
+
+def converter(kind: Kind) -> Converter:
+    """The module that repairs this kind of file."""
+    return cast(Converter, importlib.import_module(_CONVERTERS[kind]))
+
+
+def prepare(job: Job, progress: Progress) -> Outcome:
+    """One asset through every stage, its outputs published below `job.out`."""
+    started = time.monotonic()
+    report = check(job)
+    outcome = Outcome(
+        source=job.path,
+        source_md5=None,
+        kind=report.kind,
+        role=report.role,
+        status=Status.FAILED if report.error else Status.BLOCKED,
+        facts=report.facts,
+        findings=report.findings,
+        error=report.error,
+    )
+    if report.error is None and report.status is not Status.BLOCKED:
+        try:
+            outcome = _prepare(job, report, outcome, progress)
+        except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+            outcome = replace(outcome, status=Status.FAILED, error=problem(error))
+    return replace(outcome, seconds=time.monotonic() - started)
+
+
+def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> Outcome:
+    info, source = report.facts, Path(job.path)
+    role = role_of(presets.load(job.preset), report.kind, job.role)
+    if info is None or role is None:
+        raise AssetError("there is nothing to prepare", "没有可处理的内容")
+    wanted = planning.plan(report.findings, job.at_least)
+    if wanted.blocked:
+        return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
+    before = _identity(source)
+    with publish.workshop(Path(job.out)) as work:
+        if converts(wanted, role, info):
+            module, edits = converter(report.kind), without_names(wanted)
+            steps = module.steps(info, edits, role)
+            made = module.convert(source, info, edits, role, work, progress)
+            outputs, proofs = _judged(made, job, role, info, wanted, work)
+        else:
+            how = publish.share(source, work / "kept")
+            steps = (_kept_step(how),)
+            made = (Made(path=str(work / "kept"), name="{stem}" + _suffix(info)),)
+            outputs, proofs = (_finding_free(made[0], info, report.findings),), ()
+        if _identity(source) != before:
+            raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
+        named = _names(made, job, wanted, role)
+        finished = tuple(
+            replace(output, path=name, content_type=content_type(Path(name)))
+            for output, name in zip(outputs, named, strict=True)
+        )
+        for file, name in zip(made, named, strict=True):
+            publish.publish(Path(file.path), Path(job.out, name), replace=job.replace)
+    converted = bool(wanted.fixes) or any(Path(n).name != source.name for n in named[:1])
+    return replace(
+        outcome,
+        source_md5=finished[0].md5 if len(finished) == 1 and not wanted.fixes else content_md5(source),
+        status=Status.FIXED if converted or len(finished) > 1 else Status.READY,
+        steps=steps,
+        outputs=finished,
+        proof=proofs,
+    )
+
+
+def _judged(
+    made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, wanted: Plan, work: Path
+) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
+    """Each made file, looked at again with the same eyes. Raises ProofFailed."""
+    outputs, proofs = [], list[Proof]()
+    for one in made:
+        path = Path(one.path)
+        probed = replace(
+            probe(path, judging.needs(role, info.kind)),
+            name=Path(one.name.format(stem=_stem(job, wanted))).name,
+        )
+        probed = replace(probed, extension=Path(probed.name).suffix.lower().lstrip("."))
+        findings: tuple[Finding, ...] = ()
+        if one.category is Category.MAIN:
+            findings = judging.judge(probed, role)
+            wrong = [f for f in findings if f.blocks]
+            if wrong:
+                raise ProofFailed(*_still_wrong(wrong))
+            proofs.extend(verify.prove(info, probed, wanted))
+            if probed.kind in (Kind.VIDEO, Kind.AUDIO):
+                proofs.append(verify.decoded(path, probed, work))
+        outputs.append(_output(one, path, probed, findings))
+    failed = [proof for proof in proofs if not proof.passed]
+    if failed:
+        said = "; ".join(f"{p.name}: {p.found}, expected {p.expected}" for p in failed)
+        raise ProofFailed(f"the output is not what was promised: {said}", f"输出与承诺不符：{said}")
+    return tuple(outputs), tuple(proofs)
+
+
+def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...]) -> Output:
+    return Output(
+        path=str(path),
+        category=one.category,
+        size=path.stat().st_size,
+        md5=content_md5(path),
+        content_type=content_type(path),
+        facts=info,
+        findings=findings,
+        text=one.text,
+    )
+
+
+def _finding_free(one: Made, info: MediaInfo, findings: tuple[Finding, ...]) -> Output:
+    return _output(one, Path(one.path), info, findings)
+
+
+def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
+    from pipeline.report.words import message
+
+    texts = [message(finding) for finding in wrong[:3]]
+    return (
+        f"the repaired file still breaks {len(wrong)} rule(s): {'; '.join(t.en for t in texts)}",
+        f"修复后的文件仍违反 {len(wrong)} 条规则：{'；'.join(t.zh for t in texts)}",
+    )
+
+
+def converts(wanted: Plan, role: Role, info: MediaInfo) -> bool:
+    """Whether more than a name has to change."""
+    pages = bool(role.wants("pages")) and info.kind is Kind.SLIDES
+    return pages or any(fix.check not in NAMING for fix in wanted.fixes)
+
+
+def without_names(wanted: Plan) -> Plan:
+    """The plan less what only changes the name."""
+    return replace(
+        wanted,
+        fixes=tuple(fix for fix in wanted.fixes if fix.check not in NAMING),
+        advised=tuple(fix for fix in wanted.advised if fix.check not in NAMING),
+    )
+
+
+def _suffix(info: MediaInfo) -> str:
+    """The extension a kept file is published under: its own where it agrees with the content."""
+    from pipeline.checks.file import EXTENSIONS, content_format
+
+    content = content_format(info)
+    if content is None or info.extension in EXTENSIONS.get(content, {content}):
+        return f".{info.extension}" if info.extension else ""
+    return "." + {"jpeg": "jpg", "plain": "txt", "tiff": "tif"}.get(content, content)
+
+
+def _stem(job: Job, wanted: Plan) -> str:
+    """The output's path below the output folder, without extension, in characters the rules accept."""
+    folder, _, stem = job.stem.rpartition("/")
+    for fix in wanted.fixes:
+        if fix.check == "file.name" and isinstance(fix.value, str):
+            stem = fix.value
+    for fix in wanted.fixes:
+        if fix.check == "file.name_length" and isinstance(fix.value, int):
+            stem = stem[: fix.value]
+    return f"{folder}/{stem}" if folder else stem
+
+
+def _names(made: tuple[Made, ...], job: Job, wanted: Plan, role: Role) -> list[str]:
+    stem = _stem(job, wanted)
+    if role.wants("stamped_name") and wanted.fixes:
+        stem = f"{stem}_{datetime.now(UTC).astimezone():%Y%m%d%H%M%S}"
+    names = [one.name.format(stem=stem) for one in made]
+    for name in names:
+        if re.search(r"(^|/)\.\.(/|$)", name) or name.startswith("/"):
+            raise AssetError(f"{name!r} would leave the output folder", f"{name!r} 将超出输出目录")
+    return names
+
+
+def _kept_step(how: str) -> Step:
+    return Step(does=Text(f"complies as it is: {how}, not a byte changed", f"已合规：{how}，内容未改动"))
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino

@@ -1,0 +1,49 @@
+"""Facts about one file: what it is by content, then the reader of that kind."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from pipeline.model import Kind, MediaInfo
+from pipeline.probe.sniff import sniff
+
+# Readers are imported when a file of their kind turns up: the libraries behind them are heavy.
+_READERS: Final[dict[Kind, str]] = {
+    Kind.VIDEO: "av",
+    Kind.AUDIO: "av",
+    Kind.IMAGE: "image",
+    Kind.SLIDES: "slides",
+    Kind.ARCHIVE: "archive",
+    Kind.TEXT: "text",
+    Kind.SUBTITLE: "subtitle",
+}
+
+
+class Reader(Protocol):
+    """What every reader offers."""
+
+    def __call__(self, path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+        """Facts about the file at `path` of `size` bytes, which sniffing found to be a `format`."""
+
+
+def reader(kind: Kind, format_: str) -> Reader:
+    """The reader for a kind of file; a PDF is a deck with a reader of its own."""
+    module = "pdf" if format_ == "pdf" else _READERS[kind]
+    return cast(Reader, import_module(f"pipeline.probe.{module}").read)
+
+
+def probe(path: Path, needs: frozenset[str] = frozenset()) -> MediaInfo:
+    """All facts about the file at `path`.
+
+    `needs` names costly measurements ("decode", "faces", "speech"); what is not asked for stays None.
+    A file of an unknown kind has no facts but its name, its size and, where it was recognised, its format.
+    Raises Unreadable and CeilingExceeded (`pipeline.errors`).
+    """
+    kind, format_ = sniff(path)
+    size = path.stat().st_size
+    if format_ is None or kind is Kind.UNKNOWN:
+        extension = path.suffix.lower().lstrip(".")
+        return MediaInfo(name=path.name, kind=kind, size=size, extension=extension, container=format_)
+    return reader(kind, format_)(path, size, format_, needs)

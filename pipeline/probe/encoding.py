@@ -1,0 +1,53 @@
+"""Which encoding a text is written in, and the text itself. Shared by scripts, subtitles and packages."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Final, NamedTuple
+
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32", "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8", "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
+)
+
+
+class Decoded(NamedTuple):
+    """A text with the name of its encoding: utf-8, utf-16, utf-32, gbk or gb18030; None when it is none."""
+
+    encoding: str | None
+    bom: bool
+    text: str | None
+
+
+def _decode(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def decode(data: bytes) -> Decoded:
+    """The whole of `data` as text.
+
+    A byte order mark decides where there is one. Without it: UTF-16 when zero bytes lie on one side only,
+    UTF-8 when it decodes strictly (ASCII is UTF-8), else GBK, else GB 18030. Single-byte encodings of
+    Western languages cannot be told from each other and are reported as unknown.
+    """
+    for mark, name, codec in _MARKS:
+        if data.startswith(mark):
+            text = _decode(data[len(mark) :], codec)
+            return Decoded(name if text is not None else None, True, text)
+    if b"\0" in data:
+        even, odd = data[::2].count(0), data[1::2].count(0)
+        codec = "utf-16-le" if odd > even else "utf-16-be"
+        text = _decode(data, codec) if min(even, odd) == 0 else None
+        return Decoded("utf-16" if text is not None else None, False, text)
+    for codec in ("utf-8", "gbk", "gb18030"):
+        text = _decode(data, codec)
+        if text is not None:
+            return Decoded(codec, False, text)
+    return Decoded(None, False, None)

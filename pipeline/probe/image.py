@@ -1,0 +1,246 @@
+"""Facts about a picture from its header; its pixels are decoded only when asked for.
+
+Pillow is told which reader to use, so that none of its rarer ones ever meets a stranger's file.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from PIL import Image
+
+from pipeline.errors import CeilingExceeded, Unreadable
+from pipeline.model import ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.probe.pictures import gif_frames, heif, profile_name
+from pipeline.probe.svg import svg_size
+from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SIDE
+
+# By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
+PILLOW: Final[dict[str, tuple[str, ...]]] = {
+    "jpeg": ("JPEG", "MPO"),
+    "png": ("PNG",),
+    "gif": ("GIF",),
+    "bmp": ("BMP", "DIB"),
+    "tiff": ("TIFF",),
+    "webp": ("WEBP",),
+    "avif": ("AVIF",),
+    "ico": ("ICO",),
+    "jp2": ("JPEG2000",),
+}
+_MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif"})  # may hold more frames than one
+_ORIENTATION: Final = 0x0112  # Exif 2.32, 4.6.4
+_GPS: Final = 0x8825  # Exif 2.32, 4.6.3
+_PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
+
+
+def guard(name: str, size: Size, frames: int = 1) -> None:
+    """Raise CeilingExceeded for a picture with too many pixels or frames, before anything is decoded."""
+    if max(size) > MAX_SIDE or size.width * size.height > MAX_PIXELS or frames > MAX_FRAMES_IMAGE:
+        raise CeilingExceeded(
+            f"{name} is {size} pixels with {frames} frame(s), above the ceiling of {MAX_PIXELS} pixels, "
+            f"{MAX_SIDE} a side and {MAX_FRAMES_IMAGE} frames. Save it smaller.",
+            f"{name} 为 {size} 像素、{frames} 帧，超过上限（{MAX_PIXELS} 像素、单边 {MAX_SIDE}、"
+            f"{MAX_FRAMES_IMAGE} 帧）。请缩小后重新保存。",
+        )
+
+
+def _unreadable(name: str, format_: str, error: object) -> Unreadable:
+    return Unreadable(
+        f"{name} begins like a {format_} picture but its header cannot be read ({error}). Export it anew.",
+        f"{name} 开头像 {format_} 图片，但文件头无法读取（{error}）。请重新导出。",
+    )
+
+
+def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+    """Facts about the picture at `path`.
+
+    Raises Unreadable when its header is damaged, CeilingExceeded above the pixel ceilings. A picture that
+    cannot be decoded is not an error here: `decodes` says so when `needs` holds "decode".
+    """
+    remarks: list[Text] = []
+    with path.open("rb") as file:
+        if format == "svg":
+            info = _svg(path.name, file, remarks)
+        elif format in PILLOW:
+            info = _pillow(path.name, file, format, "decode" in needs, remarks)
+        else:
+            info = _header_only(path.name, file, format)
+    return MediaInfo(
+        name=path.name,
+        kind=Kind.IMAGE,
+        size=size,
+        extension=path.suffix.lower().lstrip("."),
+        image=info,
+        remarks=tuple(remarks),
+    )
+
+
+def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:
+    # Pillow warns of large pictures, which are judged here, and of EXIF that it leaves out.
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            picture = Image.open(file, formats=PILLOW[format_])
+        except Image.DecompressionBombError as error:
+            raise CeilingExceeded(
+                f"{name}: {error}; the ceiling is {MAX_PIXELS} pixels. Save it smaller.",
+                f"{name}：像素数远超上限 {MAX_PIXELS}。请缩小后重新保存。",
+            ) from error
+        # Pillow's plugins raise these, and little else, for damaged headers.
+        except (OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, EOFError) as error:
+            raise _unreadable(name, format_, error) from error
+        with picture:
+            stored = Size(*picture.size)
+            guard(name, stored)
+            frames = _frames(picture, file, format_)
+            guard(name, stored, frames or 1)
+            orientation, location = _exif(picture, name, warned, remarks)
+            profile = picture.info.get("icc_profile")
+            turned = orientation >= 5
+            return ImageInfo(
+                format=format_,
+                stored=stored,
+                size=Size(stored.height, stored.width) if turned else stored,
+                mode=picture.mode,
+                bit_depth=_depth(picture, file, format_),
+                orientation=orientation,
+                frames=frames,
+                alpha=bool(picture.has_transparency_data),
+                icc=profile_name(profile) if profile else None,
+                has_location=location,
+                decodes=_decodes(picture, frames or 1, name, remarks) if decode else None,
+            )
+
+
+def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
+    if format_ not in _MULTIPLE:
+        return 1
+    here = file.tell()
+    try:
+        if format_ == "gif":
+            file.seek(0)
+            return gif_frames(file, MAX_FRAMES_IMAGE + 1)
+        return int(getattr(picture, "n_frames", 1))
+    except (OSError, SyntaxError, ValueError, struct.error, KeyError, EOFError):
+        return None
+    finally:
+        file.seek(here)
+
+
+def _exif(
+    picture: Image.Image, name: str, warned: list[warnings.WarningMessage], remarks: list[Text]
+) -> tuple[int, bool | None]:
+    """EXIF orientation and whether a location is recorded, in EXIF or in XMP."""
+    info: dict[Any, Any] = picture.info
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    words = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    located = b"GPSLatitude" in words
+    if "exif" not in info and picture.format != "TIFF" and "Raw profile type exif" not in info:
+        return 1, located
+    try:
+        exif = picture.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        located = located or bool(exif.get_ifd(_GPS))
+        damage = next((str(w.message) for w in warned if "EXIF" in str(w.message)), None)
+    except (OSError, SyntaxError, ValueError, struct.error, KeyError, TypeError, EOFError) as error:
+        orientation, damage = 1, str(error)
+    if damage:
+        remarks.append(
+            Text(
+                f"The EXIF data of {name} cannot be read ({damage}).",
+                f"{name} 的 EXIF 无法读取（{damage}）。",
+            )
+        )
+        return 1, True if located else None
+    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
+        remarks.append(
+            Text(
+                f"The EXIF orientation of {name} is {orientation!r}, which means nothing.",
+                f"{name} 的 EXIF 方向为 {orientation!r}，无意义。",
+            )
+        )
+        orientation = 1
+    return orientation, located
+
+
+def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
+    """Bits per channel in the file; Pillow's mode hides that a PNG or TIFF holds 16."""
+    if format_ == "png":
+        here = file.tell()
+        file.seek(24)
+        depth, color = file.read(2)
+        file.seek(here)
+        return 8 if color == 3 else depth  # a palette holds 8-bit colours whatever its index is (PNG 11.2.2)
+    if format_ == "avif":
+        here = file.tell()
+        file.seek(0)
+        boxes = heif(file)
+        file.seek(here)
+        return boxes.bit_depth if boxes else None
+    if format_ == "tiff":
+        bits = getattr(picture, "tag_v2", {}).get(258, (1,))
+        return 8 if picture.mode == "P" else max(bits if isinstance(bits, tuple) else (bits,))
+    if format_ in {"jpeg", "gif", "bmp", "webp"}:
+        return getattr(picture, "bits", 8) if format_ == "jpeg" else 1 if picture.mode == "1" else 8
+    return None
+
+
+def _decodes(picture: Image.Image, frames: int, name: str, remarks: list[Text]) -> bool:
+    """Decode every frame, as many as the pixel ceiling allows in all."""
+    pixels = picture.width * picture.height
+    try:
+        for frame in range(max(1, min(frames, 10 * MAX_PIXELS // pixels))):
+            if frame:
+                picture.seek(frame)
+            picture.load()
+    # What Pillow raises for damaged data depends on the plugin.
+    except (OSError, SyntaxError, ValueError, struct.error, IndexError, EOFError) as error:
+        remarks.append(Text(f"{name} cannot be decoded: {error}.", f"{name} 无法解码：{error}。"))
+        return False
+    return True
+
+
+def _svg(name: str, file: BinaryIO, remarks: list[Text]) -> ImageInfo:
+    size, stated = svg_size(name, file)
+    if not stated:
+        remarks.append(
+            Text(
+                f"{name} states no size; {size} is what CSS assumes.",
+                f"{name} 未写尺寸；按 CSS 默认 {size}。",
+            )
+        )
+    return ImageInfo(format="svg", stored=size, size=size, frames=None, alpha=None, has_location=None)
+
+
+def _header_only(name: str, file: BinaryIO, format_: str) -> ImageInfo:
+    """Formats that are recognised but not read by Pillow here."""
+    if format_ == "heif":
+        boxes = heif(file)
+        if boxes:
+            guard(name, boxes.stored)
+            return ImageInfo(
+                format=format_,
+                stored=boxes.stored,
+                size=boxes.size,
+                bit_depth=boxes.bit_depth,
+                alpha=boxes.alpha,
+            )
+    head = file.read(26)
+    if format_ == "psd" and len(head) == 26:  # Adobe Photoshop File Formats, file header section
+        channels, height, width, depth, mode = struct.unpack(">HIIHH", head[12:26])
+        return ImageInfo(
+            format=format_,
+            stored=Size(width, height),
+            size=Size(width, height),
+            mode=_PSD_MODES.get(mode),
+            bit_depth=depth,
+            alpha=None if mode != 3 else channels > 3,
+            frames=1,
+        )
+    raise Unreadable(
+        f"{name} is a {format_} picture, of which nothing more can be read here. Export it as JPEG or PNG.",
+        f"{name} 是 {format_} 图片，此处无法读取更多信息。请导出为 JPEG 或 PNG。",
+    )

@@ -1,0 +1,105 @@
+"""Opening media with PyAV behind the allow-lists, with no more decoding than is needed.
+
+PyAV applies FFmpeg's decoder allow-list only while it opens a file, so whoever decodes afterwards asks
+`allowed` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import av
+
+from pipeline.errors import Unreadable
+from pipeline.probe.av_streams import codec_of, sequence_of
+from pipeline.tools.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.stream import Stream
+
+# FFmpeg's demuxer for each format that sniffing finds.
+OPENS: Final = {
+    **dict.fromkeys(("mp4", "mov", "m4v", "m4a", "3gp", "f4v"), "mov"),
+    **dict.fromkeys(("mkv", "webm"), "matroska"),
+    **{name: name for name in ("avi", "flv", "asf", "mpegts", "mpeg", "wav", "w64", "mp3", "aac", "flac")},
+    **{name: name for name in ("ogg", "aiff", "amr")},
+}
+ISO_MEDIA: Final = frozenset(name for name, demuxer in OPENS.items() if demuxer == "mov")
+
+_SAFE: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(DEMUXERS),
+    "codec_whitelist": ",".join(DECODERS),
+    "max_streams": str(MAX_STREAMS),
+    "max_pixels": str(MAX_PIXELS),
+}
+# Opened with the first; again with the next where something is missing that only more effort would tell.
+# skip_frame: H.264 pictures would be decoded for a pixel format that `probe.h264` reads from the header.
+# max_probe_packets: in WAV, FFmpeg searches PCM for hidden DTS, at up to 30 ms a file.
+_EFFORTS: Final[tuple[dict[str, str], ...]] = (
+    {"skip_frame": "all", "probesize": "65536", "max_probe_packets": "1"},
+    {"skip_frame": "all"},
+    {},
+)
+FULL: Final = _EFFORTS[-1:]
+
+
+@contextmanager
+def opened(
+    path: Path, format_: str, efforts: tuple[dict[str, str], ...] = _EFFORTS
+) -> Iterator[InputContainer]:
+    """The file at `path`, opened as `format_` (a key of OPENS). Raises Unreadable."""
+    container: InputContainer | None = None
+    try:
+        for effort in efforts:
+            if container is not None:
+                container.close()
+            container = av.open(
+                f"file:{path}",
+                "r",
+                format=OPENS[format_],
+                options=_SAFE | effort,
+                metadata_errors="replace",
+            )
+            if all(map(_known, container.streams)):
+                break
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        if container is not None:
+            container.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unreadable(
+            f"{path.name} begins like a {format_} file but cannot be opened: {reason}. "
+            "It is damaged or cut short: export it again.",
+            f"{path.name} 的开头为 {format_} 格式，但无法打开：{reason}。文件已损坏或被截断，请重新导出。",
+        ) from error
+    if container is None:
+        raise ValueError("no effort given")
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def _known(stream: Stream) -> bool:
+    """Whether nothing is missing that decoding some packets would tell."""
+    context: Any = stream.codec_context
+    if context is None or not allowed(stream):
+        return True
+    if stream.type == "video":
+        return bool(context.pix_fmt) or sequence_of(stream) is not None
+    if stream.type == "audio":
+        # Until an AAC frame was decoded its profile is unknown, and its rate can be half of the real one.
+        return bool(context.sample_rate and context.format) and (
+            context.profile is not None or codec_of(stream) != "aac"
+        )
+    return True
+
+
+def allowed(stream: Stream) -> bool:
+    """Whether the decoder of `stream` is on the allow-list."""
+    context = stream.codec_context
+    return context is not None and context.name in DECODERS

@@ -1,0 +1,92 @@
+"""Telling text from other bytes, and one sort of text from another.
+
+Playlists, pages and scripts that pose as media are named for what they are, so that nobody plays them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+# Control characters that no text holds: C0 without tab, line feed, form feed, carriage return and escape.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CUE: Final = re.compile(r"^\s*\d{1,3}:\d\d(:\d\d)?[,.]\d{1,3}\s*-->", re.MULTILINE)
+_ROOT: Final = re.compile(r"<(?:\w+:)?([A-Za-z]\w*)[\s/>]")
+_SSML: Final = re.compile(r"<(speak|break|phoneme|say-as|sub|prosody|word|emotion|insert-action)\b[^<>]*>")
+_ROOTS: Final = {"svg": "svg", "speak": "ssml", "html": "html", "mpd": "dash", "smil": "smil", "tt": "ttml"}
+_HTML: Final = ("<!doctype html", "<html", "<head", "<body", "<script", "<title", "<meta")
+# What FFmpeg takes for a playlist or a script, by its first line.
+_OPENINGS: Final = (
+    ("#extm3u", "hls"),
+    ("ffconcat version", "ffconcat"),
+    ("webvtt", "vtt"),
+    ("[script info]", "ass"),
+    ("v=0\n", "sdp"),
+    ("[playlist]", "pls"),
+    ("#!", "script"),
+)
+
+
+def _decoded(data: bytes, encoding: str, *, whole: bool) -> str | None:
+    try:
+        # An incremental decoder leaves a character that the window cut in two to what follows.
+        return codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
+    except UnicodeDecodeError:
+        return None
+
+
+def text_of(data: bytes, *, whole: bool) -> str | None:
+    """`data` as text, or None when it is none.
+
+    UTF-8, UTF-16 and UTF-32 with a mark, UTF-16 without one when half its bytes are zero, else GB 18030
+    (which holds GBK and GB 2312). `whole` says that `data` is everything there is.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            text = _decoded(data, encoding, whole=whole)
+            return None if text is None or _CONTROLS.search(text) else text
+    if b"\0" in data:
+        candidates = [
+            e for e, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])) if b"\0" in zeros
+        ]
+    else:
+        candidates = ["utf-8", "gb18030"]
+    for encoding in candidates:
+        text = _decoded(data, encoding, whole=whole)
+        if text is not None and not _CONTROLS.search(text):
+            return text
+    return None
+
+
+def sniff_text(data: bytes, *, whole: bool) -> str | None:
+    """Which sort of text `data` is (plain, ssml, srt, vtt, svg, html, hls, ffconcat, ...), or None."""
+    text = text_of(data, whole=whole)
+    if text is None:
+        return None
+    text = text.replace("\r\n", "\n").lstrip("\ufeff \t\r\n")
+    start = text[:2048].lower()
+    for opening, format_ in _OPENINGS:
+        if start.startswith(opening):
+            return format_
+    if start.startswith(_HTML):
+        return "html"
+    if start.startswith("<"):
+        bare = re.sub(
+            r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(\[.*?\]\s*)?>", "", text[:4096], flags=re.DOTALL
+        )
+        root = _ROOT.match(bare.lstrip())
+        if root and root[1].lower() in _ROOTS:
+            return _ROOTS[root[1].lower()]
+        if start.startswith("<?xml"):
+            return "xml"
+    if _CUE.search(text, 0, 4096):
+        return "srt"
+    return "ssml" if _SSML.search(text) else "plain"

@@ -1,0 +1,1 @@
+"""The same report as JSON, table, JUnit and CSV."""

@@ -1,0 +1,180 @@
+"""Tables for people: most important line last, widths right for Chinese, nothing from a file unescaped."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text as Line
+
+from pipeline.model import Text
+
+_COLOURS: Final = {
+    "pass": "green",
+    "ready": "green",
+    "fixable": "yellow",
+    "fixed": "cyan",
+    "blocked": "red",
+    "error": "red",
+    "failed": "red",
+    "warning": "yellow",
+    "info": "dim",
+    "unknown": "magenta",
+}
+_PIPED_WIDTH: Final = 160
+_SHOWN: Final = 3  # findings of an asset without --explain
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+WORDS: Final[Mapping[str, Text]] = {
+    "asset": Text("asset", "素材"),
+    "kind": Text("kind", "类型"),
+    "role": Text("role", "用途"),
+    "status": Text("status", "状态"),
+    "why": Text("why", "原因"),
+    "output": Text("output", "输出"),
+    "pass": Text("pass", "合格"),
+    "fixable": Text("fixable", "可修复"),
+    "blocked": Text("blocked", "不可用"),
+    "error": Text("error", "出错"),
+    "ready": Text("ready", "已合规"),
+    "fixed": Text("fixed", "已修复"),
+    "failed": Text("failed", "失败"),
+    "warning": Text("warning", "警告"),
+    "info": Text("info", "提示"),
+    "unknown": Text("unknown", "未知"),
+    "more": Text("more; --explain shows all", "条未显示；--explain 查看全部"),
+    "unmeasured": Text("not measured; --explain shows which", "条未测量；--explain 查看"),
+    "can": Text("can be fixed", "可修复"),
+    "total": Text("total", "合计"),
+    "ok": Text("ok", "一致"),
+    "changed": Text("changed", "不一致"),
+}
+
+
+def say(key: str, lang: str) -> str:
+    """A fixed word of the tables."""
+    return WORDS[key].of(lang)
+
+
+def clean(text: str) -> str:
+    """Text from a file, with control and direction characters made visible and markup escaped."""
+    return escape(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
+
+
+def coloured(status: str, lang: str) -> Line:
+    """A status word in its colour."""
+    return Line(say(status, lang), style=_COLOURS[status])
+
+
+def _reasons(asset: Mapping[str, Any], lang: str, full: bool) -> list[str]:
+    """What to know about an asset, worst first."""
+    if asset["error"]:
+        return [f"[red]{clean(asset['error']['message'])}[/red]"]
+    blocked = {(f["rule"], f["stream"], f["where"]) for f in asset.get("blocked", ())}
+    lines: list[tuple[int, str]] = []
+    unmeasured = 0
+    for f in asset["findings"]:
+        unknown = f["verdict"] == "unknown"
+        unmeasured += unknown and not f["blocks"]
+        if f["verdict"] == "pass" or (not full and not f["blocks"] and (unknown or f["level"] == "info")):
+            continue
+        word = "unknown" if unknown else f["level"]
+        text = f"[{_COLOURS[word]}]{say(word, lang)}[/] {clean(f['message'])}"
+        if f["fix"] and (f["rule"], f["stream"], f["where"]) not in blocked:
+            text += f" [cyan]→ {clean(f['fix']['does'])}[/cyan]"
+        if full:
+            source = f["source"]
+            place = f"{source['document']} {source['section']} ({source['date']})"
+            text += clean(f"\n  {f['rule']}  {place}  {f['code'] or ''}")
+        lines.append((("error", "unknown", "warning", "info").index(word), text))
+    ordered = [text for _, text in sorted(lines, key=lambda pair: pair[0])]
+    if full:
+        return ordered
+    hidden = len(ordered) - _SHOWN
+    shown = ordered[:_SHOWN] if hidden > 0 else ordered
+    for count, key in ((hidden, "more"), (unmeasured, "unmeasured")):
+        if count > 0:
+            shown.append(f"[dim]+{count} {say(key, lang)}[/dim]")
+    return shown
+
+
+def assets_table(assets: Iterable[Mapping[str, Any]], lang: str, *, full: bool) -> Table:
+    """One row per asset: what it is, where it stands, why, and what was made."""
+    table = Table(show_edge=False, pad_edge=False, expand=False)
+    for column, ratio in (("status", None), ("asset", None), ("kind", None), ("why", 1)):
+        table.add_column(say(column, lang), overflow="fold", ratio=ratio, vertical="top")
+    for asset in assets:
+        why = _reasons(asset, lang, full)
+        for output in asset.get("outputs", ())[:3]:
+            why.append(f"→ {clean(output['path'])}  [dim]{output['md5']}[/dim]")
+        extra = len(asset.get("outputs", ())) - 3
+        if extra > 0:
+            why.append(f"[dim]+{extra}[/dim]")
+        table.add_row(
+            coloured(asset["status"], lang),
+            clean(asset["source"]),
+            f"{asset['kind']}\n[dim]{asset['role'] or '-'}[/dim]",
+            "\n".join(why),
+        )
+    return table
+
+
+def plan_lines(asset: Mapping[str, Any]) -> list[str]:
+    """The steps of a plan with their commands, quoted for a shell."""
+    import shlex
+
+    lines = []
+    for number, step in enumerate(asset["steps"], 1):
+        lines.append(f"{number}. {clean(step['does'])}")
+        if step["command"]:
+            lines.append(f"   [dim]{clean(shlex.join(step['command']))}[/dim]")
+    return lines
+
+
+def summary_line(summary: Mapping[str, int], lang: str) -> Line:
+    """The last line: how many assets stand where."""
+    line = Line(f"{say('total', lang)} {sum(summary.values())}:")
+    for status, count in summary.items():
+        if count:
+            line.append(f"  {count} ").append(say(status, lang), style=_COLOURS[status])
+    return line
+
+
+def fact_rows(entry: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Facts as name and value, nested ones with dotted names."""
+    rows: list[tuple[str, str]] = []
+    for key, value in entry.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            if set(value) == {"width", "height"}:
+                rows.append((name, f"{value['width']}x{value['height']}"))
+            else:
+                rows.extend(fact_rows(value, f"{name}."))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, item in enumerate(value):
+                rows.extend(fact_rows(item, f"{name}[{number}]."))
+        elif value is not None:
+            rows.append((name, str(value)))
+    return rows
+
+
+def rows_table(rows: Sequence[tuple[str, ...]], headers: Sequence[str] = ()) -> Table:
+    """A plain table."""
+    table = Table(show_edge=False, pad_edge=False, show_header=bool(headers), box=None)
+    for index in range(max((len(row) for row in rows), default=1)):
+        table.add_column(headers[index] if headers else "", overflow="fold")
+    for row in rows:
+        table.add_row(*(clean(cell) for cell in row))
+    return table
+
+
+def console(*, error: bool = False) -> Console:
+    """Results go to standard output, the rest to standard error; colours by NO_COLOR and FORCE_COLOR."""
+    made = Console(stderr=error, highlight=False, soft_wrap=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPED_WIDTH  # a pipe has no width; rich's own guess of 80 cuts rule ids
+    return made

@@ -1,0 +1,148 @@
+"""Every safety ceiling and allow-list in one table. `docs/security.md` explains them to users.
+
+Files come from strangers: what is not on these lists is refused before any decoder sees it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MiB: Final = 1 << 20
+GiB: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What one run of an outside program may use."""
+
+    wall: float  # seconds
+    cpu: int  # processor seconds, all threads together
+    memory: int  # bytes of address space
+    file_size: int  # bytes of any one file it writes
+    quiet: float | None = None  # seconds without progress
+
+
+# ffmpeg with x264 at 4K on 2 threads maps about 1.5 GB; hwaccel libraries reserve address space beyond that.
+FFMPEG: Final = Ceiling(wall=6 * 3600, cpu=24 * 3600, memory=8 * GiB, file_size=64 * GiB, quiet=120)
+# soffice maps 1 GB before it opens anything.
+OFFICE: Final = Ceiling(wall=120, cpu=240, memory=6 * GiB, file_size=2 * GiB)
+# Asking a program for its version.
+ASK: Final = Ceiling(wall=20, cpu=20, memory=8 * GiB, file_size=MiB)
+
+# A worker process that reads or converts one asset.
+WORKER_MEMORY: Final = 6 * GiB
+CHECK_WALL: Final = 60.0  # seconds to probe and judge one asset
+DEEP_WALL: Final = 3600.0  # ... with every frame decoded
+PREPARE_WALL: Final = 7 * 3600.0  # above FFMPEG.wall, so that its own message comes first
+
+# Pictures and video frames.
+MAX_PIXELS: Final = 100_000_000  # 100 megapixels: ten times the largest picture any scenario takes
+MAX_SIDE: Final = 30_000  # pixels
+MAX_FRAMES_IMAGE: Final = 2_000  # of an animated picture
+MAX_FRAME_RATE: Final = 1_000  # frames per second
+MAX_STREAMS: Final = 64
+MAX_DURATION: Final = 48 * 3600  # seconds
+MAX_CHANNELS: Final = 64
+
+# Archives (zip packages and the zips that decks are).
+MAX_ENTRIES: Final = 10_000
+MAX_UNPACKED: Final = 8 * GiB  # an hour-long 48 kHz 24-bit stereo WAV is 1 GiB
+MAX_ENTRY: Final = 4 * GiB
+MAX_RATIO: Final = 100  # unpacked / packed, after the first MiB
+MAX_XML: Final = 64 * MiB  # of one XML part
+MAX_XML_DEPTH: Final = 256
+
+# Texts.
+MAX_TEXT: Final = 16 * MiB  # bytes; the longest script any scenario takes is 128 KiB
+
+# Decks and PDFs.
+MAX_PAGES: Final = 2_000
+MAX_PAGE_POINTS: Final = 14_400  # PDF 1.7, annex C: the largest page side
+
+# ffmpeg's demuxers that may open a file; none of them follows references to other files or addresses.
+DEMUXERS: Final = (
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "matroska,webm",
+    "avi",
+    "flv",
+    "asf",
+    "mpegts",
+    "mpeg",
+    "wav",
+    "w64",
+    "mp3",
+    "aac",
+    "flac",
+    "ogg",
+    "aiff",
+    "amr",
+    "gif",
+)
+
+# Decoders that may run. What a camera, phone, recorder or editor writes today; no rare one.
+DECODERS: Final = (
+    "h264",
+    "hevc",
+    "av1",
+    "libdav1d",
+    "libaom-av1",
+    "vp8",
+    "vp9",
+    "libvpx",
+    "libvpx-vp9",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "msmpeg4v2",
+    "msmpeg4v3",
+    "mjpeg",
+    "prores",
+    "dnxhd",
+    "wmv1",
+    "wmv2",
+    "wmv3",
+    "vc1",
+    "flv",
+    "h263",
+    "gif",
+    "png",
+    "aac",
+    "aac_latm",
+    "mp3",
+    "mp3float",
+    "mp2",
+    "mp2float",
+    "ac3",
+    "eac3",
+    "flac",
+    "alac",
+    "vorbis",
+    "libvorbis",
+    "opus",
+    "libopus",
+    "wmav1",
+    "wmav2",
+    "wmapro",
+    "wmalossless",
+    "amrnb",
+    "amrwb",
+    "amr_nb",
+    "amr_wb",
+    "pcm_s16le",
+    "pcm_s16be",
+    "pcm_s24le",
+    "pcm_s24be",
+    "pcm_s32le",
+    "pcm_s32be",
+    "pcm_f32le",
+    "pcm_f32be",
+    "pcm_f64le",
+    "pcm_u8",
+    "pcm_s8",
+    "pcm_alaw",
+    "pcm_mulaw",
+    "adpcm_ms",
+    "adpcm_ima_wav",
+    "adpcm_ima_qt",
+)

@@ -1,0 +1,98 @@
+"""Looks at every tool and says what is there, what is not, and what to do about it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+from pipeline.errors import ToolMissing
+from pipeline.model import Text
+from pipeline.tools.isolation import layers
+from pipeline.tools.programs import ffmpeg, soffice
+from pipeline.tools.versions import ffmpeg_version, office_version
+
+# What a conversion may ask ffmpeg for.
+_ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libmp3lame", "pcm_s16le")
+_FILTERS = ("scale", "fps", "zscale", "tonemap", "bwdif", "aresample")
+_PACKAGES = (
+    "av",
+    "pillow",
+    "opencv-python-headless",
+    "python-pptx",
+    "pypdfium2",
+    "ffmpeg-python",
+    "pydub",
+    "numpy",
+)
+
+
+def _entry(name: str, found: str | None, advice: Text, lang: str, *, needed: bool) -> dict[str, Any]:
+    state = "ok" if found else "missing"
+    return {
+        "name": name,
+        "state": state,
+        "found": found or "-",
+        "needed": needed,
+        "advice": None if found else advice.of(lang),
+    }
+
+
+def _package(name: str, lang: str) -> dict[str, Any]:
+    advice = Text(f"pip install {name}", f"pip install {name}")
+    try:
+        return _entry(name, metadata.version(name), advice, lang, needed=True)
+    except metadata.PackageNotFoundError:
+        return _entry(name, None, advice, lang, needed=True)
+
+
+def _program(name: str, lang: str) -> dict[str, Any]:
+    """ffmpeg or soffice: where it is and which version answers."""
+    locate, version, needed = {
+        "ffmpeg": (ffmpeg, ffmpeg_version, True),
+        "soffice": (soffice, office_version, False),
+    }[name]
+    try:
+        path = locate()
+    except ToolMissing as error:
+        return _entry(name, None, error.text, lang, needed=needed)
+    broken = Text(f"{path} does not answer; reinstall it", f"{path} 无法运行，请重新安装")
+    answer = version()
+    return _entry(name, f"{answer}  {path}" if answer else None, broken, lang, needed=needed)
+
+
+def _abilities(lang: str) -> list[dict[str, Any]]:
+    """Encoders and filters that this ffmpeg has, found by asking it."""
+    import tempfile
+    from pathlib import Path
+
+    from pipeline.tools.ceilings import ASK
+    from pipeline.tools.process import run
+
+    try:
+        program = ffmpeg()
+    except ToolMissing:
+        return []
+    entries = []
+    with tempfile.TemporaryDirectory(prefix="preflight-") as home:
+        for kind, names in (("encoder", _ENCODERS), ("filter", _FILTERS)):
+            for name in names:
+                said = run([program, "-hide_banner", "-h", f"{kind}={name}"], cwd=Path(home), ceiling=ASK)
+                there = (said.stdout + said.stderr).lstrip().startswith(kind.capitalize())
+                advice = Text("use the ffmpeg of the imageio-ffmpeg wheel", "请使用 imageio-ffmpeg 自带的 ffmpeg")
+                entries.append(_entry(f"ffmpeg {kind} {name}", "yes" if there else None, advice, lang, needed=True))
+    return entries
+
+
+def examine(lang: str) -> list[dict[str, Any]]:
+    """Every tool with its state: "ok" or "missing", and for layers of isolation "on" or "off"."""
+    python = f"{platform.python_version()}  {sys.executable}"
+    entries = [_entry("python", python, Text("", ""), lang, needed=True)]
+    entries += [_package(name, lang) for name in _PACKAGES]
+    entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang)]
+    weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
+    for layer, active in layers().items():
+        entry = _entry(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)
+        entries.append(entry | {"state": "on" if active else "off"})
+    return entries

@@ -1,0 +1,219 @@
+"""Start one outside program safely: the only place in this package that does.
+
+Argument list, never a shell; environment built from nothing; no standard input; both pipes drained and only
+their tails kept; limits on wall time, processor time, memory and file size; a watchdog on progress; its own
+session, killed as a whole. The exit code is handed back as a hint: callers look at what was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from pipeline.errors import TimedOut, ToolFailed
+from pipeline.tools.ceilings import Ceiling
+
+_KEPT: Final = 64 * 1024  # bytes of each pipe
+_LONGEST_LINE: Final = 4096
+_GRACE: Final = 2.0  # seconds between asking and killing
+_LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program ended."""
+
+    code: int  # a hint, not evidence
+    seconds: float
+    stdout: str  # the last 64 KiB
+    stderr: str  # the last 64 KiB
+    peak_memory: int | None  # bytes, resident; None where the system does not tell
+
+    def last_words(self, lines: int = 3) -> str:
+        """The end of its complaints, for people."""
+        return " | ".join(line for line in self.stderr.strip().splitlines()[-lines:] if line.strip())
+
+
+class _Drain(threading.Thread):
+    """Reads one pipe to its end so that the program never waits for us."""
+
+    def __init__(self, pipe: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._on_line = pipe, on_line
+        self._kept: deque[bytes] = deque()
+        self._size = 0
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        while line := self._pipe.readline(_LONGEST_LINE):
+            self._kept.append(line)
+            self._size += len(line)
+            while self._size > _KEPT:
+                self._size -= len(self._kept.popleft())
+            if self._on_line and self.failure is None:
+                try:
+                    self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+                except BaseException as error:  # noqa: BLE001  handed to the caller's thread below
+                    self.failure = error
+
+    def text(self) -> str:
+        return b"".join(self._kept).decode("utf-8", "replace")
+
+
+class _Watch:
+    """When the program last got on with its work."""
+
+    def __init__(self, pulse: Callable[[str], str | None] | None) -> None:
+        self._pulse = pulse
+        self._last: str | None = None
+        self.since = time.monotonic()
+
+    def see(self, line: str) -> None:
+        token = self._pulse(line) if self._pulse else line
+        if token is not None and token != self._last:
+            self._last, self.since = token, time.monotonic()
+
+
+def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a program may know: nothing of ours. Secrets in the environment would be one document away."""
+    clean = {
+        "PATH": os.defpath if os.name == "nt" else "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+    }
+    if os.name == "nt":
+        clean["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", "")
+    return clean | dict(extra or {})
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the program and everything it started, politely first."""
+    if os.name == "nt":
+        process.kill()
+        return
+    for kind, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 0.0)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, kind)
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline and _reap(process, block=False) is None:
+            time.sleep(0.02)
+
+
+def _reap(process: subprocess.Popen[bytes], *, block: bool) -> int | None:
+    """Peak resident memory in bytes once the program has ended (-1 where not told), else None."""
+    if process.returncode is not None:
+        return -1
+    if not hasattr(os, "wait4"):
+        if block:
+            process.wait()
+        return None if process.poll() is None else -1
+    pid, status, usage = os.wait4(process.pid, 0 if block else os.WNOHANG)
+    if pid == 0:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    ceiling: Ceiling,
+    on_line: Callable[[str], None] | None = None,
+    pulse: Callable[[str], str | None] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run `command` (absolute program first) in `cwd` and wait for it.
+
+    `on_line` gets every line of its standard output. With `ceiling.quiet`, the program is killed when no new
+    progress was seen for so many seconds; `pulse` turns a line into what must change (None: says nothing).
+
+    Raises TimedOut when it was killed for time or silence, ToolFailed when it could not be started; whatever
+    `on_line` raises is raised here after the program was killed.
+    """
+    name = Path(command[0]).name
+    watch = _Watch(pulse)
+
+    def seen(line: str) -> None:
+        watch.see(line)
+        if on_line:
+            on_line(line)
+
+    limits = json.dumps({"cpu": ceiling.cpu, "memory": ceiling.memory, "file_size": ceiling.file_size})
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", _LAUNCH, limits, *command],
+            cwd=cwd,
+            env=environment(cwd, env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            close_fds=True,
+        )
+    except OSError as error:
+        raise ToolFailed(f"{name} could not be started: {error}", f"无法启动 {name}：{error}") from None
+    assert process.stdout is not None  # noqa: S101  PIPE was asked for
+    assert process.stderr is not None  # noqa: S101  as above
+    drains = [_Drain(process.stdout, seen), _Drain(process.stderr, None)]
+    for drain in drains:
+        drain.start()
+    late: TimedOut | None = None
+    pause = 0.001
+    try:
+        while (peak := _reap(process, block=False)) is None:
+            now = time.monotonic()
+            late = _late(name, now - started, now - watch.since, ceiling)
+            if late or any(drain.failure for drain in drains):
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+    finally:
+        # Also after a normal end: what it left running in its session is an orphan.
+        _kill(process)
+        if process.returncode is None:
+            peak = _reap(process, block=True)
+        for drain in drains:
+            drain.join(_GRACE)
+        process.stdout.close()
+        process.stderr.close()
+    for drain in drains:
+        if drain.failure:
+            raise drain.failure
+    if late:
+        raise late
+    return Completed(
+        code=process.returncode if process.returncode is not None else -1,
+        seconds=time.monotonic() - started,
+        stdout=drains[0].text(),
+        stderr=drains[1].text(),
+        peak_memory=peak if peak and peak > 0 else None,
+    )
+
+
+def _late(name: str, running: float, silent: float, ceiling: Ceiling) -> TimedOut | None:
+    if running > ceiling.wall:
+        return TimedOut(
+            f"{name} was stopped after {ceiling.wall:.0f} s, the time limit for this file.",
+            f"{name} 超过该文件的时间限制 {ceiling.wall:.0f} 秒，已终止。",
+        )
+    if ceiling.quiet is not None and silent > ceiling.quiet:
+        return TimedOut(
+            f"{name} was stopped: no progress for {ceiling.quiet:.0f} s.",
+            f"{name} 已终止：{ceiling.quiet:.0f} 秒没有进展。",
+        )
+    return None

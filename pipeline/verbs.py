@@ -1,0 +1,342 @@
+"""What each verb of the command line does with its options. Returns exit codes; prints through `report`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline import inputs, presets, publish, totals
+from pipeline import manifest as manifests
+from pipeline import run as work
+from pipeline.checking import Job
+from pipeline.errors import AssetError, UsageError
+from pipeline.journal import Journal, key
+from pipeline.model import Preset, Safety
+from pipeline.pool import Event, Pool, Work, cores
+from pipeline.report import console, document
+from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL, PREPARE_WALL
+
+J = TypeVar("J")
+Entry = dict[str, Any]
+
+
+def run(options: Namespace, lang: str) -> int:
+    """Do what the options ask; returns the exit code."""
+    from pipeline import library
+
+    verbs: dict[str, Callable[[Namespace, str], int]] = {
+        "probe": _probe,
+        "check": _check,
+        "plan": _plan,
+        "prepare": _prepare,
+        "verify": _verify,
+        "presets": library.presets_verb,
+        "explain": library.explain_verb,
+        "doctor": library.doctor_verb,
+    }
+    return verbs[options.verb](options, lang)
+
+
+# --- running jobs -----------------------------------------------------------------------------------
+
+
+def _jobs(options: Namespace, lang: str, **more: Any) -> list[Job]:
+    found = inputs.find(options.paths, from_file=options.from_file, include=options.include, exclude=options.exclude)
+    return [
+        Job(
+            path=one.path,
+            stem=one.stem,
+            preset=getattr(options, "preset", ""),
+            role=getattr(options, "role", None),
+            deep=options.deep,
+            lang=lang,
+            **more,
+        )
+        for one in found
+    ]
+
+
+def _preset(options: Namespace) -> Preset:
+    """The preset, loaded here so that a mistake in it is told before any file is read."""
+    preset = presets.load(options.preset)
+    if options.role and preset.role(options.role) is None:
+        known = ", ".join(role.name for role in preset.roles)
+        raise UsageError(
+            f"preset {preset.id} has no role {options.role!r}; it has {known}",
+            f"预设 {preset.id} 没有角色 {options.role!r}；可用：{known}",
+        )
+    return preset
+
+
+def _entries(
+    function: Work[J, Entry],
+    jobs: Sequence[J],
+    options: Namespace,
+    wall: float,
+    failed: Callable[[J, AssetError], Entry],
+) -> Iterator[tuple[int, Entry]]:
+    """What became of every job, as they end."""
+    workers = options.jobs or cores()
+    if workers < 1:
+        raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
+    with Pool(function, workers, wall) as pool, _progress(options, len(jobs)) as tell:
+        for event in pool.run(jobs):
+            tell(event)
+            if event.error is not None:
+                yield event.index, failed(jobs[event.index], event.error)
+            elif event.result is not None:
+                yield event.index, event.result
+
+
+@contextmanager
+def _progress(options: Namespace, count: int) -> Iterator[Callable[[Event[Any]], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    if options.quiet or options.json or options.jsonl or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console.console(error=True), transient=True) as bar:
+        task = bar.add_task(options.verb, total=count)
+        part: dict[int, float] = {}
+        ended = 0
+
+        def tell(event: Event[Any]) -> None:
+            nonlocal ended
+            if event.fraction is not None:
+                part[event.index] = event.fraction
+            else:
+                part.pop(event.index, None)
+                ended += 1
+            bar.update(task, completed=ended + sum(part.values()))
+
+        yield tell
+
+
+def _collect(pairs: Iterable[tuple[int, Entry]], count: int, options: Namespace, event: str) -> list[Entry]:
+    """Entries in the order of the inputs; with --jsonl each is printed as it comes."""
+    entries: list[Entry | None] = [None] * count
+    for index, entry in pairs:
+        if not options.verbose and entry.get("error"):
+            entry["error"].pop("trace", None)
+        entries[index] = entry
+        if options.jsonl:
+            _line({"event": event, "index": index, **entry})
+    return [entry for entry in entries if entry is not None]
+
+
+def _line(told: object) -> None:
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _lost(job: Job, error: AssetError) -> Entry:
+    """The entry of a job whose worker gave no answer."""
+    return {
+        "source": document.shown(job.path),
+        "kind": "unknown",
+        "role": job.role,
+        "status": "error",
+        "facts": {},
+        "findings": [],
+        "error": {"type": type(error).__name__, "message": error.text.of(job.lang)},
+    }
+
+
+def _lost_preparing(job: Job, error: AssetError) -> Entry:
+    empty: Entry = {
+        "source_md5": None,
+        "steps": [],
+        "outputs": [],
+        "proof": [],
+        "seconds": 0.0,
+        "blocked": [],
+    }
+    return _lost(job, error) | {"status": "failed"} | empty
+
+
+def _exit_code(assets: Iterable[Entry], extra: Iterable[Entry] = ()) -> int:
+    """Precedence 3, 4, 1 of the contract."""
+    codes = {0}
+    for asset in assets:
+        if asset["error"]:
+            codes.add(3 if asset["error"]["type"] == "ToolMissing" else 4)
+        elif asset.get("status") in {"fixable", "blocked", "changed"}:
+            codes.add(1)
+    if any(f["verdict"] == "fail" and f["level"] == "error" for f in extra):
+        codes.add(1)
+    return next(code for code in (3, 4, 1, 0) if code in codes)
+
+
+def _print(told: Entry, options: Namespace, lang: str) -> None:
+    """The end of a verb: one document, the last event, or a table with the summary below it."""
+    if options.json:
+        json.dump(told, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+        return
+    if options.jsonl:
+        _line({"event": "summary", **{k: v for k, v in told.items() if k != "assets"}})
+        return
+    out = console.console()
+    if not options.quiet:
+        out.print(console.assets_table(told["assets"], lang, full=options.explain))
+        for asset in told["assets"]:
+            for line in console.plan_lines(asset) if options.verb == "plan" else ():
+                out.print(line, soft_wrap=True)
+            if asset["error"] and asset["error"].get("trace"):
+                console.console(error=True).print(console.clean(asset["error"]["trace"]))
+        for found in told.get("batch", ()):
+            if found["verdict"] == "fail":
+                out.print(f"{console.say(found['level'], lang)} {console.clean(found['message'])}")
+    out.print(console.summary_line(told["summary"], lang))
+
+
+# --- the verbs --------------------------------------------------------------------------------------
+
+
+def _probe(options: Namespace, lang: str) -> int:
+    jobs = _jobs(options, lang)
+    wall = DEEP_WALL if options.deep else CHECK_WALL
+    entries = _collect(_entries(work.probe_entry, jobs, options, wall, _lost), len(jobs), options, "probed")
+    if options.json:
+        told = document.head("media-preflight/facts/1", None) | {"assets": entries}
+        json.dump(told, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    elif not options.jsonl:
+        out = console.console()
+        for entry in entries:
+            out.print(f"[bold]{console.clean(entry['source'])}[/bold]")
+            if entry["error"]:
+                out.print(f"[red]{console.clean(entry['error']['message'])}[/red]")
+            out.print(console.rows_table(console.fact_rows(entry["facts"])))
+    return _exit_code(entries)
+
+
+def _check(options: Namespace, lang: str) -> int:
+    preset = _preset(options)
+    jobs = _jobs(options, lang)
+    wall = DEEP_WALL if options.deep else CHECK_WALL
+    entries = _collect(_entries(work.check_entry, jobs, options, wall, _lost), len(jobs), options, "checked")
+    return _reported(preset, entries, options, lang)
+
+
+def _plan(options: Namespace, lang: str) -> int:
+    preset = _preset(options)
+    jobs = _jobs(options, lang, at_least=Safety[options.at_least.upper()])
+    wall = DEEP_WALL if options.deep else CHECK_WALL
+    entries = _collect(_entries(work.plan_entry, jobs, options, wall, _lost), len(jobs), options, "planned")
+    return _reported(preset, entries, options, lang)
+
+
+def _reported(preset: Preset, entries: list[Entry], options: Namespace, lang: str) -> int:
+    batch = totals.findings(preset, entries, lang)
+    told = document.head(document.REPORT, preset) | {
+        "assets": entries,
+        "batch": batch,
+        "summary": document.summary(entries, document.CHECKED),
+    }
+    _print(told, options, lang)
+    return _exit_code(entries, batch)
+
+
+def _prepare(options: Namespace, lang: str) -> int:
+    if options.dry_run:
+        options.verb = "plan"
+        return _plan(options, lang)
+    preset, out = _preset(options), Path(options.out)
+    jobs = _jobs(
+        options,
+        lang,
+        at_least=Safety[options.at_least.upper()],
+        out=str(out),
+        replace=options.overwrite == "always",
+    )
+    _keep_apart(jobs, out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
+    publish.sweep(out)
+    with Journal(out) as journal:
+        entries = _collect(_prepared(jobs, options, journal, preset, out), len(jobs), options, "prepared")
+    batch = totals.findings(preset, entries, lang)
+    told = document.head(document.MANIFEST, preset) | {
+        "assets": entries,
+        "batch": batch,
+        "summary": document.summary(entries, document.PREPARED),
+    }
+    manifests.write(out, told)
+    _print(told, options, lang)
+    return _exit_code(entries, batch)
+
+
+def _prepared(
+    jobs: Sequence[Job], options: Namespace, journal: Journal, preset: Preset, out: Path
+) -> Iterator[tuple[int, Entry]]:
+    """Entries from the journal at once, the others as their work ends."""
+    from pipeline.tools.versions import ffmpeg_version
+
+    identities: dict[int, str] = {}
+    todo: list[int] = []
+    for index, job in enumerate(jobs):
+        facts = (preset.sha256, job.role or "", job.stem, str(job.at_least), job.lang, ffmpeg_version() or "")
+        identities[index] = key(Path(job.path), *facts)
+        entry = None if options.no_resume or job.replace else journal.done(identities[index], out)
+        if entry is None:
+            todo.append(index)
+        else:
+            yield index, entry
+    again = [jobs[index] for index in todo]
+    for position, entry in _entries(work.prepare_entry, again, options, PREPARE_WALL, _lost_preparing):
+        index = todo[position]
+        if entry["status"] in {"ready", "fixed"}:
+            journal.write(identities[index], entry)
+        yield index, entry
+
+
+def _keep_apart(jobs: Sequence[Job], out: Path) -> None:
+    """No output may take the place of a source."""
+    top = out.resolve()
+    for job in jobs:
+        if Path(job.path).resolve().is_relative_to(top):
+            raise UsageError(
+                f"{job.path} lies in the output folder {out}; choose another one",
+                f"{job.path} 位于输出目录 {out} 中；请更换输出目录",
+            )
+
+
+def _verify(options: Namespace, lang: str) -> int:
+    manifest = manifests.read(options.manifest)
+    jobs = manifests.outputs(manifest, Path(options.manifest).parent, lang)
+
+    def failed(again: manifests.Again, error: AssetError) -> Entry:
+        told = {"type": type(error).__name__, "message": error.text.of(lang)}
+        return {"path": again.path, "status": "error", "message": "", "error": told}
+
+    entries = _collect(
+        _entries(manifests.verify_entry, jobs, options, CHECK_WALL, failed), len(jobs), options, "verified"
+    )
+    counted = document.summary(entries, ("ok", "changed", "error"))
+    if options.json or options.jsonl:
+        _print(
+            {"schema": "media-preflight/verification/1", "outputs": entries, "summary": counted},
+            options,
+            lang,
+        )
+    else:
+        out = console.console()
+        if not options.quiet:
+            rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in entries]
+            out.print(console.rows_table(rows))
+        out.print(f"{console.say('total', lang)} {len(entries)}: {counted['ok']} {console.say('ok', lang)}")
+    return _exit_code(entries)
+
+
+def _said(entry: Entry) -> str:
+    return str(entry["error"]["message"] if entry["error"] else entry["message"])
