@@ -1,7 +1,7 @@
 """Where every row of the platforms' documents is taken care of; prints docs/rules-coverage.md.
 
-A row of presets/rows.json is held by rules or notes of presets, or presets/coverage.toml says which request of
-the upload enforces it, that only the server can decide it, or that it is a field of a script.
+A row of presets/rows.json is held by rules or notes of presets, or presets/coverage.toml says which request
+of the upload enforces it, that only the server can decide it, or that it is a field of a script.
 """
 
 from __future__ import annotations
@@ -138,9 +138,9 @@ _HEAD: Final = """\
 Written by `make coverage` from `presets/`; do not edit. One line for each of the {count} statements in the
 platforms' documents; `preflight explain ID` shows limit, document, section, date and code of any of them.
 
-The level is that of the statement: **H** a stated limit, **S** a recommendation or a behaviour, **V** a stated limit
-that takes a face, speech or human check, **R** decided on the platform. *Measured* rules need `--deep` or an optional
-measurement; without it their answer is *unknown*.
+The level is that of the statement: **H** a stated limit, **S** a recommendation or a behaviour, **V** a
+stated limit that takes a face, speech or human check, **R** decided on the platform. *Measured* rules need
+`--deep` or an optional measurement; without it their answer is *unknown*.
 
 """
 

@@ -41,19 +41,19 @@ def find(
     named = [*paths, *(_listed(from_file) if from_file else ())]
     if not named:
         raise UsageError("nothing to do: name at least one file or folder", "没有输入：请至少给出一个文件或文件夹")
-    pairs = [pair for name in named for pair in _expand(name, include, exclude)]
+    distinct: dict[str, tuple[str, str]] = {}
+    for name in named:
+        for path, relative in _expand(name, include, exclude):
+            distinct.setdefault(os.path.realpath(path), (path, relative))
     # Two sources that would make the same output keep their extensions in its name.
-    stems = Counter(_stem(relative).casefold() for _, relative in pairs)
-    seen: set[str] = set()
+    stems = Counter(_stem(relative).casefold() for _, relative in distinct.values())
+    taken = {stem for stem, count in stems.items() if count == 1}
     found: list[Found] = []
-    for path, relative in pairs:
-        real = os.path.realpath(path)
-        if real in seen:
-            continue
-        seen.add(real)
+    for path, relative in distinct.values():
         stem = _stem(relative)
         if stems[stem.casefold()] > 1:
-            stem = _clear(f"{stem}_{Path(relative).suffix.lstrip('.')}", {f.stem.casefold() for f in found})
+            stem = _clear(f"{stem}_{Path(relative).suffix.lstrip('.')}", taken)
+            taken.add(stem.casefold())
         found.append(Found(path, stem))
     return found
 
@@ -97,8 +97,13 @@ def _expand(name: str, include: Sequence[str], exclude: Sequence[str]) -> Iterat
         yield name, path.name
 
 
+def _closed(error: OSError) -> None:
+    """A folder that cannot be listed is told, not passed over: nothing in it would be looked at."""
+    raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
+
+
 def _walk(top: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for folder, folders, files in os.walk(top):
+    for folder, folders, files in os.walk(top, onerror=_closed):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _LITTER)
         for file in sorted(files):
             path = Path(folder, file)

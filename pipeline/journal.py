@@ -31,19 +31,22 @@ class Journal:
     """Finished assets of one output folder."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / NAME
+        self._path = folder / NAME
         try:
-            self._db = sqlite3.connect(path, timeout=_WAIT)
+            self._db = sqlite3.connect(self._path, timeout=_WAIT)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS done (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID"
             )
         except sqlite3.Error as error:
-            raise UsageError(
-                f"{path}: the journal cannot be used: {error}. Delete it or pass --no-resume.",
-                f"{path}：无法使用日志：{error}。请删除它或使用 --no-resume。",
-            ) from None
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"{self._path}: the journal cannot be used: {error}. Delete it or pass --no-resume.",
+            f"{self._path}：无法使用日志：{error}。请删除它或使用 --no-resume。",
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -54,11 +57,17 @@ class Journal:
         self._db.close()
 
     def done(self, identity: str, folder: Path) -> dict[str, Any] | None:
-        """The entry written for this asset, if every output it names is still there in its size."""
-        row = self._db.execute("SELECT entry FROM done WHERE key = ?", (identity,)).fetchone()
-        if row is None:
-            return None
-        entry: dict[str, Any] = json.loads(row[0])
+        """The entry written for this asset, if every output it names is still there in its size.
+
+        Raises UsageError when the journal is damaged.
+        """
+        try:
+            row = self._db.execute("SELECT entry FROM done WHERE key = ?", (identity,)).fetchone()
+            if row is None:
+                return None
+            entry: dict[str, Any] = json.loads(row[0])
+        except (sqlite3.Error, ValueError) as error:
+            raise self._unusable(error) from None
         for output in entry["outputs"]:
             try:
                 if (folder / output["path"]).stat().st_size != output["size"]:
@@ -68,8 +77,10 @@ class Journal:
         return entry
 
     def write(self, identity: str, entry: dict[str, Any]) -> None:
-        """Remember an asset; on return the row is on the disk."""
-        with self._db:
-            self._db.execute(
-                "INSERT OR REPLACE INTO done VALUES (?, ?)", (identity, json.dumps(entry, ensure_ascii=False))
-            )
+        """Remember an asset; on return the row is on the disk. Raises UsageError when it cannot be written."""
+        text = json.dumps(entry, ensure_ascii=False)
+        try:
+            with self._db:
+                self._db.execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (identity, text))
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None

@@ -67,7 +67,9 @@ class NoneOf:
     def nearest(self, value: Value) -> Value | None:
         if self.accepts(value):
             return value
-        return not value if isinstance(value, bool) else None
+        if not isinstance(value, bool):
+            return None
+        return not value if self.accepts(not value) else None
 
     def describe(self, lang: str = "en") -> str:
         return _said("anything but", "除此之外均可：", lang) + _listed(self.values, self.type)
@@ -140,7 +142,8 @@ class FitsBox:
         scale = max(min(Fraction(box.width, value.width), Fraction(box.height, value.height)) for box in self._turned())
         # Even numbers, rounded down: every 4:2:0 encoder takes them and the box still holds.
         fitted = Size(*(max(2, int(side * scale) // 2 * 2) for side in value))
-        return fitted if self.accepts(fitted) else None
+        shrunk = fitted.width <= value.width and fitted.height <= value.height
+        return fitted if shrunk and self.accepts(fitted) else None
 
     def describe(self, lang: str = "en") -> str:
         boxes = _OR[lang].join(str(box) for box in self.boxes)

@@ -16,18 +16,18 @@ from pipeline.errors import UsageError
 from pipeline.pool import Progress
 from pipeline.probe import probe
 from pipeline.report import document
+from pipeline.report.spool import Spool, write_document
 
 NAME: Final = "manifest.json"
 
 
-def write(folder: Path, manifest: dict[str, Any]) -> Path:
-    """Write the manifest in one go. Raises OSError."""
+def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]) -> Path:
+    """Write the manifest whole or not at all. Raises OSError."""
     path = folder / NAME
     handle, temporary = tempfile.mkstemp(prefix=".manifest-", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(manifest, file, ensure_ascii=False, indent=1)
-            file.write("\n")
+            write_document(file, head, "assets", spool, tail)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)

@@ -267,15 +267,25 @@ class Face:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """What a recording sounds like; see `docs/` for how each figure is estimated."""
+    """What a recording sounds like; see `docs/audio.md` for how each figure is estimated and how well."""
 
-    snr: Fraction | None = None  # dB
-    c50: Fraction | None = None  # dB
+    snr: Fraction | None = None  # dB, over active speech; 60 stands for 60 and more
+    c50: Fraction | None = None  # dB, early (50 ms) to late energy; None: noise hides the decays
     clipping: Fraction | None = None  # index, share of clipped samples in percent
-    speech: Fraction | None = None  # seconds of speech
+    speech: Fraction | None = None  # seconds of speech, pauses of 0.25 s and more left out
     text_accuracy: Fraction | None = None  # 0 to 1; needs a recogniser
-    loudness: Fraction | None = None  # LUFS, EBU R128
+    loudness: Fraction | None = None  # LUFS, EBU R128, whole recording
+    true_peak: Fraction | None = None  # dBTP, four times oversampled
     bandwidth: int | None = None  # Hz actually used
+    leading_silence: Fraction | None = None  # seconds before the first speech
+    trailing_silence: Fraction | None = None  # seconds after the last
+    long_silences: int | None = None  # pauses of 2 s and more between speech
+    dc_offset: Fraction | None = None  # of full scale, 0 to 1, of the worst channel
+    dead_channels: tuple[int, ...] | None = None  # channels without sound beside one with it, from 0
+    mid_loss: Fraction | None = None  # dB that the mono mix is below the best channel; None for mono
+    best_channel: int | None = None  # the loudest, from 0
+    hum: int | None = None  # Hz of the mains hum suspected, 50 or 60; 0: none
+    music: bool | None = None  # steady tones in the pauses, which mains hum does not explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from pipeline.checks import CHECKS
+from pipeline.limits import OneOf
 from pipeline.model import Finding, Fix, Level, Plan, Safety, Text, Value, Verdict
 
 # One round per rule is enough for rules that agree; more means they push a value to and fro.
@@ -37,13 +39,15 @@ def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY) -> Plan:
         hard = [f for f in failing if f.blocks]
         if not failing or any(f.blocks and f.fix is None for f in group):
             continue
-        edit = _agree(group) if hard else _advice(failing)
+        edit = _agree(group) if hard else _advice(group)
         if edit is None:
             blocked.extend(replace(f, fix=None, reason=_CONTRADICTION) for f in hard)
         elif hard and edit.safety < at_least:
             blocked.extend(replace(f, fix=None, reason=_TOO_COSTLY) for f in hard)
-        else:
-            (fixes if hard else advised).append(edit)
+        elif hard:
+            fixes.append(edit)
+        elif edit.safety >= at_least:
+            advised.append(edit)
     return Plan(
         fixes=_in_order(fixes),
         advised=_in_order(advised),
@@ -76,16 +80,34 @@ def _edit(group: Sequence[Finding], bound: Sequence[Finding]) -> Fix | None:
 
 
 def _settle(value: Value, bound: Sequence[Finding]) -> Value | None:
+    """A value near to this one that all accept: each limit's nearest in turn, else a listed value."""
+    limits = [f.rule.limit for f in bound]
+    start = value
     for _ in range(_ROUNDS):
-        refused = [f.rule.limit for f in bound if not f.rule.limit.accepts(value)]
-        if not refused:
+        refused = next((limit for limit in limits if not limit.accepts(value)), None)
+        if refused is None:
             return value
-        nearer = refused[0].nearest(value)
+        nearer = refused.nearest(value)
         if nearer is None:
-            return None
+            break
         value = nearer
-    return None
+    # A list and a bound can push a value to and fro past an entry that suits both.
+    listed = [v for limit in limits if isinstance(limit, OneOf) for v in limit.values]
+    suits = [v for v in listed if all(limit.accepts(v) for limit in limits)]
+    return min(suits, key=lambda v: _distance(v, start), default=None)
 
 
-def _advice(failing: Sequence[Finding]) -> Fix | None:
-    return next((f.fix for f in failing if f.rule.level is Level.WARNING), None)
+def _distance(one: Value, other: Value) -> Fraction:
+    """How far two numbers are apart; all other values are equally far, so that their order decides."""
+    if isinstance(one, int | Fraction) and isinstance(other, int | Fraction):
+        return abs(Fraction(one) - Fraction(other))
+    return Fraction(0)
+
+
+def _advice(group: Sequence[Finding]) -> Fix | None:
+    """One edit for what only warnings ask: it never breaks a rule of level error that holds now."""
+    errors = [f for f in group if f.rule.level is Level.ERROR]
+    warnings = [f for f in group if f.rule.level is Level.WARNING]
+    failing = [f for f in warnings if f.verdict is Verdict.FAIL and f.fix is not None]
+    tries = [[*errors, *warnings], *([*errors, one] for one in failing)]
+    return next((edit for bound in tries if failing and (edit := _edit(group, bound))), None)

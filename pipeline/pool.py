@@ -69,7 +69,8 @@ def _serve(pipe: Connection, work: Work[Any, Any]) -> None:
             now = time.monotonic()
             if now - last >= 0.1:
                 last = now
-                pipe.send(Event[Any](index, fraction=fraction))
+                told: Event[Any] = Event(index, fraction=fraction)
+                pipe.send(told)
 
         pipe.send(Event(index, result=work(job, progress)))
 

@@ -117,11 +117,11 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
         )
         for file, name in zip(made, named, strict=True):
             publish.publish(Path(file.path), Path(job.out, name), replace=job.replace)
-    converted = bool(wanted.fixes) or any(Path(n).name != source.name for n in named[:1])
+    changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
         source_md5=finished[0].md5 if len(finished) == 1 and not wanted.fixes else content_md5(source),
-        status=Status.FIXED if converted or len(finished) > 1 else Status.READY,
+        status=Status.FIXED if changed else Status.READY,
         steps=steps,
         outputs=finished,
         proof=proofs,

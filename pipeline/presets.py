@@ -205,7 +205,7 @@ def _limit(place: _Place, table: Mapping[str, Any], check: Check, reading: int =
 
 def _check(place: _Place, table: Mapping[str, Any]) -> Check:
     name = place.need(table, "check")
-    if name not in CHECKS:
+    if not isinstance(name, str) or name not in CHECKS:
         raise place.unknown(Text("check", "检查项"), str(name), CHECKS)
     return CHECKS[name]
 
@@ -241,9 +241,9 @@ def _rules(place: _Place, table: Mapping[str, Any]) -> list[Rule]:
         code=table.get("code"),
         note=place.text(table["note"], "note") if "note" in table else None,
         when=_condition(place, table["when"]) if "when" in table else None,
-        optional=bool(table.get("optional", False)),
+        optional=bool(place.value("flag", table.get("optional", False), "optional")),
         unknown_blocks=place.word(table.get("unknown", "blocks"), "unknown", ["blocks", "allowed"]) == "blocks",
-        batch=bool(table.get("batch", False)),
+        batch=bool(place.value("flag", table.get("batch", False), "batch")),
     )
     if check.type != "bytes" or not _BOUNDS & table.keys():
         return [rule]
@@ -289,11 +289,29 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
         raise PresetError(f"{path}: not valid TOML: {error}", f"{path}：不是有效的 TOML：{error}") from None
 
 
+_LISTS: Final = ("rule", "note")
+
+
+def _shape(place: _Place, own: Mapping[str, Any], key: str) -> None:
+    """A `[rule]` for a `[[rule]]` is a mistake that TOML itself does not notice."""
+    held = own.get(key)
+    if key in _LISTS:
+        fits = held is None or (isinstance(held, list) and all(isinstance(one, dict) for one in held))
+        wanted = f"[[{key}]]"
+    else:
+        fits = held is None or (isinstance(held, dict) and all(isinstance(one, dict) for one in held.values()))
+        wanted = f"[{key}.NAME]"
+    if not fits:
+        raise place.wrong(f"{key} is written as {wanted}", f"{key} 应写作 {wanted}")
+
+
 def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
     """The tables of a file laid over those of the file it extends."""
     own, raw = _read(path)
     place = _Place(str(path), "top level")
     place.keys(own, _TOP)
+    for key in ("role", *_LISTS):
+        _shape(place, own, key)
     if own.get("schema") != 1:
         raise place.wrong("schema = 1 is missing", "缺少 schema = 1")
     if "extends" not in own:
@@ -304,12 +322,13 @@ def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
         raise place.wrong("a preset that is extended may not itself extend another", "被扩展的预设不能再扩展其他预设")
     base, base_raw = _merged(_locate(str(own["extends"])), depth + 1)
     own_ids = {rule.get("id") for rule in own.get("rule", [])}
-    dropped = set(own.get("drop", []))
+    dropped = {str(word) for word in place.array(own["drop"], "drop")} if "drop" in own else set[str]()
     known = {rule.get("id") for rule in base.get("rule", [])} | {note.get("id") for note in base.get("note", [])}
     for word in sorted(dropped - known):
         raise place.unknown(Text("id in drop", " drop 编号"), word, known)
     kept = [rule for rule in base.get("rule", []) if rule.get("id") not in own_ids | dropped]
-    notes = [note for note in base.get("note", []) if note.get("id") not in dropped]
+    own_notes = {note.get("id") for note in own.get("note", [])}
+    notes = [note for note in base.get("note", []) if note.get("id") not in own_notes | dropped]
     return {
         **base,
         **own,

@@ -51,7 +51,8 @@ def share(source: Path, target: Path) -> str:
     A hard link, else a copy (which the kernel makes a reflink where it can). Raises OSError.
     """
     with contextlib.suppress(OSError):
-        os.link(source, target, follow_symlinks=True)
+        # Resolved first: link(2) on Linux would give the symbolic link a second name, not the file.
+        os.link(source.resolve(), target)
         return "hard link"
     shutil.copyfile(source, target)
     return "copy"

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.model import Finding, Preset, Verdict
 from pipeline.report import document
 
 
-def _counted(asset: Mapping[str, Any], rule: str) -> int | None:
-    """What this asset adds to the sum: the value its main output, else the asset itself, has under the rule.
-
-    None where the rule was not asked or found nothing.
-    """
+def _counted(asset: Mapping[str, Any], rules: set[str]) -> Iterator[tuple[str, int]]:
+    """What this asset adds to each sum: the value its main output, else the asset itself, has under the rule."""
     outputs = asset.get("outputs")
-    findings = outputs[0]["findings"] if outputs else asset["findings"]
-    values = [int(f["actual"]) for f in findings if f["rule"] == rule and f["actual"] is not None]
-    return sum(values) if values else None
+    for finding in outputs[0]["findings"] if outputs else asset["findings"]:
+        if finding["rule"] in rules and finding["actual"] is not None:
+            yield finding["rule"], int(finding["actual"])
 
 
 def findings(preset: Preset, assets: Iterable[Mapping[str, Any]], lang: str) -> list[dict[str, Any]]:
     """What the batch rules say about all assets of a role together; nothing where only one counts."""
-    listed = [asset for asset in assets if not asset["error"]]
-    found: list[dict[str, Any]] = []
-    for role in preset.roles:
-        mine = [asset for asset in listed if asset["role"] == role.name]
-        for rule in (rule for rule in role.rules if rule.batch):
-            values = [value for asset in mine if (value := _counted(asset, rule.id)) is not None]
-            if len(values) < 2:
-                continue
-            total = sum(values)
-            verdict = Verdict.PASS if rule.limit.accepts(total) else Verdict.FAIL
-            whole = Finding(rule=rule, verdict=verdict, actual=total, where=f"{len(values)} x {role.name}")
-            found.append(document.finding(whole, lang))
+    batch = {role.name: {rule.id: rule for rule in role.rules if rule.batch} for role in preset.roles}
+    if not any(batch.values()):
+        return []
+    values: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for asset in assets:
+        if not asset["error"] and asset["role"] in batch:
+            for rule_id, value in _counted(asset, set(batch[asset["role"]])):
+                values[asset["role"], rule_id].append(value)
+    found = []
+    for (role, rule_id), counted in sorted(values.items()):
+        if len(counted) < 2:
+            continue
+        rule, total = batch[role][rule_id], sum(counted)
+        verdict = Verdict.PASS if rule.limit.accepts(total) else Verdict.FAIL
+        whole = Finding(rule=rule, verdict=verdict, actual=total, where=f"{len(counted)} x {role}")
+        found.append(document.finding(whole, lang))
     return found

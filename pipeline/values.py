@@ -30,7 +30,10 @@ def _amount(raw: object) -> tuple[Fraction, str]:
     found = _AMOUNT.fullmatch(raw.strip())
     if not found:
         raise ValueError(f"{raw!r} is not a number with a unit")
-    return Fraction(found[1]), found[2]
+    try:
+        return Fraction(found[1]), found[2]
+    except ZeroDivisionError:
+        raise ValueError(f"{raw!r} divides by zero") from None
 
 
 def _scaled(raw: object, units: dict[str, Fraction], plain: str) -> Fraction:
@@ -76,12 +79,14 @@ def _bits(raw: object) -> Value:
 
 
 def _share(raw: object) -> Value:
-    number, unit = _amount(raw)
-    return number / 100 if unit == "%" else number
+    return _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, "")
 
 
 def _number(raw: object) -> Value:
-    return _amount(raw)[0]
+    number, unit = _amount(raw)
+    if unit:
+        raise ValueError(f"{raw!r} has a unit, and a plain number is wanted")
+    return number
 
 
 def _whole(raw: object) -> Value:
@@ -93,14 +98,14 @@ def _whole(raw: object) -> Value:
 
 def _size(raw: object) -> Value:
     found = re.fullmatch(r"(\d+)\s*[xX*×]\s*(\d+)", raw) if isinstance(raw, str) else None
-    if not found:
+    if not found or not (int(found[1]) and int(found[2])):
         raise ValueError(f"{raw!r} is not a size such as 1920x1080")
     return Size(int(found[1]), int(found[2]))
 
 
 def _ratio(raw: object) -> Value:
     found = re.fullmatch(r"(\d+):(\d+)", raw) if isinstance(raw, str) else None
-    if not found or int(found[2]) == 0:
+    if not found or not (int(found[1]) and int(found[2])):
         raise ValueError(f"{raw!r} is not a ratio such as 16:9")
     return Fraction(int(found[1]), int(found[2]))
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pipeline import inputs, presets, publish, totals
 from pipeline import manifest as manifests
@@ -19,9 +19,11 @@ from pipeline.journal import Journal, key
 from pipeline.model import Preset, Safety
 from pipeline.pool import Event, Pool, Work, cores
 from pipeline.report import console, document
+from pipeline.report.spool import Spool, write_document
 from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL, PREPARE_WALL
 
 J = TypeVar("J")
+_TABLE: Final = 500  # above so many assets the table leaves out those that are in order
 Entry = dict[str, Any]
 
 
@@ -119,16 +121,15 @@ def _progress(options: Namespace, count: int) -> Iterator[Callable[[Event[Any]],
         yield tell
 
 
-def _collect(pairs: Iterable[tuple[int, Entry]], count: int, options: Namespace, event: str) -> list[Entry]:
-    """Entries in the order of the inputs; with --jsonl each is printed as it comes."""
-    entries: list[Entry | None] = [None] * count
+def _collect(pairs: Iterable[tuple[int, Entry]], spool: Spool, options: Namespace, event: str) -> Spool:
+    """Keep every entry; with --jsonl each is also printed as it comes."""
     for index, entry in pairs:
         if not options.verbose and entry.get("error"):
             entry["error"].pop("trace", None)
-        entries[index] = entry
+        spool.put(index, entry)
         if options.jsonl:
             _line({"event": event, "index": index, **entry})
-    return [entry for entry in entries if entry is not None]
+    return spool
 
 
 def _line(told: object) -> None:
@@ -174,27 +175,35 @@ def _exit_code(assets: Iterable[Entry], extra: Iterable[Entry] = ()) -> int:
     return next(code for code in (3, 4, 1, 0) if code in codes)
 
 
-def _print(told: Entry, options: Namespace, lang: str) -> None:
+def _tell(
+    head: Entry, spool: Spool, batch: list[Entry], statuses: tuple[str, ...], options: Namespace, lang: str
+) -> None:
     """The end of a verb: one document, the last event, or a table with the summary below it."""
+    summary = spool.summary(statuses)
+    tail = {"batch": batch, "summary": summary}
     if options.json:
-        json.dump(told, sys.stdout, ensure_ascii=False, indent=1)
-        sys.stdout.write("\n")
+        write_document(sys.stdout, head, "assets", spool, tail)
         return
     if options.jsonl:
-        _line({"event": "summary", **{k: v for k, v in told.items() if k != "assets"}})
+        _line({"event": "summary", **head, **tail})
         return
     out = console.console()
     if not options.quiet:
-        out.print(console.assets_table(told["assets"], lang, full=options.explain))
-        for asset in told["assets"]:
-            for line in console.plan_lines(asset) if options.verb == "plan" else ():
+        calm = len(spool) > _TABLE and not options.explain
+        shown = (asset for asset in spool if not (calm and asset["status"] in {"pass", "ready"}))
+        out.print(console.assets_table(shown, lang, full=options.explain))
+        if calm:
+            out.print(console.say("calm", lang))
+        for asset in spool if options.verb == "plan" else ():
+            for line in console.plan_lines(asset):
                 out.print(line, soft_wrap=True)
+        for asset in spool if options.verbose else ():
             if asset["error"] and asset["error"].get("trace"):
                 console.console(error=True).print(console.clean(asset["error"]["trace"]))
-        for found in told.get("batch", ()):
+        for found in batch:
             if found["verdict"] == "fail":
                 out.print(f"{console.say(found['level'], lang)} {console.clean(found['message'])}")
-    out.print(console.summary_line(told["summary"], lang))
+    out.print(console.summary_line(summary, lang))
 
 
 # --- the verbs --------------------------------------------------------------------------------------
@@ -203,46 +212,37 @@ def _print(told: Entry, options: Namespace, lang: str) -> None:
 def _probe(options: Namespace, lang: str) -> int:
     jobs = _jobs(options, lang)
     wall = DEEP_WALL if options.deep else CHECK_WALL
-    entries = _collect(_entries(work.probe_entry, jobs, options, wall, _lost), len(jobs), options, "probed")
-    if options.json:
-        told = document.head("media-preflight/facts/1", None) | {"assets": entries}
-        json.dump(told, sys.stdout, ensure_ascii=False, indent=1)
-        sys.stdout.write("\n")
-    elif not options.jsonl:
-        out = console.console()
-        for entry in entries:
-            out.print(f"[bold]{console.clean(entry['source'])}[/bold]")
-            if entry["error"]:
-                out.print(f"[red]{console.clean(entry['error']['message'])}[/red]")
-            out.print(console.rows_table(console.fact_rows(entry["facts"])))
-    return _exit_code(entries)
+    with Spool(len(jobs)) as spool:
+        _collect(_entries(work.probe_entry, jobs, options, wall, _lost), spool, options, "probed")
+        if options.json:
+            write_document(sys.stdout, document.head("media-preflight/facts/1", None), "assets", spool, {})
+        elif not options.jsonl:
+            out = console.console()
+            for entry in spool:
+                out.print(f"[bold]{console.clean(entry['source'])}[/bold]")
+                if entry["error"]:
+                    out.print(f"[red]{console.clean(entry['error']['message'])}[/red]")
+                out.print(console.rows_table(console.fact_rows(entry["facts"])))
+        return _exit_code(spool)
 
 
 def _check(options: Namespace, lang: str) -> int:
-    preset = _preset(options)
-    jobs = _jobs(options, lang)
-    wall = DEEP_WALL if options.deep else CHECK_WALL
-    entries = _collect(_entries(work.check_entry, jobs, options, wall, _lost), len(jobs), options, "checked")
-    return _reported(preset, entries, options, lang)
+    return _judge(options, lang, work.check_entry, "checked")
 
 
 def _plan(options: Namespace, lang: str) -> int:
+    return _judge(options, lang, work.plan_entry, "planned", at_least=Safety[options.at_least.upper()])
+
+
+def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str, **more: Any) -> int:
     preset = _preset(options)
-    jobs = _jobs(options, lang, at_least=Safety[options.at_least.upper()])
+    jobs = _jobs(options, lang, **more)
     wall = DEEP_WALL if options.deep else CHECK_WALL
-    entries = _collect(_entries(work.plan_entry, jobs, options, wall, _lost), len(jobs), options, "planned")
-    return _reported(preset, entries, options, lang)
-
-
-def _reported(preset: Preset, entries: list[Entry], options: Namespace, lang: str) -> int:
-    batch = totals.findings(preset, entries, lang)
-    told = document.head(document.REPORT, preset) | {
-        "assets": entries,
-        "batch": batch,
-        "summary": document.summary(entries, document.CHECKED),
-    }
-    _print(told, options, lang)
-    return _exit_code(entries, batch)
+    with Spool(len(jobs)) as spool:
+        _collect(_entries(function, jobs, options, wall, _lost), spool, options, event)
+        batch = totals.findings(preset, spool, lang)
+        _tell(document.head(document.REPORT, preset), spool, batch, document.CHECKED, options, lang)
+        return _exit_code(spool, batch)
 
 
 def _prepare(options: Namespace, lang: str) -> int:
@@ -263,17 +263,14 @@ def _prepare(options: Namespace, lang: str) -> int:
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
     publish.sweep(out)
-    with Journal(out) as journal:
-        entries = _collect(_prepared(jobs, options, journal, preset, out), len(jobs), options, "prepared")
-    batch = totals.findings(preset, entries, lang)
-    told = document.head(document.MANIFEST, preset) | {
-        "assets": entries,
-        "batch": batch,
-        "summary": document.summary(entries, document.PREPARED),
-    }
-    manifests.write(out, told)
-    _print(told, options, lang)
-    return _exit_code(entries, batch)
+    with Spool(len(jobs)) as spool:
+        with Journal(out) as journal:
+            _collect(_prepared(jobs, options, journal, preset, out), spool, options, "prepared")
+        batch = totals.findings(preset, spool, lang)
+        head = document.head(document.MANIFEST, preset)
+        manifests.write(out, head, spool, {"batch": batch, "summary": spool.summary(document.PREPARED)})
+        _tell(head, spool, batch, document.PREPARED, options, lang)
+        return _exit_code(spool, batch)
 
 
 def _prepared(
@@ -319,23 +316,21 @@ def _verify(options: Namespace, lang: str) -> int:
         told = {"type": type(error).__name__, "message": error.text.of(lang)}
         return {"path": again.path, "status": "error", "message": "", "error": told}
 
-    entries = _collect(
-        _entries(manifests.verify_entry, jobs, options, CHECK_WALL, failed), len(jobs), options, "verified"
-    )
-    counted = document.summary(entries, ("ok", "changed", "error"))
-    if options.json or options.jsonl:
-        _print(
-            {"schema": "media-preflight/verification/1", "outputs": entries, "summary": counted},
-            options,
-            lang,
-        )
-    else:
-        out = console.console()
-        if not options.quiet:
-            rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in entries]
-            out.print(console.rows_table(rows))
-        out.print(f"{console.say('total', lang)} {len(entries)}: {counted['ok']} {console.say('ok', lang)}")
-    return _exit_code(entries)
+    with Spool(len(jobs)) as spool:
+        _collect(_entries(manifests.verify_entry, jobs, options, CHECK_WALL, failed), spool, options, "verified")
+        counted = spool.summary(("ok", "changed", "error"))
+        head = {"schema": "media-preflight/verification/1", "manifest": options.manifest}
+        if options.json:
+            write_document(sys.stdout, head, "outputs", spool, {"summary": counted})
+        elif options.jsonl:
+            _line({"event": "summary", **head, "summary": counted})
+        else:
+            out = console.console()
+            if not options.quiet:
+                rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in spool]
+                out.print(console.rows_table(rows))
+            out.print(f"{console.say('total', lang)} {len(spool)}: {counted['ok']} {console.say('ok', lang)}")
+        return _exit_code(spool)
 
 
 def _said(entry: Entry) -> str:

@@ -1,8 +1,8 @@
 """Proof that an output is what the plan promised: its facts against those of its source, and one full decode.
 
 That it obeys the rules is judged elsewhere, by the same rules; here it is asked whether anything got lost.
-What the source does not tell cannot be compared and yields no proof; what the output does not tell is a failed
-one.
+What the source does not tell cannot be compared and yields no proof; what the output does not tell is a
+failed one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pipeline.model import AudioStream, Kind, MediaInfo, Plan, Proof, Size, Valu
 from pipeline.tools import ceilings, process, programs
 from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
 
-# Encoders pad sound: a delay in front and a last frame filled up. Two frames of the longest kind (1152 samples
-# in MP3, 1024 in AAC) or 1/10 s, whichever is more, for not every container reports the padding.
+# Encoders pad sound: a delay in front and a last frame filled up. Two frames of the longest kind (1152
+# samples in MP3, 1024 in AAC) or 1/10 s, whichever is more, for not every container reports the padding.
 _SOUND_SLACK: Final = Fraction(1, 10)
 _PADDING: Final = 2 * 1152  # samples
 # Containers with a clock of 1/1000 s round every time they store.
 _CLOCK: Final = Fraction(1, 500)
 # EBU R37 asks for sound no more than 40 ms early; a repair may not use up half of that.
 _SYNC: Final = Fraction(1, 50)
-# Containers that cannot say how much of the sound's start is the encoder's lead-in, which decoding removes: up
-# to two frames of WMA, the codec with the longest.
+# Containers that cannot say how much of the sound's start is the encoder's lead-in, which decoding removes:
+# up to two frames of WMA, the codec with the longest.
 _UNMARKED: Final = frozenset({"avi", "flv", "wmv", "mpegts", "mpeg"})
 _LEAD_IN: Final = 2 * 2048  # samples
 # Containers without any index of times: their length is an estimate from the bit rate.

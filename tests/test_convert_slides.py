@@ -181,9 +181,7 @@ def test_a_text_is_cut_where_the_platform_would_refuse_it(tmp_path: Path) -> Non
     info = probe(source)
     assert info.slides is not None
     long = replace(info.slides, page_texts=("x" * 3000, "", "y"))
-    made = slides.convert(
-        source, replace(info, slides=long), Plan(), role("pdf", **PAGES), tmp_path, lambda _: None
-    )
+    made = slides.convert(source, replace(info, slides=long), Plan(), role("pdf", **PAGES), tmp_path, lambda _: None)
     assert [page.text for page in made[2:]] == ["x" * slides.LONGEST_PAGE_TEXT, None, "y"]
 
 

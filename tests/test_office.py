@@ -154,9 +154,7 @@ def test_pages_that_could_not_be_counted_before_are_not_compared(tmp_path: Path,
     assert office.page_count(pdf) == 3
 
 
-def test_the_program_knows_nothing_of_ours(
-    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_program_knows_nothing_of_ours(tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY_SECRET", "canary")
     (tmp_path / "one.pdf").write_bytes(pdf_bytes(1, "test"))
     script(fake, f"mkdir pdf; env > seen; echo \"$@\" >> seen; cp '{tmp_path}/one.pdf' pdf/in0.pdf")

@@ -101,8 +101,9 @@ class VideoEncoder:
     capped: bool = True  # its rate can be kept below a figure
 
 
-# H.264: a platform encodes once more, so the hand-over must be better than what is seen in the end: CRF 19 with
-# preset veryfast; figures in the video document. The closed groups of pictures let a far end cut anywhere.
+# H.264: CRF 19 is the highest at which preset veryfast scores no lower than ffmpeg's own default (medium, CRF 23):
+# VMAF 97.0 against 96.9 on ten seconds of a panned 1080p portrait with grain. Closed groups of pictures let the
+# far end cut anywhere.
 # VP9: CRF 24 in constant-quality mode (b:v 0). ProRes: 422 HQ without, 4444 with transparency.
 VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
     "h264": VideoEncoder(

@@ -253,7 +253,7 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
         ),
         (new.mode is not None, f"colour mode {new.mode}", f"色彩模式 {new.mode}"),
         (
-            new.budget is not None,
+            value_of((*plan.fixes, *plan.advised), "file.size") is not None,
             f"at most {new.budget} bytes: lower quality first, smaller size last",
             f"不超过 {new.budget} 字节：先降质量，最后缩小尺寸",
         ),

@@ -14,11 +14,10 @@ from pipeline.model import AudioStream, MediaInfo, Size, VideoStream
 from pipeline.values import show
 
 # Rates that cameras and editors use; a variable stream is made constant at the next one above its average.
-_STEADY: Final = tuple(
-    Fraction(rate) for rate in "10 12 15 24000/1001 24 25 30000/1001 30 50 60000/1001 60".split()
-)
-# Leaving out every second, third ... frame keeps motion even, but only where the rate stays near the limit.
-_WHOLE_STEP: Final = Fraction(4, 5)
+_NTSC: Final = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
+_STEADY: Final = tuple(sorted([*_NTSC, *map(Fraction, (10, 12, 15, 24, 25, 30, 50, 60))]))
+# Leaving out every second, third ... frame keeps motion even; below film's rate the gaps would show more.
+_FILM: Final = Fraction(24000, 1001)
 _MARGIN: Final = Fraction(98, 100)  # of a byte budget: what the container itself may need
 _PER_SECOND: Final = 8_000  # bit/s of indexes, measured at 25 fps with sound: about 6 kbit/s
 _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream that does not say
@@ -156,7 +155,7 @@ def _rate(stream: VideoStream, wishes: Wishes) -> Fraction | None:
         return wanted
     steps = -(-source // wanted)  # ceil
     whole = source / steps
-    near = whole >= wanted * _WHOLE_STEP and wishes.accepted("video.frame_rate", whole, warnings=True)
+    near = whole >= min(wanted, _FILM) and wishes.accepted("video.frame_rate", whole, warnings=True)
     return whole if near else wanted
 
 

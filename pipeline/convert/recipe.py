@@ -185,7 +185,7 @@ def _container(
     picture_why: tuple[Text, ...],
     sound_why: tuple[tuple[Text, ...], ...],
 ) -> str:
-    """The container the plan names; else the present one, or the delivered one where the main stream is new."""
+    """The container the plan names; else the present one, or the one to deliver where a stream is new."""
     asked = _asked(wishes)
     deliver = wishes.role.wants("container")
     if asked is not None:

@@ -89,20 +89,14 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     else:
         todo.append(
             Step(
-                does=Text(
-                    f"{deck.format} to PDF, visible slides only", f"将 {deck.format} 转换为 PDF，仅含可见页"
-                ),
+                does=Text(f"{deck.format} to PDF, visible slides only", f"将 {deck.format} 转换为 PDF，仅含可见页"),
                 command=office.command(deck.format, [office.neutral_name(0, deck.format)]),
             )
         )
     if _pages_wanted(role):
         box = _box(role)
         todo.append(
-            Step(
-                does=Text(
-                    f"cover and page pictures within {box}, sRGB PNG", f"封面与各页图片，{box} 以内，sRGB PNG"
-                )
-            )
+            Step(does=Text(f"cover and page pictures within {box}, sRGB PNG", f"封面与各页图片，{box} 以内，sRGB PNG"))
         )
     return tuple(todo)
 
@@ -147,6 +141,8 @@ def _pictures(
 ) -> list[Made]:
     import pypdfium2
 
+    from pipeline.convert.encode import PNG_EFFORT
+
     try:
         document = pypdfium2.PdfDocument(pdf)
     except (pypdfium2.PdfiumError, OSError) as error:
@@ -173,16 +169,14 @@ def _pictures(
         for number in range(count):
             path = work / "pages" / f"page-{number + 1:03}.png"
             try:
-                _draw(document, number, box).save(path, format="PNG", pnginfo=_srgb())
+                _draw(document, number, box).save(path, format="PNG", pnginfo=_srgb(), compress_level=PNG_EFFORT)
             except pypdfium2.PdfiumError as error:
                 raise Unreadable(
                     f"{info.name}: page {number + 1} cannot be drawn: {error}. Export the PDF again.",
                     f"{info.name}：第 {number + 1} 页无法渲染：{error}。请重新导出 PDF。",
                 ) from None
             text = texts[number][:LONGEST_PAGE_TEXT] if texts else None
-            made.append(
-                Made(path=str(path), category=Category.PAGE, name="{stem}/" + path.name, text=text or None)
-            )
+            made.append(Made(path=str(path), category=Category.PAGE, name="{stem}/" + path.name, text=text or None))
             progress((number + 1) / count)
         cover = work / "cover.png"
         shutil.copyfile(made[0].path, cover)

@@ -31,9 +31,7 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
     if overlaps:  # bytes that count twice are how small archives unpack to large ones (CVE-2024-0450)
         problems.append(f"overlap: {member.name}")
         name = repr(member.name)
-        faults.append(
-            Text(f"the bytes of {name} belong to another entry too", f"{name} 的数据与其他条目重叠")
-        )
+        faults.append(Text(f"the bytes of {name} belong to another entry too", f"{name} 的数据与其他条目重叠"))
         return entry
     if member.directory or member.encrypted:
         return entry

@@ -24,7 +24,8 @@ from pipeline.probe.boxes import Boxes, Track, read_boxes
 from pipeline.probe.cut import missing_bytes
 from pipeline.probe.decode import decode_all
 from pipeline.probe.frames import adts_frame, count, mp3_frame
-from pipeline.probe.opening import ISO_MEDIA, OPENS, allowed, opened
+from pipeline.probe.matroska import read_tracks
+from pipeline.probe.opening import ISO_MEDIA, OPENS, allowed, opened, packets_of
 from pipeline.tools.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
             f"识别为 {format}，但不打开：没有场景接受该格式。",
         )
         kind = Kind.VIDEO if format in {"mpegvideo", "rm"} else Kind.AUDIO
-        return MediaInfo(
-            name=path.name, kind=kind, size=size, extension=extension, container=format, remarks=(remark,)
-        )
+        return MediaInfo(name=path.name, kind=kind, size=size, extension=extension, container=format, remarks=(remark,))
     boxes = read_boxes(path, size) if format in ISO_MEDIA else None
     if boxes is not None and not boxes.moov:
         raise Unreadable(
@@ -83,9 +82,17 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
 
 
 def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes: Boxes | None) -> MediaInfo:
-    tracks = boxes.tracks if boxes else {}
+    if not container.streams.video and not container.streams.audio:
+        raise Unreadable(
+            f"{path.name} is a {format_} file without pictures or sound. Export it again.",
+            f"{path.name} 为 {format_} 文件，但不含画面或声音。请重新导出。",
+        )
+    if boxes:
+        tracks = {s.index: boxes.tracks[s.id] for s in container.streams if s.id in boxes.tracks}
+    else:
+        tracks = read_tracks(path) if OPENS[format_] == "matroska" else {}
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    video = tuple(video_facts(s, tracks.get(s.id)) for s in pictures)
+    video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
     length = seconds(container.duration, _MICROSECOND) or None
     _within_ceilings(path, video, audio, length)
@@ -152,9 +159,7 @@ def _within_ceilings(
     audio: Iterable[AudioStream],
     length: Fraction | None,
 ) -> None:
-    measures: list[tuple[str, str, int | Fraction | None, int]] = [
-        ("seconds long", "秒时长", length, MAX_DURATION)
-    ]
+    measures: list[tuple[str, str, int | Fraction | None, int]] = [("seconds long", "秒时长", length, MAX_DURATION)]
     for picture in video:
         if picture.coded:
             width, height = picture.coded
@@ -167,14 +172,13 @@ def _within_ceilings(
             raise CeilingExceeded(
                 f"{path.name} claims {float(value):.10g} {en}; more than {ceiling} is not opened. "
                 "Check that it is the right file, or export it again.",
-                f"{path.name} 声明 {float(value):.10g} {zh}，超过上限 {ceiling}，不予打开。"
-                "请确认文件或重新导出。",
+                f"{path.name} 声明 {float(value):.10g} {zh}，超过上限 {ceiling}，不予打开。请确认文件或重新导出。",
             )
 
 
 def _remarks(container: InputContainer, tracks: dict[int, Track]) -> Iterator[Text]:
     for stream in container.streams:
-        track = tracks.get(stream.id)
+        track = tracks.get(stream.index)
         if stream.type == "video" and track and track.mirrored:
             yield Text(
                 f"Stream {stream.index} is shown mirrored by its display matrix.",
@@ -208,7 +212,7 @@ def _timings(container: InputContainer, streams: list[AvVideo], *, cut: bool) ->
     first: int | None = None
     whole = True
     try:
-        for packet in container.demux(*streams):
+        for packet in packets_of(container, streams):
             if packet.size == 0:
                 continue  # the end, one for each stream
             times[packet.stream_index].append(packet.dts if packet.pts is None else packet.pts)

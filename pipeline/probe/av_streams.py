@@ -41,9 +41,7 @@ _CHROMAS: Final = {
 }  # fmt: skip
 # Codecs without a way of storing fields.
 _PROGRESSIVE: Final = frozenset({"vp8", "vp9", "av1", "flv1", "h263", "wmv1", "wmv2", "gif", "png", "apng"})
-_TAGGED_ALPHA: Final = frozenset(
-    {"vp8", "vp9"}
-)  # the alpha plane travels beside the picture, so only a tag tells
+_TAGGED_ALPHA: Final = frozenset({"vp8", "vp9"})  # the alpha plane travels beside the picture, so only a tag tells
 _CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _PCM: Final = re.compile(r"pcm_[suf](\d+)")
 _PCM_BITS: Final = {"pcm_alaw": 8, "pcm_mulaw": 8}  # as stored; they decode to 13 and 14
@@ -139,7 +137,7 @@ def sequence_of(stream: AvStream) -> Sequence | None:
 
 
 def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
-    """Facts about a moving picture; `track` comes from the boxes of an MP4."""
+    """Facts about a moving picture; `track` holds what only its container's own tables say."""
     context: Any = stream.codec_context
     codec = codec_of(stream)
     if context is None:
@@ -149,9 +147,7 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     layout = pixel_layout(pixel) if pixel else Layout(None, None, False)
     coded = Size(context.width, context.height) if context.width and context.height else None
     # Where neither container nor codec states a pixel aspect, every player shows square pixels.
-    aspect = _positive(
-        context.sample_aspect_ratio, sequence.aspect if sequence else None, stream.sample_aspect_ratio
-    )
+    aspect = _positive(context.sample_aspect_ratio, sequence.aspect if sequence else None, stream.sample_aspect_ratio)
     rotation = _rotation(stream, track)
 
     # The container's colours win, as in FFmpeg; the parameter set fills what it leaves open.

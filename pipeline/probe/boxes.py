@@ -145,7 +145,8 @@ def _matrix(turns: tuple[int, int, int, int], track: Track) -> None:
     """14496-12, 8.3.2: a point (p, q) is shown at (ap + cq, bp + dq); so b / a is the clockwise tangent."""
     a, b, c, d = turns
     if a * d - b * c == 0:
-        return  # nothing would be seen: players ignore it, and so do we
+        track.rotation = 0  # nothing would be seen: players ignore such a matrix
+        return
     track.mirrored = a * d - b * c < 0
     angle = math.degrees(math.atan2(b, a))
     quarter = round(angle / 90)
@@ -156,9 +157,7 @@ def _timing(data: bytes, start: int, stop: int, scale: int, track: Track) -> Non
     """Frame durations (`stts`, 8.6.1.2). The last frame may last longer or shorter, to end with the sound."""
     count = int.from_bytes(data[start + 4 : start + 8], "big")
     count = min(count, (stop - start - 8) // 8, _MAX_RUNS)
-    runs = [
-        (n, ticks) for n, ticks in struct.iter_unpack(">II", data[start + 8 : start + 8 + 8 * count]) if n
-    ]
+    runs = [(n, ticks) for n, ticks in struct.iter_unpack(">II", data[start + 8 : start + 8 + 8 * count]) if n]
     if not runs:
         return
     frames, ticks = runs[-1]

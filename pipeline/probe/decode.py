@@ -10,7 +10,7 @@ import av
 
 from pipeline.model import Text
 from pipeline.probe.av_streams import codec_of, seconds
-from pipeline.probe.opening import FULL, ISO_MEDIA, allowed, opened
+from pipeline.probe.opening import FULL, ISO_MEDIA, allowed, opened, packets_of
 
 # A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
 _SLACK: Final = Fraction(1, 2)  # seconds
@@ -47,10 +47,11 @@ def decode_all(path: Path, format_: str) -> Verdict:
         packets = dict.fromkeys((s.index for s in streams), 0)
         reached = Fraction(0)
         try:
-            for packet in container.demux(*streams):
+            for packet in packets_of(container, streams):
                 if packet.is_corrupt:
                     return _damaged(reached, "a damaged packet", "数据包损坏")
-                packets[packet.stream_index] += bool(packet.size)
+                # Not packet.stream_index, which is 0 in the empty packets that end each stream.
+                packets[packet.stream.index] += bool(packet.size)
                 for frame in packet.decode():
                     if not isinstance(frame, av.VideoFrame | av.AudioFrame):
                         continue
@@ -60,18 +61,14 @@ def decode_all(path: Path, format_: str) -> Verdict:
         except (av.error.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             return _damaged(reached, reason, reason)
-        short = [
-            s for s in streams if format_ in ISO_MEDIA and s.type == "video" and packets[s.index] < s.frames
-        ]
+        short = [s for s in streams if format_ in ISO_MEDIA and s.type == "video" and packets[s.index] < s.frames]
         if short:
             found, stated = packets[short[0].index], short[0].frames
             return _damaged(reached, f"{found} of {stated} frames are there", f"{stated} 帧中仅有 {found} 帧")
         length = seconds(container.duration, Fraction(1, av.time_base)) or Fraction(0)
         begin = seconds(container.start_time, Fraction(1, av.time_base)) or Fraction(0)
         if reached < begin + length - max(_SLACK, length / 100):
-            return _damaged(
-                reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒"
-            )
+            return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
     return Verdict(True, ())
 
 

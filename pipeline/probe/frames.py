@@ -25,6 +25,7 @@ _AAC_HERTZ: Final = (
     96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
 )  # fmt: skip
 _MAX_COUNTED: Final = 256 << 20  # bytes; 4.6 hours at 128 kbit/s
+_MAX_STRAYS: Final = 100_000  # places that look like a frame and are none; a file made to waste time has more
 
 
 class Frame(NamedTuple):
@@ -74,7 +75,9 @@ def mp3_frame(data: bytes, at: int) -> Frame | None:
 
 def _debris(data: bytes, at: int) -> bool:
     """Tags that people's programs leave behind the sound: ID3v1, APE, Lyrics3, or padding."""
-    return data.startswith((b"TAG", b"APETAGEX", b"LYRICSBEGIN"), at) or not data[at:].strip(b"\0")
+    if data.startswith((b"TAG", b"APETAGEX", b"LYRICSBEGIN"), at):
+        return True
+    return data[at] == 0 and not data[at : at + 65536].strip(b"\0")
 
 
 def count(path: Path, size: int, frame: Callable[[bytes, int], Frame | None]) -> Counted | None:
@@ -87,14 +90,16 @@ def count(path: Path, size: int, frame: Callable[[bytes, int], Frame | None]) ->
     total: dict[int, int] = {}
     shared: bytes | None = None
     damaged = cut = False
+    strays = 0
     while at < len(data):
         found = frame(data, at)
         if found is None or (shared is not None and found.shared != shared):
             if _debris(data, at):
                 break
             damaged = damaged or shared is not None
+            strays += 1
             at = data.find(b"\xff", at + 1)
-            if at < 0:
+            if at < 0 or strays > _MAX_STRAYS:
                 break
             continue
         if at + found.length > len(data):
@@ -119,7 +124,7 @@ def after_id3(head: bytes) -> int:
 
 
 def chained(data: bytes, at: int, frame: Callable[[bytes, int], Frame | None], links: int) -> bool:
-    """Whether `links` frames of one stream follow on each other from `at`, or fewer that end with the data."""
+    """Whether `links` frames of one stream follow each other from `at`, or fewer that end with the data."""
     shared: bytes | None = None
     for n in range(links):
         found = frame(data, at)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import ImageInfo, Kind, MediaInfo, Size, Text
-from pipeline.probe.pictures import gif_frames, heif, profile_name
+from pipeline.probe.pictures import gif_frames, heif, png_tail, profile_name
 from pipeline.probe.svg import svg_size
 from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SIDE
 
@@ -96,6 +96,8 @@ def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list
             stored = Size(*picture.size)
             guard(name, stored)
             frames = _frames(picture, file, format_)
+            if format_ == "png":
+                _late(picture, file)
             guard(name, stored, frames or 1)
             orientation, location = _exif(picture, name, warned, remarks)
             profile = picture.info.get("icc_profile")
@@ -128,6 +130,16 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
         return None
     finally:
         file.seek(here)
+
+
+def _late(picture: Image.Image, file: BinaryIO) -> None:
+    here = file.tell()
+    exif, xmp = png_tail(file)
+    file.seek(here)
+    if exif is not None:
+        picture.info.setdefault("exif", b"Exif\0\0" + exif)
+    if xmp:
+        picture.info.setdefault("xmp", xmp)
 
 
 def _exif(

@@ -171,8 +171,7 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     package.xml("content.xml", content.start, content.end, content.text)
     if len(content.pages) > MAX_PAGES:
         raise CeilingExceeded(
-            f"{archive.name} has {len(content.pages)} slides, above the ceiling of {MAX_PAGES}. "
-            "Split the deck.",
+            f"{archive.name} has {len(content.pages)} slides, above the ceiling of {MAX_PAGES}. Split the deck.",
             f"{archive.name} 有 {len(content.pages)} 页，超过上限 {MAX_PAGES}。请拆分演示文稿。",
         )
     shown = [page for page in content.pages if page.style not in content.hidden]

@@ -6,8 +6,8 @@ PyAV applies FFmpeg's decoder allow-list only while it opens a file, so whoever 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from pipeline.tools.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.stream import Stream
 
 # FFmpeg's demuxer for each format that sniffing finds.
@@ -49,9 +50,7 @@ FULL: Final = _EFFORTS[-1:]
 
 
 @contextmanager
-def opened(
-    path: Path, format_: str, efforts: tuple[dict[str, str], ...] = _EFFORTS
-) -> Iterator[InputContainer]:
+def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] = _EFFORTS) -> Iterator[InputContainer]:
     """The file at `path`, opened as `format_` (a key of OPENS). Raises Unreadable."""
     container: InputContainer | None = None
     try:
@@ -72,7 +71,7 @@ def opened(
             container.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise Unreadable(
-            f"{path.name} begins like a {format_} file but cannot be opened: {reason}. "
+            f"{path.name} begins like {format_} but cannot be opened: {reason}. "
             "It is damaged or cut short: export it again.",
             f"{path.name} 的开头为 {format_} 格式，但无法打开：{reason}。文件已损坏或被截断，请重新导出。",
         ) from error
@@ -82,6 +81,16 @@ def opened(
         yield container
     finally:
         container.close()
+
+
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
+    """The packets of `streams`, then an empty one for each.
+
+    A stream that turns up only while reading (in MPEG-TS and FLV) is none of them. PyAV knows no such stream
+    and stumbles at the end of the file, when it would close it.
+    """
+    with suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 def _known(stream: Stream) -> bool:

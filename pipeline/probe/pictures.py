@@ -8,7 +8,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 from pipeline.model import Size
 
-_MAX_META: Final = 1 << 20  # bytes of a HEIF `meta` box; real ones hold a few kB
+_MAX_META: Final = 1 << 20  # bytes of a HEIF `meta` box or a PNG's EXIF; real ones hold a few kB
+_MAX_CHUNKS: Final = 100_000  # of a PNG; encoders write pixels in chunks of 8 kB and more
 
 
 def profile_name(profile: bytes) -> str:
@@ -70,6 +71,29 @@ def gif_frames(file: BinaryIO, most: int) -> int | None:
     return frames
 
 
+def png_tail(file: BinaryIO) -> tuple[bytes | None, bytes]:
+    """EXIF and XMP of a PNG that stand after its pixels, where Pillow looks only once it has decoded.
+
+    The content of `eXIf` (PNG 3, 11.3.3.4), None without one, and of XMP's `iTXt`, empty without one.
+    """
+    file.seek(8)
+    exif, xmp, after = None, b"", False
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind == b"IEND":
+            break
+        after = after or kind == b"IDAT"
+        if after and length <= _MAX_META and kind in {b"eXIf", b"iTXt"}:
+            content = file.read(length)
+            exif = content if kind == b"eXIf" else exif
+            xmp = content if kind == b"iTXt" and content.startswith(b"XML:com.adobe.xmp") else xmp
+            file.seek(4, 1)
+        else:
+            file.seek(length + 4, 1)
+    return exif, xmp
+
+
 class Heif(NamedTuple):
     """The main picture of a HEIC or AVIF file."""
 
@@ -105,9 +129,7 @@ def _associations(data: bytes) -> dict[int, list[int]]:
         at += wide + 1
         for _ in range(many):
             step = 2 if flags else 1
-            out.setdefault(item, []).append(
-                int.from_bytes(data[at : at + step], "big") & (0x7FFF if flags else 0x7F)
-            )
+            out.setdefault(item, []).append(int.from_bytes(data[at : at + step], "big") & (0x7FFF if flags else 0x7F))
             at += step
     return out
 

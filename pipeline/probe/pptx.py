@@ -242,9 +242,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             order.append(next((v for k, v in attributes.items() if ":" in k and local(k) == "id"), ""))
         elif name == "sldSz":
             size.extend(
-                Fraction(int(attributes[side]), EMU)
-                for side in ("cx", "cy")
-                if attributes.get(side, "").isdecimal()
+                Fraction(int(attributes[side]), EMU) for side in ("cx", "cy") if attributes.get(side, "").isdecimal()
             )
 
     package.xml(main, start)

@@ -182,11 +182,7 @@ def _by_magic(head: bytes) -> Sniffed | None:
         return Sniffed(Kind.AUDIO, "aiff")
     if head.startswith(b"BM") and len(head) >= 18 and int.from_bytes(head[14:18], "little") in _DIB_HEADERS:
         return Sniffed(Kind.IMAGE, "bmp")
-    if (
-        head.startswith(b"\0\0\x01\0")
-        and 0 < int.from_bytes(head[4:6], "little") <= 64
-        and head[9:10] == b"\0"
-    ):
+    if head.startswith(b"\0\0\x01\0") and 0 < int.from_bytes(head[4:6], "little") <= 64 and head[9:10] == b"\0":
         return Sniffed(Kind.IMAGE, "ico")
     if b"%PDF-" in head[:1024]:  # readers accept it anywhere there (PDF 1.7, implementation note 13)
         return Sniffed(Kind.SLIDES, "pdf")

@@ -79,9 +79,7 @@ def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     marks = [_mark("cue", cue.start, cue.line) for cue in cues]
     marks += [_mark("fault.syntax", fault.why, fault.line) for fault in faults]
     marks += [
-        _mark("fault.order", after.start, after.line)
-        for before, after in pairwise(cues)
-        if after.start < before.start
+        _mark("fault.order", after.start, after.line) for before, after in pairwise(cues) if after.start < before.start
     ]
     in_time = sorted(cues, key=lambda cue: (cue.start, cue.end))
     reach = Fraction(-1)

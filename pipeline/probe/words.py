@@ -54,9 +54,7 @@ def text_of(data: bytes, *, whole: bool) -> str | None:
             text = _decoded(data, encoding, whole=whole)
             return None if text is None or _CONTROLS.search(text) else text
     if b"\0" in data:
-        candidates = [
-            e for e, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])) if b"\0" in zeros
-        ]
+        candidates = [e for e, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])) if b"\0" in zeros]
     else:
         candidates = ["utf-8", "gb18030"]
     for encoding in candidates:
@@ -79,9 +77,7 @@ def sniff_text(data: bytes, *, whole: bool) -> str | None:
     if start.startswith(_HTML):
         return "html"
     if start.startswith("<"):
-        bare = re.sub(
-            r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(\[.*?\]\s*)?>", "", text[:4096], flags=re.DOTALL
-        )
+        bare = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(\[.*?\]\s*)?>", "", text[:4096], flags=re.DOTALL)
         root = _ROOT.match(bare.lstrip())
         if root and root[1].lower() in _ROOTS:
             return _ROOTS[root[1].lower()]

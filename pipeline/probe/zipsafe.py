@@ -195,9 +195,7 @@ class Zip:
         """Where the packed bytes begin. Raises BadZip when the local header disagrees with the directory."""
         head = self._at(member.offset, _LOCAL.size) if 0 <= member.offset < self.start else b""
         if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
-            raise BadZip(
-                f"{member.name!r} does not begin where the list says", f"{member.name!r} 不在目录所述位置"
-            )
+            raise BadZip(f"{member.name!r} does not begin where the list says", f"{member.name!r} 不在目录所述位置")
         _, _, flags, method, _, _, crc, packed, size, names, extras = _LOCAL.unpack(head)
         rest = self.file.read(names + extras)
         packed_, size_ = _wide(rest[names:], [size, packed])[::-1]
@@ -212,9 +210,7 @@ class Zip:
             )
         start: int = member.offset + _LOCAL.size + names + extras
         if start + member.packed > self.start:
-            raise BadZip(
-                f"{member.name!r} reaches into the list of entries", f"{member.name!r} 的数据伸入条目目录"
-            )
+            raise BadZip(f"{member.name!r} reaches into the list of entries", f"{member.name!r} 的数据伸入条目目录")
         return start
 
     def overlaps(self) -> frozenset[Member]:

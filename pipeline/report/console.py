@@ -48,7 +48,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "unknown": Text("unknown", "未知"),
     "more": Text("more; --explain shows all", "条未显示；--explain 查看全部"),
     "unmeasured": Text("not measured; --explain shows which", "条未测量；--explain 查看"),
-    "can": Text("can be fixed", "可修复"),
+    "calm": Text("assets that are in order are not listed; --explain lists all", "合规素材未列出；--explain 列出全部"),
     "total": Text("total", "合计"),
     "ok": Text("ok", "一致"),
     "changed": Text("changed", "不一致"),

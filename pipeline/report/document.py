@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum, IntEnum
 from fractions import Fraction
@@ -163,12 +161,6 @@ def head(schema: str, preset: Preset | None) -> _Json:
         "tool": {"version": pipeline.__version__, "ffmpeg": ffmpeg_version()},
         "preset": {"id": preset.id, "sha256": preset.sha256} if preset else None,
     }
-
-
-def summary(assets: Iterable[_Json], statuses: Iterable[str]) -> dict[str, int]:
-    """How many assets stand where."""
-    counted = Counter(asset["status"] for asset in assets)
-    return {status: counted[status] for status in statuses}
 
 
 def shown(path: str) -> str:

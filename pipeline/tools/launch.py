@@ -18,6 +18,7 @@ PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 SIGKILL = 9
+NOT_STARTED = 127  # the shell's code for it
 
 
 def limit(wanted: dict[str, int]) -> None:
@@ -63,8 +64,16 @@ def alone() -> None:
             ("/proc/self/uid_map", f"{uid} {uid} 1"),
             ("/proc/self/gid_map", f"{gid} {gid} 1"),
         ):
-            with open(path, "w") as file:  # noqa: PTH123  pathlib costs 20 ms of start-up in every tool run
-                file.write(text)
+            try:
+                with open(path, "w") as file:  # noqa: PTH123  pathlib costs 20 ms of start-up in every tool run
+                    file.write(text)
+            except OSError:  # a security module allows the namespace but no names in it; the network is gone
+                continue
+
+
+def cannot_start(program: str) -> str:
+    """How the complaint begins when the program could not be started."""
+    return f"cannot start {program}: "
 
 
 def main() -> None:
@@ -75,8 +84,9 @@ def main() -> None:
     try:
         os.execve(sys.argv[2], sys.argv[2:], dict(os.environ))  # noqa: S606  the point of this file
     except OSError as error:
-        sys.stderr.write(f"cannot start {sys.argv[2]}: {error.strerror}\n")
-        os._exit(127)
+        sys.stderr.write(f"{cannot_start(sys.argv[2])}{error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(NOT_STARTED)
 
 
 if __name__ == "__main__":

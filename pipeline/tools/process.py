@@ -22,12 +22,15 @@ from pathlib import Path
 from typing import IO, Final
 
 from pipeline.errors import TimedOut, ToolFailed
+from pipeline.tools import launch
 from pipeline.tools.ceilings import Ceiling
 
 _KEPT: Final = 64 * 1024  # bytes of each pipe
 _LONGEST_LINE: Final = 4096
+_BLOCK: Final = 1 << 20
+_POURED: Final = 60.0  # seconds for what is left in the pipe when the program has ended
 _GRACE: Final = 2.0  # seconds between asking and killing
-_LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
+_LAUNCH: Final = str(Path(launch.__file__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,22 @@ class _Drain(threading.Thread):
 
     def text(self) -> str:
         return b"".join(self._kept).decode("utf-8", "replace")
+
+
+class _Pour(_Drain):
+    """As `_Drain`, for bytes that are no text: handed on in blocks, none kept."""
+
+    def __init__(self, pipe: IO[bytes], sink: Callable[[bytes], None]) -> None:
+        super().__init__(pipe, None)
+        self._sink = sink
+
+    def run(self) -> None:
+        while block := os.read(self._pipe.fileno(), _BLOCK):
+            if self.failure is None:
+                try:
+                    self._sink(block)
+                except BaseException as error:  # noqa: BLE001  handed to the caller's thread below
+                    self.failure = error
 
 
 class _Watch:
@@ -135,14 +154,17 @@ def run(
     on_line: Callable[[str], None] | None = None,
     pulse: Callable[[str], str | None] | None = None,
     env: Mapping[str, str] | None = None,
+    sink: Callable[[bytes], None] | None = None,
 ) -> Completed:
     """Run `command` (absolute program first) in `cwd` and wait for it.
 
     `on_line` gets every line of its standard output. With `ceiling.quiet`, the program is killed when no new
     progress was seen for so many seconds; `pulse` turns a line into what must change (None: says nothing).
+    `sink` gets its standard output as bytes instead, every block in order, the last one before this returns;
+    each block counts as progress, and nothing of it is in the result.
 
     Raises TimedOut when it was killed for time or silence, ToolFailed when it could not be started; whatever
-    `on_line` raises is raised here after the program was killed.
+    `on_line` or `sink` raises is raised here after the program was killed.
     """
     name = Path(command[0]).name
     watch = _Watch(pulse)
@@ -169,7 +191,17 @@ def run(
         raise ToolFailed(f"{name} could not be started: {error}", f"无法启动 {name}：{error}") from None
     assert process.stdout is not None  # noqa: S101  PIPE was asked for
     assert process.stderr is not None  # noqa: S101  as above
-    drains = [_Drain(process.stdout, seen), _Drain(process.stderr, None)]
+    out = _Drain(process.stdout, seen)
+    if sink is not None:
+        pour = sink
+
+        def poured(block: bytes) -> None:
+            watch.since = time.monotonic()
+            pour(block)
+            watch.since = time.monotonic()
+
+        out = _Pour(process.stdout, poured)
+    drains = [out, _Drain(process.stderr, None)]
     for drain in drains:
         drain.start()
     late: TimedOut | None = None
@@ -187,20 +219,25 @@ def run(
         _kill(process)
         if process.returncode is None:
             peak = _reap(process, block=True)
-        for drain in drains:
+        for drain, pipe in zip(drains, (process.stdout, process.stderr), strict=True):
             drain.join(_GRACE)
-        process.stdout.close()
-        process.stderr.close()
+            # A process that fled its session may still hold the pipe. Closing would wait for the reading
+            # thread, and so for that process, beyond every limit.
+            if not drain.is_alive():
+                pipe.close()
     for drain in drains:
         if drain.failure:
             raise drain.failure
     if late:
         raise late
+    stderr = drains[1].text()
+    if process.returncode == launch.NOT_STARTED and stderr.startswith(launch.cannot_start(command[0])):
+        raise ToolFailed(f"{name} could not be started: {stderr.strip()}", f"无法启动 {name}：{stderr.strip()}")
     return Completed(
         code=process.returncode if process.returncode is not None else -1,
         seconds=time.monotonic() - started,
         stdout=drains[0].text(),
-        stderr=drains[1].text(),
+        stderr=stderr,
         peak_memory=peak if peak and peak > 0 else None,
     )
 

@@ -1,0 +1,64 @@
+"""What the benchmarks share."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+PREFLIGHT = (sys.executable, "-m", "pipeline")
+
+
+def seconds(action: Callable[[], object], repeat: int = 5) -> float:
+    """The median wall time of `action`."""
+    taken = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        action()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def command(words: Sequence[str | Path]) -> float:
+    """Wall seconds of one command, its output thrown away; any exit code."""
+    started = time.perf_counter()
+    subprocess.run([str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - started
+
+
+def peak_memory(words: Sequence[str | Path]) -> tuple[int, int]:
+    """Peak resident bytes of one command's main process and of its largest other process (Linux).
+
+    Read from /proc while it runs, for every process of its session: workers are children of a fork server, which
+    the kernel's own account of children leaves out.
+    """
+    process = subprocess.Popen(
+        [str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    peaks: dict[int, int] = {}
+    while process.poll() is None:
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.getsid(int(entry.name)) != process.pid:
+                    continue
+                status = (entry / "status").read_text()
+            except (OSError, ValueError):
+                continue
+            for line in status.splitlines():
+                if line.startswith("VmHWM:"):
+                    peaks[int(entry.name)] = int(line.split()[1]) * 1024
+        time.sleep(0.02)
+    return peaks.get(process.pid, 0), max((v for k, v in peaks.items() if k != process.pid), default=0)
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> None:
+    """A Markdown table."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        print("| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (w + 2) for w in widths) + "|")

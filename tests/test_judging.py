@@ -1,0 +1,234 @@
+"""Facts against rules: three answers, and never a pass for what was not read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from pipeline.judging import failures, holds, judge, needs, status
+from pipeline.limits import Between, FitsBox, OneOf
+from pipeline.model import (
+    Condition,
+    Fix,
+    ImageInfo,
+    Kind,
+    Level,
+    MediaInfo,
+    Rule,
+    Safety,
+    Size,
+    Status,
+    Verdict,
+)
+from tests import factory
+
+MAX_30 = factory.rule("video.frame_rate", Between(None, Fraction(30), type="rate"))
+
+
+def verdicts(info: MediaInfo, *rules: Rule) -> list[Verdict]:
+    return [finding.verdict for finding in judge(info, factory.role(*rules))]
+
+
+def at(rate: int | None) -> MediaInfo:
+    value = None if rate is None else Fraction(rate)
+    return factory.video(video=(factory.video_stream(frame_rate=value),))
+
+
+# --- three answers ----------------------------------------------------------------------------------
+
+
+def test_a_value_within_the_limit_passes_and_is_told() -> None:
+    (finding,) = judge(at(25), factory.role(MAX_30))
+    assert finding.verdict is Verdict.PASS
+    assert finding.actual == 25
+    assert finding.stream == 0
+    assert finding.fix is None
+    assert finding.reason is None
+
+
+def test_a_value_beyond_it_fails_with_the_edit_that_would_satisfy_the_rule() -> None:
+    (finding,) = judge(at(60), factory.role(MAX_30))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.actual == 60
+    assert finding.fix == Fix(
+        check="video.frame_rate", stream=0, actual=Fraction(60), value=Fraction(30), safety=Safety.LOSSY
+    )
+
+
+def test_a_value_the_file_does_not_tell_is_unknown_with_a_reason() -> None:
+    (finding,) = judge(at(None), factory.role(MAX_30))
+    assert finding.verdict is Verdict.UNKNOWN
+    assert finding.actual is None
+    assert finding.fix is None
+    assert finding.reason is not None
+    assert finding.reason.en
+    assert finding.reason.zh
+
+
+def test_a_rule_over_streams_on_a_file_with_none_is_unknown_not_passed() -> None:
+    silent = factory.video(audio=())
+    mono = factory.rule("audio.channels", OneOf((1,), "count"))
+    (finding,) = judge(silent, factory.role(mono))
+    assert finding.verdict is Verdict.UNKNOWN
+    assert finding.blocks
+    assert finding.reason is not None
+
+
+def test_every_stream_is_asked() -> None:
+    rates = [Fraction(25), Fraction(60), None]
+    streams = tuple(factory.video_stream(index=i, frame_rate=rate) for i, rate in enumerate(rates))
+    findings = judge(factory.video(video=streams), factory.role(MAX_30))
+    assert [f.verdict for f in findings] == [Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN]
+    assert [f.stream for f in findings] == [0, 1, 2]
+
+
+def test_cover_art_is_no_picture_stream() -> None:
+    song = factory.audio(covers=1)
+    one_picture = factory.rule("video.count", OneOf((1,), "count"))
+    clip = factory.video(covers=1)
+    assert verdicts(clip, one_picture, MAX_30) == [Verdict.PASS, Verdict.PASS]
+    assert verdicts(song, one_picture, MAX_30) == []
+
+
+def test_mov_is_not_mp4() -> None:
+    only_mp4 = factory.rule("container.format", OneOf(("mp4",)))
+    mov = factory.video(container="mov", brand="qt  ")
+    assert verdicts(factory.video(), only_mp4) == [Verdict.PASS]
+    assert verdicts(mov, only_mp4) == [Verdict.FAIL]
+
+
+def test_a_rule_on_another_kind_of_file_is_not_asked() -> None:
+    assert verdicts(factory.image(), MAX_30) == []
+
+
+# --- whom a rule concerns ---------------------------------------------------------------------------
+
+
+def test_an_optional_rule_is_not_asked_where_there_is_nothing_to_read() -> None:
+    mono = factory.rule("audio.channels", OneOf((1,), "count"), optional=True)
+    assert verdicts(factory.video(audio=()), mono) == []
+    assert verdicts(factory.video(), mono) == [Verdict.FAIL]
+
+
+def test_an_optional_rule_still_answers_unknown_for_a_stream_that_does_not_tell() -> None:
+    mono = factory.rule("audio.channels", OneOf((1,), "count"), optional=True)
+    mute = factory.video(audio=(factory.audio_stream(channels=None),))
+    assert verdicts(mute, mono) == [Verdict.UNKNOWN]
+
+
+def test_a_condition_decides_whether_a_rule_is_asked() -> None:
+    when = Condition(check="video.codec", limit=OneOf(("vp8", "vp9")))
+    only_webm = replace(MAX_30, when=when)
+    vp9 = factory.video(video=(factory.video_stream(codec="vp9", frame_rate=Fraction(60)),))
+    assert verdicts(at(60), only_webm) == []
+    assert verdicts(vp9, only_webm) == [Verdict.FAIL]
+
+
+def test_a_condition_holds_only_when_every_value_is_known_and_accepted() -> None:
+    when = Condition(check="video.codec", limit=OneOf(("vp8", "vp9")))
+
+    def clip(*codecs: str | None) -> MediaInfo:
+        return factory.video(video=tuple(factory.video_stream(index=i, codec=c) for i, c in enumerate(codecs)))
+
+    assert holds(when, clip("vp8", "vp9"))
+    assert not holds(when, clip("vp9", "h264"))
+    assert not holds(when, clip("vp9", None))
+    assert not holds(when, clip())
+    assert holds(None, clip())
+
+
+# --- what stands in the way -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rate", "level", "unknown_blocks", "blocks"),
+    [
+        (25, Level.ERROR, True, False),
+        (60, Level.ERROR, True, True),
+        (60, Level.ERROR, False, True),
+        (60, Level.WARNING, True, False),
+        (60, Level.INFO, True, False),
+        (None, Level.ERROR, True, True),
+        (None, Level.ERROR, False, False),
+        (None, Level.WARNING, True, False),
+    ],
+)
+def test_errors_block_and_so_do_unknown_answers_to_them_unless_allowed(
+    rate: int | None, level: Level, unknown_blocks: bool, blocks: bool
+) -> None:
+    rule = replace(MAX_30, level=level, unknown_blocks=unknown_blocks)
+    (finding,) = judge(at(rate), factory.role(rule))
+    assert finding.blocks is blocks
+
+
+def test_an_unknown_answer_that_is_allowed_is_still_told_as_unknown() -> None:
+    (finding,) = judge(at(None), factory.role(replace(MAX_30, unknown_blocks=False)))
+    assert finding.verdict is Verdict.UNKNOWN
+    assert status([finding]) is Status.PASS
+
+
+def test_an_asset_passes_is_fixable_or_is_blocked() -> None:
+    long = factory.rule("media.duration", Between(Fraction(60), None, type="seconds"))
+    assert status(judge(at(25), factory.role(MAX_30))) is Status.PASS
+    assert status(judge(at(60), factory.role(MAX_30))) is Status.FIXABLE
+    assert status(judge(at(None), factory.role(MAX_30))) is Status.BLOCKED
+    assert status(judge(at(60), factory.role(MAX_30, long))) is Status.BLOCKED
+    assert status(judge(at(60), factory.role(replace(MAX_30, level=Level.WARNING)))) is Status.PASS
+    assert status(()) is Status.PASS
+
+
+def test_no_fix_is_offered_that_enlarges() -> None:
+    small = factory.video(video=(factory.video_stream(size=Size(640, 360)),))
+    exact = factory.rule("video.size", OneOf((Size(1920, 1080),), "size"))
+    (finding,) = judge(small, factory.role(exact))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.fix is None
+
+
+def test_a_fix_that_shrinks_is_offered() -> None:
+    large = factory.video(video=(factory.video_stream(size=Size(3840, 2160)),))
+    (finding,) = judge(large, factory.role(factory.rule("video.size", FitsBox((Size(1920, 1080),)))))
+    assert finding.fix is not None
+    assert finding.fix.value == Size(1920, 1080)
+
+
+def test_failures_are_picked_by_level() -> None:
+    warning = replace(MAX_30, id="soft", level=Level.WARNING)
+    findings = judge(at(60), factory.role(MAX_30, warning))
+    assert [f.rule.id for f in failures(findings, Level.WARNING)] == ["soft"]
+    assert [f.rule.id for f in failures(findings, Level.ERROR)] == [MAX_30.id]
+
+
+# --- costly facts -----------------------------------------------------------------------------------
+
+
+def test_a_role_says_which_costly_measurements_it_needs_for_a_kind() -> None:
+    one_face = factory.rule("face.count", OneOf((1,), "count"))
+    role = factory.role(MAX_30, one_face)
+    assert "faces" in needs(role, Kind.IMAGE)
+    assert needs(role, Kind.AUDIO) == frozenset()
+    assert needs(factory.role(MAX_30), Kind.VIDEO) == frozenset()
+
+
+def test_what_was_not_measured_is_unknown_and_says_so() -> None:
+    (finding,) = judge(factory.image(faces=None), factory.role(factory.rule("face.count", OneOf((1,), "count"))))
+    assert finding.verdict is Verdict.UNKNOWN
+    assert finding.reason is not None
+    assert "not measured" in finding.reason.en
+
+
+def test_measured_and_absent_is_an_answer() -> None:
+    (finding,) = judge(factory.image(faces=()), factory.role(factory.rule("face.count", OneOf((1,), "count"))))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.actual == 0
+
+
+def test_rules_on_pictures_read_the_picture_as_shown() -> None:
+    turned = ImageInfo(format="jpeg", stored=Size(4000, 3000), size=Size(3000, 4000), orientation=6)
+    (finding,) = judge(
+        factory.image(image=turned),
+        factory.role(factory.rule("image.size", FitsBox((Size(8000, 8000),)))),
+    )
+    assert finding.actual == Size(3000, 4000)

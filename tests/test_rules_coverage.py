@@ -1,0 +1,181 @@
+"""Every statement of the platforms' documents has its place, and presets cite the documents truly.
+
+presets/rows.json holds the statements. A row is level H (stated limit), S (advice or behaviour), V (stated, but
+takes a face, speech or human check) or R (only the platform can decide).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import coverage, presets
+from pipeline.coverage import Keeper
+from pipeline.library import rows
+from pipeline.model import Level, Note, Preset, Role, Rule, Source
+
+ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in rows()}
+ACCOUNT = coverage.account()
+PRESETS = [presets.load(name) for name in presets.names()]
+RULES = [(preset, role, rule) for preset in PRESETS for role in preset.roles for rule in role.rules]
+PLACES = [(preset, rule) for preset, _, rule in RULES] + [(preset, note) for preset in PRESETS for note in preset.notes]
+
+DOCUMENT = re.compile(r"(MS-Intro|MS-FAQ|MS-Overview|MS-API|TX-Custom) (.+)")
+OWN_DATE = re.compile(r"(.+) \((\d{4}-\d{2}-\d{2})\)")
+
+# Rows that state one limit for two documents which word it differently; the presets cite each with its own.
+SPLIT = {
+    ("metastudio/video-production", "metastudio.video-production.text.ssml-max-size"),  # counts characters
+    ("metastudio-intl/video-production", "metastudio.video-production.text.ssml-max-size"),  # counts bytes
+    ("metastudio-intl/video-production", "metastudio.asset.ppt.animation-absent"),  # cites its own site's document
+    ("metastudio-intl/asset-library", "metastudio.asset.ppt.animation-absent"),  # as above
+}
+# Citations beyond those of the row, and why.
+MORE_SOURCES = {
+    "metastudio.asset.ppt.file-type": {("MS-FAQ", "4.3", "2025-09-19")},  # that PDF stands in for a deck
+    "metastudio.video-production.ppt.fonts": {("MS-API", "12.9 Table 12-15", "2024-11-14")},  # the list of fonts
+}
+# The row prints one date for two pages of their own dates.
+OTHER_DATE = {"tencent.face-detect.v2.crop"}
+# Codes that name another limit than the one a rule puts, so the rule has none.
+NO_CODE: dict[str, str] = {}
+
+
+def cited(row: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """(document, section, date) of each citation of a row; dates are in the order of the documents."""
+    dates, found, date, document = iter(row["date"]), set(), "", ""
+    for piece in row["source"].split("; "):
+        named = DOCUMENT.fullmatch(piece)
+        if named and named[1] != document:
+            document, date = named[1], next(dates, date)
+        section = named[2] if named else piece
+        own = OWN_DATE.fullmatch(section)
+        found.add((document, own[1], own[2]) if own else (document, section, date))
+    return found
+
+
+def citing(sources: tuple[Source, ...]) -> set[tuple[str, str, str]]:
+    """The same of a rule or note; our own sources are none of the platforms'."""
+    return {
+        (source.document, piece.removeprefix(f"{source.document} "), source.date)
+        for source in sources
+        if source.document != "media-preflight"
+        for piece in source.section.split("; ")
+    }
+
+
+def codes(row: dict[str, Any]) -> list[str]:
+    """The codes a row names, in order."""
+    if row["code"].startswith(("none", "no code", "see ")):
+        return []
+    return re.findall(r"~?(?:MSS\.\d+|(?:face code )?\b\d{6}|DetectionCode -\d|Result\.\w+|TOO_[A-Z_]+)", row["code"])
+
+
+def test_every_statement_is_taken_care_of() -> None:
+    assert len(ACCOUNT) == len(ROWS) == 411
+    assert [entry.id for entry in ACCOUNT if entry.keeper is None] == []
+
+
+def test_elsewhere_names_only_statements_that_exist_and_says_how() -> None:
+    for table, entries in coverage.elsewhere().items():
+        for row, sentence in entries.items():
+            assert row in ROWS, f"presets/coverage.toml [{table}]: no such row {row}"
+            assert len(sentence) > 30, f"presets/coverage.toml [{table}]: {row}: too short to be a reason"
+
+
+def test_a_statement_stands_in_one_table_only() -> None:
+    tables = [set(entries) for entries in coverage.elsewhere().values()]
+    assert sum(map(len, tables)) == len(set().union(*tables))
+
+
+def test_what_only_the_platform_can_decide_is_no_rule() -> None:
+    for entry in ACCOUNT:
+        rules = [place.preset for place in entry.places if place.check]
+        if entry.level == "R" or any(place.keeper is Keeper.SERVER for place in entry.places):
+            assert not rules, f"{entry.id} is decided by the platform and still a rule in {rules}"
+
+
+def test_what_a_file_can_break_and_the_platform_states_is_a_rule() -> None:
+    """A stated limit is enforced by a rule, by the upload stage or in a script; a note is not enough."""
+    only_noted = {entry.id for entry in ACCOUNT if entry.level == "H" and entry.keeper is Keeper.NOTE}
+    assert only_noted == {
+        "metastudio.video-production.script.max-scenes-cn",  # a script is no file
+        "metastudio.video-production.script.max-scenes-intl",
+        "metastudio.video-production.script.single-model",
+        "metastudio.video-production.video.max-overlays",  # how many at once, not how many files
+        "metastudio.video-production.image.max-count",
+        "metastudio.live.video.max-overlays",
+        "metastudio.live.background.transparent",  # a setting of the scene
+    }
+
+
+def advice(row: str | None) -> bool:
+    return row is not None and ROWS[row]["level"] == "S"
+
+
+def test_advice_never_rejects() -> None:
+    for preset, role, rule in RULES:
+        if advice(coverage.row_of(rule.id, ROWS)):
+            assert rule.level is not Level.ERROR, f"{preset.id} {role.name} {rule.id} is advice in the documents"
+
+
+@pytest.mark.parametrize(("preset", "told"), PLACES, ids=lambda value: getattr(value, "id", None))
+def test_rules_and_notes_cite_what_the_row_cites(preset: Preset, told: Rule | Note) -> None:
+    if told.id not in ROWS:
+        return
+    row = ROWS[told.id]
+    expected, found = cited(row), citing(told.sources)
+    if told.id in OTHER_DATE:
+        expected, found = ({(d, s, "") for d, s, _ in each} for each in (expected, found))
+    if (preset.id, told.id) in SPLIT:
+        assert found < expected
+    else:
+        assert found == expected | MORE_SOURCES.get(told.id, set())
+
+
+@pytest.mark.parametrize(
+    ("preset", "role", "rule"),
+    [each for each in RULES if each[2].id in ROWS],
+    ids=lambda value: getattr(value, "id", getattr(value, "name", None)),
+)
+def test_rules_carry_the_code_of_their_row(preset: Preset, role: Role, rule: Rule) -> None:
+    named = codes(ROWS[rule.id])
+    if rule.id in NO_CODE:
+        assert rule.code is None
+    else:
+        assert rule.code == (named[0] if named else None), f"{preset.id} {role.name}"
+
+
+def test_warnings_and_infos_give_their_reason_in_both_languages() -> None:
+    for preset, role, rule in RULES:
+        if rule.level is not Level.ERROR:
+            assert rule.note, f"{preset.id} {role.name} {rule.id}"
+            assert rule.note.en.strip(), rule.id
+            assert re.search(r"[\u4e00-\u9fff]", rule.note.zh), rule.id
+
+
+def own() -> Iterator[tuple[str, Rule]]:
+    for preset, _, rule in RULES:
+        if coverage.row_of(rule.id, ROWS) is None:
+            yield preset.id, rule
+
+
+def test_rules_of_our_own_say_so() -> None:
+    """A rule that extends no row of the documents cites ourselves, or says itself which page it comes from."""
+    from_older_pages = {"tencent.voice.zip.flat"}
+    for preset, rule in own():
+        if rule.id not in from_older_pages:
+            assert rule.sources[0].document == "media-preflight", f"{preset} {rule.id}"
+
+
+def test_the_document_is_what_the_presets_say() -> None:
+    written = (Path(presets.folder()).parent / "docs" / "rules-coverage.md").read_text(encoding="utf-8")
+    assert written == coverage.document(ACCOUNT), "docs/rules-coverage.md is out of date; run `make coverage`"
+
+
+def test_the_document_is_the_same_every_time() -> None:
+    assert coverage.document(coverage.account()) == coverage.document(ACCOUNT)

@@ -1,0 +1,160 @@
+"""Values as presets write them and as people read them: exact both ways, and nothing guessed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.model import Size, Value
+from pipeline.values import PARSERS, byte_readings, exact, parse, show
+
+READ: list[tuple[str, object, Value]] = [
+    ("bytes", 5368709120, 5368709120),
+    ("bytes", "5 GiB", 5 << 30),
+    ("bytes", "1.5 MiB", 3 << 19),
+    ("bytes", "17 B", 17),
+    ("seconds", "30 min", Fraction(1800)),
+    ("seconds", "1 h", Fraction(3600)),
+    ("seconds", "200 ms", Fraction(1, 5)),
+    ("seconds", 2.5, Fraction(5, 2)),
+    ("rate", 30, Fraction(30)),
+    ("rate", 29.97, Fraction(2997, 100)),
+    ("rate", "30000/1001", Fraction(30000, 1001)),
+    ("rate", "25 fps", Fraction(25)),
+    ("hertz", "22.05 kHz", 22050),
+    ("hertz", 16000, 16000),
+    ("bits", "128 kbps", 128_000),
+    ("bits", "1.5 Mbps", 1_500_000),
+    ("share", "50 %", Fraction(1, 2)),
+    ("share", 0.2, Fraction(1, 5)),
+    ("number", 0.1, Fraction(1, 10)),
+    ("number", -40, Fraction(-40)),
+    ("count", 50, 50),
+    ("count", 2.0, 2),
+    ("size", "1920x1080", Size(1920, 1080)),
+    ("size", "1920 × 1080", Size(1920, 1080)),
+    ("ratio", "16:9", Fraction(16, 9)),
+    ("text", "h264", "h264"),
+    ("flag", True, True),
+]
+
+REFUSED: list[tuple[str, object]] = [
+    *((kind, raw) for kind in PARSERS for raw in (None, [], {"a": 1}, ("1",))),
+    *((kind, True) for kind in PARSERS if kind != "flag"),
+    *((kind, "much") for kind in PARSERS if kind != "text"),
+    *((kind, "3 parsec") for kind in PARSERS if kind != "text"),
+    *((kind, "") for kind in PARSERS if kind != "text"),
+    *((kind, raw) for kind in ("bytes", "seconds", "rate") for raw in (float("inf"), float("nan"), "1/0")),
+    ("bytes", "1 mb"),  # neither MB nor MiB
+    ("seconds", "5 m"),  # minutes or metres
+    ("number", "35 %"),
+    ("count", 2.5),
+    ("count", "3 pages"),
+    ("size", 1080),
+    ("size", "1920"),
+    ("size", "0x1080"),
+    ("ratio", 1.777),
+    ("ratio", "16:0"),
+    ("ratio", "0:9"),
+    ("text", 5),
+    ("flag", 1),
+    ("flag", "yes"),
+]
+
+
+@pytest.mark.parametrize(("kind", "raw", "value"), READ)
+def test_what_a_preset_says_is_read_exactly(kind: str, raw: object, value: Value) -> None:
+    read = parse(kind, raw)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(("kind", "raw"), REFUSED)
+def test_what_is_no_such_value_is_refused(kind: str, raw: object) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        parse(kind, raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "decimal", "binary"),
+    [
+        ("1 KB", 1000, 1024),
+        ("1K", 1000, 1024),
+        ("100 MB", 100_000_000, 104_857_600),
+        ("16M", 16_000_000, 16_777_216),
+        ("1 GB", 1_000_000_000, 1_073_741_824),
+        ("1.5 G", 1_500_000_000, 1_610_612_736),
+    ],
+)
+def test_a_unit_without_a_stated_base_has_two_readings(raw: str, decimal: int, binary: int) -> None:
+    assert byte_readings(raw) == (decimal, binary)
+    assert parse("bytes", raw) == binary
+
+
+@pytest.mark.parametrize("raw", [1000, "1000", "1000 B", "1 KiB", "3 MiB", "2 GiB"])
+def test_an_exact_unit_has_one_reading(raw: object) -> None:
+    decimal, binary = byte_readings(raw)
+    assert decimal == binary
+
+
+@given(st.decimals(min_value=0, max_value=10**6, places=4))
+def test_decimal_figures_never_drift(figure: object) -> None:
+    for kind in ("seconds", "rate", "number"):
+        assert parse(kind, str(figure)) == Fraction(str(figure))
+    assert parse("share", f"{figure} %") == Fraction(str(figure)) / 100
+
+
+@given(st.floats(min_value=0, max_value=1e6, allow_nan=False))
+def test_a_float_means_the_figure_that_was_written(figure: float) -> None:
+    assert parse("rate", figure) == Fraction(repr(figure))
+
+
+@given(st.fractions(min_value=0, max_value=10**6))
+def test_an_exact_rate_survives_writing_and_reading(rate: Fraction) -> None:
+    assert parse("rate", exact(rate)) == rate
+
+
+@given(st.integers(1, 10**5), st.integers(1, 10**5))
+def test_sizes_and_ratios_survive_writing_and_reading(a: int, b: int) -> None:
+    assert parse("size", show(Size(a, b), "size")) == Size(a, b)
+    assert parse("ratio", show(Fraction(a, b), "ratio")) == Fraction(a, b)
+
+
+@given(st.integers(1, 1023), st.sampled_from([10, 20, 30]))
+def test_whole_binary_sizes_survive_writing_and_reading(count: int, power: int) -> None:
+    assert parse("bytes", show(count << power, "bytes")) == count << power
+
+
+@given(st.integers(2, 10**4))
+def test_whole_minutes_survive_writing_and_reading(minutes: int) -> None:
+    assert parse("seconds", show(Fraction(60 * minutes), "seconds")) == 60 * minutes
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [
+        (None, "rate", "unknown"),
+        (True, "flag", "yes"),
+        (False, "flag", "no"),
+        (Fraction(60), "rate", "60 fps"),
+        (Fraction(30000, 1001), "rate", "29.97 fps"),
+        (1000, "bytes", "1000 bytes"),
+        (5 << 30, "bytes", "5 GiB"),
+        (1_000_000_000, "bytes", "953.7 MiB (1000000000 bytes)"),
+        (Fraction(1800), "seconds", "30 min"),
+        (Fraction(1, 5), "seconds", "200 ms"),
+        (Fraction(5, 2), "seconds", "2.5 s"),
+        (Fraction(1, 2), "share", "50 %"),
+        (128_000, "bits", "128 kbps"),
+        (48_000, "hertz", "48000 Hz"),
+        (Fraction(16, 9), "ratio", "16:9"),
+        (Size(1920, 1080), "size", "1920x1080"),
+        ("h264", "text", "h264"),
+        (50, "count", "50"),
+    ],
+)
+def test_values_are_shown_with_their_units(value: Value | None, kind: str, shown: str) -> None:
+    assert show(value, kind) == shown
