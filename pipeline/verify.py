@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from pipeline.convert.formats import keeps_alpha
 from pipeline.model import AudioStream, Kind, MediaInfo, Plan, Proof, Size, Value, VideoStream
 from pipeline.tools import ceilings, process, programs
 from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
@@ -75,7 +76,7 @@ def _media(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     picture = (source.video[0], output.video[0]) if source.video and output.video else None
     sounds = tuple(zip(_kept(source, output, plan), output.audio, strict=False))
     if picture:
-        yield from _picture(source, output, *picture)
+        yield from _picture(source, output, plan, *picture)
     for heard, made in sounds[:1] if not picture else sounds:
         yield from _sound(source, output, heard, made)
     if picture and sounds:
@@ -116,7 +117,7 @@ def _nearest(before: tuple[Fraction, ...], after: tuple[Fraction, ...]) -> tuple
     return min(pairs, key=lambda pair: abs(pair[0] - pair[1])) if pairs else (before[0], None)
 
 
-def _picture(source: MediaInfo, output: MediaInfo, old: VideoStream, new: VideoStream) -> Iterator[Proof]:
+def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream, new: VideoStream) -> Iterator[Proof]:
     before, after = _lengths(source, old), _lengths(output, new)
     found: Fraction | None = None
     if before:
@@ -128,8 +129,8 @@ def _picture(source: MediaInfo, output: MediaInfo, old: VideoStream, new: VideoS
             slack = max(slack, _SOUND_SLACK)
         yield _close("video duration", expected, found, slack)
     yield from _frames(old, new, found)
-    if old.alpha and new.alpha is not None:
-        yield from _alpha(new)
+    if old.alpha and new.alpha is not None and _fix(plan, "video.alpha") is not False:
+        yield from _alpha(output, new)
 
 
 def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iterator[Proof]:
@@ -153,9 +154,9 @@ def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iter
         )
 
 
-def _alpha(new: VideoStream) -> Iterator[Proof]:
-    """Transparency survives wherever the new codec could carry it."""
-    if new.codec in {"vp8", "vp9", "prores"}:
+def _alpha(output: MediaInfo, new: VideoStream) -> Iterator[Proof]:
+    """Transparency survives wherever the new codec can carry it in the new container."""
+    if keeps_alpha(str(output.container), new.codec):
         yield Proof(
             name="transparency",
             expected="kept",

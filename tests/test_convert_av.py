@@ -50,7 +50,8 @@ def frame(path: Path, *, at: float = 0.2, decoder: str = "", pixels: str = "rgb2
     assert info.size
     before = ["-c:v", decoder] if decoder else []
     shape = ["-vf", f"scale={info.size.width}:{info.size.height}:flags=accurate_rnd+full_chroma_int"]
-    raw = ffmpeg(*before, "-ss", str(at), "-i", path, *shape, "-frames:v", "1", "-pix_fmt", pixels, "-f", "rawvideo", "-")
+    seek = ["-ss", str(at)] if at else []
+    raw = ffmpeg(*before, *seek, "-i", path, *shape, "-frames:v", "1", "-pix_fmt", pixels, "-f", "rawvideo", "-")
     return np.frombuffer(raw, np.uint8).reshape(info.size.height, info.size.width, -1).astype(float)
 
 
@@ -79,9 +80,7 @@ def plan_for(info: MediaInfo, **wanted: Value) -> Plan:
         check = key.replace("__", ".")
         reading = next(iter(CHECKS[check].read(info)))
         assert reading.value is not None
-        fixes.append(
-            Fix(check=check, stream=reading.stream, actual=reading.value, value=value, safety=Safety.LOSSY)
-        )
+        fixes.append(Fix(check=check, stream=reading.stream, actual=reading.value, value=value, safety=Safety.LOSSY))
     return Plan(fixes=tuple(fixes))
 
 
@@ -208,7 +207,7 @@ def test_byte_limit_too_small_for_the_length_is_refused(noise: Path) -> None:
 
 def test_second_picture_is_dropped(sample: Find, tmp_path: Path) -> None:
     two = tmp_path / "two.mp4"
-    maps = "-map 0:v -map 0:v -map 0:a -c copy -disposition:v:1 0".split()
+    maps = ["-map", "0:v", "-map", "0:v", "-map", "0:a", "-c", "copy", "-disposition:v:1", "0"]
     ffmpeg("-i", sample("video/24fps.mp4"), *maps, two)
     assert len(probe(two).video) == 2
     done = repair(two, tmp_path, video__count=1)
@@ -303,6 +302,12 @@ def test_transparency_survives_a_new_webm(name: str, sample: Find, tmp_path: Pat
     assert after.max() > 245
 
 
+def test_transparency_without_a_place_is_laid_over_black(sample: Find, tmp_path: Path) -> None:
+    done = repair(sample("video/vp9-alpha.webm"), tmp_path, container__format="mp4")
+    assert (done.after.video[0].codec, done.after.video[0].alpha) == ("h264", False)
+    assert frame(done.path)[5, 5].max() <= 4
+
+
 @pytest.mark.parametrize("name", ["video/vp9-alpha.webm", "video/vp8-alpha.webm", "video/prores4444-alpha.mov"])
 def test_transparency_is_laid_over_the_background(name: str, sample: Find, tmp_path: Path) -> None:
     asked = role(**MP4, background="#00B140")
@@ -326,9 +331,7 @@ def test_high_dynamic_range_is_brought_down_not_washed_out(name: str, sample: Fi
 
 
 @pytest.mark.parametrize("name", ["video/mjpeg.mov", "video/flv1.flv", "video/yuv444.mp4", "video/av1.mp4"])
-def test_colours_stay_whatever_matrix_and_range_the_source_has(
-    name: str, sample: Find, tmp_path: Path
-) -> None:
+def test_colours_stay_whatever_matrix_and_range_the_source_has(name: str, sample: Find, tmp_path: Path) -> None:
     done = repair(sample(name), tmp_path, role(**MP4), video__codec="h264", container__format="mp4")
     before, after = (frame(path, at=0)[160, 27::53] for path in (done.source, done.path))
     assert np.abs(before - after).max() <= 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,19 @@ def test_a_wrong_extension_alone_means_a_copy(tmp_path: Path) -> None:
     made = repaired(source, wanted, tmp_path / "work")
     assert made.read_bytes() == source.read_bytes()
     assert "copy" in package.steps(probe(source), planned(source, wanted), wanted)[0].does.en
+
+
+def test_advice_is_taken_only_where_the_package_is_written_anyway(tmp_path: Path) -> None:
+    said = "你好"
+    source = written(tmp_path / "package.zip", Entry(b"a b.txt", said.encode("gbk")))
+
+    def made(hard: tuple[str, Limit], work: Path) -> dict[str, bytes]:
+        wanted = role(hard, ("archive.text_encoding", OneOf(("utf-8",))))
+        soft = replace(wanted.rules[1], level=Level.WARNING)
+        return contents(repaired(source, replace(wanted, rules=(wanted.rules[0], soft)), work))
+
+    assert made(("file.name_length", Between(high=3)), tmp_path / "one") == {"a b.txt": said.encode("gbk")}
+    assert made(("archive.entry_name", Characters("a-z._")), tmp_path / "two") == {"a_b.txt": said.encode()}
 
 
 def test_steps_say_what_is_done_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,6 +130,25 @@ def test_a_script_with_the_wrong_extension_is_copied(tmp_path: Path) -> None:
     wanted = role(("file.extension", OneOf(("txt",))), ("file.extension_agrees", OneOf((True,), "flag")))
     made, name = repaired(source, wanted, tmp_path / "work")
     assert (name, made.read_bytes()) == ("{stem}.txt", source.read_bytes())
+
+
+def test_advice_is_taken_only_where_the_file_is_written_anyway(tmp_path: Path) -> None:
+    source = tmp_path / "a.srt"
+    source.write_bytes(sample("overlapping.srt").read_text().encode("gbk"))
+
+    def doing(hard: tuple[str, Limit]) -> list[str]:
+        wanted = role(hard, ("subtitle.overlaps", Between(high=0)))
+        soft = replace(wanted.rules[1], level=Level.WARNING)
+        wanted = replace(wanted, rules=(wanted.rules[0], soft))
+        plan = planned(source, wanted)
+        assert [fix.check for fix in plan.advised] == ["subtitle.overlaps"]
+        return [step.does.en for step in text.steps(probe(source), plan, wanted)]
+
+    (alone,) = doing(("file.name_length", Between(high=0)))
+    assert alone.startswith("copy")
+    trimmed, recoded = doing(("subtitle.encoding", OneOf(("utf-8",))))
+    assert trimmed.startswith("write the cues")
+    assert recoded == "save as UTF-8"
 
 
 def test_steps_say_what_is_done() -> None:

@@ -19,7 +19,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import SlidesInfo
 from pipeline.probe import probe
 from pipeline.tools.ceilings import MAX_PAGES
-from samples import SAMPLES, build, missing
+from samples import SAMPLES, build, decks, missing
 from samples.decks import compound_file, pdf_bytes
 
 OUT = Path(__file__).parents[1] / "samples" / "out"
@@ -115,6 +115,25 @@ def test_facts(name: str, wanted: dict[str, Any]) -> None:
 def test_what_libreoffice_writes_says_the_same_as_its_source(name: str) -> None:
     assert facts(name).page_texts == facts("good.pptx").page_texts
     assert "Noto Sans CJK SC" in facts(name).fonts
+
+
+@pytest.mark.parametrize("suffix", ["ppt", "odp"])
+def test_the_other_office_formats_hide_move_and_fade_alike(suffix: str, tmp_path: Path) -> None:
+    if missing(SAMPLES["decks/good.ppt"]):
+        pytest.skip("LibreOffice is not installed")
+
+    def everything() -> Any:
+        made = decks._animated()
+        made.slides[1]._element.append(decks._transition().slides[0]._element[-1])
+        decks._slide(made, "hidden")._element.set("show", "0")
+        made.slides[1].notes_slide.notes_text_frame.text = "said"
+        return made
+
+    path = tmp_path / f"a.{suffix}"
+    decks._converted(everything, suffix, path)
+    slides = probe(path).slides
+    assert (slides.pages, slides.hidden, slides.animations, slides.transitions) == (2, 1, 1, 1)
+    assert slides.page_texts == ("1. 欢迎来到数字人课堂。", "said")
 
 
 def test_notes_come_before_the_slides_own_words() -> None:

@@ -9,7 +9,8 @@ The cases are tables in tests/cases/*.toml, written from the documents and not f
 
     [[cases]]
     presets = ["convert/h264-1080p"]
-    roles = ["video"]                   `good` names other facts than those called like the role
+    roles = ["video"]                   `good` names facts that are not called like the role, or a list one
+                                        for each preset
     lines = [
         # rule                             accepts                       refuses
         ["convert.h264-1080p.frame-rate", { video.frame_rate = 30 },    { video.frame_rate = 30.001 }],
@@ -84,9 +85,9 @@ def value(hint: Any, raw: Any) -> Any:
     return Fraction(str(raw)) if "Fraction" in str(hint) and not isinstance(raw, bool) else raw
 
 
-def block(kind: type, table: Table, **more: Any) -> Any:
+def block(class_: type, table: Table, **more: Any) -> Any:
     """One dataclass of the model; a key it does not have is an error."""
-    return kind(**{key: value(hints(kind).get(key), raw) for key, raw in table.items()} | more)
+    return class_(**{key: value(hints(class_).get(key), raw) for key, raw in table.items()} | more)
 
 
 def several(raw: Any) -> list[Table]:
@@ -191,6 +192,12 @@ def role_of(preset: str, role: str) -> Role:
     return found
 
 
+def goods(group: Table, preset: str, role: str) -> str:
+    """The name of the good facts of a group."""
+    named = group.get("good", role)
+    return named if isinstance(named, str) else named[group["presets"].index(preset)]
+
+
 def read() -> Iterator[Case]:
     for path in sorted(FOLDER.glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -198,7 +205,7 @@ def read() -> Iterator[Case]:
             for preset, role, (rule, accepts, refuses, *unasked) in product(
                 group["presets"], group["roles"], group["lines"]
             ):
-                good = data["good"][group.get("good", role)]
+                good = data["good"][goods(group, preset, role)]
                 yield Case(preset, role, rule, good, accepts, refuses, unasked[0] if unasked else None)
 
 

@@ -18,6 +18,7 @@ EXTENSIONS: dict[str, frozenset[str]] = {
     "m4v": frozenset({"m4v", "mp4"}),
     "mov": frozenset({"mov", "qt"}),
     "3gp": frozenset({"3gp", "3g2", "3gpp"}),
+    "m4a": frozenset({"m4a", "mp4"}),
     "mkv": frozenset({"mkv", "mka"}),
     "wmv": frozenset({"wmv", "asf"}),
     "wma": frozenset({"wma", "asf"}),

@@ -71,13 +71,9 @@ CONTAINERS: Final[dict[str, Container]] = {
         "aac",
         _FRONT,
     ),
-    "webm": _container(
-        "webm", "webm", frozenset({"vp8", "vp9", "av1"}), frozenset({"opus", "vorbis"}), "vp9", "opus"
-    ),
+    "webm": _container("webm", "webm", frozenset({"vp8", "vp9", "av1"}), frozenset({"opus", "vorbis"}), "vp9", "opus"),
     "mkv": _container("matroska", "mkv", None, None, "h264", "aac"),
-    "avi": _container(
-        "avi", "avi", frozenset({"mpeg4", "mjpeg", "msmpeg4v3"}), frozenset({"mp3", "pcm_s16le"})
-    ),
+    "avi": _container("avi", "avi", frozenset({"mpeg4", "mjpeg", "msmpeg4v3"}), frozenset({"mp3", "pcm_s16le"})),
     "flv": _container("flv", "flv", frozenset({"h264", "flv1"}), frozenset({"aac", "mp3"}), "h264", "aac"),
     "wmv": _container("asf", "wmv", frozenset({"wmv1", "wmv2", "wmv3", "vc1"}), _WINDOWS_AUDIO),
     "m4a": _container("ipod", "m4a", _NONE, frozenset({"aac", "alac"}), None, "aac", _FRONT),
@@ -138,7 +134,20 @@ VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
     ),
 }
 
-# Encoders that see transparency where ffmpeg's own decoders of the same codec drop it without a word.
+# Where transparency lives: VP8 and VP9 carry it beside the picture, which MP4 has no place for.
+_ALPHA_HOMES: Final = {
+    "vp8": frozenset({"webm", "mkv"}),
+    "vp9": frozenset({"webm", "mkv"}),
+    "prores": frozenset({"mov", "mkv"}),
+}
+
+
+def keeps_alpha(container: str, codec: str | None) -> bool:
+    """Whether a stream of this codec keeps its transparency in this container."""
+    return container in _ALPHA_HOMES.get(codec or "", frozenset())
+
+
+# Decoders that see transparency where ffmpeg's own decoders of the same codec drop it without a word.
 ALPHA_DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
@@ -164,12 +173,8 @@ _MP3_RATES: Final = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 800
 AUDIO_ENCODERS: Final[dict[str, AudioEncoder]] = {
     # 128 kbit/s stereo and 96 kbit/s mono: transparent for speech with ffmpeg's AAC-LC.
     "aac": AudioEncoder(encoder="aac", rates=(96000, 88200, 64000, *_MP3_RATES), mono=96_000, stereo=128_000),
-    "mp3": AudioEncoder(
-        encoder="libmp3lame", rates=_MP3_RATES, most_channels=2, mono=128_000, stereo=192_000
-    ),
-    "opus": AudioEncoder(
-        encoder="libopus", rates=(48000, 24000, 16000, 12000, 8000), mono=96_000, stereo=128_000
-    ),
+    "mp3": AudioEncoder(encoder="libmp3lame", rates=_MP3_RATES, most_channels=2, mono=128_000, stereo=192_000),
+    "opus": AudioEncoder(encoder="libopus", rates=(48000, 24000, 16000, 12000, 8000), mono=96_000, stereo=128_000),
     "pcm_s16le": AudioEncoder(encoder="pcm_s16le", depth=16),
     "pcm_s24le": AudioEncoder(encoder="pcm_s24le", depth=24),
 }

@@ -49,7 +49,10 @@ class _New:
 
 
 def _asked(plan: Plan) -> frozenset[str]:
-    return frozenset(fix.check for fix in (*plan.fixes, *plan.advised)) & (HANDLES - NAMING)
+    """Checks to satisfy. Advice counts only where the zip is written anew anyway, and never renumbers."""
+    hard = frozenset(fix.check for fix in plan.fixes) & (HANDLES - NAMING)
+    soft = frozenset(fix.check for fix in plan.advised) & (HANDLES - NAMING - {"archive.numbered"})
+    return hard | soft if hard else hard
 
 
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:

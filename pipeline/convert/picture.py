@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from pipeline.convert.formats import ALPHA_DECODERS, CONTAINERS, VIDEO_ENCODERS, VideoEncoder
+from pipeline.convert.formats import ALPHA_DECODERS, CONTAINERS, VIDEO_ENCODERS, VideoEncoder, keeps_alpha
 from pipeline.convert.sound import Sound
 from pipeline.convert.wishes import Wishes
 from pipeline.errors import AssetError
@@ -22,9 +22,7 @@ _MARGIN: Final = Fraction(98, 100)  # of a byte budget: what the container itsel
 _PER_SECOND: Final = 8_000  # bit/s of indexes, measured at 25 fps with sound: about 6 kbit/s
 _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream that does not say
 _POOREST: Final = 100_000  # bit/s; below this no picture is worth handing over
-_NO_CAP: Final = (
-    80_000_000  # bit/s; more than CRF 19 asks for at 4K, so a cap there would only raise the level
-)
+_NO_CAP: Final = 80_000_000  # bit/s; more than CRF 19 asks for at 4K, so a cap there would only raise the level
 _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
 
@@ -69,7 +67,7 @@ def alpha_codec(container: str, wishes: Wishes) -> str | None:
     held = CONTAINERS[container]
     for codec in (wishes.role.wants("video_codec"), held.new_video, *VIDEO_ENCODERS):
         encoder = VIDEO_ENCODERS.get(str(codec))
-        if encoder and encoder.alpha and held.holds_video(str(codec)):
+        if encoder and encoder.alpha and keeps_alpha(container, str(codec)):
             return str(codec)
     return None
 
@@ -187,8 +185,7 @@ def _cap(
         raise AssetError(
             f"{info.name}: {float(seconds):.0f} s of video cannot be kept within {limit} at a quality worth "
             "handing over. Cut it into shorter parts.",
-            f"{info.name}：{float(seconds):.0f} 秒的视频无法在可用的画质下控制在 {limit} 以内。"
-            "请剪成更短的片段。",
+            f"{info.name}：{float(seconds):.0f} 秒的视频无法在可用的画质下控制在 {limit} 以内。请剪成更短的片段。",
         )
     return int(cap) if cap < _NO_CAP else None
 
@@ -216,7 +213,7 @@ def design(
     """
     codec = _codec(info, stream, wishes, container)
     encoder = VIDEO_ENCODERS[codec]
-    alpha = must_keep_alpha(stream, wishes) and encoder.alpha is not None
+    alpha = must_keep_alpha(stream, wishes) and keeps_alpha(container, codec)
     wanted = wishes.value("video.pixel_format", stream.index)
     pixels = encoder.alpha if alpha and encoder.alpha else str(wanted or encoder.pixel_format)
     size, pad, crop = _size(stream, wishes, even="444" not in pixels)

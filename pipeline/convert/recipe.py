@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.convert import picture, sound
-from pipeline.convert.formats import CONTAINERS, SOUND_ONLY, Container
+from pipeline.convert.formats import CONTAINERS, SOUND_ONLY, Container, keeps_alpha
 from pipeline.convert.picture import Picture
 from pipeline.convert.sound import Sound
 from pipeline.convert.wishes import Wishes
@@ -98,8 +98,7 @@ def _writable(name: str | None, info: MediaInfo) -> Container:
         raise AssetError(
             f"{info.name}: a file in the container {name!r} is wanted, and only {known} can be written. "
             "Set container under the role's deliver table of the preset to one of them.",
-            f"{info.name}：需要 {name!r} 封装，但只能写出 {known}。"
-            "请在预设中该角色的 deliver 表里改为其中之一。",
+            f"{info.name}：需要 {name!r} 封装，但只能写出 {known}。请在预设中该角色的 deliver 表里改为其中之一。",
         )
     return CONTAINERS[name]
 
@@ -118,8 +117,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         _because(f) for s in video for f in plan.fixes if f.stream == s.index and f.check in PICTURE_FIXES
     )
     sound_why = tuple(
-        tuple(_because(f) for f in plan.fixes if f.stream == s.index and f.check in SOUND_FIXES)
-        for s in audio
+        tuple(_because(f) for f in plan.fixes if f.stream == s.index and f.check in SOUND_FIXES) for s in audio
     )
     too_big = next((f for f in plan.fixes if f.check == "file.size"), None)
     if too_big and video:
@@ -129,6 +127,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     name = _container(info, wishes, video, audio, picture_why, sound_why)
     held = _writable(name, info)
     picture_why += tuple(_unheld(s.codec, name) for s in video if not held.holds_video(s.codec))
+    if not picture_why and video and video[0].alpha and not keeps_alpha(name, video[0].codec):
+        picture_why = (_unheld("transparency", name, "透明通道"),)
     packing = next((f for f in plan.fixes if f.check == "video.codec_in_container"), None)
     if packing and video and not picture_why and str(packing.value).partition(" in ")[0] != video[0].codec:
         picture_why = (_because(packing),)
@@ -159,8 +159,8 @@ def _others(info: MediaInfo, wishes: Wishes, container: str) -> bool:
     return there and container == info.container and wishes.value("media.other_streams") != 0
 
 
-def _unheld(codec: str | None, container: str) -> Text:
-    return Text(f"{codec} cannot be put into {container}", f"{container} 不能容纳 {codec}")
+def _unheld(what: str | None, container: str, what_zh: str | None = None) -> Text:
+    return Text(f"{what} cannot be put into {container}", f"{container} 不能容纳 {what_zh or what}")
 
 
 def _moves_out(info: MediaInfo, role: Role) -> bool:

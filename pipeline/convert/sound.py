@@ -77,8 +77,7 @@ def _too_long(info: MediaInfo, seconds: Fraction, budget: int) -> AssetError:
     return AssetError(
         f"{info.name}: {float(seconds):.0f} s of sound cannot be kept within {limit} at a quality worth "
         "handing over. Cut it into shorter parts.",
-        f"{info.name}：{float(seconds):.0f} 秒的声音无法在可用的音质下控制在 {limit} 以内。"
-        "请剪成更短的片段。",
+        f"{info.name}：{float(seconds):.0f} 秒的声音无法在可用的音质下控制在 {limit} 以内。请剪成更短的片段。",
     )
 
 
@@ -115,9 +114,7 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
     channels = _fewer(wishes.value("audio.channels", stream.index), role.wants("channels"), stream.channels)
     if channels is not None and channels > encoder.most_channels:
         channels = encoder.most_channels
-    rate = _fewer(
-        wishes.value("audio.sample_rate", stream.index), role.wants("sample_rate"), stream.sample_rate
-    )
+    rate = _fewer(wishes.value("audio.sample_rate", stream.index), role.wants("sample_rate"), stream.sample_rate)
     if rate is not None:
         rate = encoder.rate_for(rate)
     made = Sound(
@@ -125,7 +122,6 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
         sample_rate=rate if rate != stream.sample_rate else None,
         channels=channels if channels != stream.channels else None,
         bit_rate=_bits(wishes, stream, encoder, channels or 2),
-        fewer_bits=encoder.depth is not None
-        and (stream.bit_depth is None or stream.bit_depth > encoder.depth),
+        fewer_bits=encoder.depth is not None and (stream.bit_depth is None or stream.bit_depth > encoder.depth),
     )
     return _within(info, made, stream, wishes) if alone else made

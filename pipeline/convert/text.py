@@ -47,6 +47,10 @@ def _work(info: MediaInfo, plan: Plan) -> _Work:
             f"{info.name} 不含文本。请确认文件是否正确。",
         )
     asked = {fix.check for fix in plan.fixes}
+    faulty = any(mark.what == "fault.syntax" for mark in info.text.marks)
+    if asked - NAMING and info.text.format == "srt" and not faulty:
+        # Advice counts only where the file is written anew anyway, and where nothing would be lost.
+        asked |= {fix.check for fix in plan.advised} & _ORDER
     target = value_of(plan.fixes, "subtitle.format") or info.text.format
     rewrite = info.kind is Kind.SUBTITLE and (target != info.text.format or bool(asked & _ORDER))
     if rewrite and target != "srt":
@@ -55,7 +59,7 @@ def _work(info: MediaInfo, plan: Plan) -> _Work:
             "Export them as SRT from the program they come from.",
             f"{info.name}：字幕只能重写为 SRT，不能写为 {target}。请从原软件导出 SRT。",
         )
-    if rewrite and any(mark.what == "fault.syntax" for mark in info.text.marks):
+    if rewrite and faulty:
         raise ToolFailed(
             f"{info.name} has cues that cannot be read and would be lost. Correct them first.",
             f"{info.name} 含无法解析的字幕，重写会丢失。请先修正。",

@@ -9,8 +9,6 @@ from pipeline.convert.av import convert, steps
 from pipeline.convert.recipe import PICTURE_FIXES, SOUND_FIXES
 
 # Checks whose fixes this module carries out. Names of files are the publisher's work, asked for the same way.
-HANDLES: Final = (
-    FILE_FIXES | PICTURE_FIXES | SOUND_FIXES | {"video.count", "video.codec_in_container", "audio.count"}
-)
+HANDLES: Final = FILE_FIXES | PICTURE_FIXES | SOUND_FIXES | {"video.count", "video.codec_in_container", "audio.count"}
 
 __all__ = ["HANDLES", "convert", "steps"]

@@ -30,8 +30,7 @@ class Wishes:
         return all(
             rule.limit.accepts(value)
             for rule in self.role.rules
-            if rule.check == check
-            and (rule.level is Level.ERROR or (warnings and rule.level is Level.WARNING))
+            if rule.check == check and (rule.level is Level.ERROR or (warnings and rule.level is Level.WARNING))
         )
 
     def most(self, check: str) -> int | None:

@@ -31,6 +31,18 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
     "jp2": ("JPEG2000",),
 }
 _MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif"})  # may hold more frames than one
+# What Pillow raises for damaged data depends on the plugin; all of these have been seen.
+_DAMAGE: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    struct.error,
+)
 _ORIENTATION: Final = 0x0112  # Exif 2.32, 4.6.4
 _GPS: Final = 0x8825  # Exif 2.32, 4.6.3
 _PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
@@ -83,38 +95,52 @@ def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
-            picture = Image.open(file, formats=PILLOW[format_])
+            with _opened(name, file, format_) as picture:
+                return _facts(name, file, format_, picture, decode, warned, remarks)
         except Image.DecompressionBombError as error:
             raise CeilingExceeded(
                 f"{name}: {error}; the ceiling is {MAX_PIXELS} pixels. Save it smaller.",
                 f"{name}：像素数远超上限 {MAX_PIXELS}。请缩小后重新保存。",
             ) from error
-        # Pillow's plugins raise these, and little else, for damaged headers.
-        except (OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, EOFError) as error:
-            raise _unreadable(name, format_, error) from error
-        with picture:
-            stored = Size(*picture.size)
-            guard(name, stored)
-            frames = _frames(picture, file, format_)
-            if format_ == "png":
-                _late(picture, file)
-            guard(name, stored, frames or 1)
-            orientation, location = _exif(picture, name, warned, remarks)
-            profile = picture.info.get("icc_profile")
-            turned = orientation >= 5
-            return ImageInfo(
-                format=format_,
-                stored=stored,
-                size=Size(stored.height, stored.width) if turned else stored,
-                mode=picture.mode,
-                bit_depth=_depth(picture, file, format_),
-                orientation=orientation,
-                frames=frames,
-                alpha=bool(picture.has_transparency_data),
-                icc=profile_name(profile) if profile else None,
-                has_location=location,
-                decodes=_decodes(picture, frames or 1, name, remarks) if decode else None,
-            )
+
+
+def _opened(name: str, file: BinaryIO, format_: str) -> Image.Image:
+    try:
+        return Image.open(file, formats=PILLOW[format_])
+    except _DAMAGE as error:
+        raise _unreadable(name, format_, error) from error
+
+
+def _facts(
+    name: str,
+    file: BinaryIO,
+    format_: str,
+    picture: Image.Image,
+    decode: bool,
+    warned: list[warnings.WarningMessage],
+    remarks: list[Text],
+) -> ImageInfo:
+    stored = Size(*picture.size)
+    guard(name, stored)
+    frames = _frames(picture, file, format_)
+    guard(name, stored, frames or 1)
+    if format_ == "png":
+        _late(picture, file)
+    orientation, location = _exif(picture, name, warned, remarks)
+    profile = picture.info.get("icc_profile")
+    return ImageInfo(
+        format=format_,
+        stored=stored,
+        size=Size(stored.height, stored.width) if orientation >= 5 else stored,
+        mode=picture.mode,
+        bit_depth=_depth(picture, file, format_),
+        orientation=orientation,
+        frames=frames,
+        alpha=bool(picture.has_transparency_data),
+        icc=profile_name(profile) if profile else None,
+        has_location=location,
+        decodes=_decodes(picture, frames or 1, name, remarks) if decode else None,
+    )
 
 
 def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
@@ -126,7 +152,7 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
             file.seek(0)
             return gif_frames(file, MAX_FRAMES_IMAGE + 1)
         return int(getattr(picture, "n_frames", 1))
-    except (OSError, SyntaxError, ValueError, struct.error, KeyError, EOFError):
+    except _DAMAGE:
         return None
     finally:
         file.seek(here)
@@ -157,7 +183,7 @@ def _exif(
         orientation = exif.get(_ORIENTATION, 1)
         located = located or bool(exif.get_ifd(_GPS))
         damage = next((str(w.message) for w in warned if "EXIF" in str(w.message)), None)
-    except (OSError, SyntaxError, ValueError, struct.error, KeyError, TypeError, EOFError) as error:
+    except _DAMAGE as error:
         orientation, damage = 1, str(error)
     if damage:
         remarks.append(
@@ -207,9 +233,9 @@ def _decodes(picture: Image.Image, frames: int, name: str, remarks: list[Text]) 
         for frame in range(max(1, min(frames, 10 * MAX_PIXELS // pixels))):
             if frame:
                 picture.seek(frame)
+                guard(name, Size(*picture.size))  # the pages of a TIFF differ in size
             picture.load()
-    # What Pillow raises for damaged data depends on the plugin.
-    except (OSError, SyntaxError, ValueError, struct.error, IndexError, EOFError) as error:
+    except _DAMAGE as error:
         remarks.append(Text(f"{name} cannot be decoded: {error}.", f"{name} 无法解码：{error}。"))
         return False
     return True

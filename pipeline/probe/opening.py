@@ -47,12 +47,16 @@ _EFFORTS: Final[tuple[dict[str, str], ...]] = (
     {},
 )
 FULL: Final = _EFFORTS[-1:]
+# These have no list of streams at their head: only reading on shows them, so the first effort is too little.
+_UNLISTED: Final = frozenset({"mpegts", "mpeg", "flv"})
 
 
 @contextmanager
-def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] = _EFFORTS) -> Iterator[InputContainer]:
+def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None = None) -> Iterator[InputContainer]:
     """The file at `path`, opened as `format_` (a key of OPENS). Raises Unreadable."""
     container: InputContainer | None = None
+    if efforts is None:
+        efforts = _EFFORTS[1:] if format_ in _UNLISTED else _EFFORTS
     try:
         for effort in efforts:
             if container is not None:

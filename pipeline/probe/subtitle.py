@@ -36,7 +36,7 @@ class Fault(NamedTuple):
 
 def _clock(hours: str | None, minutes: str, seconds: str, fraction: str) -> Fraction:
     whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
-    return whole + Fraction(int(fraction), 10 ** len(fraction))
+    return Fraction(whole * 1000 + int(fraction.ljust(3, "0")), 1000)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -59,6 +59,10 @@ class _Drain(threading.Thread):
         self.failure: BaseException | None = None
 
     def run(self) -> None:
+        with self._pipe:
+            self._drain()
+
+    def _drain(self) -> None:
         while line := self._pipe.readline(_LONGEST_LINE):
             self._kept.append(line)
             self._size += len(line)
@@ -81,7 +85,7 @@ class _Pour(_Drain):
         super().__init__(pipe, None)
         self._sink = sink
 
-    def run(self) -> None:
+    def _drain(self) -> None:
         while block := os.read(self._pipe.fileno(), _BLOCK):
             if self.failure is None:
                 try:
@@ -219,17 +223,20 @@ def run(
         _kill(process)
         if process.returncode is None:
             peak = _reap(process, block=True)
-        for drain, pipe in zip(drains, (process.stdout, process.stderr), strict=True):
-            drain.join(_GRACE)
-            # A process that fled its session may still hold the pipe. Closing would wait for the reading
-            # thread, and so for that process, beyond every limit.
-            if not drain.is_alive():
-                pipe.close()
+        # A process that fled its session may hold the pipes for ever; the threads close them, not we.
+        deadline = time.monotonic() + _GRACE
+        for drain in drains:
+            drain.join(max(0.0, deadline - time.monotonic()))
     for drain in drains:
         if drain.failure:
             raise drain.failure
     if late:
         raise late
+    if any(drain.is_alive() for drain in drains):
+        raise ToolFailed(
+            f"{name} ended, but something it started goes on and holds its output, which is incomplete.",
+            f"{name} 已结束，但它启动的进程仍在运行并占用其输出，输出不完整。",
+        )
     stderr = drains[1].text()
     if process.returncode == launch.NOT_STARTED and stderr.startswith(launch.cannot_start(command[0])):
         raise ToolFailed(f"{name} could not be started: {stderr.strip()}", f"无法启动 {name}：{stderr.strip()}")

@@ -1,0 +1,148 @@
+"""Heads whose pose is known: the mesh fitted to the portrait, textured with it, drawn at any angle.
+
+The truth of every test and benchmark of face geometry. The head is drawn through a pinhole at a stated distance,
+which differs from the one the measurement assumes; its shape can be altered, so that the mean head the
+measurement uses is never the one that is drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.probe.face_find import candidates
+from pipeline.probe.face_mesh import OUTLINE, fit
+from pipeline.probe.face_pose import aligned, head, turn
+from samples._tools import SampleError
+from samples.images import person
+
+Numbers = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+_ENLARGED = 4  # the portrait's face is 100 pixels wide
+# Rings around the mesh that carry hair, ears and neck: how much wider than the outline and how much deeper.
+_RINGS = ((1.12, 0.10), (1.3, 0.35), (1.55, 0.75), (1.8, 1.25))
+_GROUND = (186, 180, 172)  # RGB, near the portrait's own background
+
+
+class Model(NamedTuple):
+    """A textured head: `points` in eye widths (x right, y down, z away), `seen` the same in the texture."""
+
+    points: Numbers  # (n, 3); the first 468 are the mesh
+    seen: Numbers  # (n, 2) pixels of the texture
+    triangles: NDArray[np.int64]  # (m, 3)
+    texture: Pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How a head is drawn. Angles in degrees as `pipeline.probe.face_pose` has them."""
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    distance: float = 14.0  # eye widths from the camera
+    size: tuple[int, int] = (640, 640)
+    eye_width: float = 150.0  # pixels between the outer corners of the eyes, when looking into the camera
+    middle: tuple[float, float] = (0.5, 0.5)  # of the face, as shares of the picture
+    shape: tuple[float, float, float] = (1.0, 1.0, 1.0)  # width, height and depth of the head, factors
+
+
+class Drawn(NamedTuple):
+    """A picture and where the mesh truly is in it."""
+
+    picture: Pixels  # RGB
+    points: Numbers  # (468, 2) pixels
+
+    @property
+    def outline(self) -> Numbers:
+        """The hull of the mesh: the outline of the face, pixels."""
+        return np.asarray(cv2.convexHull(self.points.astype(np.float32))[:, 0], float)
+
+
+@cache
+def model() -> Model:
+    """The portrait as a head. Raises SampleError when no face is found in it, which cannot be."""
+    picture = np.asarray(person())
+    texture = np.asarray(
+        cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC), np.uint8
+    )
+    finds = candidates(texture)
+    if not finds:
+        raise SampleError("no face was found in the portrait")
+    points = fit(texture, finds[0]).points
+    width = float(np.linalg.norm(points[33] - points[263]))
+    rotation = aligned(head(), points)
+    middle = (points[33] + points[263]) / 2
+    inner = (points - middle) @ rotation / width
+    outline = inner[OUTLINE]
+    centre = outline.mean(axis=0)
+    rings = []
+    for wider, deeper in _RINGS:
+        ring = centre + (outline - centre) * wider
+        ring[:, 2] = outline[:, 2] + deeper
+        rings.append(ring)
+    every = np.concatenate([inner, *rings])
+    seen = (every * width) @ rotation.T + middle
+    return Model(every, seen[:, :2], _triangles(every[:, :2]), texture)
+
+
+def _triangles(flat: Numbers) -> NDArray[np.int64]:
+    """A Delaunay triangulation of points seen from the front."""
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    scaled = ((flat - low) / (high - low).max() * 1000 + 10).astype(np.float32)
+    plane = cv2.Subdiv2D((0, 0, 1100, 1100))
+    names: dict[tuple[float, float], int] = {}
+    for number, (x, y) in enumerate(scaled):
+        plane.insert((float(x), float(y)))
+        names[float(x), float(y)] = number
+    rows = [
+        [names.get((float(t[i]), float(t[i + 1])), -1) for i in (0, 2, 4)] for t in plane.getTriangleList()
+    ]
+    return np.array([row for row in rows if min(row) >= 0])
+
+
+def draw(view: View, head_model: Model | None = None) -> Drawn:
+    """The head in this pose on an even ground; nearer triangles hide farther ones."""
+    made = head_model or model()
+    turned = (made.points * np.array(view.shape)) @ turn(view.yaw, view.pitch, view.roll).T
+    width, height = view.size
+    factor = view.eye_width * view.distance / (turned[:, 2] + view.distance)
+    flat = turned[:, :2] * factor[:, None]
+    face = flat[:468]
+    centre = (face.min(axis=0) + face.max(axis=0)) / 2
+    flat = flat - centre + np.array([view.middle[0] * width, view.middle[1] * height])
+    picture: Any = np.full((height, width, 3), _GROUND, np.uint8)
+    depth = turned[made.triangles, 2].mean(axis=1)
+    for corners in made.triangles[np.argsort(-depth)]:
+        _paint(picture, made.texture, made.seen[corners], flat[corners])
+    return Drawn(picture, flat[:468])
+
+
+def _paint(picture: Any, texture: Pixels, source: Numbers, target: Numbers) -> None:
+    """One textured triangle, seen from the front only."""
+    (ax, ay), (bx, by), (cx, cy) = target
+    (px, py), (qx, qy), (rx, ry) = source
+    area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+    if area * ((qx - px) * (ry - py) - (rx - px) * (qy - py)) <= 0:
+        return
+    low = np.maximum(np.floor(target.min(axis=0)).astype(int) - 1, 0)
+    high = np.minimum(np.ceil(target.max(axis=0)).astype(int) + 2, [picture.shape[1], picture.shape[0]])
+    if (high <= low).any():
+        return
+    matrix = cv2.getAffineTransform((target - low).astype(np.float32), source.astype(np.float32))
+    size = (int(high[0] - low[0]), int(high[1] - low[1]))
+    patch = cv2.warpAffine(
+        texture, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    mask = np.zeros(size[::-1], np.uint8)
+    cv2.fillConvexPoly(mask, np.round((target - low) * 16).astype(np.int32), 255, cv2.LINE_8, 4)
+    # Sixteenths of a pixel leave hairlines between neighbours; an edge drawn on top closes them.
+    cv2.polylines(mask, [np.round((target - low) * 16).astype(np.int32)], True, 255, 1, cv2.LINE_8, 4)
+    region = picture[low[1] : high[1], low[0] : high[0]]
+    region[mask > 0] = patch[mask > 0]

@@ -1,0 +1,60 @@
+"""What the workers of test_pool.py do: work as usual, and every way of not finishing it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from pipeline.pool import Progress
+
+Job = tuple[str, Any]
+
+
+def work(job: Job, progress: Progress) -> Any:
+    """Do what the first word says to the second."""
+    what, given = job
+    match what:
+        case "double":
+            return given * 2
+        case "nothing":
+            return None
+        case "process":
+            return os.getpid()
+        case "progress":
+            for step in range(given):
+                progress(step / given)
+                time.sleep(0.12)
+            return given
+        case "raise":
+            raise RuntimeError(given)
+        case "exit":
+            os._exit(given)
+        case "crash":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "hang":
+            time.sleep(60)
+        case "hang loudly":
+            while True:
+                progress(0.5)
+                time.sleep(0.01)
+        case "memory":
+            return len(bytearray(given))
+        case "unpicklable":
+            return lambda: None
+        case "large":
+            return "x" * given
+        case "once":  # dies the first time it is tried
+            path = Path(given)
+            if not path.exists():
+                path.touch()
+                os._exit(1)
+            return "second time"
+        case "network":
+            return Path("/proc/net/dev").read_text("ascii")
+    raise AssertionError(what)

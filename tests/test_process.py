@@ -1,0 +1,345 @@
+"""Outside programs are hostile: whatever one does, it ends in time, takes nothing along and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import TimedOut, ToolFailed
+from pipeline.tools import isolation
+from pipeline.tools.ceilings import Ceiling, MiB
+from pipeline.tools.process import Completed, run
+
+SMALL = Ceiling(wall=20, cpu=20, memory=1024 * MiB, file_size=MiB)
+
+Tool = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Tool:
+    """A program with this Python text; it runs in `tmp_path`."""
+
+    def make(text: str) -> list[str]:
+        script = tmp_path / "tool.py"
+        script.write_text(textwrap.dedent(text), "utf-8")
+        return [sys.executable, "-I", "-S", str(script)]
+
+    return make
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs; one that ended and was not yet collected does not."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text("ascii")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends within the time the kernel may take to end it."""
+    for _ in range(200):
+        if not alive(process):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+# --- what it says -----------------------------------------------------------------------------------
+
+
+def test_code_output_complaints_and_memory_are_handed_back(tmp_path: Path, tool: Tool) -> None:
+    lines: list[str] = []
+    command = tool("import sys; print('one\\ntwo'); print('oh', file=sys.stderr); sys.exit(3)")
+    done = run(command, cwd=tmp_path, ceiling=SMALL, on_line=lines.append)
+    assert (done.code, done.stdout, done.stderr) == (3, "one\ntwo\n", "oh\n")
+    assert lines == ["one", "two"]
+    assert done.last_words() == "oh"
+    assert done.peak_memory is None or done.peak_memory > MiB
+
+
+def test_exit_code_0_with_nothing_made_is_told_as_it_is(tmp_path: Path, tool: Tool) -> None:
+    done = run(tool("pass"), cwd=tmp_path, ceiling=SMALL)
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["tool.py"]
+
+
+def test_death_by_signal_is_a_negative_code(tmp_path: Path, tool: Tool) -> None:
+    assert run(tool("import os; os.abort()"), cwd=tmp_path, ceiling=SMALL).code == -6
+
+
+@pytest.mark.parametrize("pipe", ["stdout", "stderr"])
+def test_a_flood_is_drained_and_only_its_end_kept(tmp_path: Path, tool: Tool, pipe: str) -> None:
+    command = tool(f"""
+        import sys
+        block = (b"x" * 1023 + b"\\n") * 1024
+        for _ in range(64):
+            sys.{pipe}.buffer.write(block)
+        sys.{pipe}.write("the end")
+    """)
+    done = run(command, cwd=tmp_path, ceiling=SMALL)
+    kept: str = getattr(done, pipe)
+    assert done.code == 0
+    assert kept.endswith("\nthe end")
+    assert len(kept) <= 64 * 1024
+
+
+def test_a_line_without_end_comes_in_pieces(tmp_path: Path, tool: Tool) -> None:
+    lines: list[str] = []
+    run(tool("print('x' * 1_000_000, end='')"), cwd=tmp_path, ceiling=SMALL, on_line=lines.append)
+    assert sum(map(len, lines)) == 1_000_000
+    assert max(map(len, lines)) <= 4096
+
+
+def test_output_that_is_no_text_does_no_harm(tmp_path: Path, tool: Tool) -> None:
+    done = run(tool("import os; os.write(1, bytes(range(256)))"), cwd=tmp_path, ceiling=SMALL)
+    assert done.code == 0
+    assert "�" in done.stdout
+
+
+# --- time -------------------------------------------------------------------------------------------
+
+
+def test_a_program_that_hangs_is_stopped_at_the_wall(tmp_path: Path, tool: Tool) -> None:
+    command = tool("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
+    with pytest.raises(TimedOut, match="time limit") as caught:
+        run(command, cwd=tmp_path, ceiling=replace(SMALL, wall=0.4))
+    assert caught.value.text.zh
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_program_that_falls_silent_is_stopped(tmp_path: Path, tool: Tool) -> None:
+    command = tool("import time; print('begun', flush=True); time.sleep(60)")
+    with pytest.raises(TimedOut, match="no progress"):
+        run(command, cwd=tmp_path, ceiling=replace(SMALL, quiet=0.4))
+
+
+def test_the_same_progress_again_and_again_is_silence(tmp_path: Path, tool: Tool) -> None:
+    command = tool("""
+        import time
+        while True:
+            print("out_time_us=5", flush=True)
+            time.sleep(0.02)
+    """)
+    with pytest.raises(TimedOut, match="no progress"):
+        run(command, cwd=tmp_path, ceiling=replace(SMALL, quiet=0.4), pulse=lambda line: line)
+
+
+def test_a_program_that_gets_on_is_left_alone(tmp_path: Path, tool: Tool) -> None:
+    command = tool("""
+        import time
+        for n in range(12):
+            print(n, flush=True)
+            time.sleep(0.1)
+    """)
+    assert run(command, cwd=tmp_path, ceiling=replace(SMALL, quiet=0.8)).code == 0
+
+
+def test_processor_time_has_a_limit_of_its_own(tmp_path: Path, tool: Tool) -> None:
+    done = run(tool("while True: pass"), cwd=tmp_path, ceiling=replace(SMALL, cpu=1))
+    assert done.code < 0
+
+
+def test_a_program_that_ignores_being_asked_is_killed(tmp_path: Path, tool: Tool) -> None:
+    command = tool("""
+        import os, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open("pid", "w").write(str(os.getpid()))
+        while True:
+            time.sleep(1)
+    """)
+    with pytest.raises(TimedOut):
+        run(command, cwd=tmp_path, ceiling=replace(SMALL, wall=0.4))
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+# --- what it leaves behind --------------------------------------------------------------------------
+
+ORPHAN = """
+    import os, sys, time
+    child = os.fork()
+    if child == 0:
+        {first}
+        time.sleep(60)
+        os._exit(0)
+    open("pid", "w").write(str(child))
+    {then}
+"""
+
+
+@pytest.mark.parametrize("then", ["sys.exit(0)", "time.sleep(60)", "os.abort()"])
+def test_what_a_program_started_ends_with_it(tmp_path: Path, tool: Tool, then: str) -> None:
+    command = tool(ORPHAN.format(first="pass", then=then))
+    try:
+        run(command, cwd=tmp_path, ceiling=replace(SMALL, wall=0.6))
+    except TimedOut:
+        assert "sleep" in then
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_child_that_fled_the_session_delays_nobody(tmp_path: Path, tool: Tool) -> None:
+    """It holds our pipe open; waiting for it would mean waiting beyond every limit."""
+    command = tool(ORPHAN.format(first="os.setsid()", then="sys.exit(0)"))
+    try:
+        with pytest.raises(ToolFailed, match="goes on"):
+            run(command, cwd=tmp_path, ceiling=SMALL)
+        assert alive(int((tmp_path / "pid").read_text())), "it was not waited for"
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+# --- what it may use --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no working address-space limit")
+def test_memory_beyond_the_ceiling_is_refused(tmp_path: Path, tool: Tool) -> None:
+    done = run(tool("bytearray(2 << 30)"), cwd=tmp_path, ceiling=SMALL)
+    assert done.code == 1
+    assert "MemoryError" in done.stderr
+
+
+def test_no_file_grows_beyond_the_ceiling(tmp_path: Path, tool: Tool) -> None:
+    command = tool("""
+        with open("big", "wb", buffering=0) as file:
+            for _ in range(64):
+                file.write(bytes(1 << 16))
+    """)
+    done = run(command, cwd=tmp_path, ceiling=SMALL)
+    assert done.code != 0
+    assert (tmp_path / "big").stat().st_size <= MiB
+
+
+def test_no_core_file_is_written(tmp_path: Path, tool: Tool) -> None:
+    done = run(tool("import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"), cwd=tmp_path, ceiling=SMALL)
+    assert done.stdout == "(0, 0)\n"
+
+
+# --- what it may know -------------------------------------------------------------------------------
+
+
+def told(done: Completed) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def test_our_environment_is_not_handed_on(tmp_path: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUD_SECRET_KEY", "hunter2")
+    monkeypatch.setenv("LD_PRELOAD_OF_OURS", "x")
+    command = tool("import os; print('\\n'.join(f'{k}={v}' for k, v in os.environ.items()))")
+    done = run(command, cwd=tmp_path, ceiling=SMALL, env={"SAL_USE_VCLPLUGIN": "svp"})
+    seen = told(done)
+    assert "hunter2" not in done.stdout
+    assert seen["HOME"] == seen["TMPDIR"] == str(tmp_path)
+    assert seen["SAL_USE_VCLPLUGIN"] == "svp"
+    assert set(seen) - {"LC_CTYPE"} == {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "SAL_USE_VCLPLUGIN"}
+
+
+def test_there_is_nothing_to_read_on_standard_input(tmp_path: Path, tool: Tool) -> None:
+    assert run(tool("import sys; print(repr(sys.stdin.read()))"), cwd=tmp_path, ceiling=SMALL).stdout == "''\n"
+
+
+def test_no_open_file_of_ours_is_handed_on(tmp_path: Path, tool: Tool) -> None:
+    with (tmp_path / "ours").open("w") as ours:
+        os.set_inheritable(ours.fileno(), True)
+        command = tool("""
+            import os
+            for fd in range(3, 1024):
+                try:
+                    print(os.readlink(f"/proc/self/fd/{fd}"))
+                except OSError:
+                    continue
+        """)
+        assert "ours" not in run(command, cwd=tmp_path, ceiling=SMALL).stdout
+
+
+def test_an_argument_is_never_read_by_a_shell(tmp_path: Path, tool: Tool) -> None:
+    nasty = "$(touch made); `touch made` | * \n --"
+    command = [*tool("import sys; print(ascii(sys.argv[1]))"), nasty]
+    assert run(command, cwd=tmp_path, ceiling=SMALL).stdout == f"{nasty!a}\n"
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="namespaces are Linux's")
+def test_there_is_no_network(tmp_path: Path, tool: Tool) -> None:
+    if not isolation.layers()["no network"]:
+        pytest.skip("this kernel lets nobody make a network namespace")
+    done = run(tool("print(open('/proc/net/dev').read())"), cwd=tmp_path, ceiling=SMALL)
+    assert {line.split(":")[0].strip() for line in done.stdout.splitlines()[2:] if ":" in line} <= {"lo"}
+    command = tool("""
+        import socket
+        try:
+            socket.create_connection(("192.0.2.1", 80), timeout=5)
+        except OSError as error:
+            print(type(error).__name__, error.errno)
+    """)
+    assert run(command, cwd=tmp_path, ceiling=SMALL).stdout == "OSError 101\n"  # ENETUNREACH
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
+def test_no_rights_can_be_gained(tmp_path: Path, tool: Tool) -> None:
+    done = run(tool("print(open('/proc/self/status').read())"), cwd=tmp_path, ceiling=SMALL)
+    assert "NoNewPrivs:\t1" in done.stdout
+
+
+# --- starting ---------------------------------------------------------------------------------------
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed, match=r"nosuch could not be started.*No such file"):
+        run([str(tmp_path / "nosuch")], cwd=tmp_path, ceiling=SMALL)
+
+
+def test_a_file_that_is_no_program_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ToolFailed, match="text could not be started"):
+        run([str(tmp_path / "text")], cwd=tmp_path, ceiling=SMALL)
+
+
+def test_a_working_folder_that_is_not_there_is_told(tmp_path: Path, tool: Tool) -> None:
+    with pytest.raises(ToolFailed, match="could not be started"):
+        run(tool("pass"), cwd=tmp_path / "nosuch", ceiling=SMALL)
+
+
+def test_a_program_may_end_with_127_for_reasons_of_its_own(tmp_path: Path, tool: Tool) -> None:
+    assert run(tool("import sys; sys.exit(127)"), cwd=tmp_path, ceiling=SMALL).code == 127
+
+
+# --- the caller -------------------------------------------------------------------------------------
+
+
+class Enough(Exception):
+    """What a caller raises when it has seen enough."""
+
+
+def test_what_the_listener_raises_ends_the_program_and_is_raised(tmp_path: Path, tool: Tool) -> None:
+    command = tool("""
+        import os, time
+        print(os.getpid(), flush=True)
+        while True:
+            print("more", flush=True)
+            time.sleep(0.01)
+    """)
+    seen: list[int] = []
+
+    def listen(line: str) -> None:
+        if seen:
+            raise Enough
+        seen.append(int(line))
+
+    with pytest.raises(Enough):
+        run(command, cwd=tmp_path, ceiling=SMALL, on_line=listen)
+    assert gone(seen[0])
+
+
+def test_bytes_can_be_poured_elsewhere(tmp_path: Path, tool: Tool) -> None:
+    blocks: list[bytes] = []
+    command = tool("import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)")
+    done = run(command, cwd=tmp_path, ceiling=SMALL, sink=blocks.append)
+    assert b"".join(blocks) == bytes(range(256)) * 4096
+    assert done.stdout == ""
