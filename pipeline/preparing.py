@@ -12,6 +12,7 @@ from typing import Final, Protocol, cast
 
 from pipeline import judging, planning, presets, publish, verify
 from pipeline.checking import Job, check, problem, role_of
+from pipeline.convert.wanted import NAMING
 from pipeline.digest import content_md5, content_type
 from pipeline.errors import AssetError, ProofFailed
 from pipeline.model import (
@@ -32,9 +33,6 @@ from pipeline.model import (
 )
 from pipeline.pool import Progress
 from pipeline.probe import probe
-
-# Edits that only change the name a file is published under.
-NAMING: Final = frozenset({"file.name", "file.name_length", "file.extension", "file.extension_agrees"})
 
 
 class Converter(Protocol):

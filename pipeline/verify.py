@@ -42,6 +42,11 @@ def _fix(plan: Plan, check: str) -> Value | None:
     return next((fix.value for fix in plan.fixes if fix.check == check), None)
 
 
+def _wish(plan: Plan, check: str) -> Value | None:
+    """As `_fix`, with what is only advised: converters take that along."""
+    return next((fix.value for fix in (*plan.fixes, *plan.advised) if fix.check == check), None)
+
+
 def _shown(seconds: Fraction | None) -> str:
     return "unknown" if seconds is None else f"{float(seconds):.3f} s"
 
@@ -85,7 +90,7 @@ def _media(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
 
 def _kept(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[AudioStream, ...]:
     """The source's sound streams that go on: all, or the default one where one is wanted."""
-    one = _fix(plan, "audio.count") == 1 or (source.kind is Kind.VIDEO and output.kind is Kind.AUDIO)
+    one = _wish(plan, "audio.count") == 1 or (source.kind is Kind.VIDEO and output.kind is Kind.AUDIO)
     if not one or not source.audio:
         return source.audio
     return (next((s for s in source.audio if s.default), source.audio[0]),)
@@ -129,7 +134,7 @@ def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream,
             slack = max(slack, _SOUND_SLACK)
         yield _close("video duration", expected, found, slack)
     yield from _frames(old, new, found)
-    if old.alpha and new.alpha is not None and _fix(plan, "video.alpha") is not False:
+    if old.alpha and new.alpha is not None and _wish(plan, "video.alpha") is not False:
         yield from _alpha(output, new)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.probe.face_find import candidates
 from pipeline.probe.face_mesh import OUTLINE, fit
 from pipeline.probe.face_pose import aligned, head, turn
+from pipeline.probe.face_unwrap import triangles
 from samples._tools import SampleError
 from samples.images import person
 
@@ -89,22 +90,7 @@ def model() -> Model:
         rings.append(ring)
     every = np.concatenate([inner, *rings])
     seen = (every * width) @ rotation.T + middle
-    return Model(every, seen[:, :2], _triangles(every[:, :2]), texture)
-
-
-def _triangles(flat: Numbers) -> NDArray[np.int64]:
-    """A Delaunay triangulation of points seen from the front."""
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    scaled = ((flat - low) / (high - low).max() * 1000 + 10).astype(np.float32)
-    plane = cv2.Subdiv2D((0, 0, 1100, 1100))
-    names: dict[tuple[float, float], int] = {}
-    for number, (x, y) in enumerate(scaled):
-        plane.insert((float(x), float(y)))
-        names[float(x), float(y)] = number
-    rows = [
-        [names.get((float(t[i]), float(t[i + 1])), -1) for i in (0, 2, 4)] for t in plane.getTriangleList()
-    ]
-    return np.array([row for row in rows if min(row) >= 0])
+    return Model(every, seen[:, :2], triangles(every[:, :2]), texture)
 
 
 def draw(view: View, head_model: Model | None = None) -> Drawn:

@@ -337,6 +337,37 @@ def test_colours_stay_whatever_matrix_and_range_the_source_has(name: str, sample
     assert np.abs(before - after).max() <= 6
 
 
+def test_high_dynamic_range_with_half_its_tags_is_taken_for_bt2020(sample: Find, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.mp4"
+    tags = "log-level=error:colorprim=unknown:transfer=arib-std-b67:colormatrix=unknown"
+    untag = "setparams=color_primaries=unknown:colorspace=unknown:color_trc=arib-std-b67"
+    coding = f"-vf {untag} -c:v libx265 -preset ultrafast -crf 8 -pix_fmt yuv420p10le -x265-params {tags}"
+    ffmpeg("-i", sample("video/hevc10-hlg.mp4"), *coding.split(), bare)
+    assert probe(bare).video[0].color_matrix is None
+    (tmp_path / "half").mkdir()
+    (tmp_path / "full").mkdir()
+    half = repair(bare, tmp_path / "half", video__hdr=False)
+    full = repair(sample("video/hevc10-hlg.mp4"), tmp_path / "full", video__hdr=False)
+    bars = [frame(one.path)[330, 53::107] for one in (half, full)]
+    assert np.abs(bars[0] - bars[1]).max() <= 12
+
+
+@pytest.mark.parametrize("space", ["t=2020_10:m=2020_ncl:p=2020", "t=709:m=709:p=smpte432"])
+def test_wide_colours_are_brought_back_to_bt709(space: str, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.mp4"
+    source = "testsrc2=size=320x180:rate=25:duration=0.4,eq=saturation=0.5"
+    narrow = tmp_path / "narrow.mp4"
+    for path, to in ((wide, space), (narrow, "t=709:m=709:p=709")):
+        convert = f"zscale=tin=709:min=709:pin=709:rin=tv:{to}:r=tv,format=yuv420p"
+        coding = f"-c:v libx264 -preset veryfast -crf 8 -vf {convert}"
+        ffmpeg("-f", "lavfi", "-i", source, *coding.split(), path)
+    done = repair(wide, tmp_path, video__pixel_format="yuv420p")
+    assert done.before.video[0].color_primaries in {"bt2020", "smpte432"}
+    assert done.after.video[0].color_primaries == "bt709"
+    shown, wanted = (frame(path, at=0)[160, 27::53] for path in (done.path, narrow))
+    assert np.abs(shown - wanted).max() <= 8
+
+
 def test_picture_is_never_enlarged(sample: Find) -> None:
     info = probe(sample("video/yuv444.mp4"))
     made = recipe(info, plan_for(info, video__size=Size(1920, 1080)), role()).picture

@@ -23,8 +23,6 @@ from tests.pool_work import Job, work
 
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of multiprocessing's own server
-
 
 def events(jobs: Sequence[Job], workers: int = 2, wall: float = 30.0) -> list[Event[Any]]:
     with Pool(work, workers, wall) as pool:

@@ -46,6 +46,7 @@ from pipeline.model import (
     Finding,
     ImageInfo,
     Kind,
+    Level,
     Mark,
     MediaInfo,
     Role,
@@ -255,3 +256,30 @@ def test_every_rule_has_a_case() -> None:
 def test_every_rule_with_a_condition_has_a_case_in_which_it_is_not_asked() -> None:
     covered = {(case.preset, case.role, case.rule) for case in CONDITIONAL}
     assert sorted(key for key, rule in RULES.items() if rule.when and key not in covered) == []
+
+
+@pytest.mark.parametrize(("preset", "role"), sorted({key[:2] for key in RULES}))
+def test_what_a_role_delivers_its_rules_name_first(preset: str, role: str) -> None:
+    """A repair takes the first of a list and a file made anew the role's container: they must be the same."""
+    checks = {"container.format", "file.format", "image.format", "slides.format", "subtitle.format"}
+    delivered = {role_of(preset, role).wants("container"), role_of(preset, role).wants("format")} - {None}
+    for rule in role_of(preset, role).rules:
+        if rule.check in checks and delivered and rule.level is Level.ERROR:
+            assert rule.limit.nearest("none of them") in delivered, rule.id
+
+
+@pytest.mark.parametrize(("preset", "role"), sorted({key[:2] for key in RULES}))
+def test_sound_under_a_byte_limit_is_made_anew_small(preset: str, role: str) -> None:
+    """Uncompressed sound soon outgrows a limit: five minutes that a role allows must fit what it delivers."""
+    found = role_of(preset, role)
+    limits = [r.limit for r in found.rules if r.check == "file.size" and r.level is Level.ERROR]
+    if found.kinds != {Kind.AUDIO} or not limits:
+        return
+    rate = found.wants("audio_bit_rate")
+    if rate is None:  # 16-bit
+        samples, channels = found.wants("sample_rate"), found.wants("channels")
+        assert isinstance(samples, int), f"{preset} {role}"
+        assert isinstance(channels, int), f"{preset} {role}"
+        rate = samples * channels * 16
+    assert isinstance(rate, int)
+    assert all(limit.accepts(rate * 300 // 8) for limit in limits)

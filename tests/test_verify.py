@@ -174,6 +174,7 @@ def test_sound_taken_out_of_a_video_is_one_stream() -> None:
 def test_one_sound_wanted_means_the_default_one() -> None:
     two = replace(CLIP, audio=(SOUND, replace(SOUND, index=2)))
     assert failed(two, CLIP, plan(audio__count=1)) == []
+    assert failed(two, CLIP, Plan(advised=plan(audio__count=1).fixes)) == []
     assert failed(two, CLIP) == ["streams"]
 
 

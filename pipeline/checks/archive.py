@@ -16,8 +16,14 @@ LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX"})
 SOUND = frozenset({"wav", "mp3", "m4a", "aac", "wma", "asf", "flac", "ogg", "opus", "aiff", "mp4"})
 
 
-def _of(value: Callable[[ArchiveInfo], Value | None]) -> Read:
+def _whole(value: Callable[[ArchiveInfo], Value | None]) -> Read:
+    """Read from the package as it is, readable or not."""
     return of_file(lambda info: value(info.archive) if info.archive else None)
+
+
+def _of(value: Callable[[ArchiveInfo], Value | None]) -> Read:
+    """Read from what the package holds; unknown when its directory cannot be read."""
+    return _whole(lambda archive: value(archive) if archive.valid or archive.entries else None)
 
 
 def is_litter(entry: Entry) -> bool:
@@ -91,7 +97,7 @@ def _named_wav(archive: ArchiveInfo) -> list[Entry]:
 
 
 CHECKS = (
-    check("archive.valid", "valid zip", "有效的 zip", "flag", PACKAGE, _of(lambda a: a.valid)),
+    check("archive.valid", "valid zip", "有效的 zip", "flag", PACKAGE, _whole(lambda a: a.valid)),
     check(
         "archive.safe",
         "entry names stay inside the package",
@@ -106,7 +112,7 @@ CHECKS = (
         "压缩包缺陷",
         "count",
         PACKAGE,
-        _of(lambda a: len(a.problems)),
+        _whole(lambda a: len(a.problems)),
     ),
     check(
         "archive.encrypted",

@@ -37,17 +37,14 @@ _BT709: Final = {
     "range": "tv",
     "dither": "ordered",
 }
-# ffmpeg's matrix names in zscale's words.
-_ASSUMED_HDR: Final = {"primariesin": "bt2020", "matrixin": "2020_ncl", "rangein": "tv"}
 
 
 def _to_bt709(made: Picture) -> Iterator[Filter]:
     """Other primaries or transfer, in linear light."""
-    known = {} if made.primaries and made.matrix is None else _ASSUMED_HDR
     if not made.tone_map:
         yield _filter("zscale", **_BT709)
         return
-    yield _filter("zscale", transfer="linear", npl=_WHITE, **known)
+    yield _filter("zscale", transfer="linear", npl=_WHITE)
     yield _filter("format", pix_fmts="gbrpf32le")
     yield _filter("zscale", primaries="bt709")
     yield _filter("tonemap", tonemap="mobius", param=0.7, desat=0, peak=f"{_PEAK:.3f}")
@@ -61,25 +58,26 @@ def of_picture(made: Picture) -> tuple[Filter, ...]:
     colours hidden under it would bleed into edges.
     """
     chain: list[Filter] = []
-    taken = {"in_color_matrix": made.matrix} if made.matrix else {}
+    assumed = {"colorspace": made.matrix, "color_primaries": made.primaries}
+    if given := {key: value for key, value in assumed.items() if value}:
+        chain.append(_filter("setparams", **given))
     if made.deinterlace:
         chain.append(_filter("bwdif", mode="send_frame", deint="all"))
     if made.rate:
         chain.append(_filter("fps", fps=exact(made.rate)))
     if made.background:
         chain += [
-            _filter("scale", **taken),
+            _filter("scale"),
             _filter("format", pix_fmts="gbrap"),
             _filter("flatten", color=made.background),
         ]
-        taken = {}
     if made.crop and made.size:
         chain.append(_filter("crop", w=made.size.width, h=made.size.height, x=0, y=0, exact=1))
     convert = made.tone_map or made.wide
     target = {} if convert else {"out_color_matrix": "bt709", "out_range": "tv"}
     size = {"w": made.size.width, "h": made.size.height} if made.size else {}
     # Always there: a stream whose frames change size midway still gives one size.
-    chain.append(_filter("scale", **size, flags="lanczos+accurate_rnd+full_chroma_int", **taken, **target))
+    chain.append(_filter("scale", **size, flags="lanczos+accurate_rnd+full_chroma_int", **target))
     if convert:
         chain += _to_bt709(made)
     if made.pad:

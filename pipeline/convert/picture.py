@@ -40,7 +40,7 @@ class Picture:
     tone_map: bool = False
     wide: bool = False  # primaries beyond BT.709 are brought back
     matrix: str | None = None  # what an untagged stream is taken for
-    primaries: str | None = None
+    primaries: str | None = None  # as `matrix`; only HDR needs one
     alpha: bool = False  # transparency is kept
     background: str | None = None  # transparency is laid over this colour, "#RRGGBB"
     frame: str = "#000000"  # colour of the padding
@@ -195,7 +195,7 @@ def _untagged_matrix(stream: VideoStream) -> str | None:
     if stream.color_matrix is not None or stream.chroma == "rgb" or stream.coded is None:
         return None
     if stream.hdr:
-        return "bt2020"
+        return "bt2020nc"
     return "bt709" if stream.coded.height >= 720 or stream.coded.width >= 1280 else "smpte170m"
 
 
@@ -230,9 +230,9 @@ def design(
         rate=rate,
         deinterlace=stream.interlaced is True,
         tone_map=stream.hdr is True,
-        wide=stream.color_primaries in _WIDE,
+        wide=stream.color_primaries in _WIDE and None not in (stream.color_transfer, stream.color_matrix),
         matrix=_untagged_matrix(stream),
-        primaries=stream.color_primaries,
+        primaries="bt2020" if stream.hdr and stream.color_primaries is None else None,
         alpha=alpha,
         background=None if alpha or not stream.alpha else colour,
         frame=colour,

@@ -90,7 +90,7 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
         todo.append(
             Step(
                 does=Text(f"{deck.format} to PDF, visible slides only", f"将 {deck.format} 转换为 PDF，仅含可见页"),
-                command=office.command(deck.format, [office.neutral_name(0, deck.format)]),
+                command=office.command(deck.format),
             )
         )
     if _pages_wanted(role):
@@ -116,8 +116,8 @@ def convert(
         shutil.copyfile(source, main)
     else:
         # Under its own name: messages are about the file the person knows.
-        decks = [office.Deck(source, deck.format, deck.pages)]
-        (main,) = office.to_pdf(decks, work, lambda part: progress(part * (0.5 if pages else 1)))
+        main = office.to_pdf(office.Deck(source, deck.format, deck.pages), work)
+        progress(0.5 if pages else 1.0)
     made = [Made(path=str(main), name="{stem}." + extension(target, info, role))]
     if pages:
         done = 0.0 if target == deck.format else 0.5

@@ -56,7 +56,7 @@ class Spool:
 
 def write_document(out: IO[str], head: Mapping[str, Any], key: str, spool: Spool, tail: Mapping[str, Any]) -> None:
     """One JSON document: the head, the entries under `key` one a line, the tail."""
-    opening = json.dumps(head, ensure_ascii=False, indent=1).rstrip("\n}")
+    opening = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")
     out.write(f'{opening},\n "{key}": [')
     for number, line in enumerate(spool.lines()):
         out.write((",\n  " if number else "\n  ") + line)

@@ -1,7 +1,7 @@
 """LibreOffice, supervised: decks in, PDFs out, nothing fetched, no macro run.
 
-One start has its own profile, made here and thrown away with the working folder. What counts as success is a
-PDF that opens and has as many pages as the deck has visible slides: soffice ends with code 0 whatever
+Decks of one worker share an office (`office_shared`), whose profile is thrown away with its folder. What counts as
+success is a PDF that opens and has as many pages as the deck has visible slides: soffice ends with code 0 whatever
 happened, makes a one-page PDF from an empty file and leaves out the text of a slide it cannot parse.
 """
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pipeline.errors import ProofFailed, ToolFailed
-from pipeline.tools import process
+from pipeline.tools import office_shared, process
 from pipeline.tools.ceilings import OFFICE
 from pipeline.tools.programs import soffice
 
@@ -26,8 +25,9 @@ FILTERS: Final = {
     "ppt": "MS PowerPoint 97",
     "odp": "impress8",
 }
+_HEADS: Final = {"pptx": b"PK\x03\x04", "ppt": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "odp": b"PK\x03\x04"}
 
-_EXPORT: Final = "pdf:impress_pdf_Export:" + json.dumps(
+_EXPORT_OPTIONS: Final = json.dumps(
     {
         # A hidden slide is not shown, so it has no page, no page picture and no narration.
         "ExportHiddenSlides": {"type": "boolean", "value": "false"},
@@ -38,6 +38,7 @@ _EXPORT: Final = "pdf:impress_pdf_Export:" + json.dumps(
     },
     separators=(",", ":"),
 )
+_EXPORT: Final = "pdf:impress_pdf_Export:" + _EXPORT_OPTIONS
 
 _SCRIPTING: Final = "/org.openoffice.Office.Common/Security/Scripting"
 _SETTINGS: Final = (
@@ -64,8 +65,8 @@ class Deck:
     pages: int | None
 
 
-def command(format_: str, names: Sequence[str], program: str = "soffice") -> tuple[str, ...]:
-    """The command that converts `names`, all of one format, into `pdf/` of the folder it runs in."""
+def command(format_: str, program: str = "soffice") -> tuple[str, ...]:
+    """The command that converts a deck of this format into `pdf/` of the folder it runs in."""
     return (
         program,
         # The home of a program we start is its working folder.
@@ -80,13 +81,13 @@ def command(format_: str, names: Sequence[str], program: str = "soffice") -> tup
         _EXPORT,
         "--outdir",
         "pdf",
-        *names,
+        neutral_name(format_),
     )
 
 
-def neutral_name(number: int, format_: str) -> str:
-    """What the deck with this number is called while soffice reads it."""
-    return f"in{number}.{format_}"
+def neutral_name(format_: str) -> str:
+    """What a deck is called while soffice reads it."""
+    return f"in0.{format_}"
 
 
 def page_count(pdf: Path) -> int:
@@ -103,47 +104,64 @@ def page_count(pdf: Path) -> int:
         return len(document)
 
 
-def to_pdf(decks: Sequence[Deck], work: Path, progress: Callable[[float], None] = lambda _: None) -> tuple[Path, ...]:
-    """Convert `decks` inside the private folder `work`: one PDF each, in their order, visible slides only.
+def to_pdf(deck: Deck, work: Path) -> Path:
+    """Convert `deck` inside the private folder `work`: a PDF of its visible slides.
 
-    The decks are copied: soffice locks the file it reads by writing beside it, and finds files next to it.
-    `progress` gets the share of decks done, from 0 to 1.
+    By the office that this process keeps running, where LibreOffice can be loaded; else one is started for it.
+    The deck is copied: soffice locks the file it reads by writing beside it, and finds files next to it.
 
-    Raises ToolMissing without LibreOffice, TimedOut, ToolFailed when a PDF is missing or does not open, and
-    ProofFailed when it has another number of pages than the deck has visible slides.
+    Raises ToolMissing without LibreOffice, TimedOut, ToolFailed when the deck is not what its format says or no
+    PDF is made or it does not open, and ProofFailed when it has another number of pages than the deck has
+    visible slides.
     """
     program = soffice()
+    _is_really(deck)
+    if office_shared.library(program):
+
+        def proven(pdf: Path) -> None:
+            _proven(pdf, deck, "")
+
+        return office_shared.convert(program, deck.path, deck.format, _EXPORT_OPTIONS, _registry(), work, proven)
+    return _started(program, deck, work)
+
+
+def _is_really(deck: Deck) -> None:
+    """The first bytes are those of the format: soffice opens anything under any name, web pages included."""
+    with deck.path.open("rb") as file:
+        head = file.read(8)
+    if not head.startswith(_HEADS[deck.format]):
+        raise ToolFailed(
+            f"{deck.path.name} does not begin like a {deck.format} deck. Save it again from its own program.",
+            f"{deck.path.name} 的开头不是 {deck.format} 演示文稿。请在原软件中重新保存。",
+        )
+
+
+def _started(program: str, deck: Deck, work: Path) -> Path:
+    """As `to_pdf`, by an office of its own."""
     profile = work / "profile" / "user"
     profile.mkdir(parents=True)
     (profile / "registrymodifications.xcu").write_text(_registry(), encoding="utf-8")
-    numbered = list(enumerate(decks))
-    made: dict[int, Path] = {}
-    for number, deck in numbered:
-        shutil.copyfile(deck.path, work / neutral_name(number, deck.format))
-    for format_ in dict.fromkeys(deck.format for deck in decks):
-        group = [(number, deck) for number, deck in numbered if deck.format == format_]
-        names = [neutral_name(number, format_) for number, _ in group]
-        ceiling = replace(OFFICE, wall=OFFICE.wall * len(group), cpu=OFFICE.cpu * len(group))
-        ended = process.run(command(format_, names, program), cwd=work, ceiling=ceiling)
-        for number, deck in group:
-            made[number] = _proven(work / "pdf" / f"in{number}.pdf", deck, ended)
-            (work / neutral_name(number, format_)).unlink()
-            progress(len(made) / len(decks))
-    return tuple(made[number] for number, _ in numbered)
-
-
-def _proven(pdf: Path, deck: Deck, ended: process.Completed) -> Path:
-    name = deck.path.name
+    name = neutral_name(deck.format)
+    shutil.copyfile(deck.path, work / name)
+    ended = process.run(command(deck.format, program), cwd=work, ceiling=OFFICE)
+    (work / name).unlink()
     said = " | ".join(
         line for line in ended.stderr.strip().splitlines()[-4:] if not any(word in line for word in _HARMLESS)
     )
+    pdf = work / "pdf" / "in0.pdf"
+    _proven(pdf, deck, said, ended.code)
+    return pdf
+
+
+def _proven(pdf: Path, deck: Deck, said: str, code: int = 0) -> None:
+    name = deck.path.name
     if not pdf.is_file() or pdf.stat().st_size == 0:
         tail = f" It said: {said}." if said else ""
         zh_tail = f"其输出：{said}。" if said else ""
         raise ToolFailed(
-            f"{name}: LibreOffice made no PDF of it (code {ended.code}).{tail} "
+            f"{name}: LibreOffice made no PDF of it (code {code}).{tail} "
             "Open the deck in its own program, save it again, or export it to PDF there.",
-            f"{name}：LibreOffice 未能生成 PDF（退出码 {ended.code}）。{zh_tail}"
+            f"{name}：LibreOffice 未能生成 PDF（退出码 {code}）。{zh_tail}"
             "请在原软件中打开并重新保存，或直接从中导出 PDF。",
         )
     pages = page_count(pdf)
@@ -153,7 +171,6 @@ def _proven(pdf: Path, deck: Deck, ended: process.Completed) -> Path:
             "Export it to PDF from its own program.",
             f"{name}：生成的 PDF 有 {pages} 页，而文稿有 {deck.pages} 张可见幻灯片。请从原软件导出 PDF。",
         )
-    return pdf
 
 
 def _registry() -> str:

@@ -1,0 +1,194 @@
+"""An output appears complete, under its name, or not at all; and nothing is ever in its way by accident."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import publish as publishing
+from pipeline.errors import AssetError
+from pipeline.publish import WORK, publish, share, sweep, workshop
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    path = tmp_path / "work" / "out.mp4"
+    path.parent.mkdir()
+    path.write_bytes(b"made")
+    return path
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "no links here")
+
+
+# --- publishing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_finished_file_moves_to_its_name(tmp_path: Path, made: Path, replace: bool) -> None:
+    final = tmp_path / "out" / "sub" / "clip.mp4"
+    publish(made, final, replace=replace)
+    assert final.read_bytes() == b"made"
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_in_the_way_stays_as_it_is(
+    tmp_path: Path, made: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = tmp_path / "clip.mp4"
+    final.write_bytes(b"yours")
+    if not links:
+        monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(AssetError, match=r"clip\.mp4 exists") as caught:
+        publish(made, final, replace=False)
+    assert str(final) in caught.value.text.zh
+    assert final.read_bytes() == b"yours"
+    assert made.read_bytes() == b"made"
+
+
+def test_so_does_a_link_that_leads_nowhere(tmp_path: Path, made: Path) -> None:
+    final = tmp_path / "clip.mp4"
+    final.symlink_to("nowhere")
+    with pytest.raises(AssetError):
+        publish(made, final, replace=False)
+    assert final.is_symlink()
+
+
+def test_a_file_is_replaced_only_when_asked(tmp_path: Path, made: Path) -> None:
+    final = tmp_path / "clip.mp4"
+    final.write_bytes(b"ours, of an earlier run")
+    publish(made, final, replace=True)
+    assert final.read_bytes() == b"made"
+
+
+def test_replacing_a_name_leaves_what_else_had_that_content(tmp_path: Path, made: Path) -> None:
+    """The old output may be a second name of the source."""
+    source, final = tmp_path / "source.mp4", tmp_path / "clip.mp4"
+    source.write_bytes(b"source")
+    os.link(source, final)
+    publish(made, final, replace=True)
+    assert source.read_bytes() == b"source"
+
+
+def test_where_there_are_no_links_a_rename_does(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", fail)
+    publish(made, tmp_path / "clip.mp4", replace=False)
+    assert (tmp_path / "clip.mp4").read_bytes() == b"made"
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_before_it_has_its_name_it_is_on_the_disk(
+    tmp_path: Path, made: Path, replace: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = tmp_path / "clip.mp4"
+    named_at_sync: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _: named_at_sync.append(final.exists()))
+    publish(made, final, replace=replace)
+    assert named_at_sync[0] is False
+    if os.name == "posix":
+        assert named_at_sync[1:] == [True], "and then its name is"
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_disk_that_refuses_leaves_no_partial_output(
+    tmp_path: Path, made: Path, replace: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        publish(made, tmp_path / "out" / "clip.mp4", replace=replace)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+# --- a second name ----------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_kept_gets_a_second_name(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    source.write_bytes(b"source")
+    assert share(source, target) == "hard link"
+    assert target.samefile(source)
+
+
+def test_or_a_copy_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    source.write_bytes(b"source")
+    monkeypatch.setattr(os, "link", fail)
+    assert share(source, target) == "copy"
+    assert target.read_bytes() == b"source"
+    assert not target.samefile(source)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_source_that_is_a_link_is_shared_as_the_file_it_leads_to(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real.mp4").write_bytes(b"source")
+    (tmp_path / "link.mp4").symlink_to("real.mp4")
+    (tmp_path / "elsewhere").mkdir()
+    if not links:
+        monkeypatch.setattr(os, "link", fail)
+    target = tmp_path / "elsewhere" / "b.mp4"
+    share(tmp_path / "link.mp4", target)
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"source"
+
+
+# --- the private folder -----------------------------------------------------------------------------
+
+
+def test_work_is_done_in_a_private_folder_beside_the_outputs(tmp_path: Path) -> None:
+    with workshop(tmp_path / "out") as folder:
+        assert folder.parent == tmp_path / "out"
+        if os.name == "posix":
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "half").write_bytes(b"half")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_which_is_gone_after_a_failure_too(tmp_path: Path) -> None:
+    def crash() -> None:
+        with workshop(tmp_path) as folder:
+            (folder / "half").write_bytes(b"half")
+            raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError, match="crash"):
+        crash()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    ended.wait()
+    for name in (f"{WORK}{ended.pid}-x", f"{WORK}{os.getpid()}-y", f"{WORK}who-z", "yours"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_bytes(b"half")
+    (tmp_path / "clip.mp4").write_bytes(b"yours")
+    sweep(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {f"{WORK}{os.getpid()}-y", f"{WORK}who-z", "yours", "clip.mp4"}
+
+
+def test_a_process_of_somebody_else_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError
+
+    (tmp_path / f"{WORK}123-x").mkdir()
+    monkeypatch.setattr(publishing.os, "kill", denied)
+    sweep(tmp_path)
+    assert (tmp_path / f"{WORK}123-x").is_dir()
+
+
+def test_sweeping_where_there_is_nothing_is_no_mistake(tmp_path: Path) -> None:
+    sweep(tmp_path / "nosuch")
