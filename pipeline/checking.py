@@ -78,7 +78,7 @@ def check(job: Job) -> Report:
 def role_of(preset: Preset, kind: Kind, name: str | None) -> Role | None:
     """The role called `name`, else the first that takes this kind; None when there is none."""
     role = preset.role(name) if name else preset.role_for(kind)
-    return role if role and kind in role.kinds else None
+    return presets.in_force(role, kind) if role and kind in role.kinds else None
 
 
 def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:

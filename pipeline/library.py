@@ -116,7 +116,7 @@ def _rule(rule: Rule, lang: str) -> dict[str, Any]:
 
 
 def _everywhere(wanted: str) -> Iterator[tuple[Preset, Role, Rule]]:
-    for name in presets.names():
+    for name in (*presets.names(), presets.COMMON):
         preset = presets.load(name)
         for role in preset.roles:
             for rule in role.rules:

@@ -173,6 +173,22 @@ class ImageInfo:
     decodes: bool | None = None  # None: not tried
 
 
+@dataclass(frozen=True, slots=True)
+class FontSwap:
+    """A font that this machine lacks and what takes its place when pages are drawn here."""
+
+    font: str
+    by: str | None  # a font with the same widths, so that no line breaks elsewhere; None: some other font
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A video or sound inside a deck."""
+
+    slide: int  # from 1, hidden ones counted
+    part: str  # name inside the package
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlidesInfo:
     """A deck or a PDF."""
@@ -181,12 +197,19 @@ class SlidesInfo:
     pages: int | None = None  # visible slides; all pages of a PDF
     hidden: int | None = None
     page_size: tuple[Fraction, Fraction] | None = None  # points
+    page_sizes: int | None = None  # different sizes of its pages
     encrypted: bool | None = None
+    restricted: bool | None = None  # digital rights, or a PDF that forbids copying, printing or changing
     valid: bool | None = None  # every part that is needed could be parsed
-    fonts: tuple[str, ...] | None = None
+    fonts: tuple[str, ...] | None = None  # used by what is shown
+    embedded_fonts: tuple[str, ...] | None = None  # those it carries with it
+    swaps: tuple[FontSwap, ...] | None = None  # of the fonts used, here; None: the machine does not tell
+    reflowing: int | None = None  # text boxes whose font is replaced by one of other widths
+    scanned: int | None = None  # pages that are one picture and no text
     animations: int | None = None  # slides with animation timing
     transitions: int | None = None
     media: int | None = None  # embedded videos and sounds
+    embedded: tuple[Embedded, ...] = ()  # where those are that can be taken out
     animated_pictures: int | None = None
     external_links: int | None = None
     macros: bool | None = None
@@ -250,19 +273,38 @@ class TextInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """One face. Lengths in pixels of the picture as shown, angles in degrees, shares from 0 to 1."""
+    """One face. Lengths in pixels of the picture as shown, angles in degrees, shares from 0 to 1.
 
-    box: tuple[Fraction, Fraction, Fraction, Fraction]  # left, top, width, height
-    score: Fraction
-    share: Fraction | None = None  # of the picture, by box
+    How each figure is measured, and how well: `docs/faces.md`. What needs the mesh is None where the mesh is
+    doubtful.
+    """
+
+    box: tuple[Fraction, Fraction, Fraction, Fraction]  # left, top, width, height of the outline
+    score: Fraction  # the detector's, 0 to 1
+    share: Fraction | None = None  # of the picture, by box; the part inside the picture counts
     outline_share: Fraction | None = None  # of the picture, by face outline
-    yaw: Fraction | None = None
-    pitch: Fraction | None = None
-    roll: Fraction | None = None
-    complete: bool | None = None
+    yaw: Fraction | None = None  # positive: turned to the picture's right
+    pitch: Fraction | None = None  # positive: looking up
+    roll: Fraction | None = None  # positive: tilted clockwise as seen
+    complete: bool | None = None  # the outline lies inside the picture
     mouth_open: Fraction | None = None  # inner-lip gap / mouth width
-    occlusion: Fraction | None = None
-    feature_occlusion: Fraction | None = None
+    occlusion: Fraction | None = None  # share of the face that is covered
+    feature_occlusion: Fraction | None = None  # how surely the worst of eyes, nose and mouth is covered
+    eye_distance: Fraction | None = None  # between the middles of the irises
+    eyes_open: Fraction | None = None  # lid distance / eye width, of the eye that is less open
+    gaze: Fraction | None = None  # irises beside the middle of the eyes, in half eye widths; positive: right
+    off_centre: tuple[Fraction, Fraction] | None = None  # of the box, in shares of the picture: right, down
+    brightness: Fraction | None = None  # mean luminance of the skin
+    contrast: Fraction | None = None  # 5th to 95th percentile of the luminance of the skin
+    over_exposed: Fraction | None = None  # share of the skin
+    under_exposed: Fraction | None = None  # share of the skin
+    evenness: Fraction | None = None  # of the light: darker half / brighter half of the face
+    sharpness: Fraction | None = None  # 1: sharp
+    background_evenness: Fraction | None = None  # 1: one lightness
+    drawing: Fraction | None = None  # suspicion of a drawing, 0 to 1
+    outline: tuple[tuple[int, int], ...] | None = None  # pixels, in order around the face
+    max_crop: tuple[int, int, int, int] | None = None  # widest crop with a fitting share: left, top, width, height
+    min_crop: tuple[int, int, int, int] | None = None  # tightest one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,8 @@ DELIVER: Final[dict[str, str]] = {
     "stamped_name": "flag",  # name_YYYYMMDDhhmmss, as the platform's own tool names files
 }
 
+COMMON: Final = "common"  # the preset whose rules hold in every scenario
+
 _TOP: Final = {"schema", "id", "title", "extends", "drop", "role", "rule", "note"}
 _ROLE: Final = {"title", "kinds", "deliver", "folder", "asset_type"}
 _COMMON: Final = {
@@ -341,6 +343,8 @@ def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
 def _locate(name: str) -> Path:
     if name.endswith(".toml"):
         return Path(name)
+    if name == COMMON:
+        return folder() / f"{COMMON}.toml"
     if name not in names():
         hint = nearest_word(name, names())
         raise PresetError(
@@ -379,6 +383,15 @@ def load(name: str) -> Preset:
         notes=tuple(_note(_Place(str(path), f"note {n.get('id')}"), n) for n in data.get("note", [])),
         sha256=hashlib.sha256(raw).hexdigest(),
     )
+
+
+@cache
+def in_force(role: Role, kind: Kind) -> Role:
+    """The role with the rules of every scenario for this kind of file; on a check it rules itself it keeps its own."""
+    own = {rule.check for rule in role.rules}
+    shared = load(COMMON).role_for(kind)
+    more = tuple(rule for rule in shared.rules if rule.check not in own) if shared else ()
+    return replace(role, rules=role.rules + more)
 
 
 def _note(place: _Place, table: Mapping[str, Any]) -> Note:

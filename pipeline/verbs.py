@@ -266,6 +266,7 @@ def _prepare(options: Namespace, lang: str) -> int:
     with Spool(len(jobs)) as spool:
         with Journal(out) as journal:
             _collect(_prepared(jobs, options, journal, preset, out), spool, options, "prepared")
+        publish.sweep(out)  # what workers held open until now: an office and its profile
         batch = totals.findings(preset, spool, lang)
         head = document.head(document.MANIFEST, preset)
         manifests.write(out, head, spool, {"batch": batch, "summary": spool.summary(document.PREPARED)})

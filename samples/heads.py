@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import OUTLINE, fit
+from pipeline.probe.face_mesh import INNER_LIPS, OUTLINE, fit
 from pipeline.probe.face_pose import aligned, head, turn
 from pipeline.probe.face_unwrap import triangles
 from samples._tools import SampleError
@@ -52,6 +52,7 @@ class View:
     eye_width: float = 150.0  # pixels between the outer corners of the eyes, when looking into the camera
     middle: tuple[float, float] = (0.5, 0.5)  # of the face, as shares of the picture
     shape: tuple[float, float, float] = (1.0, 1.0, 1.0)  # width, height and depth of the head, factors
+    mouth: float = 1.0  # gap between the lips, as a factor of the portrait's smile; 0 closes the mouth
 
 
 class Drawn(NamedTuple):
@@ -96,7 +97,7 @@ def model() -> Model:
 def draw(view: View, head_model: Model | None = None) -> Drawn:
     """The head in this pose on an even ground; nearer triangles hide farther ones."""
     made = head_model or model()
-    turned = (made.points * np.array(view.shape)) @ turn(view.yaw, view.pitch, view.roll).T
+    turned = (_mouthed(made.points, view.mouth) * np.array(view.shape)) @ turn(view.yaw, view.pitch, view.roll).T
     width, height = view.size
     factor = view.eye_width * view.distance / (turned[:, 2] + view.distance)
     flat = turned[:, :2] * factor[:, None]
@@ -108,6 +109,27 @@ def draw(view: View, head_model: Model | None = None) -> Drawn:
     for corners in made.triangles[np.argsort(-depth)]:
         _paint(picture, made.texture, made.seen[corners], flat[corners])
     return Drawn(picture, flat[:468])
+
+
+def _mouthed(points: Numbers, factor: float) -> Numbers:
+    """The head with the gap between its lips made `factor` times as wide; the chin follows the lower lip."""
+    if factor == 1.0:
+        return points
+    made = points.copy()
+    upper, lower = INNER_LIPS[1:10], INNER_LIPS[:10:-1]
+    gap = points[lower] - points[upper]
+    made[lower] = points[upper] + gap * factor
+    # The lower lip and the chin keep their shape: they move by as much as the middle of the inner rim.
+    shift = (factor - 1) * gap[len(gap) // 2]
+    corner_left, corner_right = points[61, 0], points[291, 0]
+    line = points[[61, 291], 1].mean()
+    fixed = set(upper) | set(lower) | {61, 291, 78, 308}
+    for row, (x, y, _) in enumerate(points):
+        if row not in fixed and y > line and row < 468:
+            across = np.clip((x - corner_left) / (corner_right - corner_left), 0, 1)
+            below = np.clip((y - line) / 0.12, 0, 1)
+            made[row] += shift * np.sin(np.pi * across) * below
+    return made
 
 
 def _paint(picture: Any, texture: Pixels, source: Numbers, target: Numbers) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
+import threading
+import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +20,13 @@ import pytest
 from PIL import Image
 from pptx import Presentation
 from pptx.opc.constants import RELATIONSHIP_TYPE
+from pptx.oxml import parse_xml
 from pptx.util import Inches
 
 from pipeline.errors import ProofFailed, TimedOut, ToolFailed
-from pipeline.tools import office, programs
+from pipeline.tools import office, office_shared, programs
 from pipeline.tools.office import Deck
+from samples import build
 from samples.decks import pdf_bytes
 
 needs_soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
@@ -43,15 +51,27 @@ def shown(pdf: Path) -> list[str]:
         return [page.get_textpage().get_text_bounded().strip() for page in document]
 
 
-def linked(path: Path, picture: Path) -> Path:
-    """A deck that shows a picture outside of it."""
+def slow(path: Path) -> Path:
+    """A deck that keeps the real program busy for half a minute: soft edges as wide as the slide, drawn forty times."""
+    made = Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    space = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    for number in range(40):
+        shape: Any = slide.shapes.add_shape(1, Inches(0.01 * number), 0, Inches(8), Inches(6))
+        effects = f'<a:effectLst xmlns:a="{space}"><a:softEdge rad="2000000"/></a:effectLst>'
+        shape._element.spPr.append(parse_xml(effects))
+    made.save(str(path))
+    return path
+
+
+def linked(path: Path, target: str, picture: Path) -> Path:
+    """A deck that shows `picture` from `target`, outside of it."""
     made = Presentation()
     slide = made.slides.add_slide(made.slide_layouts[6])
     shape: Any = slide.shapes.add_picture(str(picture), Inches(1), Inches(1), Inches(5))
     space = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
     blip = shape.element.find(".//{http://schemas.openxmlformats.org/drawingml/2006/main}blip")
     del blip.attrib[f"{space}embed"]
-    target = picture.as_uri()
     blip.set(f"{space}link", slide.part.relate_to(target, RELATIONSHIP_TYPE.IMAGE, is_external=True))
     made.save(str(path))
     return path
@@ -60,40 +80,70 @@ def linked(path: Path, picture: Path) -> Path:
 # ------------------------------------------------------------------------------- the real program
 
 
-@needs_soffice
-def test_several_decks_become_pdfs_in_their_order(tmp_path: Path) -> None:
-    one, two = deck(tmp_path / "one.pptx", 1), deck(tmp_path / "two 二.pptx", 3)
-    work = tmp_path / "work"
-    work.mkdir()
-    shares: list[float] = []
-    pdfs = office.to_pdf([Deck(two, "pptx", 3), Deck(one, "pptx", 1)], work, shares.append)
-    assert [shown(pdf) for pdf in pdfs] == [["slide 0", "slide 1", "slide 2"], ["slide 0"]]
-    assert shares == [0.5, 1.0]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["one.pptx", "two 二.pptx", "work"]
+@pytest.fixture(params=["shared", "started"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Both ways to an office: the one this process keeps, and one started for the deck."""
+    if request.param == "started":
+        monkeypatch.setattr(office_shared, "library", lambda _: None)
+    yield request.param
+    office_shared.close()
+
+
+@pytest.fixture
+def shared() -> Iterator[None]:
+    """The office of this process, ended afterwards."""
+    if office_shared.library(programs.soffice()) is None:
+        pytest.skip("this LibreOffice cannot be loaded as a library")
+    yield
+    office_shared.close()
+
+
+def work_in(tmp_path: Path, name: str = "work") -> Path:
+    work = tmp_path / "out" / name
+    work.mkdir(parents=True)
+    return work
+
+
+def pixels(pdf: Path) -> list[bytes]:
+    with pypdfium2.PdfDocument(pdf) as document:
+        return [bytes(page.render(scale=1).buffer) for page in document]
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith("work"))
+
+
+def officers() -> list[int]:
+    """Processes that run an office in this session's folders."""
+    found = []
+    for place in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if place.name.isdigit() and b"office_kit.py" in (place / "cmdline").read_bytes():
+                parent = (place / "stat").read_text().rpartition(")")[2].split()[1]
+                found += [int(place.name)] if int(parent) == os.getpid() else []
+    return found
 
 
 @needs_soffice
-def test_a_hidden_slide_has_no_page(tmp_path: Path) -> None:
-    source = deck(tmp_path / "deck.pptx", 3, hidden=(1,))
-    (pdf,) = office.to_pdf([Deck(source, "pptx", 2)], tmp_path)
+def test_a_hidden_slide_has_no_page(tmp_path: Path, way: str) -> None:
+    source = deck(tmp_path / "deck 二 #1%.pptx", 3, hidden=(1,))
+    pdf = office.to_pdf(Deck(source, "pptx", 2), work_in(tmp_path))
     assert shown(pdf) == ["slide 0", "slide 2"]
 
 
 @needs_soffice
-def test_a_page_too_many_is_a_failure(tmp_path: Path) -> None:
+def test_a_page_too_many_is_a_failure(tmp_path: Path, way: str) -> None:
     source = deck(tmp_path / "deck.pptx", 3)
     with pytest.raises(ProofFailed, match=r"deck\.pptx: the PDF has 3 pages .* 2 visible slides"):
-        office.to_pdf([Deck(source, "pptx", 2)], tmp_path)
+        office.to_pdf(Deck(source, "pptx", 2), work_in(tmp_path))
 
 
 @needs_soffice
-def test_a_picture_outside_the_deck_stays_outside(tmp_path: Path) -> None:
+def test_a_picture_outside_the_deck_stays_outside(tmp_path: Path, way: str) -> None:
     secret = tmp_path / "secret.png"
     Image.new("RGB", (200, 200), MARKER).save(secret)
-    source = linked(tmp_path / "deck.pptx", secret)
-    work = tmp_path / "work"
-    work.mkdir()
-    (pdf,) = office.to_pdf([Deck(source, "pptx", 1)], work)
+    source = linked(tmp_path / "deck.pptx", secret.as_uri(), secret)
+    pdf = office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path))
     with pypdfium2.PdfDocument(pdf) as document:
         colours = document[0].render().to_pil().convert("RGB").getcolors(1 << 24)
     assert colours is not None
@@ -101,11 +151,132 @@ def test_a_picture_outside_the_deck_stays_outside(tmp_path: Path) -> None:
 
 
 @needs_soffice
-def test_a_web_page_under_a_decks_name_is_not_opened(tmp_path: Path) -> None:
+def test_nothing_is_fetched_from_the_network(tmp_path: Path, way: str) -> None:
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (20, 20), MARKER).save(picture)
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.settimeout(0.2)
+        address = f"http://127.0.0.1:{canary.getsockname()[1]}/picture.png"
+        source = linked(tmp_path / "deck.pptx", address, picture)
+        office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path))
+        with pytest.raises(TimeoutError):
+            canary.accept()
+
+
+@needs_soffice
+def test_a_web_page_under_a_decks_name_is_not_opened(tmp_path: Path, way: str) -> None:
     source = tmp_path / "deck.pptx"
     source.write_text("<html><body><h1>not a deck</h1></body></html>")
+    with pytest.raises(ToolFailed, match="does not begin like a pptx deck"):
+        office.to_pdf(Deck(source, "pptx", 2), work_in(tmp_path))
+
+
+@needs_soffice
+def test_a_spreadsheet_under_a_decks_name_is_not_taken_for_a_deck(tmp_path: Path, way: str) -> None:
+    source = tmp_path / "deck.odp"
+    with zipfile.ZipFile(source, "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
     with pytest.raises((ToolFailed, ProofFailed)):
-        office.to_pdf([Deck(source, "pptx", 2)], tmp_path)
+        office.to_pdf(Deck(source, "odp", 2), work_in(tmp_path))
+
+
+@needs_soffice
+def test_an_office_that_stays_makes_the_same_pages_as_one_started_for_the_deck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None
+) -> None:
+    source = build(["decks/good.pptx"], tmp_path / "samples")["decks/good.pptx"]
+    kept = office.to_pdf(Deck(source, "pptx", 3), work_in(tmp_path, "work1"))
+    monkeypatch.setattr(office_shared, "library", lambda _: None)
+    started = office.to_pdf(Deck(source, "pptx", 3), work_in(tmp_path, "work2"))
+    assert pixels(kept) == pixels(started)
+
+
+# --------------------------------------------------------------------------- one office, many decks
+
+
+@needs_soffice
+def test_one_office_serves_deck_after_deck(tmp_path: Path, shared: None) -> None:
+    running = set[int]()
+    for number in range(1, 4):
+        source = deck(tmp_path / f"{number}.pptx", number)
+        pdf = office.to_pdf(Deck(source, "pptx", number), work_in(tmp_path, f"work{number}"))
+        assert shown(pdf) == [f"slide {n}" for n in range(number)]
+        running.update(officers())
+    assert len(running) == 1
+    office_shared.close()
+    assert officers() == []
+    assert left_over(tmp_path) == []
+
+
+@needs_soffice
+def test_a_new_office_is_started_when_one_has_served_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None
+) -> None:
+    monkeypatch.setattr(office_shared, "LIFE", 2)
+    source, running = deck(tmp_path / "deck.pptx", 1), set[int]()
+    for number in range(3):
+        office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, f"work{number}"))
+        running.update(officers())
+    assert len(running) == 2
+
+
+@needs_soffice
+def test_a_deck_that_takes_too_long_costs_its_own_time_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None
+) -> None:
+    good, poisoned = deck(tmp_path / "deck.pptx", 1), slow(tmp_path / "slow.pptx")
+    office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work0"))
+    office_shared.close()
+    monkeypatch.setattr(office_shared, "OFFICE", replace(office.OFFICE, wall=3))
+    office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work1"))
+    with pytest.raises(TimedOut, match=r"slow\.pptx: LibreOffice was stopped after 3 s"):
+        office.to_pdf(Deck(poisoned, "pptx", 1), work_in(tmp_path, "work2"))
+    assert officers() == []
+    office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work3"))
+
+
+@needs_soffice
+def test_a_deck_whose_office_died_of_another_gets_a_new_one(tmp_path: Path, shared: None) -> None:
+    source = deck(tmp_path / "deck.pptx", 1)
+    office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work1"))
+    for pid in officers():
+        os.kill(pid, signal.SIGKILL)
+    office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work2"))
+
+
+@needs_soffice
+def test_a_deck_that_kills_every_office_is_told_by_name(tmp_path: Path, shared: None) -> None:
+    good, poisoned = deck(tmp_path / "deck.pptx", 1), slow(tmp_path / "slow.pptx")
+    office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work1"))
+    over = threading.Event()
+
+    def assassin() -> None:
+        while not over.wait(0.5):
+            for pid in officers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=assassin)
+    killer.start()
+    try:
+        with pytest.raises(ToolFailed, match=r"slow\.pptx: .*crashed"):
+            office.to_pdf(Deck(poisoned, "pptx", 1), work_in(tmp_path, "work2"))
+    finally:
+        over.set()
+        killer.join()
+    office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work3"))
+
+
+@needs_soffice
+def test_an_office_nobody_asks_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None) -> None:
+    monkeypatch.setattr(office_shared, "IDLE", 0.1)
+    source = deck(tmp_path / "deck.pptx", 1)
+    office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work1"))
+    deadline = time.monotonic() + 20
+    while officers():
+        assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.1)
+    office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work2"))
 
 
 # ------------------------------------------------------------------------------- programs that lie
@@ -126,10 +297,10 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def converted(tmp_path: Path, pages: int | None) -> tuple[Path, ...]:
+def converted(tmp_path: Path, pages: int | None) -> Path:
     source, work = deck(tmp_path / "deck.pptx"), tmp_path / "work"
     work.mkdir()
-    return office.to_pdf([Deck(source, "pptx", pages)], work)
+    return office.to_pdf(Deck(source, "pptx", pages), work)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +321,7 @@ def test_code_zero_is_no_evidence(tmp_path: Path, fake: Path, does: str, said: s
 def test_pages_that_could_not_be_counted_before_are_not_compared(tmp_path: Path, fake: Path) -> None:
     (tmp_path / "three.pdf").write_bytes(pdf_bytes(3, "test"))
     script(fake, f"mkdir pdf; cp '{tmp_path}/three.pdf' pdf/in0.pdf")
-    (pdf,) = converted(tmp_path, None)
+    pdf = converted(tmp_path, None)
     assert office.page_count(pdf) == 3
 
 

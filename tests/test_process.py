@@ -241,7 +241,16 @@ def test_our_environment_is_not_handed_on(tmp_path: Path, tool: Tool, monkeypatc
 
 
 def test_there_is_nothing_to_read_on_standard_input(tmp_path: Path, tool: Tool) -> None:
-    assert run(tool("import sys; print(repr(sys.stdin.read()))"), cwd=tmp_path, ceiling=SMALL).stdout == "''\n"
+    (tmp_path / "typed").write_text("ours")
+    kept = os.dup(0)
+    try:
+        with (tmp_path / "typed").open() as typed:
+            os.dup2(typed.fileno(), 0)
+        done = run(tool("import sys; print(repr(sys.stdin.read()))"), cwd=tmp_path, ceiling=SMALL)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+    assert done.stdout == "''\n"
 
 
 def test_no_open_file_of_ours_is_handed_on(tmp_path: Path, tool: Tool) -> None:

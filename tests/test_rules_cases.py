@@ -215,7 +215,7 @@ GOOD = list({(case.preset, case.role, id(case.good)): case for case in CASES}.va
 CONDITIONAL = [case for case in CASES if case.unasked is not None]
 RULES = {
     (name, role.name, rule.id): rule
-    for name in presets.names()
+    for name in (*presets.names(), presets.COMMON)
     for role in presets.load(name).roles
     for rule in role.rules
 }

@@ -52,6 +52,26 @@ def _agrees(info: MediaInfo) -> bool | None:
     return info.extension in EXTENSIONS.get(content, frozenset({content}))
 
 
+# What people expect behind an extension. Moving pictures and sound share containers, so their names may cross.
+_EXPECTED: dict[str, frozenset[Kind]] = {
+    extension: kinds
+    for extensions, kinds in (
+        ("mp4 m4v mov qt mkv webm avi flv wmv 3gp 3g2 mpg mpeg ts m2ts mts", frozenset({Kind.VIDEO, Kind.AUDIO})),
+        ("m4a mka mp3 wav wma aac flac ogg oga opus aif aiff amr asf", frozenset({Kind.VIDEO, Kind.AUDIO})),
+        ("jpg jpeg jpe jfif png gif bmp webp tif tiff svg avif heic heif", frozenset({Kind.IMAGE})),
+        ("ppt pptx pps ppsx pot potx pptm odp pdf", frozenset({Kind.SLIDES})),
+        ("zip", frozenset({Kind.ARCHIVE})),
+        ("txt text md ssml xml srt vtt", frozenset({Kind.TEXT, Kind.SUBTITLE})),
+    )
+    for extension in extensions.split()
+}
+
+
+def _kind_agrees(info: MediaInfo) -> bool:
+    """False when the name promises another kind of file; an extension nobody knows promises nothing."""
+    return info.kind in _EXPECTED.get(info.extension, frozenset(Kind))
+
+
 def _stem(info: MediaInfo) -> str:
     return PurePath(info.name).stem
 
@@ -96,6 +116,14 @@ CHECKS = (
         ANY,
         of_file(_agrees),
         safety=lossless,
+    ),
+    check(
+        "file.kind_agrees",
+        "content is of the kind its name says",
+        "内容类型与文件名一致",
+        "flag",
+        ANY,
+        of_file(_kind_agrees),
     ),
     check(
         "file.format",

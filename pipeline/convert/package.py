@@ -120,7 +120,7 @@ def _is_litter(member: Member) -> bool:
     return any(part in LITTER or part.startswith("._") for part in parts)
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def natural(text: str) -> list[tuple[int, str]]:
     """2 before 10. Digits compare by length first, without their leading noughts."""
     parts = _DIGITS.split(text.casefold())
     return [(len(part.lstrip("0")), part.lstrip("0")) if odd % 2 else (-1, part) for odd, part in enumerate(parts)]
@@ -139,7 +139,7 @@ def new_entries(members: Iterable[Member], plan: Plan, package: str) -> list[_Ne
     recode = "archive.text_encoding" in asked
     out: list[_New] = []
     taken: set[str] = set()
-    for member in sorted(kept, key=lambda m: (_natural(m.name), m.name)):
+    for member in sorted(kept, key=lambda m: (natural(m.name), m.name)):
         folder, base = _parts(member)
         name = numbers.get(member, renamed.get(base, base))
         if not asked & _FLATTEN and folder:
@@ -153,7 +153,7 @@ def new_entries(members: Iterable[Member], plan: Plan, package: str) -> list[_Ne
             )
         taken.add(name.casefold())
         out.append(_New(member, name, recode and base.lower().endswith(".txt") and not _is_litter(member)))
-    return sorted(out, key=lambda new: (_natural(new.name), new.name))
+    return sorted(out, key=lambda new: (natural(new.name), new.name))
 
 
 def _numbers(members: list[Member], package: str) -> dict[Member, str]:
@@ -168,7 +168,7 @@ def _numbers(members: list[Member], package: str) -> dict[Member, str]:
             raise _unpaired(package, member.name)
         pair[kind] = member
     out: dict[Member, str] = {}
-    ordered = sorted(pairs, key=lambda key: (_natural(key[0]), _natural(key[1]), key))
+    ordered = sorted(pairs, key=lambda key: (natural(key[0]), natural(key[1]), key))
     for number, key in enumerate(ordered):
         if len(pairs[key]) != 2:
             raise _unpaired(package, next(iter(pairs[key].values())).name)

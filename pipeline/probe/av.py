@@ -71,6 +71,11 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
         )
     with opened(path, format) as container:
         info = _facts(path, size, format, container, boxes)
+    if "speech" in needs and info.audio:
+        from pipeline.probe import speech
+
+        heard = next((sound for sound in info.audio if sound.default), info.audio[0])
+        info = replace(info, speech=speech.measure(path, heard))
     if "decode" not in needs:
         return info
     verdict = decode_all(path, format)

@@ -63,7 +63,7 @@ def _turned_back(found: Found, matrix: Numbers) -> Found:
     return Found(found.score, np.concatenate([middle - half, middle + half]), points)
 
 
-def _overlap(one: Numbers, other: Numbers) -> float:
+def overlap(one: Numbers, other: Numbers) -> float:
     """Intersection over union, or 1 where one box lies mostly inside the other."""
     low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
     common = float(np.prod(np.clip(high - low, 0, None)))
@@ -79,8 +79,8 @@ def merged(finds: list[Found]) -> list[Found]:
     faces = []
     while left:
         best = left[0]
-        same = [f for f in left if _overlap(best.box, f.box) > _SAME]
-        left = [f for f in left if _overlap(best.box, f.box) <= _SAME]
+        same = [f for f in left if overlap(best.box, f.box) > _SAME]
+        left = [f for f in left if overlap(best.box, f.box) <= _SAME]
         weights = np.array([f.score for f in same])
         weights /= weights.sum()
         faces.append(

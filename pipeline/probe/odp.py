@@ -8,11 +8,12 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import SlidesInfo, Text
+from pipeline.model import Embedded, SlidesInfo, Text
 from pipeline.probe.opc import Package
 from pipeline.probe.safexml import Place
 from pipeline.probe.zipsafe import Zip
 from pipeline.tools.ceilings import MAX_PAGES
+from pipeline.tools.fonts import swaps
 
 _POINTS: Final = {
     "cm": Fraction(7200, 254),
@@ -62,7 +63,9 @@ class _Content:
         self.used: dict[str, None] = {}
         self.style = ""
         self.path: list[str] = []
-        self.media: set[str] = set()
+        self.media: dict[str, int] = {}  # name or address, and the page it is on
+        self.carried: set[str] = set()  # fonts that come with the deck
+        self.face = ""
         self.outside: set[str] = set()
         self.gifs: set[str] = set()
 
@@ -72,7 +75,9 @@ class _Content:
             self.style = attributes.get("style:name", "")
         elif name == "style:font-face":
             family = attributes.get("svg:font-family", "").strip("'\"")
-            self.faces[attributes.get("style:name", "")] = family
+            self.faces[attributes.get("style:name", "")] = self.face = family
+        elif name == "svg:font-face-uri":
+            self.carried.add(self.face)
         elif name == "style:drawing-page-properties":
             if attributes.get("presentation:visibility") == "hidden":
                 self.hidden.add(self.style)
@@ -91,7 +96,7 @@ class _Content:
             self.pages[-1].effects = True
         target = attributes.get("xlink:href", "")
         if name == "draw:plugin":
-            self.media.add(target)
+            self.media.setdefault(target.removeprefix("./"), len(self.pages))
         if target and _OUTSIDE.match(target) and name not in _CLICKED:
             self.outside.add(target)
         elif name == "draw:image" and target.lower().endswith(".gif"):
@@ -179,6 +184,7 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     fonts = dict.fromkeys(content.faces.get(name, name) for name in content.used)
     size, producer = _style_facts(package)
     packed = sum(member.packed for member in archive.members)
+    used = tuple(font for font in fonts if font)
     macros = [n for n in package.parts if n.startswith("basic/") and not n.endswith(("-lc.xml", "-lb.xml"))]
     return (
         SlidesInfo(
@@ -187,11 +193,15 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             hidden=len(content.pages) - len(shown),
             page_size=(size[0], size[1]) if len(size) == 2 else None,
             encrypted=False,
+            restricted=False,
             valid=True,
-            fonts=tuple(font for font in fonts if font),
+            fonts=used,
+            embedded_fonts=tuple(sorted(font for font in content.carried if font)),
+            swaps=swaps(used, content.carried),
             animations=sum(page.effects for page in shown),
             transitions=sum(page.style in content.moving for page in shown),
             media=len(content.media),
+            embedded=tuple(Embedded(page, part) for part, page in content.media.items() if package.has(part)),
             animated_pictures=sum(package.moving_gif(name) for name in content.gifs),
             external_links=len(content.outside),
             macros=bool(macros),

@@ -5,6 +5,8 @@ pdfium is not safe in threads; like every reader this one belongs in a worker pr
 
 from __future__ import annotations
 
+import ctypes
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -27,13 +29,19 @@ _MEDIA: Final = frozenset(
     }
 )
 _MAX_CHARACTERS: Final = 1_000_000  # of one page's text
+_MAX_OBJECTS: Final = 200_000  # looked at in one document, for its fonts and pictures
+_MAX_DEPTH: Final = 8  # of forms inside forms
+_SCAN: Final = 0.8  # of the page: a picture as large as that, without text, is a scanned page
+# What a reader may do, by bits (PDF 1.7, table 22): print, change, copy, add notes.
+_RIGHTS: Final = 0b111100
 _WITHOUT_PASSWORD: Final = pdfium.FPDF_ERR_PASSWORD
 
 
 def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
     """Facts about the PDF at `path`.
 
-    `fonts` stays unknown: a PDF carries its own. `page_size` is the first page's. Raises Unreadable when
+    `fonts` and `scanned` stay unknown for a document of more than _MAX_OBJECTS things drawn. `page_size` is the
+    first page's. Raises Unreadable when
     pdfium cannot open it, CeilingExceeded above MAX_PAGES pages or MAX_PAGE_POINTS a side.
     """
     remarks: list[Text] = []
@@ -67,10 +75,11 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
             f"{name} 有 {pages} 页，超过上限 {MAX_PAGES}。请拆分。",
         )
     texts: list[str] = []
-    media, first = 0, None
+    media, sizes = 0, dict[tuple[Fraction, Fraction], None]()
+    drawn = _Drawn()
     for number in range(pages):
         try:
-            width, height, text, playing = _page(document, number)
+            width, height, text, playing = _page(document, number, drawn)
         except pypdfium2.PdfiumError as error:
             remarks.append(
                 Text(
@@ -86,7 +95,7 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
                 f"{name}：第 {number + 1} 页为 {width:.0f} x {height:.0f} 点，"
                 f"超过单边上限 {MAX_PAGE_POINTS}。请缩小页面。",
             )
-        first = first or (_points(width), _points(height))
+        sizes[_points(width), _points(height)] = None
         texts.append(text)
         media += playing
     about = document.get_metadata_dict()
@@ -97,9 +106,15 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
         format="pdf",
         pages=pages,
         hidden=0,
-        page_size=first,
+        page_size=next(iter(sizes), None),
+        page_sizes=len(sizes) if whole else None,
         encrypted=pdfium.FPDF_GetSecurityHandlerRevision(document) != -1,
+        # Opened with the user's password, or none: what the owner allows is what counts.
+        restricted=pdfium.FPDF_GetDocPermissions(document) & _RIGHTS != _RIGHTS,
         valid=whole,
+        fonts=tuple(drawn.fonts) if whole and drawn.whole else None,
+        embedded_fonts=tuple(font for font, inside in drawn.fonts.items() if inside) if whole and drawn.whole else None,
+        scanned=drawn.scanned if whole and drawn.whole else None,
         animations=0,  # a PDF page does not move; what can play on it is counted as media
         animated_pictures=0,
         media=media if whole else None,
@@ -116,7 +131,66 @@ def _points(value: float) -> Fraction:
     return Fraction(round(value * 1000), 1000)
 
 
-def _page(document: Any, number: int) -> tuple[float, float, str, int]:
+class _Drawn:
+    """What the pages are drawn with."""
+
+    def __init__(self) -> None:
+        self.fonts: dict[str, bool] = {}  # by name: whether the document carries it
+        self.scanned = 0
+        self.seen = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything could be looked at."""
+        return self.seen <= _MAX_OBJECTS
+
+    def page(self, page: Any, area: float, words: str) -> None:
+        """Look at one page that says `words`."""
+        pictures = self._objects(page, pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, area, 0)
+        self.scanned += pictures and not words.strip()
+
+    def _objects(self, holder: Any, count: Any, get: Any, area: float, depth: int) -> bool:
+        """Note the fonts; whether a picture nearly fills the page."""
+        filled = False
+        for index in range(count(holder)):
+            self.seen += 1
+            if not self.whole:
+                return False
+            thing = get(holder, index)
+            kind = pdfium.FPDFPageObj_GetType(thing)
+            if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+                self._font(thing)
+            elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+                filled = filled or _area(thing) >= _SCAN * area
+            elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < _MAX_DEPTH:
+                inner = self._objects(
+                    thing, pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, area, depth + 1
+                )
+                filled = filled or inner
+        return filled
+
+    def _font(self, text: Any) -> None:
+        font = pdfium.FPDFTextObj_GetFont(text)
+        if not font:
+            return
+        name = ctypes.create_string_buffer(256)
+        pdfium.FPDFFont_GetBaseFontName(font, name, len(name))
+        # A subset is named with six letters in front (PDF 1.7, 9.6.4).
+        plain = re.sub(r"^[A-Z]{6}\+", "", name.value.decode("utf-8", "replace"))
+        inside = pdfium.FPDFFont_GetIsEmbedded(font) == 1
+        self.fonts[plain] = self.fonts.get(plain, True) and inside
+
+
+def _area(thing: Any) -> float:
+    """Of the box around a thing, in square points; inside a form that scales, of the form's own units."""
+    sides = [ctypes.c_float() for _ in range(4)]
+    if not pdfium.FPDFPageObj_GetBounds(thing, *sides):
+        return 0.0
+    left, bottom, right, top = (side.value for side in sides)
+    return abs((right - left) * (top - bottom))
+
+
+def _page(document: Any, number: int, drawn: _Drawn) -> tuple[float, float, str, int]:
     """Width and height in points, text, and annotations that play something."""
     page = document[number]
     try:
@@ -126,6 +200,8 @@ def _page(document: Any, number: int) -> tuple[float, float, str, int]:
             text = words.get_text_bounded() if words.count_chars() <= _MAX_CHARACTERS else ""
         finally:
             words.close()
+        if drawn.whole:
+            drawn.page(page, width * height, text)
         playing = 0
         for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), 10_000)):
             note = pdfium.FPDFPage_GetAnnot(page, index)

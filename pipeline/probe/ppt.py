@@ -11,6 +11,7 @@ from pipeline.errors import CeilingExceeded
 from pipeline.model import SlidesInfo, Text
 from pipeline.probe.ole import BadOle, Ole
 from pipeline.tools.ceilings import MAX_PAGES
+from pipeline.tools.fonts import swaps
 
 # Record types (2.13.24).
 _DOCUMENT, _DOCUMENT_ATOM, _SLIDE, _SLIDE_ATOM, _NOTES = 0x03E8, 0x03E9, 0x03EE, 0x03EF, 0x03F0
@@ -236,6 +237,7 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
         raise BadOle(f"slide {missing[0]} is missing", f"缺少第 {missing[0]} 页")
     slides = [_slide(records, places[entry.persist], entry.outline) for entry in listed]
     shown = [slide for slide in slides if not slide.hidden]
+    used = tuple(face for face in fonts if face)
     texts = tuple(_notes(records, notes.get(slide.notes)) or slide.text for slide in shown)
     return (
         SlidesInfo(
@@ -243,9 +245,11 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
             pages=len(shown),
             hidden=len(slides) - len(shown),
             page_size=(size[0], size[1]) if size else None,
+            page_sizes=1,  # the format knows one for all slides
             encrypted=False,
             valid=True,
-            fonts=tuple(face for face in fonts if face),
+            fonts=used,
+            swaps=swaps(used),
             animations=sum(slide.effects for slide in shown),
             transitions=sum(slide.transition for slide in shown),
             media=media,

@@ -7,17 +7,20 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import SlidesInfo, Text
+from pipeline.model import Embedded, SlidesInfo, Text
 from pipeline.probe.opc import CLICKED, MOVING, Link, Package
 from pipeline.probe.safexml import BadXml, Place, local
 from pipeline.probe.zipsafe import BadZip, Zip
 from pipeline.tools.ceilings import MAX_PAGES
+from pipeline.tools.fonts import swaps
 
 EMU: Final = 12700  # English metric units in a point (20.1.2.1)
 _EFFECTS: Final = frozenset({"entr", "exit", "emph", "path"})  # preset classes of effects (19.7.15)
 # Animation behaviours, for effects without a preset class (19.5).
 _BEHAVIOURS: Final = frozenset({"anim", "animClr", "animEffect", "animMotion", "animRot", "animScale"})
 _FACES: Final = ("latin", "ea", "cs")
+_EAST: Final = 0x2E80  # the first of the CJK radicals; what comes before is not drawn with an East Asian face
+_COMPLEX: Final = (0x0590, 0x1000)  # Hebrew to Tibetan: scripts that take the complex face
 # Parts beside the slide whose words are shown on it.
 _SHOWN: Final = frozenset({"chart", "diagramDrawing", "chartEx"})
 
@@ -30,7 +33,7 @@ class Page:
     effects: bool = False
     transition: bool = False
     faces: set[str] = field(default_factory=set)  # typefaces as written; "+mn-lt" means the theme's
-    inherits: bool = False  # text whose run names no Latin face takes it from the master, thus the theme
+    boxes: list[frozenset[str]] = field(default_factory=list)  # of each shape with text, the same
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -50,6 +53,7 @@ class _SlideReader:
         self.page = Page()
         self.path: list[str] = []
         self.run: dict[str, str] = {}  # faces of the run being read
+        self.box: set[str] = set()  # faces of the shape being read
         self.words: list[str] = []
         self.line: list[str] = []
         self.kind: str | None = None  # placeholder type of the shape being read
@@ -94,8 +98,9 @@ class _SlideReader:
             words = "".join(self.words)
             self.line.append(words)
             if words.strip():
-                self.page.faces.update(self.run.values())
-                self.page.inherits = self.page.inherits or "latin" not in self.run
+                faces = _drawn_with(words, self.run)
+                self.page.faces.update(faces)
+                self.box.update(faces)
         elif name == "p":
             # Numbers, dates and footers come from the layout; they are not what a page says.
             if self.kind not in {"sldNum", "dt", "ftr", "hdr"}:
@@ -103,6 +108,25 @@ class _SlideReader:
             self.line = []
         elif name in {"sp", "graphicFrame"}:
             self.kind = None
+            if self.box:
+                self.page.boxes.append(frozenset(self.box))
+            self.box = set()
+
+
+def _drawn_with(words: str, run: dict[str, str]) -> set[str]:
+    """The faces of a run that its letters need: a Latin one, an East Asian one, or both (21.1.2.3.1, 21.1.2.3.3).
+
+    What the run does not name comes from the master, thus from the theme.
+    """
+    eastern = any(ord(letter) >= _EAST for letter in words)
+    western = any(ord(letter) < _EAST and not letter.isspace() for letter in words)
+    latin = run.get("latin", "+mn-lt")
+    faces = {latin} if western else set()
+    if eastern:
+        faces.add(run.get("ea", latin))
+    if "cs" in run and any(_COMPLEX[0] <= ord(letter) < _COMPLEX[1] for letter in words):
+        faces.add(run["cs"])
+    return faces
 
 
 def _page(package: Package, name: str) -> Page:
@@ -116,7 +140,8 @@ class _Deck:
     """What is collected over all slides."""
 
     fonts: dict[str, None] = field(default_factory=dict)  # an ordered set
-    media: set[str] = field(default_factory=set)
+    boxes: list[frozenset[str]] = field(default_factory=list)  # fonts of each text box that is shown
+    media: dict[str, int | None] = field(default_factory=dict)  # part or address, and the slide it is on
     outside: set[tuple[str, str]] = field(default_factory=set)
     gifs: set[str] = field(default_factory=set)
     texts: list[str] = field(default_factory=list)
@@ -159,11 +184,11 @@ def _short(face: str) -> str:
     return "lt" if face == "latin" else face
 
 
-def _links(package: Package, name: str, deck: _Deck) -> tuple[Link, ...]:
+def _links(package: Package, name: str, deck: _Deck, slide: int | None = None) -> tuple[Link, ...]:
     links = package.links(name)
     for link in links:
         if link.type in MOVING:
-            deck.media.add(link.target)
+            deck.media.setdefault(link.target, None if link.external else slide)
         if link.external and link.type not in CLICKED:
             deck.outside.add((link.type, link.target))
         if link.type == "image" and not link.external and link.target.lower().endswith(".gif"):
@@ -177,9 +202,9 @@ def _notes(package: Package, links: tuple[Link, ...]) -> str:
     return _page(package, name).text if name and package.has(name) else ""
 
 
-def _slide(package: Package, name: str, deck: _Deck, themes: dict[str, dict[str, str]]) -> None:
+def _slide(package: Package, name: str, number: int, deck: _Deck, themes: dict[str, dict[str, str]]) -> None:
     page = _page(package, name)
-    links = _links(package, name, deck)
+    links = _links(package, name, deck, number)
     if page.hidden:
         deck.hidden += 1
         return
@@ -190,13 +215,14 @@ def _slide(package: Package, name: str, deck: _Deck, themes: dict[str, dict[str,
     for link in links:
         if link.type in _SHOWN and not link.external and package.has(link.target):
             faces |= _page(package, link.target).faces
-    if page.inherits:
-        faces.add("+mn-lt")
     theme = _theme_fonts(package, name, themes)
-    for face in sorted(faces):
-        font = theme.get(face, "") if face.startswith("+") else face
-        if font:
-            deck.fonts[font] = None
+
+    def named(written: set[str] | frozenset[str]) -> set[str]:
+        fonts = {theme.get(face, "") if face.startswith("+") else face for face in written}
+        return {font for font in fonts if font}
+
+    deck.fonts.update(dict.fromkeys(sorted(named(faces))))
+    deck.boxes.extend(frozenset(named(box)) for box in page.boxes)
 
 
 def _main_part(package: Package) -> str:
@@ -235,10 +261,13 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     main = _main_part(package)
     order: list[str] = []
     size: list[Fraction] = []
+    carried: list[str] = []
 
     def start(element: str, attributes: dict[str, str], _: Place) -> None:
         name = local(element)
-        if name == "sldId":
+        if name == "font":  # of the list of embedded fonts (19.2.1.13)
+            carried.append(attributes.get("typeface", ""))
+        elif name == "sldId":
             order.append(next((v for k, v in attributes.items() if ":" in k and local(k) == "id"), ""))
         elif name == "sldSz":
             size.extend(
@@ -256,7 +285,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     broken = 0
     for number, key in enumerate(order, 1):
         try:
-            _slide(package, targets.get(key, ""), deck, themes)
+            _slide(package, targets.get(key, ""), number, deck, themes)
         except (BadXml, BadZip) as error:
             broken += 1
             deck.remarks.append(
@@ -269,18 +298,29 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
         if name.startswith(("ppt/slidelayouts/_rels/", "ppt/slidemasters/_rels/")) and name.endswith(".rels"):
             _links(package, name.replace("_rels/", "").removesuffix(".rels"), deck)
     packed = sum(member.packed for member in archive.members)
+    # LibreOffice does not read the fonts a .pptx carries, so they do not count as being here.
+    replaced = swaps(deck.fonts)
+    strangers = {swap.font for swap in replaced or () if swap.by is None}
     return (
         SlidesInfo(
             format="pptx",
             pages=len(order) - deck.hidden if not broken else None,
             hidden=deck.hidden if not broken else None,
             page_size=(size[0], size[1]) if len(size) == 2 else None,
+            page_sizes=1,  # the format knows one for all slides
             encrypted=False,
+            restricted=False,
             valid=not broken,
             fonts=tuple(deck.fonts) if not broken else None,
+            embedded_fonts=tuple(font for font in carried if font),
+            swaps=replaced if not broken else None,
+            reflowing=sum(not box.isdisjoint(strangers) for box in deck.boxes)
+            if replaced is not None and not broken
+            else None,
             animations=deck.animations if not broken else None,
             transitions=deck.transitions if not broken else None,
             media=len(deck.media),
+            embedded=tuple(Embedded(slide, part) for part, slide in deck.media.items() if slide and package.has(part)),
             animated_pictures=sum(package.moving_gif(name) for name in deck.gifs),
             external_links=len(deck.outside),
             macros=any(name.endswith("vbaproject.bin") for name in package.parts),

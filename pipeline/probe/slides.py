@@ -47,9 +47,15 @@ def _package(path: Path, format_: str) -> Found:
         return read_odp(archive) if format_ == "odp" else read_pptx(archive)
 
 
+def _rights(ole: Ole) -> bool | None:
+    """True for digital rights; None otherwise: what a password hides may hold more."""
+    return True if any("drmencrypted" in name.lower() for name in ole.names) else None
+
+
 def _compound(path: Path, format_: str) -> Found:
     with Ole(path) as ole:
         # [MS-OFFCRYPTO] 2.3.4: a deck with a password is wrapped whole, and nothing else about it is known.
         if "EncryptedPackage" in ole.names:
-            return SlidesInfo(format=format_, encrypted=True), []
+            # 2.2.4: with rights management, a transform of this name does the encrypting; else a password does.
+            return SlidesInfo(format=format_, encrypted=True, restricted=_rights(ole)), []
         return read_ppt(ole)

@@ -6,6 +6,7 @@ The decision waits for the end, when the noise floor of every band is known; not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,12 @@ _SPEECH: Final = slice(1, 9)  # columns of `Frames.levels` where voices have the
 _TOTAL: Final = -1
 _WINDOW: Final = 60 * FRAMES  # over which a noise floor is steady
 _QUIETEST: Final = 12  # percent of the frames of a window that are taken for its pauses
+_ALIKE: Final = 6.0  # dB above the quietest of them: in a recording without pauses there are fewer
 _RANGE: Final = 40.0  # dB below the speech level: what is quieter is not heard as speech
-_FAR: Final = 20  # frames from speech where its echo has died away
+_HEARD: Final = -80.0  # dB of full scale: nobody hears speech below
+_NOTHING: Final = -125.0  # dB: a band that never rises above it is beyond what was recorded
+_STEADY: Final = 2.0  # dB that even steady noise wavers from frame to frame
+_FAR: Final = (20, 8)  # frames from speech where its echo has died away, and where at least it has ended
 _ENOUGH: Final = 20  # frames of pause from which noise is measured
 MOST: Final = 60.0  # dB: what SNR is capped at
 
@@ -66,7 +71,7 @@ def joined(flags: Flags, gap: int, least: int) -> Flags:
     """The flags with pauses shorter than `gap` filled, then stretches shorter than `least` removed."""
     out = flags.copy()
     found = spans(flags)
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in pairwise(found):
         if start - end < gap:
             out[end:start] = True
     for start, end in spans(out):
@@ -79,55 +84,49 @@ def _mean_db(levels: Decibels) -> float:
     return float(10 * np.log10(np.mean(10 ** (levels.astype(np.float64) / 10))))
 
 
-def _floors(levels: Decibels) -> tuple[Decibels, Decibels]:
-    """Noise level of each band and how much it wavers there, frame by frame.
+def floors(levels: Decibels) -> tuple[Decibels, Decibels]:
+    """Noise level of each band and how much it wavers there (its deviation), frame by frame, in dB.
 
-    The quietest frames of each minute, in the mean over the bands, are taken for pauses.
+    The quietest tenths of a second of each minute, in the mean over the bands, are taken for pauses.
     """
     loud = levels[:, _SPEECH].mean(axis=1)
-    floors, wavers = np.empty_like(levels), np.empty_like(levels)
+    noise, wavers = np.empty_like(levels), np.empty_like(levels)
     count = max(1, round(len(levels) / _WINDOW))
     for part in np.array_split(np.arange(len(levels)), count):
         smooth = np.convolve(loud[part], np.ones(9) / 9, mode="same") if len(part) >= 9 else loud[part]
         if len(part) >= 40:  # the ends of the convolution are too low
             smooth[:4], smooth[-4:] = smooth[4], smooth[-5]
-        quiet = levels[part][smooth <= np.percentile(smooth, _QUIETEST)]
-        floors[part] = 10 * np.log10(np.mean(10 ** (quiet.astype(np.float64) / 10), axis=0))
+        lowest = float(np.percentile(smooth, 1))
+        quiet = levels[part][smooth <= min(float(np.percentile(smooth, _QUIETEST)), lowest + _ALIKE)]
+        noise[part] = np.median(quiet, axis=0)
         wavers[part] = np.clip(quiet.std(axis=0), 1.0, 8.0)
-    return floors, wavers
-
-
-def _threshold(score: Decibels) -> float:
-    """Where the scores part best into two groups (Otsu 1979), within what is sensible for speech."""
-    counts, edges = np.histogram(score, bins=96, range=(-4.0, 44.0))
-    middle = (edges[1:] + edges[:-1]) / 2
-    weight = np.cumsum(counts)
-    mass = np.cumsum(counts * middle)
-    left, right = weight[:-1], weight[-1] - weight[:-1]
-    between = left * right * (mass[:-1] / np.maximum(1, left) - (mass[-1] - mass[:-1]) / np.maximum(1, right)) ** 2
-    return float(edges[1 + int(np.argmax(between))])
+    return noise, wavers
 
 
 def find(levels: Decibels) -> Activity:
     """Speech in a recording, given `Frames.levels` of all of it."""
     if not len(levels):
         return Activity(np.zeros(0, bool), -130.0, -130.0)
-    floors, wavers = _floors(levels)
-    above = levels[:, _SPEECH] - floors[:, _SPEECH]
-    # Mean over the bands of what stands out by more than the noise wavers.
-    score = np.clip(above / np.maximum(2.0, wavers[:, _SPEECH]), -2, 12).mean(axis=1)
-    score = np.convolve(score, np.ones(3) / 3, mode="same")
-    loud = levels[:, _TOTAL]
-    top = np.percentile(loud, 98)
-    flags = (score > 1.0) & (loud > top - _RANGE) & (loud > floors[:, _TOTAL] + 1.0)
-    speech = joined(joined(flags, 4, 5), GAP, LEAST)
-    return Activity(speech, *_powers(levels[:, _TOTAL], speech, floors[:, _TOTAL]))
+    noise, wavers = floors(levels)
+    voiced = [band for band in range(*_SPEECH.indices(levels.shape[1])) if levels[:, band].max() > _NOTHING]
+    loud, floor = levels[:, _TOTAL], noise[:, _TOTAL]
+    speech = np.zeros(len(levels), bool)
+    if voiced:
+        # How far each band stands out, in units of how much the noise wavers there; then their mean.
+        above = (levels[:, voiced] - noise[:, voiced]) / np.maximum(_STEADY, wavers[:, voiced])
+        score = np.convolve(np.clip(above, -2, 12).mean(axis=1), np.ones(3) / 3, mode="same")
+        flags = (score > 1) & (loud > np.percentile(loud, 98) - _RANGE) & (loud > floor + 1) & (loud > _HEARD)
+        speech = joined(joined(flags, 4, 5), GAP, LEAST)
+    return Activity(speech, *_powers(loud, speech, floor))
 
 
 def _powers(loud: Decibels, speech: Flags, floor: Decibels) -> tuple[float, float]:
+    """Mean level of speech and of the pauses; of these the parts farthest from speech, as far as there are."""
     level = _mean_db(loud[speech]) if speech.any() else -130.0
-    away = np.ones(len(speech), bool)
-    for start, end in spans(speech):
-        away[max(0, start - _FAR // 2) : end + _FAR] = False
-    noise = _mean_db(loud[away]) if away.sum() >= _ENOUGH else _mean_db(floor)
-    return level, noise
+    for far in _FAR:
+        away = np.ones(len(speech), bool)
+        for start, end in spans(speech):
+            away[max(0, start - far // 2) : end + far] = False
+        if away.sum() >= _ENOUGH:
+            return level, _mean_db(loud[away])
+    return level, _mean_db(floor)

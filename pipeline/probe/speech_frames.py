@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -36,7 +37,7 @@ class Frames:
         size = 2 * self.hop
         self._window = _hann(size)
         frequencies = np.fft.rfftfreq(size, 1 / rate)
-        inside = [(frequencies >= low) & (frequencies < high) for low, high in zip(EDGES, EDGES[1:], strict=False)]
+        inside = [(frequencies >= low) & (frequencies < high) for low, high in pairwise(EDGES)]
         inside.append(frequencies >= EDGES[0])
         # Parseval: one-sided spectrum, window energy taken out.
         scale = 2 / (size * float(np.sum(self._window**2)))
@@ -76,6 +77,7 @@ class Long:
     """Mean and lower spectrum over blocks of a quarter second, and how tonal each block is."""
 
     def __init__(self, rate: int) -> None:
+        self.rate = rate
         self.size = max(64, round(rate * _LONG))
         self.frequencies = np.fft.rfftfreq(self.size, 1 / rate)
         self._window = _hann(self.size)

@@ -21,6 +21,7 @@ from pipeline.model import (
     Report,
     Size,
     Step,
+    Verdict,
 )
 from pipeline.report.words import edit, limit, message
 from pipeline.values import exact, show
@@ -61,13 +62,15 @@ def fix(edit_: Fix | None, lang: str) -> _Json:
     """A fix as the contract has it, or None."""
     if edit_ is None:
         return None
-    return {"does": edit(edit_).of(lang), "safety": edit_.safety.name.lower()}
+    said = edit(edit_)
+    return {"does": said.of(lang), "safety": edit_.safety.name.lower(), "said": said._asdict()}
 
 
 def finding(found: Finding, lang: str) -> _Json:
     """A finding as the contract has it."""
     rule, check = found.rule, CHECKS[found.rule.check]
     first = rule.sources[0]
+    said = message(found)
     actual = None
     if found.actual is not None:
         actual = exact(found.actual) if isinstance(found.actual, Fraction) else show(found.actual)
@@ -82,7 +85,9 @@ def finding(found: Finding, lang: str) -> _Json:
         "actual": actual,
         "limit": limit(rule, lang),
         "unit": check.unit or {"bytes": "bytes", "seconds": "s", "hertz": "Hz", "bits": "bps"}.get(check.type, ""),
-        "message": message(found).of(lang),
+        "message": said.of(lang),
+        # Both languages where somebody has to act; what passed can be said again from the rule.
+        "said": None if found.verdict is Verdict.PASS else said._asdict(),
         "fix": fix(found.fix, lang),
         "source": first._asdict(),
         "also": [source._asdict() for source in rule.sources[1:]],
@@ -94,7 +99,7 @@ def error(problem: Problem | None, lang: str) -> _Json:
     """A problem as the contract has it, or None; "trace" only where nobody expected it."""
     if problem is None:
         return None
-    told = {"type": problem.type, "message": problem.message.of(lang)}
+    told = {"type": problem.type, "message": problem.message.of(lang), "said": problem.message._asdict()}
     return told | {"trace": problem.trace} if problem.trace else told
 
 
@@ -113,7 +118,7 @@ def report(one: Report, lang: str) -> _Json:
 
 def step(one: Step, lang: str) -> _Json:
     """One thing done or to do."""
-    return {"does": one.does.of(lang), "command": list(one.command)}
+    return {"does": one.does.of(lang), "said": one.does._asdict(), "command": list(one.command)}
 
 
 def _output(one: Output, lang: str) -> _Json:

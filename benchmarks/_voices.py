@@ -89,10 +89,16 @@ def said(text: str, voice: str, speed: int, rate: int) -> Signal:
     return pcm[loud[0] : loud[-1] + 1]
 
 
+def _fast(length: int) -> int:
+    """The next length that transforms quickly."""
+    return 1 << (length - 1).bit_length()
+
+
 def resampled(signal: Signal, old: int, new: int) -> Signal:
     """Band-limited change of rate through the whole spectrum."""
-    length = round(len(signal) * new / old)
-    return np.fft.irfft(np.fft.rfft(signal), length) * (length / len(signal))
+    padded = -(-len(signal) // 441) * 441 * 4 if old % 441 == 0 else _fast(len(signal))
+    length = round(padded * new / old)
+    return (np.fft.irfft(np.fft.rfft(signal, padded), length) * (length / padded))[: len(signal) * new // old]
 
 
 @dataclass(frozen=True)
@@ -143,9 +149,10 @@ def coloured(count: int, rate: int, rng: np.random.Generator, kind: str) -> Sign
     if kind == "white":
         noise = rng.standard_normal(count)
     elif kind == "pink":
-        spectrum = np.fft.rfft(rng.standard_normal(count))
-        spectrum *= 1 / np.sqrt(np.maximum(np.arange(len(spectrum)), 20 * count / rate))
-        noise = np.fft.irfft(spectrum, count)
+        size = _fast(count)
+        spectrum = np.fft.rfft(rng.standard_normal(size))
+        spectrum *= 1 / np.sqrt(np.maximum(np.arange(len(spectrum)), 20 * size / rate))
+        noise = np.fft.irfft(spectrum, size)[:count]
     elif kind == "hum":
         time = np.arange(count) / rate
         noise = sum(np.sin(2 * np.pi * 50 * n * time + rng.uniform(0, 6.28)) / n for n in range(1, 13))
@@ -189,5 +196,5 @@ def room(c50: float, decay: float, rate: int, seed: int) -> tuple[Signal, float]
 
 def reverberant(clean: Signal, response: Signal) -> Signal:
     """The take heard in a room, as long as before."""
-    length = len(clean) + len(response)
+    length = _fast(len(clean) + len(response))
     return np.fft.irfft(np.fft.rfft(clean, length) * np.fft.rfft(response, length), length)[: len(clean)]

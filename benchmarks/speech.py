@@ -1,0 +1,259 @@
+"""What the quality figures of recordings are worth, on speech whose quality was put in, and what they cost.
+
+Nothing of the table was used to tune the estimators: other voices, languages, noises' and rooms' seeds. The two
+figures of the C50 line come from the tuning half; `python -m benchmarks.speech tune` fits them again.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._run import command, table
+from benchmarks._voices import HELD_OUT, TUNED, Signal, Take, noisy, reverberant, room, take
+
+_RATES = (16000, 24000, 48000)
+_PASS_SNR = (20.0, 25.0)  # pass marks of the platforms, rules.snr
+_PASS_C50 = (20.0, 30.0)
+_NEAR = 3.0  # dB around a mark within which no verdict is counted
+
+
+@dataclass(frozen=True)
+class Case:
+    """What was put in, and what was found."""
+
+    group: str
+    truth: float
+    found: float | None
+
+    @property
+    def error(self) -> float:
+        """Absolute; of what was not told, endless."""
+        return abs(self.found - self.truth) if self.found is not None else float("inf")
+
+
+def write(path: Path, signal: Signal, rate: int) -> None:
+    """A 16-bit WAV."""
+    data = np.round(np.clip(signal, -1, 1) * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1 if data.ndim == 1 else data.shape[1])
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(data.tobytes())
+
+
+def measured(signal: Signal, rate: int):  # noqa: ANN201  a `Speech`, whose import is heavy
+    """The package's own figures for a signal, through a file as a user has it."""
+    from pipeline.probe import probe
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "take.wav"
+        write(path, signal, rate)
+        return probe(path, frozenset({"speech"})).speech
+
+
+def level(signal: Signal) -> Signal:
+    """With its peak at -1 dBFS."""
+    return signal * (0.89 / np.max(np.abs(signal)))
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else float(value)  # type: ignore[arg-type]  # a Fraction
+
+
+def noise_cases() -> Iterator[tuple[Case, Case]]:
+    """SNR and speech duration of every voice in every noise."""
+    seed = 1000
+    for kind in ("white", "pink", "babble", "hum"):
+        for snr in (0, 5, 10, 15, 18, 22, 25, 30, 35, 40):
+            for voice in HELD_OUT:
+                seed += 1
+                rate = _RATES[seed % 3]
+                clean = take(voice, rate, 6, seed)
+                got = measured(level(noisy(clean, kind, snr, seed)), rate)
+                group = f"{kind}"
+                yield Case(group, snr, _number(got.snr)), Case(f"{snr}", clean.seconds, _number(got.speech))
+
+
+def room_cases() -> Iterator[tuple[Case, Case]]:
+    """C50 and speech duration of every voice in rooms, quiet and with noise 30 dB below the voice."""
+    seed = 5000
+    for c50 in (10, 15, 20, 25, 30, 35, 40, 45, 50):
+        for decay in (0.2, 0.45, 0.8):
+            for voice in HELD_OUT:
+                seed += 1
+                rate = _RATES[seed % 3]
+                clean = take(voice, rate, 6, seed)
+                response, truth = room(c50, decay, rate, seed)
+                wet = Take(reverberant(clean.signal, response), rate, clean.active)
+                signal, group = wet.signal, "quiet"
+                if seed % 3 == 1:
+                    signal, group = noisy(wet, "pink", 30, seed), "noise at 30 dB"
+                got = measured(level(signal), rate)
+                yield Case(group, truth, _number(got.c50)), Case(f"{c50}", clean.seconds, _number(got.speech))
+
+
+def clip_cases() -> Iterator[Case]:
+    """Speech driven into the ceiling until a known share of its samples is cut off."""
+    seed = 9000
+    for share in (0.0005, 0.002, 0.01, 0.03, 0.08, 0.12, 0.2):
+        for voice in HELD_OUT:
+            for ceiling in (1.0, 0.6):
+                seed += 1
+                rate = _RATES[seed % 3]
+                clean = take(voice, rate, 5, seed).signal
+                edge = float(np.quantile(np.abs(clean), 1 - share))
+                truth = 100 * float(np.mean(np.abs(clean) >= edge))
+                got = measured(np.clip(clean * (ceiling / edge), -ceiling, ceiling), rate)
+                yield Case(f"{share:.2%}", truth, _number(got.clipping))
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values))
+
+
+def _verdicts(cases: list[Case], marks: tuple[float, ...]) -> tuple[int, int, int]:
+    """Right, all told, and not told, of cases that are not near a mark."""
+    right = told = silent = 0
+    for mark in marks:
+        for case in cases:
+            if abs(case.truth - mark) <= _NEAR:
+                continue
+            if case.found is None:
+                silent += 1
+                continue
+            told += 1
+            right += (case.found >= mark) == (case.truth >= mark)
+    return right, told, silent
+
+
+def _row(name: str, cases: list[Case], error: Callable[[Case], float], unit: str, target: str) -> tuple[str, ...]:
+    errors = [error(case) for case in cases]
+    return (
+        name,
+        str(len(cases)),
+        f"{_median(errors):.2f} {unit}",
+        f"{float(np.percentile(errors, 90)):.2f} {unit}",
+        target,
+    )
+
+
+def quality() -> None:
+    """Truth against figures."""
+    pairs = list(noise_cases())
+    snr = [case for case, _ in pairs]
+    within = [case for case in snr if 5 <= case.truth <= 35]
+    rows = [("figure", "cases", "median error", "90th percentile", "target")]
+    rows.append(_row("SNR, 5 to 35 dB, all noises", within, lambda c: c.error, "dB", "2 dB"))
+    for kind in ("white", "pink", "babble", "hum"):
+        rows.append(_row(f"SNR, {kind}", [c for c in within if c.group == kind], lambda c: c.error, "dB", "2 dB"))
+    outside = [case for case in snr if not 5 <= case.truth <= 35]
+    rows.append(_row("SNR, 0 and 40 dB", outside, lambda c: c.error, "dB", "-"))
+
+    def relative(case: Case) -> float:
+        return 100 * case.error / case.truth
+
+    spoken = [case for _, case in pairs if 5 <= int(case.group) <= 35]
+    rows.append(_row("speech duration, SNR 5 to 35 dB", spoken, relative, "%", "5 %"))
+    for snr_ in ("5", "10", "25"):
+        rows.append(
+            _row(f"speech duration, SNR {snr_} dB", [c for c in spoken if c.group == snr_], relative, "%", "5 %")
+        )
+    rooms = list(room_cases())
+    c50 = [case for case, _ in rooms]
+    for group in ("quiet", "noise at 30 dB"):
+        told = [case for case in c50 if case.group == group and case.found is not None]
+        untold = sum(case.group == group and case.found is None for case in c50)
+        name = f"C50, 10 to 50 dB, {group}" + (f" ({untold} more not told)" if untold else "")
+        rows.append(_row(name, told, lambda c: c.error, "dB", "4 dB"))
+    dry = [case for _, case in rooms if int(case.group) >= 20]
+    rows.append(_row("speech duration, C50 20 dB and more", dry, relative, "%", "5 %"))
+    wet = [case for _, case in rooms if int(case.group) < 20]
+    rows.append(_row("speech duration, C50 10 and 15 dB", wet, relative, "%", "5 %"))
+    clips = list(clip_cases())
+    rows.append(_row("clipped share, 0.05 to 20 %", clips, relative, "% of it", "10 %"))
+    table(rows)
+    print()
+    rows = [("verdict, truth more than 3 dB from the mark", "right", "target")]
+    for name, cases, marks in (("SNR 20 and 25", snr, _PASS_SNR), ("C50 20 and 30", c50, _PASS_C50)):
+        right, told, silent = _verdicts(cases, marks)
+        rows.append((name, f"{right} of {told} ({right / told:.1%}), {silent} not told", "95 %"))
+    right = sum((case.found or 0) <= 10 if case.truth <= 9 else (case.found or 0) > 10 for case in clips)
+    rows.append(("clipping 10", f"{right} of {len(clips)} ({right / len(clips):.1%})", "95 %"))
+    table(rows)
+
+
+def speed() -> None:
+    """Ten minutes of 48 kHz stereo: measured, against plain ffmpeg converting them and measuring them in turn."""
+    from pipeline.tools.programs import ffmpeg
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "take.wav"
+        clean = take(HELD_OUT[0], 48000, 40, 1)
+        mono = np.resize(noisy(clean, "pink", 30, 1), 600 * 48000)
+        write(path, np.stack([level(mono), 0.7 * level(mono)], axis=1), 48000)
+        ask = "from pathlib import Path; from pipeline.probe import probe; import resource, sys;"
+        ask += "probe(Path(sys.argv[1]), frozenset({'speech'}));"
+        ask += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        out = Path(folder) / "out.wav"
+        convert = (ffmpeg(), "-v", "error", "-y", "-i", path, "-ac", "1", "-ar", "24000", out)
+        levels = (ffmpeg(), "-v", "error", "-i", path, "-af", "astats", "-f", "null", "-")
+        runs = [(command([sys.executable, "-c", ask, path]), command(convert), command(levels)) for _ in range(3)]
+        ours, converting, asking = (sorted(column)[1] for column in zip(*runs, strict=True))
+        import subprocess
+
+        memory = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, text=True, check=True)
+        table(
+            [
+                ("ten minutes of 48 kHz stereo, median of 3", "seconds", "times real time"),
+                ("measure (starting Python included)", f"{ours:.2f}", f"{600 / ours:.0f}"),
+                ("ffmpeg -ac 1 -ar 24000", f"{converting:.2f}", f"{600 / converting:.0f}"),
+                ("ffmpeg -af astats", f"{asking:.2f}", f"{600 / asking:.0f}"),
+                (
+                    "measure and convert, to both of ffmpeg's",
+                    f"{(ours + converting) / (converting + asking):.2f} of it (target 1.5)",
+                    f"{600 / (ours + converting):.0f} (target 100)",
+                ),
+                ("peak memory of our process", f"{memory.stdout.strip()} MB (target 150)", ""),
+            ]
+        )
+
+
+def tune() -> None:
+    """Fit C50 against the steepest falls on the tuning half and print the line."""
+    from pipeline.probe import speech_room
+    from pipeline.probe.speech_frames import Frames
+
+    found, truth, seed = [], [], 100
+    for voice in TUNED:
+        for c50 in (10, 15, 20, 25, 30, 35, 40, 45, 50):
+            for decay in (0.15, 0.3, 0.6, 1.0):
+                seed += 1
+                rate = _RATES[seed % 3]
+                response, true = room(c50, decay, rate, seed)
+                frames = Frames(rate)
+                wet = level(reverberant(take(voice, rate, 6, seed).signal, response))
+                frames.add((np.round(wet * 32767) / 32768).astype(np.float32))
+                fall = speech_room.fall(frames.levels)
+                if fall is not None:
+                    found.append(fall.steepest)
+                    truth.append(true)
+    slope, offset = np.polyfit(found, truth, 1)
+    print(f"C50 = {slope:.3f} x fall {offset:+.2f} dB, from {len(found)} cases")
+
+
+def main() -> None:
+    """Entry point."""
+    quality()
+    print()
+    speed()
+
+
+if __name__ == "__main__":
+    tune() if sys.argv[1:] == ["tune"] else main()

@@ -1,0 +1,185 @@
+"""Every face in a picture, measured. Entry point: `measure`.
+
+The picture is decoded no larger than the measurement needs: JPEG at an eighth, a quarter or half of its sides
+where that suffices, and again at a larger scale only where the face turns out to be small in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pipeline.errors import ToolMissing
+from pipeline.model import Face, ImageInfo, Size, Text
+from pipeline.probe import face_light
+from pipeline.probe.face_cover import cover
+from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for
+from pipeline.probe.face_find import Found, candidates, overlap
+from pipeline.probe.face_mesh import OUTLINE, Mesh, eyes_open, fit, gaze, irises, mouth_open
+from pipeline.probe.face_models import Numbers, Pixels, load
+from pipeline.probe.face_picture import READABLE, picture_of
+from pipeline.probe.face_pose import pose
+from pipeline.probe.face_unwrap import unwrapped
+
+_FIRST: Final = 480  # pixels on the longer side that finding a face takes
+_FINE: Final = 130  # pixels of detector box that measuring it takes (the mesh network sees the face at about 130)
+_MOST: Final = 4096  # pixels on the longer side that are ever looked at
+_CERTAIN: Final = 0.5  # presence from which on the mesh's points are believed
+# A blurred face frightens the mesh network before the detectors: both together still tell it from a clock.
+_DOUBTFUL, _DETECTED = 0.05, 0.8
+_MANY: Final = 20  # faces that are measured; a picture with more has too many anyway
+_SAME: Final = 0.4  # overlap from which two meshes are of one face
+_EDGE: Final = 0.01  # of the box, by which the outline may pass the edge of the picture: the mesh is no finer
+
+Closer = Callable[[int], Pixels]
+
+
+def measure(path: Path, image: ImageInfo) -> tuple[Face, ...]:
+    """The faces in the picture, largest first; () when there is none.
+
+    Raises ToolMissing without the networks' files, Unreadable for a picture that cannot be decoded,
+    CeilingExceeded for one that must not be.
+    """
+    load()
+    return measured(
+        picture_of(path, image, _FIRST), image.size, lambda side: picture_of(path, image, side)
+    )
+
+
+def try_measure(path: Path, image: ImageInfo, remarks: list[Text]) -> tuple[Face, ...] | None:
+    """As `measure`; None where it cannot be done here, and in `remarks` why. None is never a pass."""
+    if image.format not in READABLE:
+        remarks.append(
+            Text(
+                f"Faces are not measured in {image.format} pictures. Export it as JPEG or PNG.",
+                f"无法在 {image.format} 图片中测量人脸。请导出为 JPEG 或 PNG。",
+            )
+        )
+        return None
+    try:
+        return measure(path, image)
+    except ToolMissing as missing:
+        remarks.append(missing.text)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """A decoded picture and how many pixels of the whole picture one of its own is."""
+
+    pixels: Pixels
+    size: Size  # of the whole picture
+    scale: float
+
+
+def measured(pixels: Pixels, size: Size, closer: Closer | None = None) -> tuple[Face, ...]:
+    """The faces in RGB `pixels` of a picture that measures `size`, largest first.
+
+    `closer(side)` gives the picture again with a longer side of at least `side` pixels.
+    """
+    view = _View(pixels=pixels, size=size, scale=max(size) / max(pixels.shape[:2]))
+    finds = candidates(pixels)[:_MANY]
+    widest = max((float(f.box[2] - f.box[0]) for f in finds), default=0.0)
+    if closer and finds and widest < _FINE and view.scale > 1:
+        side = min(_MOST, max(size), round(max(pixels.shape[:2]) * _FINE / max(widest, 1.0)))
+        near = closer(side)
+        grown = max(near.shape[:2]) / max(pixels.shape[:2])
+        view = _View(pixels=near, size=size, scale=view.scale / grown)
+        finds = [Found(f.score, f.box * grown, f.points * grown) for f in finds]
+    faces: list[tuple[Numbers, Face]] = []
+    for found in finds:
+        mesh = fit(view.pixels, found)
+        if mesh.presence < _CERTAIN and (mesh.presence < _DOUBTFUL or found.score < _DETECTED):
+            continue
+        box = _bounds(mesh) if mesh.presence >= _CERTAIN else found.box
+        if all(overlap(box, other) < _SAME for other, _ in faces):
+            faces.append((box, _face(view, found, mesh, box)))
+    return tuple(sorted((face for _, face in faces), key=lambda face: -(face.share or 0)))
+
+
+def _bounds(mesh: Mesh) -> Numbers:
+    outline = mesh.points[OUTLINE, :2]
+    return np.concatenate([outline.min(axis=0), outline.max(axis=0)])
+
+
+def _exact(value: float, digits: int = 4) -> Fraction:
+    return Fraction(round(value * 10**digits), 10**digits)
+
+
+def _known(value: float | None) -> Fraction | None:
+    return None if value is None else _exact(value)
+
+
+def _face(view: _View, found: Found, mesh: Mesh, bounds: Numbers) -> Face:
+    height, width = view.pixels.shape[:2]
+    whole = bounds * view.scale
+    box = (
+        _exact(whole[0], 1),
+        _exact(whole[1], 1),
+        _exact(whole[2] - whole[0], 1),
+        _exact(whole[3] - whole[1], 1),
+    )
+    cut = np.clip(bounds, 0, [width, height, width, height])
+    slack = _EDGE * (bounds[2:] - bounds[:2])
+    complete = bool((bounds[:2] >= -slack).all() and (bounds[2:] <= np.array([width, height]) + slack).all())
+    middle = (bounds[:2] + bounds[2:]) / 2 / np.array([width, height]) - 0.5
+    close = face_light.crop(view.pixels, bounds)
+    common = {
+        "box": box,
+        "score": _exact(found.score),
+        "share": _exact(float(np.prod(cut[2:] - cut[:2])) / (width * height)),
+        "complete": complete,
+        "off_centre": (_exact(middle[0]), _exact(middle[1])),
+        "sharpness": _exact(face_light.sharpness(close)),
+        "background_evenness": _known(face_light.background_evenness(view.pixels, bounds)),
+        "max_crop": crop_for(view.size, box, WIDEST),
+        "min_crop": crop_for(view.size, box, TIGHTEST),
+    }
+    if mesh.presence < _CERTAIN:
+        return Face(**common)
+    return Face(**common, **_of_mesh(view, mesh, close))
+
+
+def _of_mesh(view: _View, mesh: Mesh, close: Pixels) -> dict[str, object]:
+    """What only a mesh that can be believed tells."""
+    points = mesh.points
+    eyes = irises(view.pixels, points)
+    head = pose(points)
+    flat, known = unwrapped(view.pixels, points)
+    covered = cover(flat, known)
+    lit = face_light.light(flat, known)
+    outline = points[OUTLINE, :2]
+    return {
+        "outline_share": _exact(_area_inside(outline, view.pixels)),
+        "yaw": _exact(head.yaw, 1),
+        "pitch": _exact(head.pitch, 1),
+        "roll": _exact(head.roll, 1),
+        "mouth_open": _exact(mouth_open(points)),
+        "occlusion": _exact(covered.face),
+        "feature_occlusion": _exact(covered.worst),
+        "eye_distance": _exact(float(np.hypot(*(eyes[0][0] - eyes[1][0]))) * view.scale, 1),
+        "eyes_open": _exact(eyes_open(points)),
+        "gaze": _exact(gaze(points, eyes)),
+        "brightness": _known(lit and lit.brightness),
+        "contrast": _known(lit and lit.contrast),
+        "over_exposed": _known(lit and lit.over_exposed),
+        "under_exposed": _known(lit and lit.under_exposed),
+        "evenness": _known(lit and lit.evenness),
+        "drawing": _exact(face_light.drawing(close)),
+        "outline": tuple((round(x * view.scale), round(y * view.scale)) for x, y in outline),
+    }
+
+
+def _area_inside(outline: Numbers, pixels: Pixels) -> float:
+    """Share of the picture inside the outline, what lies beyond the edges left out."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    hull = cv2.convexHull(outline.astype(np.float32))[:, 0]
+    return float(cv2.intersectConvexConvex(hull, frame)[0]) / (width * height)

@@ -1,0 +1,74 @@
+"""Text accuracy, when the user has plugged in a speech recogniser. None comes with this package.
+
+A recogniser is an object with one method, `transcribe(path) -> str`, that an installed package offers as an entry
+point of the group `media_preflight.recognisers` (the entry point is called without arguments to get it). The text
+that should have been read lies beside the recording: `clip.txt` beside `clip.wav`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from fractions import Fraction
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+import numpy as np
+
+from pipeline.probe.encoding import decode
+
+GROUP: Final = "media_preflight.recognisers"
+_LONGEST: Final = 100_000  # characters of a text that are compared
+
+
+class Recogniser(Protocol):
+    """Turns speech into text."""
+
+    def transcribe(self, path: Path) -> str:
+        """What is said in the recording at `path`."""
+
+
+def installed() -> Recogniser | None:
+    """The recogniser that the user has installed (the first by name), or None."""
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return cast(Recogniser, found[0].load()()) if found else None
+
+
+def plain(text: str) -> str:
+    """What counts of a text: letters and digits, in one width and one case."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(letter for letter in folded if letter.isalnum())
+
+
+def distance(one: str, other: str) -> int:
+    """Characters to insert, remove or exchange to get from one text to the other (Levenshtein)."""
+    column = np.arange(len(other) + 1)
+    letters = np.array([ord(letter) for letter in other], dtype=np.int64)
+    places = np.arange(len(other) + 1)
+    for letter in one:
+        best = np.minimum(column[1:] + 1, column[:-1] + (letters != ord(letter)))
+        row = np.concatenate([[column[0] + 1], best])
+        # An insertion continues from the left: the running minimum of what is left over.
+        column = np.minimum.accumulate(row - places) + places
+    return int(column[-1])
+
+
+def accuracy(wanted: str, heard: str) -> Fraction | None:
+    """Share of the characters of `wanted` that were read, 0 to 1; None without any."""
+    reference = plain(wanted)[:_LONGEST]
+    if not reference:
+        return None
+    wrong = distance(reference, plain(heard)[: 2 * _LONGEST])
+    return max(Fraction(0), 1 - Fraction(wrong, len(reference)))
+
+
+def measure(path: Path) -> Fraction | None:
+    """Text accuracy of the recording at `path`; None without a recogniser or without a text beside it."""
+    script = path.with_suffix(".txt")
+    if not script.is_file() or script.stat().st_size > 4 * _LONGEST:
+        return None
+    recogniser = installed()
+    if recogniser is None:
+        return None
+    wanted = decode(script.read_bytes()).text
+    return None if wanted is None else accuracy(wanted, recogniser.transcribe(path))

@@ -1,0 +1,278 @@
+"""One asset as a card of the HTML report: pictures and text, made in a worker."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.model import Text
+from pipeline.report.labels import PROOFS, UNSEEN, WORDS
+from pipeline.report.told import Entry, both, passed, rules_of, told, value_of
+from pipeline.values import show
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+Progress = Callable[[float], None]
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+# Worst first: the order of the cards.
+ORDER: Final = ("failed", "error", "blocked", "fixable", "fixed", "pass", "ready")
+_PAGES: Final = 12
+_LISTED: Final = 8  # outputs that are shown at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardJob:
+    """One asset of a report; travels to a worker."""
+
+    number: int  # of the card, from 1
+    entry: Mapping[str, Any]
+    preset: str
+    sha256: str
+    rules: tuple[tuple[str, int], ...]  # numbers of the rules in the summary
+    folders: tuple[str, ...]  # where a relative source may lie: the current folder, the report's
+    outputs: str  # folder of the outputs
+    pictures: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture with its caption."""
+
+    data: str  # URI
+    caption: Text
+    wide: bool = False
+
+
+def card_entry(job: CardJob, progress: Progress) -> str:
+    """The card's HTML."""
+    del progress  # a card is done at once
+    return render(job, Pictures(job) if job.pictures else None)
+
+
+def bare(job: CardJob) -> str:
+    """The card without pictures, for a worker that died over them."""
+    return render(job, None)
+
+
+@cache
+def environment() -> Environment:
+    """Templates; everything is escaped unless a template says that it is ours."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters["visible"] = visible
+    made.globals["words"] = WORDS
+    made.globals["proof_name"] = lambda name: Text(name, _proof_in_chinese(name))
+    return made
+
+
+def _proof_in_chinese(name: str) -> str:
+    """Names may end in the stream they are about: "audio duration (stream 1)"."""
+    bare, _, stream = name.partition(" (")
+    return PROOFS.get(bare, bare) + (f"（{stream.rstrip(')')}）" if stream else "")
+
+
+def visible(text: object) -> str:
+    """Text from a file, with control and direction characters shown as escapes."""
+    return UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
+
+
+def render(job: CardJob, pictures: Pictures | None) -> str:
+    """The card from the entry of a report or manifest."""
+    entry, rules = job.entry, rules_of(job.preset, job.sha256)
+    shown, hidden = told(list(entry["findings"]), rules)
+    fixed = {"fixed", "ready"} & {entry["status"]}
+    return (
+        environment()
+        .get_template("card.html.jinja")
+        .render(
+            number=job.number,
+            entry=entry,
+            name=Path(entry["source"]).name,
+            preset=job.preset,
+            facts=facts_line(entry.get("facts") or {}),
+            findings=shown,
+            hidden=hidden,
+            passed=passed(list(entry["findings"]), rules),
+            done=bool(fixed),
+            steps=[(both(step, "does"), " ".join(map(_quoted, step["command"]))) for step in entry.get("steps") or ()],
+            outputs=entry.get("outputs") or [],
+            listed=_LISTED,
+            proof=entry.get("proof") or [],
+            error=both(entry["error"], "message") if entry["error"] else None,
+            rules=" ".join(str(number) for _, number in job.rules),
+            pictures=list(pictures.all()) if pictures else [],
+            wave=pictures.wave() if pictures else None,
+            missing=pictures.missing if pictures else None,
+        )
+    )
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
+
+
+# --- facts in one line --------------------------------------------------------------------------------
+
+
+def facts_line(facts: Entry) -> Text:
+    """What a file is, in a line: size, pixels, rate, codec, length."""
+    en, zh = list[str](), list[str]()
+    for one in _facts(facts):
+        en.append(one.en)
+        zh.append(one.zh)
+    return Text(" · ".join(en), " · ".join(zh))
+
+
+def _same(text: str) -> Text:
+    return Text(text, text)
+
+
+def _facts(facts: Entry) -> Iterator[Text]:
+    container = facts.get("container")
+    if container:
+        yield _same(str(container))
+    for stream in (facts.get("video") or ())[:1]:
+        size = stream.get("size") or stream.get("coded")
+        if size:
+            yield _same(f"{size['width']}×{size['height']}")
+        if stream.get("frame_rate"):
+            yield _same(show(value_of(stream["frame_rate"], "rate"), "rate"))
+        if stream.get("codec"):
+            yield _same(str(stream["codec"]))
+        if stream.get("alpha"):
+            yield Text("alpha", "透明通道")
+    for stream in (facts.get("audio") or ())[:1]:
+        parts = [stream.get("codec"), f"{stream['sample_rate']} Hz" if stream.get("sample_rate") else None]
+        yield _same(" ".join(str(p) for p in parts if p))
+        if stream.get("channels"):
+            yield Text(f"{stream['channels']} ch", f"{stream['channels']} 声道")
+    image, slides, text, archive = (facts.get(key) or {} for key in ("image", "slides", "text", "archive"))
+    if image:
+        yield _same(f"{image['format']} {image['size']['width']}×{image['size']['height']}")
+    if slides:
+        yield Text(f"{slides['format']}, {slides.get('pages')} pages", f"{slides['format']}，{slides.get('pages')} 页")
+    if text:
+        count = text.get("characters")
+        yield _same(f"{text['format']} {text.get('encoding') or '?'}")
+        if count is not None:
+            yield Text(f"{count} characters", f"{count} 字")
+    if archive:
+        count = len(archive.get("entries") or ())
+        yield Text(f"{count} entries", f"{count} 个文件")
+    duration = value_of(facts.get("duration"), "seconds")
+    if duration is not None:
+        yield _same(f"{float(Fraction(str(duration))):.4g} s")
+    if isinstance(facts.get("size"), int):
+        yield _same(show(facts["size"], "bytes").partition(" (")[0])
+
+
+# --- pictures -----------------------------------------------------------------------------------------
+
+
+def _uri(data: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+
+
+class Pictures:
+    """The pictures of one card: the source, what was made of it, and the shape of its sound."""
+
+    def __init__(self, job: CardJob) -> None:
+        self.job, self.entry = job, job.entry
+        self.facts: Entry = job.entry.get("facts") or {}
+        self.source = self._source()
+        self.missing = (
+            Text("the source is not where it was, or has changed since", "源文件已移动或已更改")
+            if self.source is None
+            else None
+        )
+        self.main = next((o for o in self.entry.get("outputs") or () if o["category"] == "MAIN"), None)
+
+    def _source(self) -> Path | None:
+        """The source, if it still has the size that was read."""
+        for folder in self.job.folders:
+            path = Path(folder, self.entry["source"])
+            try:
+                if path.is_file() and path.stat().st_size == self.facts.get("size"):
+                    return path
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def _output(self, output: Entry) -> Path | None:
+        """An output, never outside its folder."""
+        top = Path(self.job.outputs).resolve()
+        path = Path(top, output["path"])
+        try:
+            inside = path.resolve().is_relative_to(top) and path.is_file()
+            return path if inside and path.stat().st_size == output["size"] else None
+        except (OSError, ValueError):
+            return None
+
+    def all(self) -> Iterator[Picture]:
+        """Source first, then what was made of it."""
+        changed = self.entry["status"] == "fixed" and self.main is not None
+        if self.source is not None:
+            before = _shot(self.source, self.facts)
+            if before:
+                yield Picture(_uri(before), Text("before", "修复前") if changed else Text("", ""))
+            yield from _drawn(self.source, self.facts)
+        if changed and self.main is not None:
+            path = self._output(self.main)
+            after = _shot(path, self.main["facts"]) if path else None
+            if after:
+                yield Picture(_uri(after), Text("after", "修复后"))
+        yield from self._sheet()
+
+    def _sheet(self) -> Iterator[Picture]:
+        from pipeline.report.pictures.still import sheet
+
+        named = [o for o in self.entry.get("outputs") or () if o["category"] == "PAGE"]
+        pages = [path for output in named[:_PAGES] if (path := self._output(output))]
+        data = sheet(pages) if pages else None
+        if data:
+            count = len(named)
+            yield Picture(_uri(data), Text(f"{count} page(s)", f"{count} 页"), wide=True)
+
+    def wave(self) -> tuple[float, ...] | None:
+        """The loudness of the source over its length."""
+        if self.source is None or not self.facts.get("audio") or not self.facts.get("container"):
+            return None
+        from pipeline.report.pictures.wave import peaks
+
+        duration = value_of(self.facts.get("duration"), "seconds")
+        return peaks(self.source, self.facts["container"], Fraction(str(duration)) if duration is not None else None)
+
+
+def _shot(path: Path, facts: Entry) -> bytes | None:
+    from pipeline.report.pictures import still
+
+    if facts.get("image"):
+        return still.picture(path, facts["image"]["format"])
+    if facts.get("video") and facts.get("container"):
+        length = value_of(facts.get("duration"), "seconds")
+        at = Fraction(str(length)) / 3 if length is not None else Fraction(0)
+        return still.frame(path, facts["container"], at, int(facts["video"][0].get("rotation") or 0))
+    return None
+
+
+def _drawn(path: Path, facts: Entry) -> Iterator[Picture]:
+    """Drawings that other modules make of what they measured."""
+    del path, facts
+    return iter(())

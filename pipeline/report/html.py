@@ -1,0 +1,245 @@
+"""The HTML report: one file, no network, from any report or manifest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+from markupsafe import Markup
+
+from pipeline.model import Text
+from pipeline.pool import Pool
+from pipeline.report.card import ORDER, TEMPLATES, CardJob, bare, card_entry, environment
+from pipeline.report.labels import WORDS
+from pipeline.report.told import Told, loadable, rules_of, tell
+from pipeline.tools.ceilings import CHECK_WALL
+
+Document = Mapping[str, Any]
+
+_TOP: Final = 12  # rules in the summary
+_FIRST: Final = 8  # assets that are named at the top
+_GROUPS: Final = (
+    ("bad", ("failed", "error")),
+    ("person", ("blocked",)),
+    ("can", ("fixable",)),
+    ("fixed", ("fixed",)),
+    ("fine", ("pass", "ready")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One report or manifest and the folder it came from (where its outputs lie)."""
+
+    document: Document
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A rule in the summary: how many assets break it."""
+
+    number: int
+    title: Text
+    limit: Text
+    level: str
+    count: int
+    share: float  # of the most frequent one
+
+
+def _preset(document: Document) -> tuple[str, str]:
+    preset = document.get("preset") or {}
+    return str(preset.get("id", "-")), str(preset.get("sha256", ""))
+
+
+def _broken(entry: Document) -> set[str]:
+    """Rules of an asset that are not in order and matter."""
+    return {
+        f["rule"]
+        for f in entry["findings"]
+        if f["verdict"] != "pass" and f["level"] != "info" and (f["blocks"] or f["verdict"] == "fail")
+    }
+
+
+def _top(sources: Sequence[Source]) -> tuple[list[Row], dict[str, int]]:
+    """The rules broken most, and the number of each."""
+    counts: Counter[str] = Counter()
+    samples: dict[str, Told] = {}
+    for source in sources:
+        rules = rules_of(*_preset(source.document))
+        for entry in source.document["assets"]:
+            counts.update(_broken(entry))
+            for f in entry["findings"]:
+                if f["rule"] not in samples and f["verdict"] != "pass":
+                    samples[f["rule"]] = tell(f, rules.get(f["rule"]))
+    most = counts.most_common(_TOP)
+    rows = [
+        Row(number, samples[rule].title, samples[rule].limit, samples[rule].level, count, count / most[0][1])
+        for number, (rule, count) in enumerate(most, 1)
+    ]
+    return rows, {rule: number for number, (rule, _) in enumerate(most, 1)}
+
+
+def jobs(sources: Sequence[Source], numbers: Mapping[str, int], pictures: bool) -> list[CardJob]:
+    """The cards, worst first."""
+    pairs = [(source, entry) for source in sources for entry in source.document["assets"]]
+    pairs.sort(key=lambda pair: _rank(pair[1]))
+    out = []
+    for number, (source, entry) in enumerate(pairs, 1):
+        preset, sha256 = _preset(source.document)
+        out.append(
+            CardJob(
+                number=number,
+                entry=entry,
+                preset=preset,
+                sha256=sha256,
+                rules=tuple((rule, numbers[rule]) for rule in sorted(_broken(entry)) if rule in numbers),
+                folders=(str(Path.cwd()), str(source.folder)),
+                outputs=str(source.folder),
+                pictures=pictures,
+            )
+        )
+    return out
+
+
+def _rank(entry: Document) -> tuple[int, int]:
+    warned = any(f["verdict"] == "fail" and f["level"] == "warning" for f in entry["findings"])
+    return ORDER.index(entry["status"]) if entry["status"] in ORDER else len(ORDER), not warned
+
+
+def cards(todo: Sequence[CardJob], workers: int) -> Iterator[str]:
+    """Cards in order, made in workers; those that came early wait on disk or in memory of the pool's reader."""
+    waiting: dict[int, str] = {}
+    following = 0
+    with Pool(card_entry, workers, CHECK_WALL) as pool:
+        for event in pool.run(todo):
+            if not event.ended:
+                continue
+            made = event.result if event.error is None and event.result is not None else bare(todo[event.index])
+            waiting[event.index] = made
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
+
+
+def _headline(statuses: Counter[str]) -> Text:
+    """One sentence that says where things stand."""
+    total = sum(statuses.values())
+    en, zh = list[str](), list[str]()
+    for key, words in (
+        ("failed", Text("failed", "失败")),
+        ("error", Text("unreadable", "无法读取")),
+        ("blocked", Text("need a person", "需人工处理")),
+        ("fixable", Text("can be repaired", "可自动修复")),
+        ("fixed", Text("repaired and proven", "已修复并验证")),
+        ("ready", Text("were fine", "本已合规")),
+        ("pass", Text("are fine", "合格")),
+    ):
+        if statuses[key]:
+            en.append(f"{statuses[key]} {words.en}")
+            zh.append(f"{statuses[key]} 个{words.zh}")
+    return Text(f"{total} assets: {', '.join(en)}", f"共 {total} 个素材：{'，'.join(zh)}")
+
+
+def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequence[CardJob]) -> dict[str, Any]:
+    statuses: Counter[str] = Counter()
+    table: dict[str, Counter[str]] = defaultdict(Counter)
+    kinds: Counter[str] = Counter()
+    for source in sources:
+        preset, _ = _preset(source.document)
+        for entry in source.document["assets"]:
+            statuses[entry["status"]] += 1
+            table[preset][entry["status"]] += 1
+            kinds[entry["kind"]] += 1
+    shown = [status for status in ORDER if statuses[status]]
+    titles = {p: found.title if (found := loadable(p)) else Text(p, p) for p in table}
+    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    return {
+        "lang": lang,
+        "headline": _headline(statuses),
+        "statuses": [(status, statuses[status]) for status in shown],
+        "bar": [(name, n, n / max(1, len(todo))) for name, keys in _GROUPS if (n := sum(statuses[k] for k in keys))],
+        "table": {preset: [counts[s] for s in shown] for preset, counts in sorted(table.items())},
+        "titles": titles,
+        "kinds": sorted(kinds.items()),
+        "rows": rows,
+        "first": _first(todo),
+        "batch": [tell(f, rules_of(*_preset(s.document)).get(f["rule"]), (f["where"] or "",)) for s, f in _batch(sources)],
+        "tools": _tools(sources),
+        "written": datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M %z"),
+        "stale": [p for s in sources if not rules_of(*_preset(s.document)) and (p := _preset(s.document)[0])],
+        "style": Markup(style),  # noqa: S704  our own file
+        "script": Markup(script),  # noqa: S704  our own file
+        "policy": f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+    }
+
+
+def _batch(sources: Sequence[Source]) -> Iterator[tuple[Source, Document]]:
+    for source in sources:
+        for finding in source.document.get("batch") or ():
+            if finding["verdict"] != "pass":
+                yield source, finding
+
+
+def _first(todo: Sequence[CardJob]) -> list[tuple[int, str, str, Text]]:
+    """The assets that need somebody most: number, status, name, the main reason."""
+    out = []
+    for job in todo:
+        if job.entry["status"] not in {"failed", "error", "blocked"} or len(out) == _FIRST:
+            break
+        out.append((job.number, job.entry["status"], Path(job.entry["source"]).name, _reason(job)))
+    return out
+
+
+def _reason(job: CardJob) -> Text:
+    entry, rules = job.entry, rules_of(job.preset, job.sha256)
+    if entry["error"]:
+        from pipeline.report.told import both
+
+        return both(entry["error"], "message")
+    stuck = [f for f in entry.get("blocked") or () if f["verdict"] != "pass"]
+    stuck = stuck or [f for f in entry["findings"] if f["blocks"] and not f["fix"]]
+    if not stuck:
+        return Text("", "")
+    one = tell(stuck[0], rules.get(stuck[0]["rule"]))
+    if one.verdict == "unknown":
+        return Text(f"{one.title.en}: {one.rest.en}", f"{one.title.zh}：{one.rest.zh}")
+    return Text(
+        f"{one.title.en} {one.found.en}, {WORDS['wanted'].en} {one.limit.en}",
+        f"{one.title.zh} {one.found.zh}，{WORDS['wanted'].zh} {one.limit.zh}",
+    )
+
+
+def _tools(sources: Sequence[Source]) -> list[str]:
+    out = []
+    for source in sources:
+        tool, (preset, sha256) = source.document["tool"], _preset(source.document)
+        out.append(f"media-preflight {tool['version']} · FFmpeg {tool['ffmpeg']} · {preset} {sha256[:12]}")
+    return list(dict.fromkeys(out))
+
+
+def _asset(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def write(out: IO[str], sources: Sequence[Source], lang: str, workers: int, *, pictures: bool = True) -> None:
+    """Write the report. Cards are made by `workers` processes and written as they come."""
+    rows, numbers = _top(sources)
+    todo = jobs(sources, numbers, pictures)
+    page = environment().get_template("page.html.jinja").render(_context(sources, rows, lang, todo))
+    head, _, tail = page.partition("<!--cards-->")
+    out.write(head)
+    for card in cards(todo, workers):
+        out.write(card)
+    out.write(tail)

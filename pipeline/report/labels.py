@@ -1,0 +1,103 @@
+"""Fixed words of the HTML report, in both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from pipeline.model import Text
+
+# Control characters, and those that turn the direction of what follows: shown, never obeyed.
+UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+WORDS: Final[Mapping[str, Text]] = {
+    "pass": Text("pass", "合格"),
+    "fixable": Text("fixable", "可修复"),
+    "blocked": Text("needs a person", "需人工处理"),
+    "error": Text("unreadable", "无法读取"),
+    "ready": Text("ready", "已合规"),
+    "fixed": Text("repaired", "已修复"),
+    "failed": Text("failed", "失败"),
+    "level-error": Text("must", "必须"),
+    "level-warning": Text("should", "建议"),
+    "level-info": Text("note", "提示"),
+    "unknown": Text("not known", "未知"),
+    "wanted": Text("wanted", "要求"),
+    "found": Text("found", "实测"),
+    "source": Text("source", "依据"),
+    "code": Text("code", "错误码"),
+    "where": Text("where", "位置"),
+    "was-fixed": Text("done", "已处理"),
+    "can-fix": Text("can be done", "可自动处理"),
+    "lossless": Text("without loss", "无损"),
+    "lossy": Text("re-encoded", "有损"),
+    "manual": Text("by hand", "人工"),
+    "steps": Text("What was done", "处理步骤"),
+    "steps-planned": Text("What would be done", "将执行的步骤"),
+    "commands": Text("exact commands", "完整命令"),
+    "outputs": Text("Outputs", "输出文件"),
+    "proof": Text("Proof", "验证"),
+    "expected": Text("expected", "预期"),
+    "passes": Text("rules are kept", "项规则合格"),
+    "more-rules": Text("more rules; see the JSON", "条规则未显示，见 JSON"),
+    "more-places": Text("more places", "处未列出"),
+    "more-files": Text("all files", "全部文件"),
+    "bytes": Text("bytes", "字节"),
+    "log": Text("log scale", "对数刻度"),
+    "no-picture": Text("no picture", "无图片"),
+    "waveform": Text("waveform", "波形"),
+    "thumbnail": Text("picture of", "图片："),
+    "title": Text("Media preflight", "媒体预检报告"),
+    "search": Text("Search name or finding", "搜索文件名或问题"),
+    "all-kinds": Text("all kinds", "全部类型"),
+    "all-presets": Text("all scenarios", "全部场景"),
+    "all-rules": Text("all rules", "全部规则"),
+    "reset": Text("Show all", "显示全部"),
+    "shown": Text("shown", "已显示"),
+    "language": Text("中文", "English"),
+    "theme": Text("Dark / light", "深色 / 浅色"),
+    "print": Text("Print", "打印"),
+    "by-status": Text("By status", "按状态"),
+    "by-scenario": Text("By scenario", "按场景"),
+    "by-rule": Text("What is wrong most", "最常见的问题"),
+    "assets": Text("assets", "个素材"),
+    "total": Text("total", "合计"),
+    "attention": Text("Decide these first", "请先处理"),
+    "batch": Text("All files together", "批次合计"),
+    "nothing": Text("No asset matches.", "没有符合条件的素材。"),
+    "keys": Text(
+        "Keys: / search · j k next and previous · l language · t theme", "快捷键：/ 搜索 · j k 上下切换 · l 语言 · t 主题"
+    ),
+    "kind": Text("kind", "类型"),
+    "filter": Text("Filter", "筛选"),
+    "skip": Text("Skip to the assets", "跳到素材列表"),
+    "written": Text("written", "生成时间"),
+    "changed-preset": Text(
+        "The rules of this scenario have changed since this run, or are not here: limits are shown as they were written then, without scales.",
+        "该场景的规则在本次运行后已更改，或本机没有该预设：按当时记录显示限制，不绘制刻度。",
+    ),
+    "video": Text("video", "视频"),
+    "audio": Text("audio", "音频"),
+    "image": Text("image", "图片"),
+    "slides": Text("slides", "演示文稿"),
+    "archive": Text("package", "压缩包"),
+    "text": Text("text", "文本"),
+    "subtitle": Text("subtitle", "字幕"),
+    "unknown-kind": Text("unknown", "未知"),
+}
+
+# Names of what is proven, as `pipeline.verify` writes them.
+PROOFS: Final[Mapping[str, str]] = {
+    "size": "大小",
+    "streams": "流",
+    "decodes whole": "完整解码",
+    "picture size": "画面尺寸",
+    "video duration": "视频时长",
+    "frames": "帧数",
+    "sound after picture": "音画同步",
+    "pages": "页数",
+    "duration": "时长",
+    "audio duration": "音频时长",
+    "alpha": "透明通道",
+}

@@ -1,0 +1,184 @@
+"""A finding of a report or manifest, told anew in both languages from the rule it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any, Final
+
+from pipeline import presets
+from pipeline.checks import CHECKS
+from pipeline.errors import PresetError
+from pipeline.model import Preset, Rule, Size, Text, Value
+from pipeline.report.scale import Scale, scale
+from pipeline.values import show
+
+Entry = Mapping[str, Any]
+
+_WHOLE: Final = frozenset({"bytes", "hertz", "bits", "count"})
+_PARTS: Final = frozenset({"seconds", "rate", "share", "number", "ratio"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One finding, ready to be shown. Sentences are in both languages."""
+
+    rule: str
+    level: str  # error, warning, info
+    verdict: str
+    blocks: bool
+    title: Text
+    found: Text  # the value measured
+    limit: Text
+    rest: Text  # note, advice, reason
+    fix: Text | None
+    safety: str | None
+    sources: tuple[str, ...]
+    code: str | None
+    where: tuple[str, ...]
+    more: int  # further places of the same rule
+    scale: Scale | None
+
+    @property
+    def weight(self) -> int:
+        """For sorting: what blocks first, then warnings."""
+        if self.blocks:
+            return 0 if self.verdict == "fail" else 1
+        return {"error": 2, "warning": 3, "info": 4}[self.level] + (3 if self.verdict == "unknown" else 0)
+
+
+@cache
+def rules_of(preset: str, sha256: str) -> Mapping[str, Rule]:
+    """The rules of this very version of a preset by id; empty when it is not here or has changed since."""
+    loaded = loadable(preset)
+    if loaded is None or loaded.sha256 != sha256:
+        return {}
+    return {rule.id: rule for role in loaded.roles for rule in role.rules}
+
+
+@cache
+def loadable(preset: str) -> Preset | None:
+    """The preset, if it is one that is shipped. A report never makes us open a file it names."""
+    try:
+        return presets.load(preset) if preset in presets.names() else None
+    except PresetError:
+        return None
+
+
+def value_of(raw: str | None, type_: str) -> Value | None:
+    """A value as a JSON document holds it, as the model holds it; None when it is not of its type."""
+    if raw is None:
+        return None
+    try:
+        if type_ in _WHOLE:
+            return int(raw)
+        if type_ in _PARTS:
+            return Fraction(raw)
+        if type_ == "size":
+            width, _, height = raw.partition("x")
+            return Size(int(width), int(height))
+    except (ValueError, ZeroDivisionError):
+        return None
+    return {"yes": True, "no": False}.get(raw) if type_ == "flag" else raw
+
+
+_YES_NO: Final = {True: Text("yes", "是"), False: Text("no", "否")}
+
+
+def _shown(value: Value | None, raw: str | None, type_: str) -> Text:
+    if value is None:
+        return Text(raw, raw) if raw is not None else Text("not known", "未知")
+    if isinstance(value, bool):
+        return _YES_NO[value]
+    return Text(show(value, type_), show(value, type_))
+
+
+def both(entry: Entry, key: str) -> Text:
+    """A sentence in both languages: `said` where the document has it, else the one language it was written in."""
+    said = entry.get("said")
+    if isinstance(said, Mapping):
+        return Text(str(said["en"]), str(said["zh"]))
+    return Text(str(entry.get(key) or ""), str(entry.get(key) or ""))
+
+
+def _limit(finding: Entry, rule: Rule | None, lang: str) -> str:
+    return rule.limit.describe(lang) if rule else str(finding["limit"])
+
+
+def _rest(finding: Entry, title: Text, found: Text, limit: Text) -> Text:
+    """What the sentence adds to title, value and limit, which are shown on their own."""
+    whole = both(finding, "message")
+    out = []
+    for lang in ("en", "zh"):
+        said = whole.of(lang)
+        if finding["verdict"] == "unknown":
+            # "title: unknown – reason; wanted limit. note"
+            _, _, said = said.partition(" – " if lang == "en" else "——")
+            said = said.replace(f"; wanted {limit.en}", "").replace(f"；要求 {limit.zh}", "")
+        else:
+            _, found_limit, after = said.partition(limit.of(lang)) if limit.of(lang) else ("", "", "")
+            said = after if found_limit else said
+        out.append(said.strip(" .。；;"))
+    return Text(*out)
+
+
+def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: int = 0) -> Told:
+    """One finding; `where` and `more` are places of the same rule and value, when several were put together."""
+    check = CHECKS.get(finding["check"])
+    type_ = check.type if check else "text"
+    value = value_of(finding["actual"], type_)
+    title = check.title if check else Text(finding["check"], finding["check"])
+    found = _shown(value, finding["actual"], type_)
+    if check and check.unit and value is not None and type_ in {"count", "number"}:
+        found = found.plus(Text(f" {check.unit}", _UNITS.get(check.unit, f" {check.unit}")))
+    limit = Text(_limit(finding, rule, "en"), _limit(finding, rule, "zh"))
+    sources = [finding["source"], *finding.get("also", ())]
+    return Told(
+        rule=finding["rule"],
+        level=finding["level"],
+        verdict=finding["verdict"],
+        blocks=bool(finding.get("blocks", finding["level"] == "error" and finding["verdict"] == "fail")),
+        title=title,
+        found=found,
+        limit=limit,
+        rest=_rest(finding, title, found, limit),
+        fix=both(finding["fix"], "does") if finding["fix"] else None,
+        safety=finding["fix"]["safety"] if finding["fix"] else None,
+        sources=tuple(f"{s['document']} {s['section']} ({s['date']})" for s in sources),
+        code=finding["code"],
+        where=where,
+        more=more,
+        scale=scale(value, rule.limit, type_) if rule and finding["verdict"] != "unknown" else None,
+    )
+
+
+_UNITS: Final = {"characters": " 字", "degrees": "°"}
+PLACES: Final = 6  # places of one rule that are listed
+RULES: Final = 40  # rules of one asset that are listed
+
+
+def told(findings: list[Entry], rules: Mapping[str, Rule]) -> tuple[list[Told], int]:
+    """What is not in order, worst first, the same rule and value put together; and how many are left out."""
+    groups: dict[tuple[str, str | None, str], list[Entry]] = {}
+    for finding in findings:
+        if finding["verdict"] != "pass":
+            groups.setdefault((finding["rule"], finding["actual"], finding["verdict"]), []).append(finding)
+    out = []
+    for group in groups.values():
+        places = [f["where"] or (f"stream {f['stream']}" if f["stream"] is not None else "") for f in group]
+        named = tuple(place for place in places if place)[:PLACES]
+        out.append(tell(group[0], rules.get(group[0]["rule"]), named, max(0, len(group) - max(1, len(named)))))
+    out.sort(key=lambda one: one.weight)
+    return out[:RULES], max(0, len(out) - RULES)
+
+
+def passed(findings: list[Entry], rules: Mapping[str, Rule]) -> list[tuple[Text, Text]]:
+    """What is in order: title and value of each rule, once."""
+    seen: dict[tuple[str, str | None], tuple[Text, Text]] = {}
+    for finding in findings:
+        if finding["verdict"] == "pass":
+            one = tell(finding, rules.get(finding["rule"]))
+            seen.setdefault((finding["check"], finding["actual"]), (one.title, one.found))
+    return list(seen.values())[: 2 * RULES]

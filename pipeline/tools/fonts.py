@@ -1,0 +1,64 @@
+"""Which fonts this machine draws with, and which of them have the widths of another."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import PreflightError
+from pipeline.model import FontSwap
+from pipeline.tools.ceilings import ASK
+from pipeline.tools.process import run
+
+# Drawn so that every letter is as wide as in the font they stand for (fontconfig's 30-metric-aliases.conf, and
+# VCL.xcu in LibreOffice, which puts them in its place by itself).
+_TWINS: Final = {
+    "arial": ("Liberation Sans", "Arimo"),
+    "helvetica": ("Liberation Sans", "Arimo", "Nimbus Sans"),
+    "arial narrow": ("Liberation Sans Narrow",),
+    "times new roman": ("Liberation Serif", "Tinos"),
+    "times": ("Liberation Serif", "Tinos", "Nimbus Roman"),
+    "courier new": ("Liberation Mono", "Cousine"),
+    "courier": ("Liberation Mono", "Cousine", "Nimbus Mono PS"),
+    "calibri": ("Carlito",),
+    "cambria": ("Caladea",),
+    "georgia": ("Gelasio",),
+    "segoe ui": ("Selawik",),
+}
+
+
+def same(font: str) -> str:
+    """A font's name as it is compared: case, spaces and underscores aside."""
+    return " ".join(font.replace("_", " ").split()).casefold()
+
+
+@cache
+def installed() -> frozenset[str] | None:
+    """Names of the families installed here, each as `same` writes it; None where fontconfig is missing."""
+    program = shutil.which("fc-list")
+    if program is None:
+        return None
+    try:
+        with tempfile.TemporaryDirectory(prefix="preflight-") as home:
+            done = run([program, ":", "family", "fullname"], cwd=Path(home), ceiling=ASK)
+    except PreflightError:
+        return None
+    names = done.stdout.replace(":fullname=", ",").replace("\\", "").replace("\n", ",").split(",")
+    return frozenset(same(name) for name in names if name.strip()) or None
+
+
+def swaps(used: Iterable[str], carried: Iterable[str] = ()) -> tuple[FontSwap, ...] | None:
+    """What takes the place of each font that is neither `carried` by the deck nor installed; None: not known."""
+    here = installed()
+    if here is None:
+        return None
+    there = here | {same(font) for font in carried}
+    return tuple(
+        FontSwap(font=font, by=next((twin for twin in _TWINS.get(same(font), ()) if same(twin) in here), None))
+        for font in used
+        if same(font) not in there
+    )

@@ -1,0 +1,142 @@
+"""What the platforms' error codes mean and what to do about them, in both languages.
+
+MetaStudio: MS-API 12.2 (2024-11-14). Tencent: general result codes (2024-08-23), face detection appendix 1
+(2024-11-13), which give some numbers another meaning: keyed by endpoint. Stores: OBS and COS error names.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.model import Text
+
+_LATER: Final = Text("try again later", "请稍后重试")
+_CODES: Final[dict[str, Text]] = {
+    "APIGW.0308": Text("too many requests for this account; slow down", "请求过于频繁，请降低速率"),
+    "APIGW.0301": Text(
+        "signature or token wrong or expired; check keys and clock",
+        "签名或令牌错误或已过期，请检查密钥与时钟",
+    ),
+    "APIG.0301": Text(
+        "the token cannot be decrypted or has expired; get a new one", "令牌无法解密或已过期，请重新获取"
+    ),
+    "APIGW.0305": Text("this account may not call this interface; ask for the right", "账号无权调用该接口，请申请授权"),
+    "MSS.10000002": Text("the request is not valid JSON", "请求不是有效的 JSON"),
+    "MSS.10000003": Text("a parameter breaks a constraint", "参数不符合约束"),
+    "MSS.10000102": Text("the object store failed; try again later", "对象存储服务出错，请稍后重试"),
+    "MSS.10000103": Text("the content review service failed; try again later", "内容审核服务出错，请稍后重试"),
+    "MSS.10001001": Text("no such asset in this project and region", "该项目与区域中没有此资产"),
+    "MSS.10001002": Text("the URL is invalid", "URL 无效"),
+    "MSS.10001004": Text("no such file of the asset", "资产中没有此文件"),
+    "MSS.10001006": Text("creating the asset failed", "资产创建任务失败"),
+    "MSS.10001007": Text("the file is too large (5242880 bytes are named)", "文件过大（错误码注明 5242880 字节）"),
+    "MSS.10001008": Text("the asset has a main file already", "资产已有主文件"),
+    "MSS.10001009": Text("the asset has a cover already", "资产已有封面文件"),
+    "MSS.10001010": Text("the asset is not active", "资产状态不可用"),
+    "MSS.10001011": Text("the asset has no main file", "资产没有主文件"),
+    "MSS.10001012": Text("the asset has this file already", "资产文件已存在"),
+    "MSS.10001013": Text("the asset cannot go into this state", "资产状态变更无效"),
+    "MSS.10001014": Text("only ACTIVED and UNACTIVED may be set", "资产只能设置为 ACTIVED 或 UNACTIVED"),
+    "MSS.10001016": Text("the object is not in the store", "对象不在 OBS 中"),
+    "MSS.10001018": Text("the upload failed", "上传失败"),
+    "MSS.10001019": Text("the picture did not pass review; use another one", "图片未通过审核，请更换"),
+    "MSS.10001024": Text(
+        "the storage quota is used up; delete assets or buy storage", "存储配额已用完，请删除资产或购买存储"
+    ),
+    "MSS.10001025": Text("a file of that category is missing", "缺少该类别的文件"),
+    "MSS.10001026": Text("a file of that category exists", "该类别的文件已存在"),
+    "MSS.10001027": Text("too many files of that category", "该类别的文件过多"),
+    "MSS.10001028": Text("the file is not of the type it was declared", "文件类型与声明不符"),
+    "MSS.10001033": Text(
+        "too many files wait to be uploaded; finish or delete them",
+        "创建中的文件过多，请在控制台完成或删除",
+    ),
+    "MSS.10001034": Text("this file type is not supported", "不支持该文件类型"),
+    "MSS.10001035": Text("the name or text holds sensitive words; change it", "名称或文本含敏感词，请修改"),
+    "MSS.10001048": Text("the asset type takes no such file", "该资产类型不支持此类文件"),
+    "MSS.20010008": Text("an asset of that name exists; give another name", "资产名称重复，请更换名称"),
+    "MSS.20010019": Text("the asset name holds characters that are not allowed", "资产名称含非法字符"),
+    "MSS.20010136": Text("the uploaded file is too large", "上传文件过大"),
+    "MSS.20020001": Text("the job's state does not allow this", "任务状态不允许此操作"),
+    "MSS.20020004": Text("there is a problem with the training data", "训练数据有问题"),
+    "MSS.20020007": Text("the file format is not allowed", "文件格式非法"),
+    "MSS.20020008": Text("too many jobs are running; wait for one to end", "运行中的任务过多，请等待"),
+    "MSS.20020010": Text("there is a problem with the authorisation letter", "授权书有问题"),
+    "MSS.20020013": Text("the package is not a valid zip", "压缩包不是有效的 zip"),
+    "MSS.20020014": Text("the training quota is used up", "训练配额已用完"),
+    "MSS.20020016": Text("the number of wav and txt files is wrong", "wav 与 txt 文件数量不符"),
+    "MSS.20020017": Text("the number of wav files is wrong", "wav 文件数量不符"),
+    "MSS.20020023": Text("the package is too large", "压缩包内容过大"),
+    "MSS.20020027": Text("training data is missing", "缺少训练数据"),
+    "MSS.20020030": Text("the uploaded file is not in the store", "预上传文件不在桶中"),
+    "MSS.20020031": Text("the submitted file is not the uploaded one", "提交的文件与上传的不同"),
+    "MSS.41000001": Text("the job's state does not allow this", "任务状态不正确"),
+    "MSS.41000002": Text("the job's name holds special characters", "任务名称含特殊字符"),
+    "MSS.41000003": Text("no such job in this project and region", "该项目与区域中没有此任务"),
+    "MSS.41000004": Text("too many training jobs", "训练任务过多"),
+    "MSS.41000005": Text("the identity check failed", "身份校验失败"),
+    "MSS.41000007": Text("the training video is too short or too long", "训练视频时长不合法"),
+    "MSS.41000012": Text("too many jobs run at the same time", "任务并发数超限"),
+    "MSS.41000014": Text("the URLs of the parts could not be made", "获取分片上传地址失败"),
+    "MSS.41000023": Text("not enough resources are bought", "资源不足"),
+    "AccessDenied": Text("access denied: URL or credentials not valid for this", "拒绝访问：地址或凭证无效"),
+    "BadDigest": Text("the bytes that arrived do not have the declared MD5", "收到的内容与声明的 MD5 不符"),
+    "InvalidDigest": Text("the MD5 is not in the right form", "MD5 格式错误"),
+    "IncompleteBody": Text("fewer bytes arrived than were declared", "收到的字节数少于声明"),
+    "EntityTooLarge": Text("the object is too large", "对象过大"),
+    "ExpiredToken": Text("the temporary credentials have expired", "临时凭证已过期"),
+    "NoSuchUpload": Text("the multipart upload is not known (any more)", "分片上传不存在"),
+    "RequestTimeTooSkewed": Text("this machine's clock is wrong; set it", "本机时钟不准，请校时"),
+    "SignatureDoesNotMatch": Text("the signature does not match; check the keys", "签名不匹配，请检查密钥"),
+    "InsufficientStorage": Text("the far end's disk is full", "远端磁盘已满"),
+}
+_TENCENT: Final[dict[str, Text]] = {
+    "100000": Text("internal error; try again, or report it to the platform", "内部错误，请重试或联系平台"),
+    "100001": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
+    "100002": Text("a parameter has a value that is not allowed", "参数取值错误"),
+    "100003": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
+    "100005": Text("the operation is not authorised for this appkey", "该 appkey 未获授权执行此操作"),
+    "100008": Text("the quota is used up", "配额已用完"),
+    "110006": Text("no such record", "记录不存在"),
+}
+_FACE: Final[dict[str, Text]] = {
+    "100001": Text("a request parameter is wrong", "请求参数错误"),
+    "100002": Text("a parameter has a value that is not allowed", "参数取值错误"),
+    "100003": Text("the picture's format is not supported", "图片格式不支持"),
+    "100004": Text("the picture's dimensions are not supported", "图片尺寸不支持"),
+    "100005": Text("the picture's ratio is not supported", "图片比例不支持"),
+    "200001": Text("internal error; try again", "内部错误，请重试"),
+    "200002": Text("the platform could not download the picture", "平台下载图片失败"),
+    "200003": Text("no such task", "任务不存在"),
+    "300001": Text("no face was found", "未检测到人脸"),
+    "300002": Text("several faces were found", "检测到多张人脸"),
+    "300003": Text("the face is too large or too small in the picture", "人脸框过大或过小"),
+}
+DETECTION: Final[dict[int, Text]] = {
+    -1: Text("the check failed; try again", "检测失败，请重试"),
+    -2: Text("words were misread, left out or added; record again", "存在错读、漏读或多读，请重新录制"),
+    -3: Text("the recording is too noisy; record again", "噪声过大，请重新录制"),
+}
+_STATUS: Final[dict[int, Text]] = {
+    400: Text("the request is not accepted", "请求未被接受"),
+    401: Text("not signed in: check keys, token and clock", "未通过认证：请检查密钥、令牌与时钟"),
+    403: Text("no right to do this: check project, region and permissions", "无权限：请检查项目、区域与授权"),
+    404: Text("not found: check project, region and endpoint", "未找到：请检查项目、区域与终端节点"),
+    429: Text("too many requests", "请求过多"),
+    507: Text("the far end's disk is full", "远端磁盘已满"),
+}
+
+
+def told(code: str, status: int = 0) -> Text:
+    """The meaning of a MetaStudio or store code, else of the HTTP status."""
+    if code in _CODES:
+        return _CODES[code]
+    if status in _STATUS:
+        return _STATUS[status]
+    return Text("the far end failed", "远端出错") if status >= 500 else Text("refused", "被拒绝")
+
+
+def told_tencent(path: str, code: str) -> Text:
+    """The meaning of a Tencent result code, which depends on the endpoint (T22)."""
+    table = _FACE if "facedetect" in path else _TENCENT
+    return table.get(code, Text("refused", "被拒绝"))

@@ -1,0 +1,88 @@
+"""What every destination offers, and what the sender tells it. Small on purpose: a new destination is one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pipeline.errors import UploadError
+from pipeline.model import Text
+from pipeline.upload.entries import Item
+from pipeline.upload.http import Body
+from pipeline.upload.journal import Journal
+from pipeline.upload.rates import Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is delivered or fails as one: an asset of the library, or all files of a training job."""
+
+    key: str
+    name: str
+    items: tuple[Item, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(item.size for item in self.items)
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a unit."""
+
+    status: str  # sent, skipped, pending, failed
+    message: Text = field(default_factory=lambda: Text("", ""))
+    ids: dict[str, Any] = field(default_factory=dict)  # given by the far end
+    verified: list[dict[str, Any]] = field(default_factory=list)  # per file: what the far end says it holds
+    abandoned: list[dict[str, Any]] = field(default_factory=list)  # begun at the far end and marked as given up
+
+
+class Stopped(BaseException):
+    """The run is being interrupted; a thread that is sending stops at the next chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the sender gives a destination: the journal, a counter of sent bytes, the bandwidth limit, patience."""
+
+    journal: Journal
+    sent: Callable[[int], None]
+    bandwidth: Bucket | None
+    wait: float  # seconds to wait for the far end's verdict
+
+    def body(self, item_path: Any, start: int, length: int) -> Body:
+        """A stretch of a file to send."""
+        return Body(item_path, start, length, self.sent, self.bandwidth)
+
+
+class Destination(Protocol):
+    """A place to deliver to. Threads share it."""
+
+    place: str  # names the account and place, without secrets: the journal's key
+
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """How the items go together. Raises UploadError, UsageError when they cannot go there at all."""
+
+    def plan(self, unit: Unit) -> list[str]:
+        """Every call that sending would make, in order, for people to read. Touches nothing."""
+
+    def send(self, unit: Unit, tools: Tools) -> Receipt:
+        """Deliver, and prove it. Continues what the journal knows. Raises UploadError."""
+
+    def close(self) -> None:
+        """Let connections go."""
+
+
+def single(items: Sequence[Item]) -> list[Unit]:
+    """Every item on its own."""
+    return [Unit(item.key, item.name, (item,)) for item in items]
+
+
+class GaveUp(UploadError):
+    """Ended for good; what had been begun at the far end was marked as given up there."""
+
+    def __init__(self, error: UploadError, abandoned: list[dict[str, Any]]) -> None:
+        super().__init__(error.text.en, error.text.zh)
+        self.abandoned = abandoned

@@ -1,0 +1,127 @@
+"""What has been done at the far end, on disk, so that a run killed anywhere goes on and nothing happens twice.
+
+Every step is written before it is tried and again when it has ended; both rows are on the disk (SQLite, write-ahead,
+full synchronisation) before the next thing happens. A step that has begun and not ended is the interesting one: the
+far end may or may not have done it, and the destination asks before it tries again.
+
+Nothing secret is stored: pre-signed URLs only sealed with the account's own secret (`pipeline.upload.secrets.seal`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pipeline.errors import UsageError
+
+NAME: Final = ".preflight-upload.sqlite"
+LOCK: Final = ".preflight-upload.lock"
+_WAIT: Final = 30.0  # seconds for another thread's write to finish
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS item (place TEXT, key TEXT, facts TEXT NOT NULL, PRIMARY KEY (place, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS step (
+  n INTEGER PRIMARY KEY, place TEXT NOT NULL, key TEXT NOT NULL,
+  step TEXT NOT NULL, phase TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS step_of ON step (place, key);
+"""
+
+
+class Journal:
+    """The journal of one manifest's uploads to one place. Threads share it; processes do not."""
+
+    def __init__(self, folder: Path, place: str) -> None:
+        self._path, self._place = folder / NAME, place
+        self._guard = threading.RLock()
+        try:
+            self._lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
+            self._lock.execute("BEGIN EXCLUSIVE")  # let go by the kernel when this process ends, however it ends
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"{folder}: another upload of this manifest is running ({error}); wait for it to end",
+                f"{folder}：该清单的另一个上传正在进行（{error}），请等待其结束",
+            ) from None
+        try:
+            handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            os.close(handle)
+            self._db = sqlite3.connect(self._path, timeout=_WAIT, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_TABLES)
+        except (sqlite3.Error, OSError) as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"{self._path}: the journal of uploads cannot be used: {error}. Without it an asset could be sent twice; "
+            f"free the disk, or delete it if you are sure.",
+            f"{self._path}：无法使用上传日志：{error}。没有它可能重复上传；请释放磁盘空间，或确认后删除该文件。",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._guard:
+            self._db.close()
+            self._lock.close()
+
+    def facts(self, key: str) -> dict[str, Any]:
+        """What is known of this item: ids given by the far end, what has been sent. Raises UsageError."""
+        try:
+            with self._guard:
+                row = self._db.execute(
+                    "SELECT facts FROM item WHERE place = ? AND key = ?", (self._place, key)
+                ).fetchone()
+            return dict(json.loads(row[0])) if row else {}
+        except (sqlite3.Error, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def begin(self, key: str, step: str, **facts: Any) -> None:
+        """About to try a step; on return that is on the disk. Raises UsageError."""
+        self._write(key, step, "begin", facts)
+
+    def end(self, key: str, step: str, **facts: Any) -> None:
+        """A step has ended well; `facts` are added to what is known (None takes one away). Raises UsageError."""
+        self._write(key, step, "end", facts)
+
+    def _write(self, key: str, step: str, phase: str, facts: dict[str, Any]) -> None:
+        try:
+            with self._guard, self._db:
+                if facts:
+                    known = {k: v for k, v in (self.facts(key) | facts).items() if v is not None}
+                    row = (self._place, key, json.dumps(known, ensure_ascii=False))
+                    self._db.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", row)
+                self._db.execute(
+                    "INSERT INTO step (place, key, step, phase, at) VALUES (?, ?, ?, ?, ?)",
+                    (self._place, key, step, phase, time.time()),
+                )
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def open(self, key: str, step: str) -> bool:
+        """Whether this step has begun and its end is not known."""
+        try:
+            with self._guard:
+                row = self._db.execute(
+                    "SELECT phase FROM step WHERE place = ? AND key = ? AND step = ? ORDER BY n DESC LIMIT 1",
+                    (self._place, key, step),
+                ).fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+        return row is not None and row[0] == "begin"
+
+    def steps(self, key: str) -> list[tuple[str, str]]:
+        """All steps of an item in order, as (step, phase)."""
+        with self._guard:
+            query = "SELECT step, phase FROM step WHERE place = ? AND key = ? ORDER BY n"
+            return [(str(step), str(phase)) for step, phase in self._db.execute(query, (self._place, key))]
