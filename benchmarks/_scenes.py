@@ -46,8 +46,8 @@ def _street(width: int, height: int, folder: Path) -> tuple[list[str | Path], st
     """A camera that pans and lifts over a picture while a smaller thing crosses it, with sensor noise."""
     wide = _save(_photo("motorcycle_left.png", (width * 5 // 4, height * 5 // 4)), folder / "wide.png")
     thing = _save(_photo("coffee.png", (width // 4, height // 4)), folder / "thing.png")
-    pan = f"crop={width}:{height}:x='(iw-ow)/2*(1+sin(2*PI*t/11))':y='(ih-oh)/2*(1+sin(2*PI*t/7))'"
-    cross = "overlay=x='mod(t*W/6,W+w)-w':y='H/2+H/6*sin(2*PI*t/3)'"
+    pan = f"crop={width}:{height}:x='(iw-ow)/2*(1+sin(2*PI*t/23))':y='(ih-oh)/2*(1+sin(2*PI*t/17))'"
+    cross = "overlay=x='mod(t*W/12,W+w)-w':y='H/2+H/6*sin(2*PI*t/3)'"
     inputs: list[str | Path] = []
     for picture in (wide, thing):
         inputs += ["-loop", "1", "-framerate", str(RATE), "-i", picture]
@@ -67,8 +67,11 @@ def _talk(width: int, height: int, folder: Path) -> tuple[list[str | Path], str]
     mask = np.clip(inside * 12, 0, 1)[..., None] * 255
     cut = _save(np.concatenate([person, mask], axis=-1), folder / "person.png")
     sway = f"x='(W-w)/2+{width / 60:.0f}*sin(2*PI*t/4.3)':y='H-h+{height / 120:.0f}*(1+sin(2*PI*t/2.9))'"
-    # The mouth: a strip of the face that is stretched to and fro four times a second.
-    mouth = f"x='(W-w)/2+{width / 60:.0f}*sin(2*PI*t/4.3)+{side * 0.385:.0f}':y='H-{side}+{side * 0.335:.0f}+{side / 90:.1f}*sin(8*PI*t)'"
+    # The mouth: a strip of the face, shifted up and down four times a second.
+    mouth = (
+        f"x='(W-{side})/2+{width / 60:.0f}*sin(2*PI*t/4.3)+{side * 0.385:.0f}'"
+        f":y='H-{side}+{height / 120:.0f}*(1+sin(2*PI*t/2.9))+{side * 0.345:.0f}+{side / 110:.1f}*sin(8*PI*t)'"
+    )
     graph = (
         f"[1:v]split[p][q];[q]crop={side // 10}:{side // 24}:{side * 0.385:.0f}:{side * 0.345:.0f}[m];"
         f"[0:v][p]overlay={sway}[a];[a][m]overlay={mouth},noise=alls=3:allf=t"

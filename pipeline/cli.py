@@ -156,7 +156,9 @@ def _terminated(*_: object) -> None:
 
 
 def _failed(error: PreflightError, given: Sequence[str]) -> int:
-    asked = given[given.index("--lang") + 1] if "--lang" in given[:-1] else None
+    asked = next((word.partition("=")[2] for word in given if word.startswith("--lang=")), None)
+    if "--lang" in given[:-1]:
+        asked = given[given.index("--lang") + 1]
     said = error.text.of(language(asked))
     if "--json" in given or "--jsonl" in given:
         import json

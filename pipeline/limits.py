@@ -27,8 +27,8 @@ def _said(en: str, zh: str, lang: str) -> str:
     return zh if lang == "zh" else f"{en} "
 
 
-def _listed(values: tuple[Value, ...], type_: str) -> str:
-    return ", ".join(show(v, type_) for v in values)
+def _listed(values: tuple[Value, ...], type_: str, lang: str) -> str:
+    return ", ".join(show(v, type_, lang) for v in values)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class OneOf:
         return self.values[0]
 
     def describe(self, lang: str = "en") -> str:
-        return _listed(self.values, self.type)
+        return _listed(self.values, self.type, lang)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class NoneOf:
         return not value if self.accepts(not value) else None
 
     def describe(self, lang: str = "en") -> str:
-        return _said("anything but", "除此之外均可：", lang) + _listed(self.values, self.type)
+        return _said("anything but", "除此之外均可：", lang) + _listed(self.values, self.type, lang)
 
 
 @dataclass(frozen=True)

@@ -322,7 +322,7 @@ def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
         return own, raw
     if depth:
         raise place.wrong("a preset that is extended may not itself extend another", "被扩展的预设不能再扩展其他预设")
-    base, base_raw = _merged(_locate(str(own["extends"])), depth + 1)
+    base, base_raw = _merged(_base(path, str(own["extends"])), depth + 1)
     own_ids = {rule.get("id") for rule in own.get("rule", [])}
     dropped = {str(word) for word in place.array(own["drop"], "drop")} if "drop" in own else set[str]()
     known = {rule.get("id") for rule in base.get("rule", [])} | {note.get("id") for note in base.get("note", [])}
@@ -338,6 +338,11 @@ def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
         "rule": [*kept, *own.get("rule", [])],
         "note": [*notes, *own.get("note", [])],
     }, raw + base_raw
+
+
+def _base(path: Path, name: str) -> Path:
+    """The file that `path` extends: a shipped preset, or a file named from where `path` lies."""
+    return path.parent / name if name.endswith(".toml") else _locate(name)
 
 
 def _locate(name: str) -> Path:

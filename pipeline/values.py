@@ -158,34 +158,45 @@ def _show_bytes(value: int) -> str:
     return f"{value} bytes"
 
 
+def _plain(value: Fraction | float, places: int = 3) -> str:
+    """A number without trailing noughts, never rounded so far that it seems to reach a limit it misses."""
+    return f"{float(value):.{places}f}".rstrip("0").rstrip(".")
+
+
 def _show_seconds(value: Fraction) -> str:
     if value >= 120 and value % 60 == 0:
         return f"{value / 60} min"
     if value < 1 and value * 1000 == int(value * 1000):
         return f"{int(value * 1000)} ms"
-    return f"{float(value):.6g} s"
+    return f"{_plain(value)} s"
 
 
-def show(value: Value | None, kind: str = "text") -> str:
+def _show_bits(value: int | Fraction) -> str:
+    for unit, power in (("Gbps", 10**9), ("Mbps", 10**6), ("kbps", 10**3)):
+        if value >= power * (1 if unit == "kbps" else 10):
+            return f"{_plain(Fraction(value) / power)} {unit}"
+    return f"{value} bps"
+
+
+_WORDS: Final = {"en": ("yes", "no", "unknown", "(empty)"), "zh": ("是", "否", "未知", "（空）")}
+
+
+def show(value: Value | None, kind: str = "text", lang: str = "en") -> str:
     """A value for people, with its unit where the type has one; "unknown" for None."""
+    yes, no, unknown, empty = _WORDS[lang]
     if value is None:
-        return "unknown"
+        return unknown
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return yes if value else no
     if isinstance(value, Size | str):
-        return str(value)
+        return str(value) or empty
     if kind == "bytes":
         return _show_bytes(int(value))
     if kind == "seconds":
         return _show_seconds(Fraction(value))
-    if kind == "share":
-        return f"{float(value) * 100:.4g} %"
+    if kind == "bits":
+        return _show_bits(value)
     if kind == "ratio" and isinstance(value, Fraction):
         return f"{value.numerator}:{value.denominator}"
-    if kind == "bits" and value >= 1000:
-        return f"{float(value) / 1000:.6g} kbps"
-    if kind == "hertz":
-        return f"{value} Hz"
-    if kind == "rate":
-        return f"{float(value):.6g} fps"
-    return f"{float(value):.6g}" if isinstance(value, Fraction) else str(value)
+    units = {"share": " %", "hertz": " Hz", "rate": " fps"}
+    return _plain(value * 100 if kind == "share" else value) + units.get(kind, "")

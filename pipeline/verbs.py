@@ -14,7 +14,7 @@ from pipeline import inputs, presets, publish, totals
 from pipeline import manifest as manifests
 from pipeline import run as work
 from pipeline.checking import Job
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, nearest_word
 from pipeline.journal import Journal, key
 from pipeline.model import Preset, Safety
 from pipeline.pool import Event, Pool, Work, cores
@@ -67,10 +67,11 @@ def _preset(options: Namespace) -> Preset:
     """The preset, loaded here so that a mistake in it is told before any file is read."""
     preset = presets.load(options.preset)
     if options.role and preset.role(options.role) is None:
-        known = ", ".join(role.name for role in preset.roles)
+        names = [role.name for role in preset.roles]
+        known, hint = ", ".join(names), nearest_word(options.role, names)
         raise UsageError(
-            f"preset {preset.id} has no role {options.role!r}; it has {known}",
-            f"预设 {preset.id} 没有角色 {options.role!r}；可用：{known}",
+            f"preset {preset.id} has no role {options.role!r}; it has {known}.{hint.en}",
+            f"预设 {preset.id} 没有角色 {options.role!r}；可用：{known}。{hint.zh}",
         )
     return preset
 
@@ -83,7 +84,7 @@ def _entries(
     failed: Callable[[J, AssetError], Entry],
 ) -> Iterator[tuple[int, Entry]]:
     """What became of every job, as they end."""
-    workers = options.jobs or cores()
+    workers = cores() if options.jobs is None else options.jobs
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
     with Pool(function, workers, wall) as pool, _progress(options, len(jobs)) as tell:

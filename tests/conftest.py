@@ -1,13 +1,27 @@
-"""Fixtures shared by all tests."""
+"""Settings and fixtures shared by all tests."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from samples import build
+
+# No test asserts how long anything takes, and the machines that run them are shared: no deadline. In CI the
+# examples are the same every time, so that a failure is of the change that is tested.
+settings.register_profile("here", deadline=None)
+settings.register_profile(
+    "ci", parent=settings.get_profile("here"), derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# What a developer's own settings would change in the output of the programs under test.
+for name in ("PREFLIGHT_LANG", "LC_ALL", "LANG", "PYTHONWARNINGS", "FORCE_COLOR", "NO_COLOR"):
+    os.environ.pop(name, None)
 
 # One cache for all workers and runs: `samples.build` makes each sample once and renames it in.
 CACHE = Path(__file__).parent.parent / "samples" / "out"

@@ -47,7 +47,7 @@ MISTAKES = [
     (("check", "README.md", "-p", "metastudio/livestraem"), "Did you mean 'metastudio/livestream'?"),
     (("check", "README.md", "-p", "nosuch.toml"), "nosuch.toml: cannot be read"),
     (("check", "README.md", "-p", "metastudio/livestream", "--role", "nosuch"), "it has video"),
-    (("check", "README.md", "-p", "metastudio/livestream", "-j", "-1"), "-j"),
+    (("check", "README.md", "-p", "metastudio/livestream", "-j", "0"), "-j"),
     (("check", "README.md", "-p", "metastudio/livestream", "-j", "many"), "'many'"),
     (("check", "README.md", "-p", "metastudio/livestream", "--lang", "fr"), "'fr'"),
     (("check", "--from-file", "nosuch.txt", "-p", "metastudio/livestream"), "nosuch.txt: No such file"),

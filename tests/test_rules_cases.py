@@ -44,6 +44,7 @@ from pipeline.model import (
     Entry,
     Face,
     Finding,
+    FontSwap,
     ImageInfo,
     Kind,
     Level,
@@ -135,6 +136,9 @@ def info(table: Table) -> MediaInfo:
             for what, raw in words.pop("marks", {}).items()
         )
         blocks["text"] = block(TextInfo, words, marks=marks)
+    if "swaps" in plain.get("slides", {}):
+        swaps = tuple(FontSwap(each["font"], each.get("by")) for each in plain["slides"]["swaps"])
+        plain["slides"] = dict(plain["slides"]) | {"swaps": swaps}
     for key, kind in (("slides", SlidesInfo), ("speech", Speech)):
         if key in plain:
             blocks[key] = block(kind, plain.pop(key))

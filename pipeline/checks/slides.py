@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
-from pipeline.checks.base import Read, check, lossy, of_file
+from pipeline.checks.base import Read, check, lossy, of_file, only_down
 from pipeline.model import Kind, MediaInfo, Reading, SlidesInfo, Text, Value
 
 DECK = frozenset({Kind.SLIDES})
@@ -20,6 +21,34 @@ def _fonts(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(font, None, font)
 
 
+def _kept(info: MediaInfo) -> Iterator[Reading]:
+    """For each font used, whether text keeps its widths when pages are drawn here."""
+    slides = info.slides
+    if slides is None or slides.fonts is None or slides.swaps is None:
+        yield Reading(None)
+        return
+    swaps = {swap.font: swap for swap in slides.swaps}
+    for font in slides.fonts:
+        swap = swaps.get(font)
+        where = f"{font} -> {swap.by}" if swap and swap.by else font
+        yield Reading(swap is None or swap.by is not None, None, where)
+
+
+def _embedded(info: MediaInfo) -> Iterator[Reading]:
+    """For each font used, whether the file carries it."""
+    slides = info.slides
+    if slides is None or slides.fonts is None or slides.embedded_fonts is None:
+        yield Reading(None)
+        return
+    for font in slides.fonts:
+        yield Reading(font in slides.embedded_fonts, None, font)
+
+
+def _aspect(slides: SlidesInfo) -> Fraction | None:
+    width, height = slides.page_size or (Fraction(0), Fraction(0))
+    return Fraction(width) / Fraction(height) if width > 0 and height > 0 else None
+
+
 CHECKS = (
     check("slides.format", "deck format", "演示文稿格式", "text", DECK, _of(lambda s: s.format), safety=lossy),
     check(
@@ -29,6 +58,7 @@ CHECKS = (
         "count",
         DECK,
         _of(lambda s: s.pages),
+        safety=only_down,
         help=Text("Split the deck into parts.", "请拆分演示文稿。"),
     ),
     check("slides.hidden", "hidden slides", "隐藏页", "count", DECK, _of(lambda s: s.hidden)),
@@ -41,7 +71,28 @@ CHECKS = (
         _of(lambda s: s.valid),
     ),
     check("slides.encrypted", "encrypted", "已加密", "flag", DECK, _of(lambda s: s.encrypted)),
+    check(
+        "slides.restricted",
+        "rights to print, copy or change are withheld",
+        "限制打印、复制或修改",
+        "flag",
+        DECK,
+        _of(lambda s: s.restricted),
+    ),
     check("slides.fonts", "font used", "所用字体", "text", DECK, _fonts),
+    check("slides.font_kept", "font here, or one with its widths", "字体可用或有等宽替代", "flag", DECK, _kept),
+    check("slides.font_embedded", "font embedded", "字体已嵌入", "flag", DECK, _embedded),
+    check(
+        "slides.reflowing",
+        "text boxes whose text will break elsewhere",
+        "换行会改变的文本框",
+        "count",
+        DECK,
+        _of(lambda s: s.reflowing),
+    ),
+    check("slides.aspect", "page shape", "页面宽高比", "ratio", DECK, _of(_aspect)),
+    check("slides.page_sizes", "different page sizes", "不同页面尺寸数", "count", DECK, _of(lambda s: s.page_sizes)),
+    check("slides.scanned", "scanned pages", "扫描页", "count", DECK, _of(lambda s: s.scanned)),
     check("slides.animations", "slides with animation", "含动画的页", "count", DECK, _of(lambda s: s.animations)),
     check(
         "slides.transitions",

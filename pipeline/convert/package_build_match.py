@@ -25,6 +25,8 @@ _SPREAD: Final = 0.22  # of the logarithm of a line's length about what its syll
 _ODD: Final = log(1.7)  # a line this much longer or shorter than it should be is doubtful
 _NEAR: Final = 3.0  # nats by which the second best place of a cut must be worse
 _INSIDE: Final = 0.38  # seconds: a pause within a line that would do between two lines
+_SWAPPED: Final = 1.0  # nats: two neighbours that fit so much better the other way round
+_SHIFTED: Final = 2.0  # nats: lines that fit so much better one line on
 _EDGE: Final = 0.12  # seconds that every line takes beyond its syllables
 _RATES: Final = (1.8, 10.0)  # syllables a second between which people read
 _VOWELS: Final = re.compile("[aeiouyàâäáãåæéèêëíìîïóòôöõøœúùûüýÿ]+")
@@ -83,6 +85,8 @@ def match(runs: Sequence[Run], lines: Sequence[str], name: str) -> tuple[Cut, ..
     forward, back = _table(runs, wanted), _backward(runs, wanted)
     whole = forward[-1][-1]
     ends = _path(runs, wanted, forward)
+    taken = [runs[last][1] - runs[first][0] for first, last in zip([0, *(e + 1 for e in ends)], ends, strict=False)]
+    elsewhere = _elsewhere(taken, wanted)
     cuts = []
     first = 0
     for number, (line, last) in enumerate(zip(lines, ends, strict=True)):
@@ -94,6 +98,10 @@ def match(runs: Sequence[Run], lines: Sequence[str], name: str) -> tuple[Cut, ..
             if min(others, default=inf) - whole < _NEAR:
                 doubts.append(Text("another cut fits nearly as well", "另一处切分同样合适"))
                 break
+        if number in elsewhere:
+            doubts.append(
+                Text("its length suits another line better", "其时长与另一行更相符"),
+            )
         if not _RATES[0] <= rate <= _RATES[1]:
             doubts.append(
                 Text(
@@ -104,6 +112,29 @@ def match(runs: Sequence[Run], lines: Sequence[str], name: str) -> tuple[Cut, ..
         cuts.append(Cut(line, runs[first][0], runs[last][1], tuple(doubts)))
         first = last + 1
     return tuple(cuts)
+
+
+def _elsewhere(taken: Sequence[float], wanted: Sequence[float]) -> set[int]:
+    """Lines that may have been left out, added, or read in another order, by their lengths alone."""
+
+    def off(at: int, line: int) -> float:
+        return (log(taken[at] / wanted[line]) / _SPREAD) ** 2 / 2
+
+    found: set[int] = set()
+    count = len(wanted)
+    for one in range(count - 1):
+        if off(one, one) + off(one + 1, one + 1) - off(one, one + 1) - off(one + 1, one) > _SWAPPED:
+            found |= {one, one + 1}
+    for step in (-1, 1):
+        # A stretch of lines that all fit better one line on (Kadane's largest sum).
+        gain, begin = 0.0, 0
+        for line in range(max(0, -step), count - max(0, step)):
+            if gain <= 0:
+                gain, begin = 0.0, line
+            gain += off(line, line) - off(line, line + step)
+            if gain > _SHIFTED:
+                found |= set(range(begin, line + 1))
+    return found
 
 
 def _doubts(runs: Sequence[Run], wanted: float) -> list[Text]:
@@ -160,9 +191,7 @@ def _backward(runs: Sequence[Run], wanted: Sequence[float]) -> list[list[float]]
     for number in range(len(wanted)):
         row = mirrored[len(wanted) - 1 - number][::-1]
         # The mirrored table counts the cut in front of line j as its own; the forward table has it already.
-        out.append(
-            [value - (_between(runs, at - 1) if at and value < inf else 0.0) for at, value in enumerate(row)]
-        )
+        out.append([value - (_between(runs, at - 1) if at and value < inf else 0.0) for at, value in enumerate(row)])
     return out
 
 
@@ -172,8 +201,6 @@ def _path(runs: Sequence[Run], wanted: Sequence[float], table: list[list[float]]
     for number in range(len(wanted) - 1, 0, -1):
         last = ends[0]
         firsts = range(max(number, last - _WIDEST + 1), last + 1)
-        best = min(
-            firsts, key=lambda first: table[number - 1][first - 1] + _group(runs, first, last, wanted[number])
-        )
+        best = min(firsts, key=lambda first: table[number - 1][first - 1] + _group(runs, first, last, wanted[number]))
         ends.insert(0, best - 1)
     return ends

@@ -46,9 +46,7 @@ def measure(path: Path, image: ImageInfo) -> tuple[Face, ...]:
     CeilingExceeded for one that must not be.
     """
     load()
-    return measured(
-        picture_of(path, image, _FIRST), image.size, lambda side: picture_of(path, image, side)
-    )
+    return measured(picture_of(path, image, _FIRST), image.size, lambda side: picture_of(path, image, side))
 
 
 def try_measure(path: Path, image: ImageInfo, remarks: list[Text]) -> tuple[Face, ...] | None:

@@ -177,6 +177,8 @@ class _Drawn:
         pdfium.FPDFFont_GetBaseFontName(font, name, len(name))
         # A subset is named with six letters in front (PDF 1.7, 9.6.4).
         plain = re.sub(r"^[A-Z]{6}\+", "", name.value.decode("utf-8", "replace"))
+        if not plain:  # drawn by procedures of the document itself (Type 3)
+            return
         inside = pdfium.FPDFFont_GetIsEmbedded(font) == 1
         self.fonts[plain] = self.fonts.get(plain, True) and inside
 

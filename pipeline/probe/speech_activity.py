@@ -27,6 +27,7 @@ _RANGE: Final = 40.0  # dB below the speech level: what is quieter is not heard 
 _HEARD: Final = -80.0  # dB of full scale: nobody hears speech below
 _NOTHING: Final = -125.0  # dB: a band that never rises above it is beyond what was recorded
 _STEADY: Final = 2.0  # dB that even steady noise wavers from frame to frame
+_BELOW: Final = 8.0  # dB: a stretch that never comes nearer to the mean level of speech is none
 _FAR: Final = (20, 8)  # frames from speech where its echo has died away, and where at least it has ended
 _ENOUGH: Final = 20  # frames of pause from which noise is measured
 MOST: Final = 60.0  # dB: what SNR is capped at
@@ -116,8 +117,19 @@ def find(levels: Decibels) -> Activity:
         above = (levels[:, voiced] - noise[:, voiced]) / np.maximum(_STEADY, wavers[:, voiced])
         score = np.convolve(np.clip(above, -2, 12).mean(axis=1), np.ones(3) / 3, mode="same")
         flags = (score > 1) & (loud > np.percentile(loud, 98) - _RANGE) & (loud > floor + 1) & (loud > _HEARD)
-        speech = joined(joined(flags, 4, 5), GAP, LEAST)
+        speech = _loud_enough(joined(joined(flags, 4, 5), GAP, LEAST), loud)
     return Activity(speech, *_powers(loud, speech, floor))
+
+
+def _loud_enough(speech: Flags, loud: Decibels) -> Flags:
+    """The speech without stretches that are far below the rest: somebody else's, or a noise."""
+    out = speech.copy()
+    if speech.any():
+        level = _mean_db(loud[speech])
+        for start, end in spans(speech):
+            if loud[start:end].max() < level - _BELOW:
+                out[start:end] = False
+    return out
 
 
 def _powers(loud: Decibels, speech: Flags, floor: Decibels) -> tuple[float, float]:

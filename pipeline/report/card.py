@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.errors import PreflightError
 from pipeline.model import Text
 from pipeline.report.labels import PROOFS, UNSEEN, WORDS
-from pipeline.report.told import Entry, both, passed, rules_of, told, value_of
+from pipeline.report.told import Entry, both, passed, rules_of, told, unmeasured, value_of
 from pipeline.values import show
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 ORDER: Final = ("failed", "error", "blocked", "fixable", "fixed", "pass", "ready")
 _PAGES: Final = 12
 _LISTED: Final = 8  # outputs that are shown at once
+_LINES: Final = 4  # of a script
+_WIDE: Final = 160  # characters of such a line
+# Names of containers that the reader opens under another.
+_OPENED_AS: Final = {"wma": "asf", "wmv": "asf", "mpg": "mpeg", "ts": "mpegts", "m2ts": "mpegts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +114,7 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
             findings=shown,
             hidden=hidden,
             passed=passed(list(entry["findings"]), rules),
+            unmeasured=unmeasured(list(entry["findings"]), rules),
             done=bool(fixed),
             steps=[(both(step, "does"), " ".join(map(_quoted, step["command"]))) for step in entry.get("steps") or ()],
             outputs=entry.get("outputs") or [],
@@ -117,6 +124,7 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
             rules=" ".join(str(number) for _, number in job.rules),
             pictures=list(pictures.all()) if pictures else [],
             wave=pictures.wave() if pictures else None,
+            excerpt=pictures.excerpt() if pictures else None,
             missing=pictures.missing if pictures else None,
         )
     )
@@ -199,7 +207,7 @@ class Pictures:
         self.source = self._source()
         self.missing = (
             Text("the source is not where it was, or has changed since", "源文件已移动或已更改")
-            if self.source is None
+            if self.source is None and self.facts
             else None
         )
         self.main = next((o for o in self.entry.get("outputs") or () if o["category"] == "MAIN"), None)
@@ -257,7 +265,27 @@ class Pictures:
         from pipeline.report.pictures.wave import peaks
 
         duration = value_of(self.facts.get("duration"), "seconds")
-        return peaks(self.source, self.facts["container"], Fraction(str(duration)) if duration is not None else None)
+        container = _OPENED_AS.get(self.facts["container"], self.facts["container"])
+        return peaks(self.source, container, Fraction(str(duration)) if duration is not None else None)
+
+    def excerpt(self) -> list[tuple[int, str]] | None:
+        """The lines of a script around the first fault in it, else its first lines, each with its number."""
+        text = self.facts.get("text")
+        if self.source is None or not text:
+            return None
+        from pipeline.probe.text import load
+
+        try:
+            whole = load(self.source, self.facts["size"]).text
+        except (PreflightError, OSError):
+            return None
+        if whole is None:
+            return None
+        lines = whole.splitlines()
+        fault = next((f for f in self.entry["findings"] if f["verdict"] == "fail" and f["where"]), None)
+        at = re.search(r"line (\d+)", fault["where"]) if fault else None
+        first = max(0, int(at[1]) - 1 - _LINES // 2) if at else 0
+        return [(n, line[:_WIDE]) for n, line in enumerate(lines[first : first + _LINES], first + 1)]
 
 
 def _shot(path: Path, facts: Entry) -> bytes | None:
@@ -268,7 +296,8 @@ def _shot(path: Path, facts: Entry) -> bytes | None:
     if facts.get("video") and facts.get("container"):
         length = value_of(facts.get("duration"), "seconds")
         at = Fraction(str(length)) / 3 if length is not None else Fraction(0)
-        return still.frame(path, facts["container"], at, int(facts["video"][0].get("rotation") or 0))
+        container = _OPENED_AS.get(facts["container"], facts["container"])
+        return still.frame(path, container, at, int(facts["video"][0].get("rotation") or 0))
     return None
 
 

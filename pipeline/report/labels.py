@@ -40,6 +40,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "proof": Text("Proof", "验证"),
     "expected": Text("expected", "预期"),
     "passes": Text("rules are kept", "项规则合格"),
+    "not-measured": Text("not measured", "项未测量"),
     "more-rules": Text("more rules; see the JSON", "条规则未显示，见 JSON"),
     "more-places": Text("more places", "处未列出"),
     "more-files": Text("all files", "全部文件"),

@@ -103,23 +103,29 @@ def both(entry: Entry, key: str) -> Text:
     return Text(str(entry.get(key) or ""), str(entry.get(key) or ""))
 
 
-def _limit(finding: Entry, rule: Rule | None, lang: str) -> str:
-    return rule.limit.describe(lang) if rule else str(finding["limit"])
+def _limit(finding: Entry, rule: Rule | None, type_: str) -> Text:
+    en = rule.limit.describe("en") if rule else str(finding["limit"])
+    zh = rule.limit.describe("zh") if rule else str(finding["limit"])
+    flag = value_of(en, "flag") if type_ == "flag" else None
+    return _YES_NO[flag] if isinstance(flag, bool) else Text(en, zh)
 
 
-def _rest(finding: Entry, title: Text, found: Text, limit: Text) -> Text:
+_WANTED: Final = {"en": "; wanted ", "zh": "；要求 "}
+_UNKNOWN: Final = {"en": " – ", "zh": "——"}
+
+
+def _rest(finding: Entry, rule: Rule | None) -> Text:
     """What the sentence adds to title, value and limit, which are shown on their own."""
     whole = both(finding, "message")
     out = []
     for lang in ("en", "zh"):
         said = whole.of(lang)
+        limit = _WANTED[lang] + (rule.limit.describe(lang) if rule else str(finding["limit"]))
+        before, at, after = said.partition(limit)
         if finding["verdict"] == "unknown":
-            # "title: unknown – reason; wanted limit. note"
-            _, _, said = said.partition(" – " if lang == "en" else "——")
-            said = said.replace(f"; wanted {limit.en}", "").replace(f"；要求 {limit.zh}", "")
-        else:
-            _, found_limit, after = said.partition(limit.of(lang)) if limit.of(lang) else ("", "", "")
-            said = after if found_limit else said
+            said = before.partition(_UNKNOWN[lang])[2] + (after if at else "")
+        elif at:
+            said = after
         out.append(said.strip(" .。；;"))
     return Text(*out)
 
@@ -133,7 +139,7 @@ def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: i
     found = _shown(value, finding["actual"], type_)
     if check and check.unit and value is not None and type_ in {"count", "number"}:
         found = found.plus(Text(f" {check.unit}", _UNITS.get(check.unit, f" {check.unit}")))
-    limit = Text(_limit(finding, rule, "en"), _limit(finding, rule, "zh"))
+    limit = _limit(finding, rule, type_)
     sources = [finding["source"], *finding.get("also", ())]
     return Told(
         rule=finding["rule"],
@@ -143,7 +149,7 @@ def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: i
         title=title,
         found=found,
         limit=limit,
-        rest=_rest(finding, title, found, limit),
+        rest=_rest(finding, rule),
         fix=both(finding["fix"], "does") if finding["fix"] else None,
         safety=finding["fix"]["safety"] if finding["fix"] else None,
         sources=tuple(f"{s['document']} {s['section']} ({s['date']})" for s in sources),
@@ -163,15 +169,26 @@ def told(findings: list[Entry], rules: Mapping[str, Rule]) -> tuple[list[Told], 
     """What is not in order, worst first, the same rule and value put together; and how many are left out."""
     groups: dict[tuple[str, str | None, str], list[Entry]] = {}
     for finding in findings:
-        if finding["verdict"] != "pass":
+        if finding["verdict"] == "fail" or (finding["verdict"] == "unknown" and finding["blocks"]):
             groups.setdefault((finding["rule"], finding["actual"], finding["verdict"]), []).append(finding)
     out = []
     for group in groups.values():
-        places = [f["where"] or (f"stream {f['stream']}" if f["stream"] is not None else "") for f in group]
+        several = len(group) > 1
+        places = [f["where"] or (f"stream {f['stream']}" if several and f["stream"] is not None else "") for f in group]
         named = tuple(place for place in places if place)[:PLACES]
         out.append(tell(group[0], rules.get(group[0]["rule"]), named, max(0, len(group) - max(1, len(named)))))
     out.sort(key=lambda one: one.weight)
     return out[:RULES], max(0, len(out) - RULES)
+
+
+def unmeasured(findings: list[Entry], rules: Mapping[str, Rule]) -> list[tuple[Text, Text]]:
+    """What could not be told and keeps nothing from passing: title and reason of each."""
+    seen: dict[str, tuple[Text, Text]] = {}
+    for finding in findings:
+        if finding["verdict"] == "unknown" and not finding["blocks"]:
+            one = tell(finding, rules.get(finding["rule"]))
+            seen.setdefault(finding["check"], (one.title, one.rest))
+    return list(seen.values())[:RULES]
 
 
 def passed(findings: list[Entry], rules: Mapping[str, Rule]) -> list[tuple[Text, Text]]:

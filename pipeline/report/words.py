@@ -18,23 +18,31 @@ def limit(rule: Rule, lang: str) -> str:
     return rule.limit.describe(lang)
 
 
+def _place(where: str | None, actual: str, lang: str) -> str:
+    """Where it was found, unless that is what was found."""
+    if where is None or where == actual:
+        return ""
+    if lang == "zh":
+        for en, zh in (("line ", "行 "), ("column ", "列 "), ("paragraph ", "段落 ")):
+            where = where.replace(en, zh)
+        return f"（{where}）"
+    return f" ({where})"
+
+
+def _said(finding: Finding, lang: str) -> str:
+    check = CHECKS[finding.rule.check]
+    actual = show(finding.actual, check.type, lang)
+    if finding.verdict is Verdict.UNKNOWN and finding.reason:
+        actual += f" – {finding.reason.en}" if lang == "en" else f"——{finding.reason.zh}"
+    head = check.title.of(lang) + _place(finding.where, actual, lang)
+    wanted = limit(finding.rule, lang)
+    return f"{head}: {actual}; wanted {wanted}" if lang == "en" else f"{head}：{actual}；要求 {wanted}"
+
+
 def message(finding: Finding) -> Text:
     """What was found, what was wanted, where, and what can be done."""
     check = CHECKS[finding.rule.check]
-    where = f" ({finding.where})" if finding.where else ""
-    wanted = Text(limit(finding.rule, "en"), limit(finding.rule, "zh"))
-    if finding.verdict is Verdict.UNKNOWN:
-        reason = finding.reason or Text("", "")
-        said = Text(
-            f"{check.title.en}{where}: unknown – {reason.en}; wanted {wanted.en}",
-            f"{check.title.zh}{where}：未知——{reason.zh}；要求 {wanted.zh}",
-        )
-    else:
-        actual = show(finding.actual, check.type)
-        said = Text(
-            f"{check.title.en}{where}: {actual}; wanted {wanted.en}",
-            f"{check.title.zh}{where}：{actual}；要求 {wanted.zh}",
-        )
+    said = Text(_said(finding, "en"), _said(finding, "zh"))
     if finding.verdict is Verdict.PASS:
         return said
     for extra in (finding.rule.note, check.help if finding.fix is None else None):
