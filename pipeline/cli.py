@@ -18,6 +18,7 @@ examples:
   preflight plan clip.mp4 -p metastudio/video-production
   preflight prepare media/ -p metastudio/video-production -o out/
   preflight verify out/manifest.json
+  preflight report out/manifest.json -o report.html
   preflight presets list
   preflight explain metastudio.video-production.video.max-fps
 
@@ -82,7 +83,7 @@ def _repair() -> _Parser:
     return repair
 
 
-VERBS = ("probe", "check", "plan", "prepare", "verify", "presets", "explain", "doctor")
+VERBS = ("probe", "check", "plan", "prepare", "verify", "report", "scenes", "serve", "presets", "explain", "doctor")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,6 +112,20 @@ def parser() -> argparse.ArgumentParser:
     verify = verbs.add_parser("verify", parents=[common], help="files, digests and rules of a finished run, again")
     verify.add_argument("manifest", metavar="MANIFEST")
     verify.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    report = verbs.add_parser("report", parents=[common], help="a report or manifest as .html .json .xml .csv .md")
+    report.add_argument("reports", nargs="+", metavar="MANIFEST", help="manifests and reports; - for standard input")
+    report.add_argument("-o", "--out", required=True, metavar="FILE", help="the ending says what is written")
+    report.add_argument("--no-pictures", action="store_true", help="text only")
+    report.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    scenes = verbs.add_parser("scenes", parents=[rules, common], help="a script or deck as scenes within the limits")
+    scenes.add_argument("path", metavar="FILE", help="plain text, SSML, PPTX, PPT, ODP or PDF")
+    scenes.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    scenes.add_argument("--strip-tags", action="store_true", help="remove SSML elements that the rules refuse")
+    serve = verbs.add_parser("serve", parents=[common], help="a local page: drop files, watch, read, download")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
+    serve.add_argument("--max-size", default="6 GiB", metavar="SIZE", help="largest file taken (default: 6 GiB)")
+    serve.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
     presets = verbs.add_parser("presets", parents=[common], help="list, show ID, lint FILE")
     presets.add_argument("what", nargs="?", choices=["list", "show", "lint"], default="list")
     presets.add_argument("name", nargs="?", metavar="ID-or-FILE")

@@ -93,6 +93,7 @@ def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading) -> Findi
         where=reading.where,
         fix=_fix(rule, check, info, reading) if verdict is Verdict.FAIL else None,
         reason=reason,
+        advice=check.advise(info, rule.limit) if check.advise and verdict is Verdict.FAIL else None,
     )
 
 

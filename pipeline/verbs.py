@@ -40,8 +40,29 @@ def run(options: Namespace, lang: str) -> int:
         "presets": library.presets_verb,
         "explain": library.explain_verb,
         "doctor": library.doctor_verb,
+        "report": _report,
+        "scenes": _scenes,
+        "serve": _serve,
     }
     return verbs[options.verb](options, lang)
+
+
+def _report(options: Namespace, lang: str) -> int:
+    from pipeline.report.export import report_verb
+
+    return report_verb(options, lang)
+
+
+def _scenes(options: Namespace, lang: str) -> int:
+    from pipeline.convert.scenes import scenes_verb
+
+    return scenes_verb(options, lang)
+
+
+def _serve(options: Namespace, lang: str) -> int:
+    from pipeline.serve.verb import serve_verb
+
+    return serve_verb(options, lang)
 
 
 # --- running jobs -----------------------------------------------------------------------------------

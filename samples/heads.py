@@ -71,9 +71,7 @@ class Drawn(NamedTuple):
 def model() -> Model:
     """The portrait as a head. Raises SampleError when no face is found in it, which cannot be."""
     picture = np.asarray(person())
-    texture = np.asarray(
-        cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC), np.uint8
-    )
+    texture = np.asarray(cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC), np.uint8)
     finds = candidates(texture)
     if not finds:
         raise SampleError("no face was found in the portrait")

@@ -1,11 +1,14 @@
-"""Checks on the faces in a picture. All need the `faces` measurement."""
+"""Checks on the faces in a picture. All need the `faces` measurement; see `docs/faces.md`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
-from pipeline.checks.base import Read, check, of_file
-from pipeline.model import Face, Kind, MediaInfo, Reading, Text, Value
+from pipeline.checks import face_advice as advice
+from pipeline.checks.base import Grade, Read, of_file
+from pipeline.checks.face_advice import Advise, largest
+from pipeline.model import Check, Face, Kind, MediaInfo, Reading, Safety, Text, Value
 
 FACES = frozenset({"faces"})
 PICTURE = frozenset({Kind.IMAGE})
@@ -15,8 +18,9 @@ def _of(value: Callable[[Face], Value | None]) -> Read:
     """Read from the largest face; nothing when none was found or none was looked for."""
 
     def read(info: MediaInfo) -> Iterator[Reading]:
-        if info.faces:
-            yield Reading(value(max(info.faces, key=lambda face: face.share or 0)))
+        face = largest(info)
+        if face:
+            yield Reading(value(face))
 
     return read
 
@@ -27,86 +31,196 @@ def _turn(face: Face) -> Value | None:
     return max(abs(face.yaw), abs(face.pitch))
 
 
+def _off_centre(face: Face) -> Value | None:
+    return max(abs(part) for part in face.off_centre) if face.off_centre else None
+
+
+def _by_cropping(actual: Value, wanted: Value) -> Safety:
+    """A face fills more of the picture once the rest is cut off; it cannot be made to fill less."""
+    if isinstance(actual, int | Fraction) and isinstance(wanted, int | Fraction) and wanted > actual:
+        return Safety.LOSSY
+    return Safety.MANUAL
+
+
+def _check(
+    name: str,
+    title: Text,
+    type_: str,
+    read: Read,
+    *,
+    unit: str = "",
+    help: Text | None = None,  # noqa: A002  the word used in reports
+    advise: Advise | None = None,
+    safety: Grade | None = None,
+) -> Check:
+    return Check(
+        name=f"face.{name}",
+        title=title,
+        type=type_,
+        read=read,
+        kinds=PICTURE,
+        needs=FACES,
+        unit=unit,
+        help=help,
+        advise=advise,
+        safety=safety,
+        repairs=PICTURE if safety else frozenset(),
+    )
+
+
 CHECKS = (
-    check(
-        "face.count",
-        "faces",
-        "人脸数量",
+    _check(
         "count",
-        PICTURE,
+        Text("faces", "人脸数量"),
+        "count",
         of_file(lambda i: None if i.faces is None else len(i.faces)),
-        needs=FACES,
         help=Text("Use a picture that shows exactly one person.", "请使用只有一位人物的照片。"),
+        advise=advice.count,
     ),
-    check(
-        "face.share",
-        "share of the picture that the face fills",
-        "人脸占画面比例",
+    _check(
         "share",
-        PICTURE,
+        Text("share of the picture that the face fills", "人脸占画面比例"),
+        "share",
         _of(lambda f: f.share),
-        needs=FACES,
         help=Text("Step closer to or away from the camera, or crop.", "请靠近或远离镜头，或裁剪照片。"),
+        advise=advice.share,
+        safety=_by_cropping,
     ),
-    check(
-        "face.turn",
-        "head turned or tilted away (yaw, pitch)",
-        "头部偏转角（偏航、俯仰）",
+    _check(
+        "outline_share",
+        Text("share of the picture inside the outline of the face", "人脸轮廓占画面比例"),
+        "share",
+        _of(lambda f: f.outline_share),
+    ),
+    _check(
+        "turn",
+        Text("head turned or tilted away (yaw, pitch)", "头部偏转角（偏航、俯仰）"),
         "number",
-        PICTURE,
         _of(_turn),
-        needs=FACES,
         unit="degrees",
         help=Text("Look straight into the camera, chin level.", "请正视镜头，下巴放平。"),
+        advise=advice.turn,
     ),
-    check("face.yaw", "yaw", "偏航角", "number", PICTURE, _of(lambda f: f.yaw), needs=FACES, unit="degrees"),
-    check(
-        "face.pitch",
-        "pitch",
-        "俯仰角",
+    _check("yaw", Text("yaw", "偏航角"), "number", _of(lambda f: f.yaw), unit="degrees"),
+    _check("pitch", Text("pitch", "俯仰角"), "number", _of(lambda f: f.pitch), unit="degrees"),
+    _check(
+        "roll",
+        Text("roll", "滚转角"),
         "number",
-        PICTURE,
-        _of(lambda f: f.pitch),
-        needs=FACES,
+        _of(lambda f: f.roll),
         unit="degrees",
+        advise=advice.tilt,
     ),
-    check("face.roll", "roll", "滚转角", "number", PICTURE, _of(lambda f: f.roll), needs=FACES, unit="degrees"),
-    check(
-        "face.complete",
-        "face wholly inside the picture",
-        "人脸完整在画面内",
+    _check(
+        "complete",
+        Text("face wholly inside the picture", "人脸完整在画面内"),
         "flag",
-        PICTURE,
         _of(lambda f: f.complete),
-        needs=FACES,
+        advise=advice.complete,
     ),
-    check(
-        "face.mouth_open",
-        "mouth opening (lip gap / mouth width)",
-        "张嘴程度（唇间距/嘴宽）",
+    _check(
+        "off_centre",
+        Text("face off the middle of the picture", "人脸偏离画面中心"),
+        "share",
+        _of(_off_centre),
+        help=Text("Put the face in the middle.", "请将人脸置于画面中央。"),
+        advise=advice.centre,
+    ),
+    _check(
+        "mouth_open",
+        Text("mouth opening (lip gap / mouth width)", "张嘴程度（唇间距/嘴宽）"),
         "number",
-        PICTURE,
         _of(lambda f: f.mouth_open),
-        needs=FACES,
         help=Text("Close the mouth.", "请闭上嘴。"),
+        advise=advice.mouth,
     ),
-    check(
-        "face.occlusion",
-        "face covered",
-        "人脸遮挡度",
+    _check(
+        "eyes_open",
+        Text("eye opening (lid distance / eye width)", "睁眼程度（眼睑间距/眼宽）"),
+        "number",
+        _of(lambda f: f.eyes_open),
+        help=Text("Open both eyes.", "请睁开双眼。"),
+    ),
+    _check(
+        "gaze",
+        Text("gaze beside the camera (half eye widths)", "视线偏离（半眼宽）"),
+        "number",
+        _of(lambda f: None if f.gaze is None else abs(f.gaze)),
+        help=Text("Look into the camera.", "请目视镜头。"),
+    ),
+    _check(
+        "eye_distance",
+        Text("distance of the eyes", "双眼间距"),
+        "number",
+        _of(lambda f: f.eye_distance),
+        unit="pixels",
+        help=Text("Step closer or use a camera with more pixels.", "请靠近镜头，或使用更高像素的相机。"),
+    ),
+    _check(
+        "occlusion",
+        Text("face covered", "人脸遮挡度"),
         "share",
-        PICTURE,
         _of(lambda f: f.occlusion),
-        needs=FACES,
+        help=Text("Uncover the face.", "请露出整张脸。"),
+        advise=advice.covered,
     ),
-    check(
-        "face.feature_occlusion",
-        "eyes, nose or mouth covered",
-        "五官遮挡度",
+    _check(
+        "feature_occlusion",
+        Text("eyes, nose or mouth covered", "五官遮挡度"),
         "share",
-        PICTURE,
         _of(lambda f: f.feature_occlusion),
-        needs=FACES,
         help=Text("Uncover eyes, nose and mouth.", "请露出眼睛、鼻子和嘴。"),
+        advise=advice.covered,
+    ),
+    _check(
+        "brightness",
+        Text("brightness of the face", "面部亮度"),
+        "share",
+        _of(lambda f: f.brightness),
+        help=Text("Light the face evenly from the front.", "请从正面均匀照亮面部。"),
+        advise=advice.brightness,
+    ),
+    _check("contrast", Text("contrast of the face", "面部对比度"), "share", _of(lambda f: f.contrast)),
+    _check(
+        "over_exposed",
+        Text("share of the face that is white", "面部过曝比例"),
+        "share",
+        _of(lambda f: f.over_exposed),
+        help=Text("Put less light on the face.", "请减弱面部光线。"),
+    ),
+    _check(
+        "under_exposed",
+        Text("share of the face that is black", "面部欠曝比例"),
+        "share",
+        _of(lambda f: f.under_exposed),
+        help=Text("Put more light on the face.", "请增强面部光线。"),
+    ),
+    _check(
+        "evenness",
+        Text("evenness of the light on the face", "面部光线均匀度"),
+        "share",
+        _of(lambda f: f.evenness),
+        help=Text("Light both sides of the face alike.", "请让脸两侧光线一致。"),
+    ),
+    _check(
+        "sharpness",
+        Text("sharpness of the face", "面部清晰度"),
+        "share",
+        _of(lambda f: f.sharpness),
+        help=Text("Focus on the eyes and hold still.", "请对焦眼睛并保持静止。"),
+    ),
+    _check(
+        "background",
+        Text("evenness of the background", "背景均匀度"),
+        "share",
+        _of(lambda f: f.background_evenness),
+        help=Text("Stand before a plain wall.", "请站在纯色墙面前。"),
+    ),
+    _check(
+        "drawing",
+        Text("suspicion that the face is drawn", "疑似绘制人脸"),
+        "share",
+        _of(lambda f: f.drawing),
+        help=Text("Use a photo of a real person.", "请使用真人照片。"),
     ),
 )

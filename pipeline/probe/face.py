@@ -7,17 +7,18 @@ where that suffices, and again at a larger scale only where the face turns out t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 
 from pipeline.errors import ToolMissing
 from pipeline.model import Face, ImageInfo, Size, Text
 from pipeline.probe import face_light
-from pipeline.probe.face_cover import cover
+from pipeline.probe.face_cover import COVERED, cover
 from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for
 from pipeline.probe.face_find import Found, candidates, overlap
 from pipeline.probe.face_mesh import OUTLINE, Mesh, eyes_open, fit, gaze, irises, mouth_open
@@ -34,6 +35,7 @@ _CERTAIN: Final = 0.5  # presence from which on the mesh's points are believed
 _DOUBTFUL, _DETECTED = 0.05, 0.8
 _MANY: Final = 20  # faces that are measured; a picture with more has too many anyway
 _SAME: Final = 0.4  # overlap from which two meshes are of one face
+_ENOUGH: Final = 0.85  # of the box, that has to be in the picture for pose and expression to be measured
 _EDGE: Final = 0.01  # of the box, by which the outline may pass the edge of the picture: the mesh is no finer
 
 Closer = Callable[[int], Pixels]
@@ -127,56 +129,63 @@ def _face(view: _View, found: Found, mesh: Mesh, bounds: Numbers) -> Face:
     complete = bool((bounds[:2] >= -slack).all() and (bounds[2:] <= np.array([width, height]) + slack).all())
     middle = (bounds[:2] + bounds[2:]) / 2 / np.array([width, height]) - 0.5
     close = face_light.crop(view.pixels, bounds)
-    common = {
-        "box": box,
-        "score": _exact(found.score),
-        "share": _exact(float(np.prod(cut[2:] - cut[:2])) / (width * height)),
-        "complete": complete,
-        "off_centre": (_exact(middle[0]), _exact(middle[1])),
-        "sharpness": _exact(face_light.sharpness(close)),
-        "background_evenness": _known(face_light.background_evenness(view.pixels, bounds)),
-        "max_crop": crop_for(view.size, box, WIDEST),
-        "min_crop": crop_for(view.size, box, TIGHTEST),
-    }
+    face = Face(
+        box=box,
+        score=_exact(found.score),
+        share=_exact(float(np.prod(cut[2:] - cut[:2])) / (width * height)),
+        complete=complete,
+        off_centre=(_exact(middle[0]), _exact(middle[1])),
+        sharpness=_exact(face_light.sharpness(close)),
+        background_evenness=_known(face_light.background_evenness(view.pixels, bounds)),
+        max_crop=crop_for(view.size, box, WIDEST),
+        min_crop=crop_for(view.size, box, TIGHTEST),
+    )
     if mesh.presence < _CERTAIN:
-        return Face(**common)
-    return Face(**common, **_of_mesh(view, mesh, close))
+        return face
+    seen = float(np.prod(cut[2:] - cut[:2]) / np.prod(bounds[2:] - bounds[:2]))
+    return _posed(_lit(face, view, mesh, close), view, mesh) if seen > _ENOUGH else _lit(face, view, mesh, close)
 
 
-def _of_mesh(view: _View, mesh: Mesh, close: Pixels) -> dict[str, object]:
-    """What only a mesh that can be believed tells."""
-    points = mesh.points
-    eyes = irises(view.pixels, points)
-    head = pose(points)
-    flat, known = unwrapped(view.pixels, points)
+def _lit(face: Face, view: _View, mesh: Mesh, close: Pixels) -> Face:
+    """With what the surface inside the mesh tells."""
+    flat, known = unwrapped(view.pixels, mesh.points)
     covered = cover(flat, known)
     lit = face_light.light(flat, known)
-    outline = points[OUTLINE, :2]
-    return {
-        "outline_share": _exact(_area_inside(outline, view.pixels)),
-        "yaw": _exact(head.yaw, 1),
-        "pitch": _exact(head.pitch, 1),
-        "roll": _exact(head.roll, 1),
-        "mouth_open": _exact(mouth_open(points)),
-        "occlusion": _exact(covered.face),
-        "feature_occlusion": _exact(covered.worst),
-        "eye_distance": _exact(float(np.hypot(*(eyes[0][0] - eyes[1][0]))) * view.scale, 1),
-        "eyes_open": _exact(eyes_open(points)),
-        "gaze": _exact(gaze(points, eyes)),
-        "brightness": _known(lit and lit.brightness),
-        "contrast": _known(lit and lit.contrast),
-        "over_exposed": _known(lit and lit.over_exposed),
-        "under_exposed": _known(lit and lit.under_exposed),
-        "evenness": _known(lit and lit.evenness),
-        "drawing": _exact(face_light.drawing(close)),
-        "outline": tuple((round(x * view.scale), round(y * view.scale)) for x, y in outline),
-    }
+    outline = mesh.points[OUTLINE, :2]
+    return replace(
+        face,
+        outline_share=_exact(_area_inside(outline, view.pixels)),
+        occlusion=_exact(covered.face),
+        covered=tuple(name for name, share in covered.features.items() if share > COVERED),
+        feature_occlusion=_exact(covered.worst),
+        brightness=_known(lit.brightness if lit else None),
+        contrast=_known(lit.contrast if lit else None),
+        over_exposed=_known(lit.over_exposed if lit else None),
+        under_exposed=_known(lit.under_exposed if lit else None),
+        evenness=_known(lit.evenness if lit else None),
+        drawing=_exact(face_light.drawing(close)),
+        outline=tuple((round(x * view.scale), round(y * view.scale)) for x, y in outline),
+    )
+
+
+def _posed(face: Face, view: _View, mesh: Mesh) -> Face:
+    """With what the places of the points tell; of a face that is cut off they are guesses."""
+    eyes = irises(view.pixels, mesh.points)
+    head = pose(mesh.points)
+    return replace(
+        face,
+        yaw=_exact(head.yaw, 1),
+        pitch=_exact(head.pitch, 1),
+        roll=_exact(head.roll, 1),
+        mouth_open=_exact(mouth_open(mesh.points)),
+        eye_distance=_exact(float(np.hypot(*(eyes[0][0] - eyes[1][0]))) * view.scale, 1),
+        eyes_open=_exact(eyes_open(mesh.points)),
+        gaze=_exact(gaze(mesh.points, eyes)),
+    )
 
 
 def _area_inside(outline: Numbers, pixels: Pixels) -> float:
     """Share of the picture inside the outline, what lies beyond the edges left out."""
-    import cv2
-
     height, width = pixels.shape[:2]
     frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     hull = cv2.convexHull(outline.astype(np.float32))[:, 0]

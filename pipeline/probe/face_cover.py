@@ -22,6 +22,7 @@ _FOREIGN: Final = 16.0
 _RICHEST: Final = 1.6
 _FLAT: Final = 0.35  # lightness steps (0 to 100) a cell below which there is no texture
 _FAR: Final = 0.45  # share of the skin's lightness by which a cell is far darker or brighter
+COVERED: Final = 0.5  # from which on a feature counts as covered
 # Intercept, then one weight per figure of `figures`.
 WEIGHTS: Final[dict[str, tuple[float, ...]]] = {
     "right eye": (-1.18, -1.80, -0.99, 2.70, 3.20, 2.43, -3.60, 6.65, 4.23),
@@ -109,5 +110,5 @@ def _whole(flat: Pixels, known: Mask, shares: dict[str, float]) -> float:
     odd = cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
     covered = odd | ~known
     for name, cells in features().items():
-        covered = np.where(cells, shares[name] > 0.5, covered)
+        covered = np.where(cells, shares[name] > COVERED, covered)
     return float(covered[inside()].mean())

@@ -73,10 +73,8 @@ def sharpness(face: Pixels) -> float:
         again = cv2.blur(tone, size)
         before, after = abs(np.diff(tone, axis=axis)), abs(np.diff(again, axis=axis))
         total = float(before.sum())
-        if total > 0:
-            worst = max(worst, 1 - float(np.clip(before - after, 0, None).sum()) / total)
-        else:
-            worst = 1.0
+        lost = float(np.clip(before - after, 0, None).sum())
+        worst = max(worst, 1 - lost / total if total > 0 else 1.0)
     return 1 - worst
 
 

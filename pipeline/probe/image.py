@@ -80,12 +80,18 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
             info = _pillow(path.name, file, format, "decode" in needs, remarks)
         else:
             info = _header_only(path.name, file, format)
+    faces = None
+    if "faces" in needs:
+        from pipeline.probe.face import try_measure  # OpenCV and its networks, only when asked for
+
+        faces = try_measure(path, info, remarks)
     return MediaInfo(
         name=path.name,
         kind=Kind.IMAGE,
         size=size,
         extension=path.suffix.lower().lstrip("."),
         image=info,
+        faces=faces,
         remarks=tuple(remarks),
     )
 

@@ -170,7 +170,9 @@ def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequen
         "kinds": sorted(kinds.items()),
         "rows": rows,
         "first": _first(todo),
-        "batch": [tell(f, rules_of(*_preset(s.document)).get(f["rule"]), (f["where"] or "",)) for s, f in _batch(sources)],
+        "batch": [
+            tell(f, rules_of(*_preset(s.document)).get(f["rule"]), (f["where"] or "",)) for s, f in _batch(sources)
+        ],
         "tools": _tools(sources),
         "written": datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M %z"),
         "stale": [p for s in sources if not rules_of(*_preset(s.document)) and (p := _preset(s.document)[0])],

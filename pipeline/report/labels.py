@@ -68,7 +68,8 @@ WORDS: Final[Mapping[str, Text]] = {
     "batch": Text("All files together", "批次合计"),
     "nothing": Text("No asset matches.", "没有符合条件的素材。"),
     "keys": Text(
-        "Keys: / search · j k next and previous · l language · t theme", "快捷键：/ 搜索 · j k 上下切换 · l 语言 · t 主题"
+        "Keys: / search · j k next and previous · l language · t theme",
+        "快捷键：/ 搜索 · j k 上下切换 · l 语言 · t 主题",
     ),
     "kind": Text("kind", "类型"),
     "filter": Text("Filter", "筛选"),

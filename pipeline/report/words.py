@@ -45,7 +45,7 @@ def message(finding: Finding) -> Text:
     said = Text(_said(finding, "en"), _said(finding, "zh"))
     if finding.verdict is Verdict.PASS:
         return said
-    for extra in (finding.rule.note, check.help if finding.fix is None else None):
+    for extra in (finding.rule.note, finding.advice or (check.help if finding.fix is None else None)):
         if extra:
             said = Text(f"{said.en}. {extra.en.rstrip('.')}", f"{said.zh}。{extra.zh.rstrip('。')}")
     if finding.reason and finding.verdict is Verdict.FAIL:

@@ -44,7 +44,7 @@ class Api:
         if not ((self._access and self._secret) or self._token or self._user):
             raise self._missing("METASTUDIO_AK and PREFLIGHT_METASTUDIO_SK (or PREFLIGHT_METASTUDIO_TOKEN)")
         self.caller = Caller(secrets, patience)
-        self.buckets = rates.metastudio(self.region)
+        self.buckets = rates.metastudio(self.region, _pace(secrets.find("METASTUDIO_PACE")))
 
     @staticmethod
     def _missing(name: str) -> UsageError:
@@ -148,3 +148,16 @@ class Api:
         """PUT to a pre-signed URL with the two headers the documents demand. `make` gives a fresh Body."""
         headers = {"Content-Type": content_type} | ({"Content-MD5": md5} if md5 else {})
         self.caller.put(url, headers, make, expected=etag, what=what)
+
+
+def _pace(text: str | None) -> float:
+    try:
+        pace = float(text or 1)
+    except ValueError:
+        pace = 0.0
+    if not 0.01 <= pace <= 1000:
+        raise UsageError(
+            f"PREFLIGHT_METASTUDIO_PACE is {text!r}; it is a number: how many times the stated rate the account has",
+            f"PREFLIGHT_METASTUDIO_PACE 为 {text!r}；应为数字：账号速率相对文档值的倍数",
+        )
+    return pace

@@ -265,7 +265,8 @@ class Library:
                 return False
             if error.code != "MSS.10001013":  # it may be confirmed already: the record says
                 raise
-        held = next((f for f in self._show(asset_id).get("files", ()) if f.get("file_id") == known["id"]), {})
+        files: list[dict[str, Any]] = self._show(asset_id).get("files", [])
+        held = next((f for f in files if f.get("file_id") == known["id"]), dict[str, Any]())
         if held.get("state") == "CREATING":
             return False
         if not _there(held):
@@ -344,7 +345,8 @@ class Library:
             pause = min(_POLL[1], pause * 1.5)
 
     def _receipt(self, status: str, item: Item, asset: dict[str, Any], said: Text) -> Receipt:
-        held = {str(f.get("file_name")): f for f in asset.get("files", ()) if _there(f)}
+        files: list[dict[str, Any]] = asset.get("files", [])
+        held = {str(f.get("file_name")): f for f in files if _there(f)}
         return Receipt(
             status=status,
             message=said,

@@ -66,7 +66,9 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
                 return None
             stream.thread_type = "AUTO"
             if at > 0:
-                media.seek(int((at + (media.start_time or 0) * Fraction(1, 1_000_000)) / stream.time_base), stream=stream)
+                media.seek(
+                    int((at + (media.start_time or 0) * Fraction(1, 1_000_000)) / stream.time_base), stream=stream
+                )
             for decoded in media.decode(stream):
                 guard(path.name, Size(decoded.width, decoded.height))
                 still = decoded.reformat(

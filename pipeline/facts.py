@@ -1,0 +1,310 @@
+"""What is known about a file. Every value is frozen: it can be pickled, compared and printed.
+
+Units, everywhere: bytes, seconds (`Fraction`), frames per second (`Fraction`), hertz, bits per second, pixels, degrees.
+`None` means *not known*; nothing in this package replaces it by a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """One sentence in both languages."""
+
+    en: str
+    zh: str
+
+    def of(self, lang: str) -> str:
+        """The sentence in `lang` ("en" or "zh")."""
+        return self.zh if lang == "zh" else self.en
+
+    def plus(self, other: Text) -> Text:
+        """Both sentences joined, language by language."""
+        return Text(self.en + other.en, self.zh + other.zh)
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+Value = str | bool | int | Fraction | Size
+
+
+class Kind(StrEnum):
+    """What a file is by content, never by name."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    IMAGE = "image"
+    SLIDES = "slides"
+    ARCHIVE = "archive"
+    TEXT = "text"
+    SUBTITLE = "subtitle"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoStream:
+    """One moving-picture stream; cover art is not one."""
+
+    index: int
+    codec: str | None = None  # ffmpeg's name: h264, hevc, vp9, av1, prores, ...
+    profile: str | None = None
+    pixel_format: str | None = None
+    bit_depth: int | None = None  # bits per component
+    chroma: str | None = None  # "4:2:0", "4:2:2", "4:4:4", "rgb", "gray"
+    color_primaries: str | None = None  # ffmpeg's names; None when untagged
+    color_transfer: str | None = None
+    color_matrix: str | None = None
+    color_range: str | None = None  # "tv" or "pc"
+    coded: Size | None = None  # as stored, before rotation and pixel aspect
+    size: Size | None = None  # as shown: after rotation and pixel aspect
+    sample_aspect: Fraction | None = None
+    rotation: int | None = None  # degrees clockwise to show it upright: 0, 90, 180, 270
+    frame_rate: Fraction | None = None  # average
+    variable: bool | None = None  # frame durations differ by more than container rounding
+    interlaced: bool | None = None
+    alpha: bool | None = None
+    frames: int | None = None
+    start: Fraction | None = None
+    duration: Fraction | None = None
+    bit_rate: int | None = None
+
+    @property
+    def hdr(self) -> bool | None:
+        """PQ or HLG transfer; None when the stream does not say."""
+        if self.color_transfer is None:
+            return None
+        return self.color_transfer in {"smpte2084", "arib-std-b67"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioStream:
+    """One sound stream."""
+
+    index: int
+    codec: str | None = None
+    profile: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    layout: str | None = None
+    sample_format: str | None = None
+    bit_depth: int | None = None  # of PCM and lossless codecs; None for lossy ones, which have none
+    start: Fraction | None = None
+    duration: Fraction | None = None
+    bit_rate: int | None = None
+    language: str | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInfo:
+    """A still or animated picture, from its header."""
+
+    format: str  # jpeg, png, gif, bmp, webp, tiff, svg, avif, ...
+    stored: Size  # as stored
+    size: Size  # as shown: after EXIF orientation
+    mode: str | None = None  # Pillow's mode name
+    bit_depth: int | None = None  # bits per channel
+    orientation: int = 1  # EXIF, 1 to 8; absent means 1 (Exif 2.32, 4.6.4)
+    frames: int | None = None
+    alpha: bool | None = None
+    icc: str | None = None  # profile description; None when there is no profile
+    has_location: bool | None = None  # GPS data in the metadata
+    decodes: bool | None = None  # None: not tried
+
+
+@dataclass(frozen=True, slots=True)
+class FontSwap:
+    """A font that this machine lacks and what takes its place when pages are drawn here."""
+
+    font: str
+    by: str | None  # a font with the same widths, so that no line breaks elsewhere; None: some other font
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A video or sound inside a deck."""
+
+    slide: int  # from 1, hidden ones counted
+    part: str  # name inside the package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlidesInfo:
+    """A deck or a PDF."""
+
+    format: str  # pptx, ppt, odp, pdf, ...
+    pages: int | None = None  # visible slides; all pages of a PDF
+    hidden: int | None = None
+    page_size: tuple[Fraction, Fraction] | None = None  # points
+    page_sizes: int | None = None  # different sizes of its pages
+    encrypted: bool | None = None
+    restricted: bool | None = None  # digital rights, or a PDF that forbids copying, printing or changing
+    valid: bool | None = None  # every part that is needed could be parsed
+    fonts: tuple[str, ...] | None = None  # used by what is shown
+    embedded_fonts: tuple[str, ...] | None = None  # those it carries with it
+    swaps: tuple[FontSwap, ...] | None = None  # of the fonts used, here; None: the machine does not tell
+    reflowing: int | None = None  # text boxes whose font is replaced by one of other widths
+    scanned: int | None = None  # pages that are one picture and no text
+    animations: int | None = None  # slides with animation timing
+    transitions: int | None = None
+    media: int | None = None  # embedded videos and sounds
+    embedded: tuple[Embedded, ...] = ()  # where those are that can be taken out
+    animated_pictures: int | None = None
+    external_links: int | None = None
+    macros: bool | None = None
+    compression_ratio: Fraction | None = None  # unpacked / packed bytes
+    longest_page_text: int | None = None  # characters: the notes of a slide, else its text
+    page_texts: tuple[str, ...] | None = None
+    producer: str | None = None
+    version: str | None = None  # of a PDF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One member of an archive. `name` is for showing; nothing is ever written under it."""
+
+    name: str
+    size: int | None = None
+    packed: int | None = None
+    directory: bool = False
+    encrypted: bool = False
+    unsafe: bool = False  # absolute, climbing, with a drive, a NUL or a link
+    format: str | None = None  # by content: wav, txt, mp3, ...
+    audio: AudioStream | None = None
+    text: str | None = None  # of a small text entry
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveInfo:
+    """A zip, read without extracting."""
+
+    valid: bool  # opens as a zip and every header agrees with the directory
+    entries: tuple[Entry, ...] = ()
+    unpacked: int | None = None  # bytes actually produced, never the declared size
+    ratio: Fraction | None = None
+    problems: tuple[str, ...] = ()  # duplicate, overlap, nested-archive, bomb, ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Something found at a place in a text: SSML elements and attribute values, faults, cues."""
+
+    what: str  # e.g. "tag", "break.time", "fault.nesting"
+    value: Value | None
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextInfo:
+    """Script text, SSML or subtitles."""
+
+    format: str  # plain, ssml, srt, vtt
+    encoding: str | None = None
+    bom: bool = False
+    characters: int | None = None  # all characters, tags included
+    spoken: int | None = None  # characters left when tags are removed
+    paragraphs: tuple[int, ...] | None = None  # characters of each, tags included
+    well_formed: bool | None = None  # of SSML
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """One face. Lengths in pixels of the picture as shown, angles in degrees, shares from 0 to 1.
+
+    How each figure is measured, and how well: `docs/faces.md`. What needs the mesh is None where the mesh is
+    doubtful.
+    """
+
+    box: tuple[Fraction, Fraction, Fraction, Fraction]  # left, top, width, height of the outline
+    score: Fraction  # the detector's, 0 to 1
+    share: Fraction | None = None  # of the picture, by box; the part inside the picture counts
+    outline_share: Fraction | None = None  # of the picture, by face outline
+    yaw: Fraction | None = None  # positive: turned to the picture's right
+    pitch: Fraction | None = None  # positive: looking up
+    roll: Fraction | None = None  # positive: tilted clockwise as seen
+    complete: bool | None = None  # the outline lies inside the picture
+    mouth_open: Fraction | None = None  # inner-lip gap / mouth width
+    occlusion: Fraction | None = None  # share of the face that is covered
+    covered: tuple[str, ...] | None = None  # of "right eye", "left eye", "nose", "mouth" (the person's right)
+    feature_occlusion: Fraction | None = None  # how surely the worst of eyes, nose and mouth is covered
+    eye_distance: Fraction | None = None  # between the middles of the irises
+    eyes_open: Fraction | None = None  # lid distance / eye width, of the eye that is less open
+    gaze: Fraction | None = None  # irises beside the middle of the eyes, in half eye widths; positive: right
+    off_centre: tuple[Fraction, Fraction] | None = None  # of the box, in shares of the picture: right, down
+    brightness: Fraction | None = None  # mean luminance of the skin
+    contrast: Fraction | None = None  # 5th to 95th percentile of the luminance of the skin
+    over_exposed: Fraction | None = None  # share of the skin
+    under_exposed: Fraction | None = None  # share of the skin
+    evenness: Fraction | None = None  # of the light: darker half / brighter half of the face
+    sharpness: Fraction | None = None  # 1: sharp
+    background_evenness: Fraction | None = None  # 1: one lightness
+    drawing: Fraction | None = None  # suspicion of a drawing, 0 to 1
+    outline: tuple[tuple[int, int], ...] | None = None  # pixels, in order around the face
+    max_crop: tuple[int, int, int, int] | None = None  # widest crop with a fitting share: left, top, width, height
+    min_crop: tuple[int, int, int, int] | None = None  # tightest one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What a recording sounds like; see `docs/audio.md` for how each figure is estimated and how well."""
+
+    snr: Fraction | None = None  # dB, over active speech; 60 stands for 60 and more
+    c50: Fraction | None = None  # dB, early (50 ms) to late energy; None: noise hides the decays
+    clipping: Fraction | None = None  # index, share of clipped samples in percent
+    speech: Fraction | None = None  # seconds of speech, pauses of 0.25 s and more left out
+    text_accuracy: Fraction | None = None  # 0 to 1; needs a recogniser
+    loudness: Fraction | None = None  # LUFS, EBU R128, whole recording
+    true_peak: Fraction | None = None  # dBTP, four times oversampled
+    bandwidth: int | None = None  # Hz actually used
+    leading_silence: Fraction | None = None  # seconds before the first speech
+    trailing_silence: Fraction | None = None  # seconds after the last
+    long_silences: int | None = None  # pauses of 2 s and more between speech
+    dc_offset: Fraction | None = None  # of full scale, 0 to 1, of the worst channel
+    dead_channels: tuple[int, ...] | None = None  # channels without sound beside one with it, from 0
+    mid_loss: Fraction | None = None  # dB that the mono mix is below the best channel; None for mono
+    best_channel: int | None = None  # the loudest, from 0
+    hum: int | None = None  # Hz of the mains hum suspected, 50 or 60; 0: none
+    music: bool | None = None  # steady tones in the pauses, which mains hum does not explain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaInfo:
+    """All facts about one file. Exactly the blocks that apply to its kind are filled."""
+
+    name: str  # file name, for showing
+    kind: Kind
+    size: int  # bytes
+    extension: str  # lower case, without the dot; "" when there is none
+    container: str | None = None  # by content and brand: mp4, mov, m4v, m4a, 3gp, mkv, webm, wav, ...
+    brand: str | None = None
+    faststart: bool | None = None  # the index comes before the media data
+    start: Fraction | None = None
+    duration: Fraction | None = None
+    bit_rate: int | None = None
+    video: tuple[VideoStream, ...] = ()
+    audio: tuple[AudioStream, ...] = ()
+    covers: int = 0  # attached pictures
+    others: tuple[str, ...] = ()  # codec names of data, timecode and subtitle streams
+    intact: bool | None = None  # False: cut short or damaged; True: decoded whole; None: not decoded
+    image: ImageInfo | None = None
+    slides: SlidesInfo | None = None
+    archive: ArchiveInfo | None = None
+    text: TextInfo | None = None
+    faces: tuple[Face, ...] | None = None  # None: not measured; (): measured, none there
+    speech: Speech | None = None
+    remarks: tuple[Text, ...] = ()  # what the reader noticed and no field holds
