@@ -40,6 +40,7 @@ class Job:
     lang: str = "en"
     out: str = ""
     at_least: Safety = Safety.LOSSY
+    allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
     replace: bool = False
 
 
@@ -94,7 +95,7 @@ def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
 
 def _status(findings: tuple[Finding, ...], job: Job) -> Status:
     status = judging.status(findings)
-    if status is Status.FIXABLE and planning.plan(findings, job.at_least).blocked:
+    if status is Status.FIXABLE and planning.plan(findings, job.at_least, job.allow).blocked:
         return Status.BLOCKED
     return status
 

@@ -80,6 +80,7 @@ def _repair() -> _Parser:
     repair.add_argument(
         "--at-least", choices=["lossless", "lossy"], default="lossy", help="the least safe repair allowed"
     )
+    repair.add_argument("--split", action="store_true", help="split decks of too many slides into parts")
     return repair
 
 

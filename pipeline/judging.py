@@ -27,7 +27,10 @@ _NOTHING_READ = Text("the file holds nothing this rule could be read from", "文
 _NO_VALUE = Text("the file does not tell", "文件未提供该信息")
 _UNMEASURED = {
     "decode": Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
-    "faces": Text("the face was not measured", "未测量人脸"),
+    "faces": Text(
+        "not measured: the face is not clear enough, or what it takes is missing; `preflight doctor` tells",
+        "未测量：人脸不够清晰，或缺少所需数据；运行 `preflight doctor` 查看",
+    ),
     "speech": Text("the recording was not measured", "未测量录音质量"),
 }
 
@@ -44,7 +47,7 @@ def judge(info: MediaInfo, role: Role) -> tuple[Finding, ...]:
     A rule that reads nothing answers *unknown*, unless it is optional. A rule whose condition does not hold
     is not asked.
     """
-    return tuple(finding for rule in role.rules for finding in _ask(rule, info))
+    return tuple(finding for rule in role.rules for finding in _ask(rule, info, role))
 
 
 def status(findings: Iterable[Finding]) -> Status:
@@ -63,7 +66,7 @@ def holds(condition: Condition | None, info: MediaInfo) -> bool:
     return bool(values) and all(value is not None and condition.limit.accepts(value) for value in values)
 
 
-def _ask(rule: Rule, info: MediaInfo) -> Iterable[Finding]:
+def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
     check = CHECKS[rule.check]
     if info.kind not in check.kinds or not holds(rule.when, info):
         return
@@ -72,14 +75,14 @@ def _ask(rule: Rule, info: MediaInfo) -> Iterable[Finding]:
         reason = _unmeasured(check) or _NOTHING_READ
         yield Finding(rule=rule, verdict=Verdict.UNKNOWN, actual=None, reason=reason)
     for reading in readings:
-        yield _weigh(rule, check, info, reading)
+        yield _weigh(rule, check, info, reading, role)
 
 
 def _unmeasured(check: Check) -> Text | None:
     return next((_UNMEASURED[need] for need in sorted(check.needs) if need in _UNMEASURED), None)
 
 
-def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading) -> Finding:
+def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role) -> Finding:
     value = reading.value
     if value is None:
         verdict, reason = Verdict.UNKNOWN, _unmeasured(check) or _NO_VALUE
@@ -91,18 +94,31 @@ def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading) -> Findi
         actual=value,
         stream=reading.stream,
         where=reading.where,
-        fix=_fix(rule, check, info, reading) if verdict is Verdict.FAIL else None,
+        fix=_fix(rule, check, info, reading, role) if verdict is Verdict.FAIL else None,
         reason=reason,
         advice=check.advise(info, rule.limit) if check.advise and verdict is Verdict.FAIL else None,
     )
 
 
-def _fix(rule: Rule, check: Check, info: MediaInfo, reading: Reading) -> Fix | None:
+def _obeys(role: Role, info: MediaInfo, checks: frozenset[str]) -> bool:
+    """Whether a file with these facts would break no rule of level error on these checks."""
+    return all(
+        reading.value is None or rule.limit.accepts(reading.value)
+        for rule in role.rules
+        if rule.check in checks and rule.level is Level.ERROR and holds(rule.when, info)
+        for reading in CHECKS[rule.check].read(info)
+    )
+
+
+def _fix(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role) -> Fix | None:
     """The edit that would satisfy this rule, if a converter can make it."""
     value: Value | None = reading.value
     if value is None or check.safety is None or info.kind not in check.repairs:
         return None
     wanted = rule.limit.nearest(value)
+    if wanted is not None and check.prefer is not None:
+        better = check.prefer(info, reading, wanted, lambda changed, names: _obeys(role, changed, names))
+        wanted = better if rule.limit.accepts(better) else wanted
     if wanted is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
         return None
     return Fix(check=check.name, stream=reading.stream, actual=value, value=wanted, safety=safety)

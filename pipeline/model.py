@@ -143,6 +143,8 @@ class Check:
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
     help: Text | None = None  # what a person can do when it fails
     advise: Callable[[MediaInfo, Limit], Text | None] | None = None  # ... with the figures of this file
+    # (file, reading, nearest, obeys): a value that costs less than the nearest; see `pipeline.checks.preferences`
+    prefer: Callable[[MediaInfo, Reading, Value, Callable[[MediaInfo, frozenset[str]], bool]], Value] | None = None
 
 
 class Limit(Protocol):
@@ -323,6 +325,7 @@ class Made:
     category: Category = Category.MAIN
     name: str = ""  # wanted file name below the asset's output folder
     text: str | None = None  # text that belongs to a page
+    proof: tuple[Proof, ...] = ()  # what only its maker could compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

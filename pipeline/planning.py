@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Final
 
 from pipeline.checks import CHECKS
 from pipeline.limits import OneOf
@@ -20,12 +21,19 @@ _TOO_COSTLY = Text("its repair is not among those allowed (--at-least)", "其修
 _Place = tuple[str, int | None, str | None]
 
 
-def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY) -> Plan:
+# Repairs that take a work apart; nobody is served by one that was not asked for.
+ON_REQUEST: Final = {
+    "slides.pages": Text("it is split into parts on request (--split)", "需主动要求才会拆分（--split）"),
+    "media.duration": Text("it is cut off at the limit on request (--trim)", "需主动要求才会截去超出部分（--trim）"),
+}
+
+
+def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY, allow: frozenset[str] = frozenset()) -> Plan:
     """The edits that make every rule of level error pass, and what stands in the way.
 
     One edit per check and stream, satisfying all rules about it. Edits that only warnings ask for are
     `advised`: a converter takes them along when it makes the stream anew anyway, never on their own account.
-    `at_least` is the least safety the caller accepts.
+    `at_least` is the least safety the caller accepts, `allow` names checks of ON_REQUEST that were asked for.
     """
     asked = [f for f in findings if f.verdict is not Verdict.PASS]
     by_place: dict[_Place, list[Finding]] = defaultdict(list)
@@ -44,6 +52,8 @@ def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY) -> Plan:
             blocked.extend(replace(f, fix=None, reason=_CONTRADICTION) for f in hard)
         elif hard and edit.safety < at_least:
             blocked.extend(replace(f, fix=None, reason=_TOO_COSTLY) for f in hard)
+        elif edit.check in ON_REQUEST and edit.check not in allow:
+            blocked.extend(replace(f, fix=None, reason=ON_REQUEST[edit.check]) for f in hard)
         elif hard:
             fixes.append(edit)
         elif edit.safety >= at_least:
@@ -72,7 +82,10 @@ def _edit(group: Sequence[Finding], bound: Sequence[Finding]) -> Fix | None:
     value = first.actual
     if value is None:
         return None
-    wanted = _settle(value, bound)
+    # What judging proposes knows the picture; a limit on its own knows only numbers.
+    proposed = [f.fix.value for f in group if f.fix is not None]
+    suits = [v for v in proposed if all(f.rule.limit.accepts(v) for f in bound)]
+    wanted = min(suits, key=lambda v: _distance(v, value)) if suits else _settle(value, bound)
     check = CHECKS[first.rule.check]
     if wanted is None or check.safety is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
         return None

@@ -12,6 +12,7 @@ from typing import Final, Protocol, cast
 
 from pipeline import judging, planning, presets, publish, verify
 from pipeline.checking import Job, check, problem, role_of
+from pipeline.convert.sound import listens
 from pipeline.convert.wanted import NAMING
 from pipeline.digest import content_md5, content_type
 from pipeline.errors import AssetError, ProofFailed
@@ -91,13 +92,14 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     role = role_of(presets.load(job.preset), report.kind, job.role)
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
-    wanted = planning.plan(report.findings, job.at_least)
+    wanted = planning.plan(report.findings, job.at_least, job.allow)
     if wanted.blocked:
         return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
     before = _identity(source)
     with publish.workshop(Path(job.out)) as work:
         if converts(wanted, role, info):
             module, edits = converter(report.kind), without_names(wanted)
+            info = heard(source, info, edits, role)
             steps = module.steps(info, edits, role)
             made = module.convert(source, info, edits, role, work, progress)
             outputs, proofs = _judged(made, job, role, info, wanted, work)
@@ -126,6 +128,13 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     )
 
 
+def heard(source: Path, info: MediaInfo, edits: Plan, role: Role) -> MediaInfo:
+    """The facts with those about the sound that a converter must know; measured only where it must."""
+    if info.kind in (Kind.VIDEO, Kind.AUDIO) and listens(info, edits, role):
+        return replace(info, speech=probe(source, frozenset({"speech"})).speech)
+    return info
+
+
 def _judged(
     made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, wanted: Plan, work: Path
 ) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
@@ -147,6 +156,7 @@ def _judged(
             proofs.extend(verify.prove(info, probed, wanted))
             if probed.kind in (Kind.VIDEO, Kind.AUDIO):
                 proofs.append(verify.decoded(path, probed, work))
+        proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings))
     failed = [proof for proof in proofs if not proof.passed]
     if failed:
@@ -184,7 +194,8 @@ def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
 
 def converts(wanted: Plan, role: Role, info: MediaInfo) -> bool:
     """Whether more than a name has to change."""
-    pages = bool(role.wants("pages")) and info.kind is Kind.SLIDES
+    deck = info.slides
+    pages = deck is not None and bool(role.wants("pages") or (role.wants("media") and deck.embedded))
     return pages or any(fix.check not in NAMING for fix in wanted.fixes)
 
 

@@ -49,6 +49,7 @@ DELIVER: Final[dict[str, str]] = {
     "format": "text",  # of a picture or deck
     "pages": "flag",  # a deck is also delivered as page pictures
     "page_box": "size",  # the box page pictures are fitted to
+    "media": "flag",  # videos and sounds inside a deck are also delivered as files of their own
     "background": "text",  # colour under what was transparent, "#RRGGBB"
     "stamped_name": "flag",  # name_YYYYMMDDhhmmss, as the platform's own tool names files
 }

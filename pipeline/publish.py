@@ -1,38 +1,169 @@
-"""How an output appears: complete, under its name, or not at all. And the private folder it is made in."""
+"""How an output appears: complete, under its name, or not at all. And the private folder it is made in.
+
+A run can be killed between the moment an output gets its name and the moment the journal knows of it. Before the
+first name is given, the private folder therefore holds a receipt: the names, sizes and digests to come. Whoever
+finds the receipt of a dead run takes back what the journal does not know, and the work is done anew.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import AssetError
+from pipeline.digest import content_md5
+from pipeline.errors import AssetError, UsageError
 
 WORK: Final = ".preflight-work-"  # first part of the name of every private folder
+RECEIPT: Final = "receipt.json"
+LOCK: Final = ".preflight-lock"
+_STRANGER: Final = 24 * 3600.0  # seconds after which another host's folder that nobody touches counts as left
+DYING: Final = 10.0  # seconds for the workers of a killed run to be gone
+Promise = tuple[str, int, str]  # path below the output folder, bytes, base64 MD5
+
+
+@cache
+def _here() -> str:
+    """This machine since its start and, in a container, this container: where a process number means something."""
+    words = [socket.gethostname()]
+    for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        with contextlib.suppress(OSError):
+            words.append(str(Path(path).stat().st_ino) if path.endswith("pid") else Path(path).read_text("ascii"))
+    return "h" + hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
+
+
+def private(out: Path, label: str = "") -> Path:
+    """A new folder (mode 0700) below `out` whose name says which process of which machine it belongs to."""
+    return Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-{_here()}-{label}", dir=out))
 
 
 @contextmanager
 def workshop(out: Path) -> Iterator[Path]:
-    """A private folder (mode 0700) on the file system of `out`, gone afterwards."""
+    """A private folder on the file system of `out`. Afterwards it is gone, or holds its receipt and no more."""
     out.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-", dir=out))
+    folder = private(out)
     try:
         yield folder
-    finally:
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not (folder / RECEIPT).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for entry in folder.iterdir():
+        if entry.name != RECEIPT:
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *, ours: Callable[[str], bool]) -> None:
+    """Give every finished file its name below `out`: all of them, or none.
+
+    `ours` tells which names in the way may be replaced. The receipt is on the disk before the first name is
+    given and stays in `work`; after the journal knows the names it is for `settle`.
+    Raises AssetError when a name is taken, OSError when the disk refuses.
+    """
+    todo = list(pairs)
+    receipt = work / RECEIPT
+    with receipt.open("w", encoding="utf-8") as file:
+        json.dump([promise for _, promise in todo], file)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(work)
+    given: list[Path] = []
+    try:
+        for made, (name, _, _) in todo:
+            publish(made, out / name, replace=ours(name))
+            given.append(out / name)
+    except BaseException:
+        for final in given:
+            final.unlink(missing_ok=True)
+        receipt.unlink(missing_ok=True)
+        raise
+
+
+def settle(out: Path, folder: str) -> None:
+    """The journal knows these outputs: their receipt is no longer needed."""
+    if folder:
+        shutil.rmtree(out / folder, ignore_errors=True)
+
+
+@contextmanager
+def claim(out: Path) -> Iterator[None]:
+    """`out` for this run alone; freed by the kernel however the run ends. Raises UsageError when it is taken."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    with (out / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"another run is at work in {out}; wait for its end or choose another folder",
+                f"另一个任务正在使用 {out}；请等待其结束或更换目录",
+            ) from None
+        except OSError:  # a file system without locks: the receipts still keep what is finished apart
+            yield
+            return
+        yield
+
+
+def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) -> None:
+    """Remove the private folders of runs that were killed, and the outputs they gave a name but not to the journal.
+
+    `known` is asked for the names in the journal when there is a receipt to settle. Folders of processes that
+    live are left, after `wait` seconds for them to end; so are those of other machines, for a day.
+    """
+    deadline = time.monotonic() + wait
+    names: set[str] | None = None
+    for folder in sorted(out.glob(f"{WORK}*")):
+        while not (dead := _dead(folder)) and not _mine(folder) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not dead:
+            continue
+        if (folder / RECEIPT).exists():
+            names = known() if names is None else names
+            _take_back(folder, out, names)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(out: Path) -> None:
-    """Remove the private folders of runs that were killed: those whose process is gone."""
-    for folder in out.glob(f"{WORK}*"):
-        owner = folder.name.removeprefix(WORK).split("-")[0]
-        if owner.isdigit() and not _alive(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
+def _take_back(folder: Path, out: Path, known: set[str]) -> None:
+    try:
+        promised: list[Promise] = json.loads((folder / RECEIPT).read_text("utf-8"))
+    except (OSError, ValueError):  # killed while it was written: no name had been given
+        return
+    for name, size, md5 in promised:
+        final = out / name
+        with contextlib.suppress(OSError):
+            if name not in known and final.stat().st_size == size and content_md5(final) == md5:
+                final.unlink()
+
+
+def _mine(folder: Path) -> bool:
+    return folder.name.startswith(f"{WORK}{os.getpid()}-")
+
+
+def _dead(folder: Path) -> bool:
+    """Whether whoever made the folder is gone; not told where that cannot be known."""
+    owner, where, *_ = [*folder.name.removeprefix(WORK).split("-"), ""]
+    if not owner.isdigit():
+        return False
+    if len(where) == len(_here()) and where.startswith("h") and where != _here():
+        with contextlib.suppress(OSError):
+            return time.time() - folder.stat().st_mtime > _STRANGER
+        return False
+    return not _alive(int(owner))
 
 
 def _alive(process: int) -> bool:
@@ -42,7 +173,15 @@ def _alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _ended(process)
+
+
+def _ended(process: int) -> bool:
+    """Whether it has ended and only waits to be collected (Linux)."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] in "ZX"
+    except (OSError, IndexError):
+        return False
 
 
 def share(source: Path, target: Path) -> str:

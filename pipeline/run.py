@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pipeline import planning, preparing, presets
 from pipeline.checking import Job, check, problem, role_of, wanted
+from pipeline.errors import PreflightError
 from pipeline.model import Finding, Step
 from pipeline.pool import Progress
 from pipeline.probe import probe
@@ -40,10 +41,14 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
     if report.facts and report.role:
         role = role_of(presets.load(job.preset), report.facts.kind, job.role)
         if role:
-            edits = planning.plan(report.findings, job.at_least)
+            edits = planning.plan(report.findings, job.at_least, job.allow)
             blocked = edits.blocked
             if not blocked and preparing.converts(edits, role, report.facts):
-                steps = preparing.converter(report.facts.kind).steps(report.facts, preparing.without_names(edits), role)
+                module = preparing.converter(report.facts.kind)
+                try:
+                    steps = module.steps(report.facts, preparing.without_names(edits), role)
+                except PreflightError as error:  # known before anything is started: it cannot be made
+                    entry |= {"status": "error", "error": document.error(problem(error), job.lang)}
     entry["steps"] = [document.step(step, job.lang) for step in steps]
     entry["blocked"] = [document.finding(finding, job.lang) for finding in blocked]
     return entry

@@ -253,7 +253,9 @@ def _check(options: Namespace, lang: str) -> int:
 
 
 def _plan(options: Namespace, lang: str) -> int:
-    return _judge(options, lang, work.plan_entry, "planned", at_least=Safety[options.at_least.upper()])
+    return _judge(
+        options, lang, work.plan_entry, "planned", at_least=Safety[options.at_least.upper()], allow=_allowed(options)
+    )
 
 
 def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str, **more: Any) -> int:
@@ -267,6 +269,11 @@ def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str
         return _exit_code(spool, batch)
 
 
+def _allowed(options: Namespace) -> frozenset[str]:
+    """The checks whose repair was asked for."""
+    return frozenset({"slides.pages"} if options.split else ())
+
+
 def _prepare(options: Namespace, lang: str) -> int:
     if options.dry_run:
         options.verb = "plan"
@@ -276,6 +283,7 @@ def _prepare(options: Namespace, lang: str) -> int:
         options,
         lang,
         at_least=Safety[options.at_least.upper()],
+        allow=_allowed(options),
         out=str(out),
         replace=options.overwrite == "always",
     )
@@ -305,7 +313,15 @@ def _prepared(
     identities: dict[int, str] = {}
     todo: list[int] = []
     for index, job in enumerate(jobs):
-        facts = (preset.sha256, job.role or "", job.stem, str(job.at_least), job.lang, ffmpeg_version() or "")
+        facts = (
+            preset.sha256,
+            job.role or "",
+            job.stem,
+            str(job.at_least),
+            str(sorted(job.allow)),
+            job.lang,
+            ffmpeg_version() or "",
+        )
         identities[index] = key(Path(job.path), *facts)
         entry = None if options.no_resume or job.replace else journal.done(identities[index], out)
         if entry is None:

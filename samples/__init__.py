@@ -20,13 +20,13 @@ from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
 
-from samples import audio, broken, decks, images, packages, texts, video
+from samples import audio, broken, decks, heads, images, packages, texts, video
 from samples._speech import engine
 from samples._tools import Sample, SampleError, tool
 
 __all__ = ["SAMPLES", "Sample", "SampleError", "build", "missing"]
 
-_MODULES = (video, audio, images, decks, packages, texts, broken)
+_MODULES = (video, audio, images, heads, decks, packages, texts, broken)
 
 SAMPLES: dict[str, Sample] = {sample.name: sample for module in _MODULES for sample in module.SAMPLES}
 """Every sample by its name."""

@@ -7,19 +7,23 @@ measurement uses is never the one that is drawn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from pipeline.errors import ToolMissing
 from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import INNER_LIPS, OUTLINE, fit
+from pipeline.probe.face_mesh import INNER_LIPS, NOSE, OUTLINE, fit
 from pipeline.probe.face_pose import aligned, head, turn
 from pipeline.probe.face_unwrap import triangles
-from samples._tools import SampleError
+from samples._tools import Sample, SampleError
 from samples.images import person
 
 Numbers = NDArray[np.float64]
@@ -67,12 +71,23 @@ class Drawn(NamedTuple):
         return np.asarray(cv2.convexHull(self.points.astype(np.float32))[:, 0], float)
 
 
-@cache
+_ONE_AT_A_TIME = Lock()  # samples are made in threads, and a network serves one at a time
+
+
 def model() -> Model:
-    """The portrait as a head. Raises SampleError when no face is found in it, which cannot be."""
+    """The portrait as a head. Raises SampleError where the networks are not installed."""
+    with _ONE_AT_A_TIME:
+        return _model()
+
+
+@cache
+def _model() -> Model:
     picture = np.asarray(person())
     texture = np.asarray(cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC), np.uint8)
-    finds = candidates(texture)
+    try:
+        finds = candidates(texture)
+    except ToolMissing as missing:
+        raise SampleError(str(missing)) from missing
     if not finds:
         raise SampleError("no face was found in the portrait")
     points = fit(texture, finds[0]).points
@@ -152,3 +167,47 @@ def _paint(picture: Any, texture: Pixels, source: Numbers, target: Numbers) -> N
     cv2.polylines(mask, [np.round((target - low) * 16).astype(np.int32)], True, 255, 1, cv2.LINE_8, 4)
     region = picture[low[1] : high[1], low[0] : high[0]]
     region[mask > 0] = patch[mask > 0]
+
+
+# ---------------------------------------------------------------------------------------------- samples
+
+
+def _save(view: View, to: Path) -> None:
+    Image.fromarray(draw(view).picture).save(to, quality=92)
+
+
+def _save_covered(view: View, rows: list[int], to: Path) -> None:
+    drawn = draw(view)
+    low, high = drawn.points[rows].min(axis=0).astype(int) - 12, drawn.points[rows].max(axis=0).astype(int) + 12
+    drawn.picture[low[1] : high[1], low[0] : high[0]] = (40, 60, 150)
+    Image.fromarray(drawn.picture).save(to, quality=92)
+
+
+def _save_drawing(view: View, to: Path) -> None:
+    """The head in ten flat colours with dark lines, as a cartoon is coloured."""
+    smooth = np.asarray(cv2.pyrMeanShiftFiltering(draw(view).picture, 20, 40), np.uint8)
+    flat = np.array(Image.fromarray(smooth).quantize(10, dither=Image.Dither.NONE).convert("RGB"))
+    flat[cv2.Canny(smooth, 50, 120) > 0] = 20
+    Image.fromarray(flat).save(to)
+
+
+# 720x720, closed mouth, 58 % of the picture by box.
+_FIT = View(size=(720, 720), eye_width=340.0, mouth=0.0, distance=16.0)
+_VIEWS: dict[str, tuple[str, View]] = {
+    "images/head-front.jpg": ("a face as a photo avatar wants it: frontal, mouth closed, 60 % of the picture", _FIT),
+    "images/head-small.jpg": (
+        "the same, 12 % of a 16:9 picture, left of its middle",
+        replace(_FIT, size=(1280, 720), eye_width=205.0, middle=(0.4, 0.5)),
+    ),
+    "images/head-large.jpg": ("the same, over 70 % of the picture", replace(_FIT, eye_width=398.0)),
+    "images/head-turned.jpg": ("turned 28 degrees to the picture's right", replace(_FIT, yaw=28.0)),
+    "images/head-chin-up.jpg": ("looking up 26 degrees", replace(_FIT, pitch=26.0)),
+    "images/head-tilted.jpg": ("tilted 20 degrees clockwise", replace(_FIT, roll=20.0, eye_width=300.0)),
+    "images/head-mouth-open.jpg": ("mouth wide open", replace(_FIT, mouth=2.0, eye_width=325.0)),
+    "images/head-off-centre.jpg": ("face in the lower right", replace(_FIT, eye_width=150.0, middle=(0.78, 0.75))),
+}
+SAMPLES = (
+    *(Sample(name, "image", note, partial(_save, view)) for name, (note, view) in _VIEWS.items()),
+    Sample("images/head-nose-covered.jpg", "image", "a blue patch on the nose", partial(_save_covered, _FIT, NOSE)),
+    Sample("images/head-drawn.png", "image", "a face in flat colours", partial(_save_drawing, _FIT)),
+)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.checks import CHECKS
-from pipeline.convert import slides
+from pipeline.convert import pages, slides
 from pipeline.errors import ProofFailed, ToolFailed, Unreadable
 from pipeline.limits import OneOf
 from pipeline.model import (
@@ -90,13 +90,13 @@ def test_handles_exactly_the_checks_that_say_a_deck_can_be_repaired() -> None:
 def test_a_pdf_is_taken_as_it_is_and_drawn_page_by_page(tmp_path: Path) -> None:
     source = pdf(tmp_path / "talk.pdf", 12)
     made = converted(source, role("pdf", **PAGES), Plan(), tmp_path)
-    main, cover, *pages = made
+    main, cover, *drawn = made
     assert Path(main.path).read_bytes() == source.read_bytes()
     assert [main.category, cover.category] == [Category.MAIN, Category.COVER]
     assert [main.name, cover.name] == ["{stem}.pdf", "{stem}/cover.png"]
-    assert [page.name for page in pages] == [f"{{stem}}/page-{n:03}.png" for n in range(1, 13)]
-    assert {page.category for page in pages} == {Category.PAGE}
-    with Image.open(pages[0].path) as first, Image.open(cover.path) as front:
+    assert [page.name for page in drawn] == [f"{{stem}}/page-{n:03}.png" for n in range(1, 13)]
+    assert {page.category for page in drawn} == {Category.PAGE}
+    with Image.open(drawn[0].path) as first, Image.open(cover.path) as front:
         assert first.size == (640, 360)
         assert first.info["srgb"] == 1
         assert list(first.get_flattened_data()) == list(front.get_flattened_data())
@@ -147,13 +147,13 @@ def test_a_deck_becomes_pdf_cover_and_pages_with_their_texts(tmp_path: Path) -> 
     info = probe(source)
     assert info.slides is not None
     steps = slides.steps(info, to("pdf"), wanted)
-    main, _, *pages = converted(source, wanted, to("pdf"), tmp_path)
+    main, _, *drawn = converted(source, wanted, to("pdf"), tmp_path)
     assert steps[0].command[-1] == "in0.pptx"
     after = probe(Path(main.path)).slides
     assert after is not None
     assert (after.format, after.pages) == ("pdf", 3)
-    assert tuple(page.text for page in pages) == info.slides.page_texts
-    with Image.open(pages[0].path) as picture:
+    assert tuple(page.text for page in drawn) == info.slides.page_texts
+    with Image.open(drawn[0].path) as picture:
         assert picture.size == (640, 360)
         assert picture.convert("L").getextrema()[0] < 60, "something is drawn"
 
@@ -171,8 +171,8 @@ def test_older_and_open_formats_become_pdf_too(tmp_path: Path, name: str) -> Non
 @needs_soffice
 def test_texts_belong_to_the_slides_that_are_shown(tmp_path: Path) -> None:
     source = build(["decks/hidden-slide.pptx"], tmp_path / "samples")["decks/hidden-slide.pptx"]
-    _, _, *pages = converted(source, role("pdf", **PAGES), Plan(), tmp_path)
-    assert [(page.text or "")[:2] for page in pages] == ["1.", "3."]
+    _, _, *drawn = converted(source, role("pdf", **PAGES), Plan(), tmp_path)
+    assert [(page.text or "")[:2] for page in drawn] == ["1.", "3."]
 
 
 @needs_soffice
@@ -182,7 +182,7 @@ def test_a_text_is_cut_where_the_platform_would_refuse_it(tmp_path: Path) -> Non
     assert info.slides is not None
     long = replace(info.slides, page_texts=("x" * 3000, "", "y"))
     made = slides.convert(source, replace(info, slides=long), Plan(), role("pdf", **PAGES), tmp_path, lambda _: None)
-    assert [page.text for page in made[2:]] == ["x" * slides.LONGEST_PAGE_TEXT, None, "y"]
+    assert [page.text for page in made[2:]] == ["x" * pages.LONGEST_TEXT, None, "y"]
 
 
 # ---------------------------------------------------------------------------------------- refused
@@ -216,4 +216,4 @@ def test_pdf_is_made_where_the_role_takes_it_whatever_stands_first() -> None:
 
 
 def test_a_deck_that_is_accepted_and_wanted_without_pages_is_left_alone() -> None:
-    assert [step.does.en for step in slides.steps(info_of(), Plan(), role("pptx"))] == ["copied as it is"]
+    assert [step.does.en for step in slides.steps(info_of(), Plan(), role("pptx"))] == ["kept as it is"]

@@ -83,7 +83,7 @@ def value(hint: Any, raw: Any) -> Any:
     if isinstance(raw, str):
         return Fraction(raw) if "Fraction" in str(hint) else text(raw)
     if isinstance(raw, list):
-        return tuple(raw)
+        return tuple(Fraction(str(each)) for each in raw) if "Fraction" in str(hint) else tuple(raw)
     return Fraction(str(raw)) if "Fraction" in str(hint) and not isinstance(raw, bool) else raw
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+from pipeline.checks.preferences import Obeys
 from pipeline.model import (
     AudioStream,
     Check,
@@ -89,6 +90,7 @@ def check(
     unit: str = "",
     needs: frozenset[str] = frozenset(),
     help: Text | None = None,  # noqa: A002  the word used in reports; the builtin is not needed here
+    prefer: Callable[[MediaInfo, Reading, Value, Obeys], Value] | None = None,
 ) -> Check:
     """A check, written as one line of a table. `repairs` defaults to all its kinds when it has a `safety`."""
     return Check(
@@ -102,4 +104,5 @@ def check(
         unit=unit,
         needs=needs,
         help=help,
+        prefer=prefer,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from pipeline.checks import preferences
 from pipeline.checks.base import ANY, SOUNDING, check, lossless, lossy, of_file, only_down
-from pipeline.model import Kind, MediaInfo, Safety
+from pipeline.model import Kind, MediaInfo, Safety, Text
 
 # Kinds that can be made anew within a byte budget.
-SHRINKABLE = frozenset({Kind.VIDEO, Kind.AUDIO, Kind.IMAGE})
+SHRINKABLE = frozenset({Kind.VIDEO, Kind.AUDIO, Kind.IMAGE, Kind.SLIDES})
 
 # Content that may carry more than one usual extension.
 EXTENSIONS: dict[str, frozenset[str]] = {
@@ -134,6 +135,7 @@ CHECKS = (
         of_file(content_format),
         safety=lossy,
         repairs=frozenset({Kind.IMAGE, Kind.SLIDES, Kind.AUDIO, Kind.VIDEO}),
+        prefer=preferences.alpha_container,
     ),
     check(
         "file.not_empty",
@@ -151,6 +153,7 @@ CHECKS = (
         SOUNDING,
         of_file(lambda i: i.container),
         safety=lossless,
+        prefer=preferences.alpha_container,
     ),
     check(
         "container.faststart",
@@ -168,6 +171,11 @@ CHECKS = (
         "seconds",
         SOUNDING,
         of_file(lambda i: i.duration),
+        safety=only_down,
+        help=Text(
+            "Too long: cut it, or have it cut off at the limit with --trim. Too short: record again.",
+            "过长：请剪短，或用 --trim 截去超出部分；过短：请重新录制。",
+        ),
     ),
     check(
         "media.bit_rate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from pipeline.checks import preferences
 from pipeline.checks.base import MOVING, check, lossy, of_file, of_video, only_down
 from pipeline.model import MediaInfo, Reading, Safety, Value, VideoStream
 
@@ -49,7 +50,16 @@ CHECKS = (
         of_file(lambda i: len(i.video)),
         safety=lambda a, w: Safety.LOSSLESS if a != w and w == 1 and a != 0 else Safety.MANUAL,
     ),
-    check("video.codec", "video codec", "视频编码", "text", MOVING, of_video(lambda s: s.codec), safety=lossy),
+    check(
+        "video.codec",
+        "video codec",
+        "视频编码",
+        "text",
+        MOVING,
+        of_video(lambda s: s.codec),
+        safety=lossy,
+        prefer=preferences.alpha_codec,
+    ),
     check(
         "video.codec_in_container",
         "codec in container",
@@ -92,6 +102,7 @@ CHECKS = (
         of_video(lambda s: s.frame_rate),
         safety=only_down,
         unit="fps",
+        prefer=preferences.whole_steps,
     ),
     check(
         "video.rate_mode",

@@ -19,6 +19,7 @@ FILE_FIXES: Final = frozenset(
         "container.format",
         "container.faststart",
         "media.other_streams",
+        "media.duration",
     }
 )
 # Checks whose fixes this module carries out. Names of files are the publisher's work, asked for the same way.

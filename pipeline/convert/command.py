@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from pipeline.convert.filters import Filter, of_picture, of_sound
 from pipeline.convert.formats import Options
@@ -93,6 +94,8 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
         options["map_chapters"] = "-1"
         if recipe.format.muxer in {"mp4", "mov", "ipod"}:
             options["write_tmcd"] = "0"
+    if recipe.length is not None:
+        options["t"] = f"{float(recipe.length):.6f}"
     if not recipe.video:
         options |= {"map_metadata": "-1", "fflags": "+bitexact"}
     target = ffmpeg.output(*streams, output_name(recipe), **options)
@@ -111,6 +114,9 @@ def _how(recipe: Recipe) -> Text:
     elif recipe.picture:
         parts_en.append(f"picture encoded as {recipe.picture.codec} ({_joined(recipe.video_reasons, 'en')})")
         parts_zh.append(f"画面重新编码为 {recipe.picture.codec}（{_joined(recipe.video_reasons, 'zh')}）")
+        for said in _costs(recipe.picture):
+            parts_en.append(said.en)
+            parts_zh.append(said.zh)
     for number, (sound, why) in enumerate(zip(recipe.sounds, recipe.audio_reasons, strict=True), 1):
         if sound is None:
             parts_en.append(f"sound {number} copied")
@@ -118,11 +124,39 @@ def _how(recipe: Recipe) -> Text:
         else:
             parts_en.append(f"sound {number} encoded as {sound.codec} ({_joined(why, 'en')})")
             parts_zh.append(f"第 {number} 条声音重新编码为 {sound.codec}（{_joined(why, 'zh')}）")
+    if recipe.length is not None:
+        parts_en.append(f"cut off after {float(recipe.length):.2f} s")
+        parts_zh.append(f"截取前 {float(recipe.length):.2f} 秒")
     why_en, why_zh = _joined(recipe.reasons, "en"), _joined(recipe.reasons, "zh")
     return Text(
         f"write {recipe.container}{f' ({why_en})' if why_en else ''}: {', '.join(parts_en)}",
         f"写出 {recipe.container}{f'（{why_zh}）' if why_zh else ''}：{'，'.join(parts_zh)}",
     )
+
+
+# Bits for each pixel of each frame that x264 at our settings takes: on footage from a tripod 0.02, with a moving
+# camera 0.1 (docs/benchmarks.md). A cap below the first is felt by all footage, above the second by hardly any.
+_CALM: Final = 0.02
+_LIVELY: Final = 0.1
+_EXPECTED: Final = (
+    (_LIVELY, Text("as without a limit for nearly all footage", "几乎所有素材均与不限码率时相同")),
+    (_CALM, Text("as without a limit for a calm picture, softer in motion", "静态画面与不限码率时相同，运动画面会变软")),
+    (0.0, Text("visibly softer than the source", "明显不如原片清晰")),
+)
+
+
+def _costs(made: Picture) -> Iterator[Text]:
+    """What is given up, said before it is."""
+    if made.background:
+        yield Text(f"transparency is lost: laid over {made.background}", f"失去透明通道：以 {made.background} 为底色")
+    if made.cap and made.shown and made.playing:
+        bits = made.cap / (made.shown.width * made.shown.height * float(made.playing))
+        expected = next(text for least, text in _EXPECTED if bits >= least)
+        rate = f"{made.cap / 1e6:.2f} Mbit/s"
+        yield Text(
+            f"at most {rate} to stay within the limit (expected quality: {expected.en})",
+            f"码率不超过 {rate} 以符合上限（预期画质：{expected.zh}）",
+        )
 
 
 def _joined(reasons: tuple[Text, ...], lang: str) -> str:

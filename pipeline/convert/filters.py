@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.convert.picture import Picture
-from pipeline.convert.sound import Sound
+from pipeline.convert.sound import MAX_LOSS, Sound
+from pipeline.model import Speech
 from pipeline.values import exact
 
 
@@ -99,6 +100,15 @@ def of_sound(made: Sound) -> tuple[Filter, ...]:
         options["ochl"] = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(made.channels, f"{made.channels}c")
     if made.fewer_bits:
         options |= {"osf": "s16" if made.encoder.depth == 16 else "s32", "dither_method": "triangular"}
+    alone = () if made.channel is None else (Filter("pan", (("args", f"mono|c0=c{made.channel}"),)),)
     if not options:
-        return ()
-    return (_filter("aresample", **options, resampler="soxr"),)
+        return alone
+    return (*alone, _filter("aresample", **options, resampler="soxr"))
+
+
+def to_mono(speech: Speech, channels: int | None) -> str:
+    """The filter, as ffmpeg writes it, that makes a recording mono without cancelling its channels out."""
+    if speech.mid_loss is not None and speech.mid_loss > MAX_LOSS and speech.best_channel is not None:
+        return f"pan=mono|c0=c{speech.best_channel}"
+    count = channels or 1
+    return "pan=mono|c0=" + "+".join(f"{1 / count:.6f}*c{number}" for number in range(count))

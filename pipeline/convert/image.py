@@ -14,10 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.convert.crop import face_crop
 from pipeline.convert.metadata import STRIPPABLE, strip
 from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model import Fix, ImageInfo, Level, Made, MediaInfo, Plan, Role, Size, Step, Text, Value
+from pipeline.probe.face_crop import Box
 from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 # Checks whose repair needs new pixels.
 _PIXELS: Final = frozenset(
     {
+        "face.share",
         "file.size",
         "image.animated",
         "image.aspect",
@@ -68,6 +71,7 @@ class Recipe:
     animated: bool = False
     background: str | None = None  # under what was transparent; None: stays transparent
     budget: int | None = None  # bytes
+    crop: Box | None = None  # the part that is kept, as seen; None: the middle, as far as the shape asks
 
 
 def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
@@ -97,16 +101,18 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
             f"{info.name} should have colour mode {mode}; made here are {', '.join(sorted(_MODES))}.",
             f"{info.name} 需要色彩模式 {mode}；此处只能写出 {', '.join(sorted(_MODES))}。",
         )
+    part = face_crop(info, edits, role)
     opaque = format_ not in _CLEAR or mode in {"L", "RGB"}
     return Recipe(
         way=Way.DRAW,
         format=format_,
         extension=extension(format_, info, role),
-        size=_size(picture.size, edits, role),
+        size=_size(picture.size, edits, role, part),
         mode=str(mode) if mode else None,
         animated=_stays_animated(picture, format_, edits),
         background=str(role.wants("background") or "#FFFFFF") if opaque else None,
         budget=_budget(edits, role),
+        crop=part,
     )
 
 
@@ -169,10 +175,10 @@ def _stays_animated(picture: ImageInfo, format_: str, edits: Iterable[Fix]) -> b
     return format_ in _MOVING and (format_ == picture.format or format_ != "png")
 
 
-def _size(shown: Size, edits: Iterable[Fix], role: Role) -> Size:
+def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None) -> Size:
     """What the picture measures afterwards: cropped to the ratio asked for, then only ever scaled down."""
-    width, height = shown
-    ratio = value_of(edits, "image.aspect")
+    width, height = part[2:] if part else shown
+    ratio = None if part else value_of(edits, "image.aspect")
     if isinstance(ratio, Fraction | int):
         if Fraction(width, height) > ratio:
             width = max(1, round(height * ratio))
@@ -200,6 +206,10 @@ def _size(shown: Size, edits: Iterable[Fix], role: Role) -> Size:
         if isinstance(limit, int | Fraction):
             scale = min(scale, Fraction(limit) / side)
     return Size(*(max(1, int(side * scale)) for side in size))
+
+
+def _place(part: Box | None) -> str:
+    return f"{part[2]}x{part[3]}+{part[0]}+{part[1]}" if part else ""
 
 
 def _budget(edits: Iterable[Fix], role: Role) -> int | None:
@@ -230,15 +240,21 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
             ),
         )
     shape = old.size.width * new.size.height - old.size.height * new.size.width
-    cropped = abs(shape) > 2 * max(*old.size, *new.size)
+    cropped = new.crop is None and abs(shape) > 2 * max(*old.size, *new.size)
+    whole = Size(*new.crop[2:]) if new.crop else old.size
     done: list[tuple[bool, str, str]] = [
         (old.orientation != 1, "turned upright", "按 EXIF 方向转正"),
         (_moves(old) and not new.animated, "first frame only", "仅保留首帧"),
+        (
+            new.crop is not None,
+            f"cropped to {_place(new.crop)}, around the face",
+            f"围绕人脸裁剪为 {_place(new.crop)}",
+        ),
         (cropped, f"middle cropped to {new.size}", f"居中裁剪为 {new.size}"),
         (
-            new.size != old.size and not cropped,
-            f"scaled down from {old.size} to {new.size}",
-            f"由 {old.size} 缩小为 {new.size}",
+            new.size != whole and not cropped,
+            f"scaled down from {whole} to {new.size}",
+            f"由 {whole} 缩小为 {new.size}",
         ),
         (
             old.icc is not None or old.mode == "CMYK",
@@ -296,7 +312,7 @@ def _frames(source: Path, name: str, old: ImageInfo, new: Recipe) -> Frames:
     with opened(source, name, old.format) as file:
         loop = file.info.get("loop")
         for frame in ImageSequence.Iterator(file):
-            pixels = seen(frame, new.size, orientation, new.background)
+            pixels = seen(frame, new.size, orientation, new.background, new.crop)
             pictures.append(pixels.convert(new.mode) if new.mode and pixels.mode != new.mode else pixels)
             durations.append(int(frame.info.get("duration", 0)))
             if not new.animated:

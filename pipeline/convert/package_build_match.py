@@ -27,6 +27,7 @@ _NEAR: Final = 3.0  # nats by which the second best place of a cut must be worse
 _INSIDE: Final = 0.38  # seconds: a pause within a line that would do between two lines
 _SWAPPED: Final = 1.0  # nats: two neighbours that fit so much better the other way round
 _SHIFTED: Final = 2.0  # nats: lines that fit so much better one line on
+_PAD: Final = 0.25  # seconds of pause that stay at either end of a clip
 _EDGE: Final = 0.12  # seconds that every line takes beyond its syllables
 _RATES: Final = (1.8, 10.0)  # syllables a second between which people read
 _VOWELS: Final = re.compile("[aeiouyàâäáãåæéèêëíìîïóòôöõøœúùûüýÿ]+")
@@ -109,9 +110,17 @@ def match(runs: Sequence[Run], lines: Sequence[str], name: str) -> tuple[Cut, ..
                     f"语速为每秒 {rate:.1f} 音节，不合常理：脚本是否正确？",
                 )
             )
-        cuts.append(Cut(line, runs[first][0], runs[last][1], tuple(doubts)))
+        cuts.append(Cut(line, *_padded(runs, first, last), tuple(doubts)))
         first = last + 1
     return tuple(cuts)
+
+
+def _padded(runs: Sequence[Run], first: int, last: int) -> Run:
+    """With a little of the pauses around it, in which faint beginnings and ends lie."""
+    start, end = runs[first][0], runs[last][1]
+    before = start - (runs[first - 1][1] if first else 0.0)
+    after = runs[last + 1][0] - end if last + 1 < len(runs) else _PAD
+    return start - min(_PAD, before / 2), end + min(_PAD, after / 2)
 
 
 def _elsewhere(taken: Sequence[float], wanted: Sequence[float]) -> set[int]:

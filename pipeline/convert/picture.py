@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from pipeline.checks.preferences import FILM
 from pipeline.convert.formats import ALPHA_DECODERS, CONTAINERS, VIDEO_ENCODERS, VideoEncoder, keeps_alpha
 from pipeline.convert.sound import Sound
 from pipeline.convert.wishes import Wishes
@@ -16,8 +17,6 @@ from pipeline.values import show
 # Rates that cameras and editors use; a variable stream is made constant at the next one above its average.
 _NTSC: Final = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
 _STEADY: Final = tuple(sorted([*_NTSC, *map(Fraction, (10, 12, 15, 24, 25, 30, 50, 60))]))
-# Leaving out every second, third ... frame keeps motion even; below film's rate the gaps would show more.
-_FILM: Final = Fraction(24000, 1001)
 _MARGIN: Final = Fraction(98, 100)  # of a byte budget: what the container itself may need
 _PER_SECOND: Final = 8_000  # bit/s of indexes, measured at 25 fps with sound: about 6 kbit/s
 _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream that does not say
@@ -47,6 +46,8 @@ class Picture:
     decoder: str | None = None
     cap: int | None = None  # bits per second, greatest
     group: int | None = None  # frames between two entry points
+    shown: Size | None = None  # of the new stream
+    playing: Fraction | None = None  # frames per second of the new stream
 
     @property
     def encoder(self) -> VideoEncoder:
@@ -62,10 +63,14 @@ def must_keep_alpha(stream: VideoStream, wishes: Wishes) -> bool:
     return wanted is None or (wanted in VIDEO_ENCODERS and VIDEO_ENCODERS[str(wanted)].alpha is not None)
 
 
-def alpha_codec(container: str, wishes: Wishes) -> str | None:
-    """The codec that keeps transparency in this container, the delivered one first; None: there is none."""
-    held = CONTAINERS[container]
-    for codec in (wishes.role.wants("video_codec"), held.new_video, *VIDEO_ENCODERS):
+def alpha_codec(container: str, wishes: Wishes, stream: VideoStream) -> str | None:
+    """The codec that keeps transparency in this container: the wanted one, else the delivered one first.
+
+    None: there is none.
+    """
+    wanted = wishes.value("video.codec", stream.index)
+    choice = (wishes.role.wants("video_codec"), CONTAINERS[container].new_video, *VIDEO_ENCODERS)
+    for codec in choice if wanted is None else (wanted,):
         encoder = VIDEO_ENCODERS.get(str(codec))
         if encoder and encoder.alpha and keeps_alpha(container, str(codec)):
             return str(codec)
@@ -79,7 +84,7 @@ def _codec(info: MediaInfo, stream: VideoStream, wishes: Wishes, container: str)
     if wanted is None and isinstance(packing, str):
         wanted = packing.partition(" in ")[0]
     if wanted is None and must_keep_alpha(stream, wishes):
-        wanted = alpha_codec(container, wishes)
+        wanted = alpha_codec(container, wishes, stream)
     deliver = wishes.role.wants("video_codec")
     if wanted is None and isinstance(deliver, str) and held.holds_video(deliver):
         wanted = deliver
@@ -150,11 +155,14 @@ def _rate(stream: VideoStream, wishes: Wishes) -> Fraction | None:
         above = [r for r in _STEADY if r >= source and wishes.accepted("video.frame_rate", r)]
         return above[0] if above else source
     if stream.variable:
-        return wanted
-    steps = -(-source // wanted)  # ceil
-    whole = source / steps
-    near = whole >= min(wanted, _FILM) and wishes.accepted("video.frame_rate", whole, warnings=True)
-    return whole if near else wanted
+        # Its average has no frames of its own to keep: the next of the usual rates that the rules take.
+        above = [r for r in _STEADY if r >= wanted and wishes.accepted("video.frame_rate", r)]
+        return above[0] if above else wanted
+    if fix is None:
+        whole = source / -(-source // wanted)  # ceil
+        if whole >= min(wanted, FILM) and wishes.accepted("video.frame_rate", whole, warnings=True):
+            return whole
+    return wanted
 
 
 def _cap(
@@ -168,7 +176,7 @@ def _cap(
 
     A VBV of one second may be full at the start and empty at the end: one second more than there is.
     """
-    seconds = stream.duration or info.duration
+    seconds = wishes.length(stream.duration or info.duration)
     budget, rate = wishes.most("file.size"), wishes.most("video.bit_rate")
     if seconds is None or seconds <= 0:
         return rate
@@ -239,4 +247,6 @@ def design(
         decoder=ALPHA_DECODERS.get(str(stream.codec)) if stream.alpha else None,
         cap=_cap(info, stream, wishes, audio, sounds) if encoder.capped else None,
         group=round(2 * playing) if playing else None,
+        shown=pad or size or stream.size,
+        playing=playing,
     )

@@ -7,6 +7,7 @@ own fixes asks for it, when the wanted container cannot hold it, or when the fil
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from pipeline.convert import picture, sound
@@ -54,6 +55,7 @@ class Recipe:
     sounds: tuple[Sound | None, ...] = ()  # one for each of `audio`
     video_reasons: tuple[Text, ...] = ()
     audio_reasons: tuple[tuple[Text, ...], ...] = ()
+    length: Fraction | None = None  # seconds after which the rest is cut off; None: nothing is
     others: bool = False  # covers and subtitles are taken along
     reasons: tuple[Text, ...] = ()  # for making the file anew at all
 
@@ -140,6 +142,10 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         sound.design(info, s, wishes, name, alone=not video) if why else None
         for s, why in zip(audio, sound_why, strict=True)
     )
+    sound_why = tuple(
+        (*why, *sound.remarks(info, present, made)) if made else why
+        for present, made, why in zip(audio, sounds, sound_why, strict=True)
+    )
     return Recipe(
         container=name,
         video=video[0] if video else None,
@@ -148,6 +154,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         sounds=sounds,
         video_reasons=picture_why,
         audio_reasons=sound_why,
+        length=wishes.length(None),
         others=_others(info, wishes, name) if video else False,
         reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check != "file.size"),
     )
@@ -195,7 +202,7 @@ def _container(
     keeps_alpha = bool(picture_why) and picture.must_keep_alpha(video[0], wishes)
     for name in [*order, *(["webm", "mov"] if keeps_alpha else ["mp4"] if video else ["wav"])]:
         held = CONTAINERS.get(str(name))
-        if held is None or (keeps_alpha and picture.alpha_codec(str(name), wishes) is None):
+        if held is None or (keeps_alpha and picture.alpha_codec(str(name), wishes, video[0]) is None):
             continue
         if video and (not held.new_video if picture_why else not held.holds_video(video[0].codec)):
             continue

@@ -1,32 +1,39 @@
 """Decks: to PDF with LibreOffice, and pages and cover as pictures with PDFium.
 
-A PDF is taken as it is. A deck whose name alone is wrong is copied.
+A PDF is taken as it is. A deck whose name alone is wrong keeps its bytes. Videos and sounds inside come out as
+files of their own; a .pptx that is too large gets smaller pictures; one that is too long is split on request.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
+from pipeline.convert import deck_parts, deck_pictures, pages
 from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extension, value_of
-from pipeline.errors import CeilingExceeded, ProofFailed, ToolFailed, Unreadable
-from pipeline.model import Category, Made, MediaInfo, Plan, Role, Size, SlidesInfo, Step, Text
+from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
+from pipeline.model import Made, MediaInfo, Plan, Proof, Role, Size, SlidesInfo, Step, Text
+from pipeline.probe import probe
+from pipeline.publish import share
 from pipeline.tools import office
 from pipeline.tools.ceilings import MAX_PAGES
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+HANDLES: Final = frozenset({"slides.format", "file.format", "slides.pages", "file.size"} | NAMING)
 
-HANDLES: Final = frozenset({"slides.format", "file.format"} | NAMING)
-
-LONGEST_PAGE_TEXT: Final = 2048  # characters a platform takes with a page (page_content)
+# Formats that can be split as they are; others become PDF first.
+_SPLITS: Final = {"pdf": deck_parts.split_pdf, "pptx": deck_parts.split_pptx}
 _PAGE_BOX: Final = Size(1920, 1080)  # pixels, where the role names none
 
 
 def _pages_wanted(role: Role) -> bool:
     return role.wants("pages") is True
+
+
+def _limit(plan: Plan, check: str) -> int | None:
+    value = value_of(plan.fixes, check)
+    return value if isinstance(value, int) else None
 
 
 def _deck(info: MediaInfo) -> SlidesInfo:
@@ -36,6 +43,11 @@ def _deck(info: MediaInfo) -> SlidesInfo:
         raise Unreadable(
             f"{name} holds no slides. Check that the right file was given.",
             f"{name} 不含幻灯片。请确认文件是否正确。",
+        )
+    if deck.restricted and deck.format != "pdf":
+        raise Unreadable(
+            f"{name} is locked by digital rights management. Only its owner can save a copy without it.",
+            f"{name} 受数字版权管理保护，只有其所有者才能另存为不受保护的副本。",
         )
     if deck.encrypted:
         raise Unreadable(
@@ -65,6 +77,9 @@ def _target(info: MediaInfo, deck: SlidesInfo, plan: Plan, role: Role) -> str:
     """The format of the main file: its own, or PDF. Raises ToolFailed when neither would be taken."""
     asked = value_of(plan.fixes, "slides.format", "file.format")
     other = format_by_extension(deck.format, role)
+    by_hand = _limit(plan, "slides.pages") is not None and deck.format not in _SPLITS
+    if asked is None and other is None and by_hand:
+        asked = "pdf"
     if asked is None and other is None and not _pages_wanted(role):
         return deck.format
     if asked is not None or other is not None:
@@ -83,127 +98,150 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What `convert` will do. Raises what `convert` raises before it starts anything."""
     deck = _deck(info)
     target = _target(info, deck, plan, role)
-    todo: list[Step] = []
-    if target == deck.format:
-        todo.append(Step(does=Text("copied as it is", "原样复制")))
-    else:
-        todo.append(
-            Step(
-                does=Text(f"{deck.format} to PDF, visible slides only", f"将 {deck.format} 转换为 PDF，仅含可见页"),
-                command=office.command(deck.format),
+    _shrinkable(info, deck, plan, target)
+    return tuple(_todo(deck, target, plan, role))
+
+
+def _todo(deck: SlidesInfo, target: str, plan: Plan, role: Role) -> Iterator[Step]:
+    budget, most = _limit(plan, "file.size"), _limit(plan, "slides.pages")
+    if budget is not None and target != "pdf":
+        yield Step(
+            does=Text(
+                f"large pictures made smaller until the deck has at most {budget} bytes; all pages compared",
+                f"压缩大图，使文稿不超过 {budget} 字节，并比较压缩前后的页面",
+            )
+        )
+    if target != deck.format:
+        yield Step(
+            does=Text(
+                f"{deck.format} to PDF, visible slides only, in the office this worker keeps running; "
+                "the command does the same by hand",
+                f"将 {deck.format} 转换为 PDF，仅含可见页；由常驻的 LibreOffice 完成，等同于该命令",
+            ),
+            command=office.command(deck.format),
+        )
+        for swap in deck.swaps or ():
+            yield Step(does=_swapped(swap.font, swap.by))
+    elif budget is None and most is None:
+        yield Step(does=Text("kept as it is", "保持原样"))
+    if most is not None:
+        yield Step(does=Text(f"split into parts of at most {most} slides", f"拆分为每份不超过 {most} 页"))
+    if _media_wanted(role) and deck.embedded:
+        yield Step(
+            does=Text(
+                f"{len(deck.embedded)} videos and sounds taken out, named by their slide",
+                f"取出 {len(deck.embedded)} 个音视频，按所在页命名",
             )
         )
     if _pages_wanted(role):
         box = _box(role)
-        todo.append(
-            Step(does=Text(f"cover and page pictures within {box}, sRGB PNG", f"封面与各页图片，{box} 以内，sRGB PNG"))
+        yield Step(
+            does=Text(f"cover and page pictures within {box}, sRGB PNG", f"封面与各页图片，{box} 以内，sRGB PNG")
         )
-    return tuple(todo)
+
+
+def _swapped(font: str, by: str | None) -> Text:
+    if by:
+        return Text(
+            f"{font} is not installed; {by}, which has the same widths, takes its place",
+            f"未安装 {font}，以等宽的 {by} 替代",
+        )
+    return Text(
+        f"{font} is not installed; another font takes its place and lines may break elsewhere",
+        f"未安装 {font}，将以其他字体替代，换行可能改变",
+    )
+
+
+def _media_wanted(role: Role) -> bool:
+    return role.wants("media") is True
+
+
+def _shrinkable(info: MediaInfo, deck: SlidesInfo, plan: Plan, target: str) -> None:
+    """Raises ToolFailed where bytes must be saved in a format whose pictures cannot be reached."""
+    budget = _limit(plan, "file.size")
+    if budget is not None and target == deck.format and deck.format != "pptx":
+        raise ToolFailed(
+            f"{info.name} has {info.size} bytes, above {budget}; only pictures of a .pptx can be made smaller here. "
+            "Compress its pictures in its own program, or split it.",
+            f"{info.name} 有 {info.size} 字节，超过 {budget}；此处只能压缩 .pptx 中的图片。"
+            "请在原软件中压缩图片或拆分。",
+        )
 
 
 def convert(
     source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Callable[[float], None]
 ) -> tuple[Made, ...]:
-    """Make the main file and, where the role wants them, cover and pages, inside `work`.
+    """Make the main file or its parts and, where the role wants them, cover, pages, videos and sounds, in `work`.
 
     Raises Unreadable for what cannot be converted whole, ToolMissing, ToolFailed, TimedOut, ProofFailed.
     """
     deck = _deck(info)
     target = _target(info, deck, plan, role)
-    pages = _pages_wanted(role)
+    _shrinkable(info, deck, plan, target)
+    proofs: tuple[Proof, ...] = ()
+    main = source
     if target == deck.format:
-        main = work / f"out.{target}"
-        shutil.copyfile(source, main)
+        budget = _limit(plan, "file.size")
+        if budget is not None:
+            main, proofs = _shrunk(source, info, deck, budget, work, lambda part: progress(part * 0.5))
     else:
-        # Under its own name: messages are about the file the person knows.
         main = office.to_pdf(office.Deck(source, deck.format, deck.pages), work)
-        progress(0.5 if pages else 1.0)
-    made = [Made(path=str(main), name="{stem}." + extension(target, info, role))]
-    if pages:
-        done = 0.0 if target == deck.format else 0.5
-        made += _pictures(main, info, deck, _box(role), work, lambda part: progress(done + part * (1 - done)))
+        progress(0.5)
+    drawn: list[Made] = []
+    if _pages_wanted(role):
+        # The whole deck is drawn, split or not: scenes are numbered through.
+        box, rest = _box(role), lambda part: progress(0.5 + part / 2)
+        drawn = pages.pictures(main, info.name, deck.pages, deck.page_texts, box, work, rest)
+    suffix = "." + extension(target, info, role)
+    made = _parts(main, info, deck, target, _limit(plan, "slides.pages"), suffix, work)
+    if _media_wanted(role):
+        taken = deck_parts.media(source, deck, work)
+        proofs += deck_parts.unread(deck, taken)
+        drawn += taken
+    made += drawn
+    made[0] = replace(made[0], proof=made[0].proof + proofs)
     progress(1.0)
     return tuple(made)
+
+
+def _shrunk(
+    source: Path, info: MediaInfo, deck: SlidesInfo, budget: int, work: Path, progress: Callable[[float], None]
+) -> tuple[Path, tuple[Proof, ...]]:
+    """The deck with smaller pictures, and that its pages look the same."""
+    small = work / f"small.{deck.format}"
+    deck_pictures.shrink(source, info.name, budget, small, lambda part: progress(part / 2))
+    drawn = []
+    for number, path in enumerate((source, small)):
+        pdf = office.to_pdf(office.Deck(path, deck.format, deck.pages), work)
+        drawn.append(pdf.rename(work / f"drawn{number}.pdf"))
+        progress(0.5 + (number + 1) / 4)
+    return small, (deck_pictures.same_looks(drawn[0], drawn[1], info.name),)
+
+
+def _parts(
+    main: Path, info: MediaInfo, deck: SlidesInfo, target: str, most: int | None, suffix: str, work: Path
+) -> list[Made]:
+    """The main file under its name, or the parts it is split into under theirs."""
+    if most is None:
+        whole = work / f"out{suffix}"
+        if main.parent != work:
+            share(main, whole)
+        elif main != whole:
+            main.rename(whole)
+        return [Made(path=str(whole), name="{stem}" + suffix)]
+    parts = _SPLITS[target](main, info.name, most, work)
+    held = [part.slides.pages if (part := probe(path)).slides else None for path in parts]
+    together = Proof(
+        name="slides of all parts",
+        expected=str(deck.pages),
+        found=" + ".join(str(pages) for pages in held),
+        passed=None not in held and sum(pages or 0 for pages in held) == deck.pages,
+    )
+    names = [f"{{stem}}-part{number}{suffix}" for number in range(1, len(parts) + 1)]
+    made = [Made(path=str(path), name=name) for path, name in zip(parts, names, strict=True)]
+    return [replace(made[0], proof=(together,)), *made[1:]]
 
 
 def _box(role: Role) -> Size:
     box = role.wants("page_box")
     return box if isinstance(box, Size) else _PAGE_BOX
-
-
-def _pictures(
-    pdf: Path,
-    info: MediaInfo,
-    deck: SlidesInfo,
-    box: Size,
-    work: Path,
-    progress: Callable[[float], None],
-) -> list[Made]:
-    import pypdfium2
-
-    from pipeline.convert.encode import PNG_EFFORT
-
-    try:
-        document = pypdfium2.PdfDocument(pdf)
-    except (pypdfium2.PdfiumError, OSError) as error:
-        raise Unreadable(
-            f"{info.name} does not open as a PDF: {error}. Export it again.",
-            f"{info.name} 无法作为 PDF 打开：{error}。请重新导出。",
-        ) from None
-    made: list[Made] = []
-    with document:
-        count = len(document)
-        if deck.pages is not None and count != deck.pages:
-            raise ProofFailed(
-                f"{info.name}: {count} PDF pages against {deck.pages} expected. Export it again.",
-                f"{info.name}：PDF 共 {count} 页，应为 {deck.pages} 页。请重新导出。",
-            )
-        if count > MAX_PAGES:
-            raise CeilingExceeded(
-                f"{info.name} has {count} pages; more than {MAX_PAGES} are not drawn. Split it into parts.",
-                f"{info.name} 有 {count} 页，超过 {MAX_PAGES} 页不予处理。请拆分。",
-            )
-        # Texts belong to pages only where there is exactly one for each.
-        texts = deck.page_texts if deck.page_texts is not None and len(deck.page_texts) == count else None
-        (work / "pages").mkdir()
-        for number in range(count):
-            path = work / "pages" / f"page-{number + 1:03}.png"
-            try:
-                _draw(document, number, box).save(path, format="PNG", pnginfo=_srgb(), compress_level=PNG_EFFORT)
-            except pypdfium2.PdfiumError as error:
-                raise Unreadable(
-                    f"{info.name}: page {number + 1} cannot be drawn: {error}. Export the PDF again.",
-                    f"{info.name}：第 {number + 1} 页无法渲染：{error}。请重新导出 PDF。",
-                ) from None
-            text = texts[number][:LONGEST_PAGE_TEXT] if texts else None
-            made.append(Made(path=str(path), category=Category.PAGE, name="{stem}/" + path.name, text=text or None))
-            progress((number + 1) / count)
-        cover = work / "cover.png"
-        shutil.copyfile(made[0].path, cover)
-    return [Made(path=str(cover), category=Category.COVER, name="{stem}/cover.png"), *made]
-
-
-def _draw(document: Any, number: int, box: Size) -> Image:
-    """One page, fitted into the box (turned for a standing page), on white.
-
-    The pixels are counted before anything is drawn: a page may claim to be kilometres wide.
-    """
-    page = document[number]
-    width, height = (max(1.0, side) for side in page.get_size())
-    limit = box if (width >= height) == (box.width >= box.height) else Size(box.height, box.width)
-    # A hair less, because the number of pixels is rounded up.
-    scale = min(limit.width / width, limit.height / height) * (1 - 1e-6)
-    bitmap = page.render(scale=scale, may_draw_forms=False, rev_byteorder=True)
-    picture: Image = bitmap.to_pil().convert("RGB")
-    bitmap.close()
-    page.close()
-    return picture
-
-
-def _srgb() -> Any:
-    """PDFium draws in sRGB; the chunk says so (PNG 3rd edition, 11.3.2.5: 1 is relative colorimetric)."""
-    from PIL.PngImagePlugin import PngInfo
-
-    about = PngInfo()
-    about.add(b"sRGB", b"\x01")
-    return about

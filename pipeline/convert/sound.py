@@ -9,9 +9,10 @@ from typing import Final
 from pipeline.convert.formats import AUDIO_ENCODERS, CONTAINERS, AudioEncoder
 from pipeline.convert.wishes import Wishes
 from pipeline.errors import AssetError
-from pipeline.model import AudioStream, MediaInfo
+from pipeline.model import AudioStream, MediaInfo, Plan, Role, Text
 from pipeline.values import show
 
+MAX_LOSS: Final = 6  # dB: a mono mix that is quieter than its best channel by more is not made
 _MARGIN: Final = Fraction(98, 100)  # of a byte budget: headers and frame padding
 _POOREST: Final = 32_000  # bit/s of a lossy codec; below, speech becomes hard to follow
 _RATES: Final = (96000, 48000, 44100, 32000, 24000, 16000)  # to try when uncompressed sound is too big
@@ -24,6 +25,7 @@ class Sound:
     codec: str
     sample_rate: int | None = None  # hertz
     channels: int | None = None
+    channel: int | None = None  # mono of this channel alone, from 0, where a mix of all would lose too much
     bit_rate: int | None = None  # bits per second
     fewer_bits: bool = False  # the depth falls: dither
 
@@ -69,6 +71,7 @@ def _bits(wishes: Wishes, stream: AudioStream, encoder: AudioEncoder, channels: 
     most = wishes.most("audio.bit_rate")
     wanted = wishes.value("audio.bit_rate", stream.index)
     bits = wanted if isinstance(wanted, int) else deliver if isinstance(deliver, int) else usual
+    bits = max(bits, wishes.least("audio.bit_rate") or 0)
     return bits if most is None else min(bits, most)
 
 
@@ -81,9 +84,49 @@ def _too_long(info: MediaInfo, seconds: Fraction, budget: int) -> AssetError:
     )
 
 
+def best_alone(info: MediaInfo) -> int | None:
+    """The channel to take instead of a mix of all; None where the mix is as good or nothing was measured."""
+    speech = info.speech
+    if speech is None or speech.mid_loss is None or speech.mid_loss <= MAX_LOSS:
+        return None
+    return speech.best_channel
+
+
+def remarks(info: MediaInfo, present: AudioStream, made: Sound) -> tuple[Text, ...]:
+    """What a person should know of the new stream beyond why it is made."""
+    told = []
+    if made.channel is not None and info.speech and info.speech.mid_loss is not None:
+        loss = float(info.speech.mid_loss)
+        told.append(
+            Text(
+                f"mono of channel {made.channel + 1} alone: mixed, it would lose {loss:.0f} dB",
+                f"单声道仅取第 {made.channel + 1} 声道：混合会损失 {loss:.0f} dB",
+            )
+        )
+    lossy = present.bit_depth is None and present.bit_rate is not None
+    if lossy and made.bit_rate and present.bit_rate and made.bit_rate > present.bit_rate:
+        before, after = present.bit_rate // 1000, made.bit_rate // 1000
+        told.append(
+            Text(
+                f"{after} kbit/s from {before} kbit/s: what is lost does not come back",
+                f"码率由 {before} 升至 {after} kbit/s：已丢失的信息不会恢复",
+            )
+        )
+    return tuple(told)
+
+
+def listens(info: MediaInfo, plan: Plan, role: Role) -> bool:
+    """Whether several channels become one, so that they must be heard before it is decided how."""
+    if info.speech is not None or not any((s.channels or 1) > 1 for s in info.audio):
+        return False
+    wishes = Wishes(plan, role)
+    asked = role.wants("channels") == 1 or any(wishes.value("audio.channels", s.index) == 1 for s in info.audio)
+    return asked and bool(plan.fixes)
+
+
 def _within(info: MediaInfo, made: Sound, present: AudioStream, wishes: Wishes) -> Sound:
     """The same sound with bits or samples few enough for the role's byte limit."""
-    budget, seconds = wishes.most("file.size"), present.duration or info.duration
+    budget, seconds = wishes.most("file.size"), wishes.length(present.duration or info.duration)
     if budget is None or not seconds:
         return made
     room = budget * 8 * _MARGIN / seconds
@@ -121,6 +164,7 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
         codec=codec,
         sample_rate=rate if rate != stream.sample_rate else None,
         channels=channels if channels != stream.channels else None,
+        channel=best_alone(info) if channels == 1 and stream.channels != 1 else None,
         bit_rate=_bits(wishes, stream, encoder, channels or 2),
         fewer_bits=encoder.depth is not None and (stream.bit_depth is None or stream.bit_depth > encoder.depth),
     )

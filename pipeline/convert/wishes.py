@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from pipeline.model import Level, Plan, Role, Value
 
 # Stands for "as much as you like" when a limit is asked for its upper bound.
 _BOUNDLESS: Final = 10**18
+_PADDING: Final = Fraction(1, 8)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,17 @@ class Wishes:
             if fix.check == check and fix.stream == stream:
                 return fix.value
         return None
+
+    def length(self, seconds: Fraction | None) -> Fraction | None:
+        """How much of so many seconds goes on: all, unless the plan cuts it off.
+
+        Packets are not cut in two, and encoders pad sound: an eighth of a second stays below the limit.
+        """
+        limit = self.value("media.duration")
+        if not isinstance(limit, int | Fraction) or isinstance(limit, bool):
+            return seconds
+        most = Fraction(limit) - _PADDING
+        return most if seconds is None else min(seconds, most)
 
     def accepted(self, check: str, value: Value, *, warnings: bool = False) -> bool:
         """Whether every rule of the role on `check` takes `value`; rules with a condition are counted."""
@@ -47,3 +60,13 @@ class Wishes:
             if f.check == check and isinstance(f.value, int) and not isinstance(f.value, bool)
         ]
         return min(bounds, default=None)
+
+    def least(self, check: str) -> int | None:
+        """The smallest whole number that every rule on `check` takes, advice included; None: no bound."""
+        bounds = [
+            nearest
+            for rule in self.role.rules
+            if rule.check == check and rule.level is not Level.INFO
+            if isinstance(nearest := rule.limit.nearest(0), int) and nearest > 0
+        ]
+        return max(bounds, default=None)

@@ -189,4 +189,5 @@ def _area_inside(outline: Numbers, pixels: Pixels) -> float:
     height, width = pixels.shape[:2]
     frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     hull = cv2.convexHull(outline.astype(np.float32))[:, 0]
-    return float(cv2.intersectConvexConvex(hull, frame)[0]) / (width * height)
+    area = float(cv2.intersectConvexConvex(hull, frame)[0])
+    return area / float(width * height)

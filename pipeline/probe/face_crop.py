@@ -18,16 +18,16 @@ _ROOM: Final = Fraction(2, 100)  # of the side of the box, kept free around it
 
 
 def crop_for(
-    size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction, ratio: Fraction | None = None
+    size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction, ratio: Fraction = Fraction(1)
 ) -> Box | None:
     """The crop in which `box` fills `share` of the picture, as centred on it as the edges allow.
 
-    `ratio` is width / height; None: square. None when the crop would cut the box or leave the picture: nothing
+    `ratio` is width / height. None when the crop would cut the box or leave the picture: nothing
     is ever enlarged or padded here.
     """
     left, top, width, height = box
     wanted = float(width * height / share)
-    proportion = float(ratio or 1)
+    proportion = float(ratio)
     tall = round(sqrt(wanted / proportion))
     wide = round(tall * proportion)
     room_x, room_y = width * _ROOM, height * _ROOM

@@ -123,8 +123,8 @@ def _turned(picture: Pixels, degrees: float) -> list[Found]:
     cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
     size = (round(width * cos + height * sin), round(width * sin + height * cos))
     matrix[:, 2] += np.array(size) / 2 - np.array(middle)
-    view = cv2.warpAffine(picture, matrix, size)
-    back = np.asarray(cv2.invertAffineTransform(matrix))
+    view = np.asarray(cv2.warpAffine(picture, matrix, size), np.uint8)
+    back = np.asarray(cv2.invertAffineTransform(matrix), float)
     return [_turned_back(f, back) for f in (*_look(FULL, view), *_look(SHORT, view))]
 
 

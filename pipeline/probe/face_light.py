@@ -16,7 +16,7 @@ _WINDOW: Final = 9  # length of the blur that Crete et al. compare with
 _STILL: Final = 1.0  # steps of luminance between neighbours that count as an even area, after stretching
 _RANGE: Final = 128.0  # what the 5th to the 95th percentile of luminance is stretched to
 # Shares of even area in the crop: photographs stay below the first, flat drawings lie above the second.
-_PHOTO, _DRAWING = 0.60, 0.85
+_PHOTO, _DRAWING = 0.45, 0.70
 _SPREAD: Final = 40.0  # standard deviation of 8-bit luminance of a background that is as uneven as can be
 
 

@@ -47,7 +47,7 @@ class Pose(NamedTuple):
 @cache
 def head() -> Numbers:
     """The mean head: 468 rows (x, y, z) in eye widths, looking into the camera."""
-    with (files("pipeline.probe") / "face_head.csv").open(encoding="ascii", newline="") as file:
+    with (files("pipeline.probe") / "face_head.csv").open(encoding="ascii") as file:
         return np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 1000
 
 

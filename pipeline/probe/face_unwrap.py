@@ -90,7 +90,7 @@ def skin() -> Mask:
 @cache
 def look() -> Numbers:
     """The mean look (64, 64): luminance with mean 0 and spread 1 over the face, times one."""
-    with (files("pipeline.probe") / "face_mean.csv").open(encoding="ascii", newline="") as file:
+    with (files("pipeline.probe") / "face_mean.csv").open(encoding="ascii") as file:
         half = np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 100
     return np.concatenate([half, half[:, ::-1]], axis=1)
 

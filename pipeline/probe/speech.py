@@ -22,6 +22,7 @@ from pipeline.probe import recogniser, speech_room, speech_tones
 from pipeline.probe.speech_activity import Activity, find
 from pipeline.probe.speech_frames import FRAMES, Frames
 from pipeline.probe.speech_levels import Levels, Samples
+from pipeline.probe.speech_trace import Trace
 from pipeline.tools import ceilings, process, programs
 from pipeline.tools.ffmpeg import reading
 
@@ -45,6 +46,11 @@ class Heard:
     loudness: float | None  # LUFS
 
     @property
+    def trace(self) -> Trace | None:
+        """What a picture needs, where it was asked for."""
+        return self.frames.trace
+
+    @property
     def seconds(self) -> Fraction:
         """How long it is."""
         return Fraction(self.levels.count, self.rate)
@@ -62,6 +68,11 @@ class _Ear:
         self._wanted = max(1, round(rate * _BLOCK)) * channels * 4
         self._waiting: list[Samples] | None = None if decided else []
         self._patience = round(_CHOOSING * rate)
+
+    def draw(self, seconds: float | None) -> None:
+        """Gather for a picture of so many seconds, if any."""
+        if seconds is not None:
+            self.frames.trace = Trace(self.frames.rate, self.frames.hop, seconds)
 
     def pour(self, block: bytes) -> None:
         """The next bytes."""
@@ -81,6 +92,8 @@ class _Ear:
         np.clip(rows, -1e3, 1e3, out=rows)
         mix = rows[0] if self._channels == 1 else rows.mean(axis=0)
         self.levels.add(rows, mix)
+        if self.frames.trace is not None:
+            self.frames.trace.add(rows)
         if self._waiting is None:
             self.frames.add(mix if self.channel is None else rows[self.channel])
             return
@@ -133,8 +146,10 @@ def _pour(path: Path, stream: AudioStream, ear: _Ear, rate: int, channels: int) 
     return ended.stderr
 
 
-def listen(path: Path, stream: AudioStream) -> Heard:
+def listen(path: Path, stream: AudioStream, *, seconds: float | None = None) -> Heard:
     """Everything to be gathered from sound stream `stream` of the file at `path`.
+
+    With `seconds`, about how long it is, also what a picture of it needs (`Heard.trace`).
 
     Raises Unreadable when nothing decodes, ToolMissing and TimedOut as ffmpeg does.
     """
@@ -145,9 +160,11 @@ def listen(path: Path, stream: AudioStream) -> Heard:
         )
     rate, channels = stream.sample_rate, stream.channels
     ear = _Ear(rate, channels, None, decided=channels == 1)
+    ear.draw(seconds)
     said = _pour(path, stream, ear, rate, channels)
     if ear.channel != ear.choice:  # the rest of the recording is not like its beginning
         ear = _Ear(rate, channels, ear.choice, decided=True)
+        ear.draw(seconds)
         said = _pour(path, stream, ear, rate, channels)
     found = _LOUDNESS.findall(said.rpartition("Summary:")[2])
     loudness = float(found[-1]) if found else None

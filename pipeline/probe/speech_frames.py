@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.probe.speech_levels import Samples
+
+if TYPE_CHECKING:
+    from pipeline.probe.speech_trace import Trace
 
 Decibels = npt.NDArray[np.float32]
 
@@ -45,6 +48,8 @@ class Frames:
         self._rest = np.zeros(0, np.float32)
         self._levels: list[npt.NDArray[np.float16]] = []
         self._long = Long(rate)
+        self._scale = scale
+        self.trace: Trace | None = None  # gathers the same spectra for a picture
 
     def add(self, samples: Samples) -> None:
         """The next samples of one channel."""
@@ -56,6 +61,8 @@ class Frames:
             batch = framed[first : min(count, first + _BATCH)] * self._window
             spectrum = np.fft.rfft(batch, axis=1)
             power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
+            if self.trace is not None:
+                self.trace.add_power(power, self._scale)
             level = 10 * np.log10(np.maximum(power @ self._bands, FLOOR))
             self._levels.append(level.astype(np.float16))
         self._rest = joined[count * self.hop :].copy()

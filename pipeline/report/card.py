@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.errors import PreflightError
 from pipeline.model import Text
 from pipeline.report.labels import PROOFS, UNSEEN, WORDS
-from pipeline.report.told import Entry, both, passed, rules_of, told, unmeasured, value_of
+from pipeline.report.told import Entry, both, passed, rules_of, solved_by, told, unmeasured, value_of
 from pipeline.values import show
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LISTED: Final = 8  # outputs that are shown at once
 _LINES: Final = 4  # of a script
 _WIDE: Final = 160  # characters of such a line
 # Names of containers that the reader opens under another.
-_OPENED_AS: Final = {"wma": "asf", "wmv": "asf", "mpg": "mpeg", "ts": "mpegts", "m2ts": "mpegts"}
+_OPENED_AS: Final[dict[str, str]] = {"wma": "asf", "wmv": "asf", "mpg": "mpeg", "ts": "mpegts", "m2ts": "mpegts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,6 @@ class CardJob:
     number: int  # of the card, from 1
     entry: Mapping[str, Any]
     preset: str
-    sha256: str
     rules: tuple[tuple[str, int], ...]  # numbers of the rules in the summary
     folders: tuple[str, ...]  # where a relative source may lie: the current folder, the report's
     outputs: str  # folder of the outputs
@@ -99,9 +98,8 @@ def visible(text: object) -> str:
 
 def render(job: CardJob, pictures: Pictures | None) -> str:
     """The card from the entry of a report or manifest."""
-    entry, rules = job.entry, rules_of(job.preset, job.sha256)
-    shown, hidden = told(list(entry["findings"]), rules)
-    fixed = {"fixed", "ready"} & {entry["status"]}
+    entry, rules = job.entry, rules_of(job.preset)
+    shown, hidden = told(list(entry["findings"]), rules, solved_by(entry.get("outputs") or ()))
     return (
         environment()
         .get_template("card.html.jinja")
@@ -115,7 +113,6 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
             hidden=hidden,
             passed=passed(list(entry["findings"]), rules),
             unmeasured=unmeasured(list(entry["findings"]), rules),
-            done=bool(fixed),
             steps=[(both(step, "does"), " ".join(map(_quoted, step["command"]))) for step in entry.get("steps") or ()],
             outputs=entry.get("outputs") or [],
             listed=_LISTED,
@@ -235,7 +232,7 @@ class Pictures:
 
     def all(self) -> Iterator[Picture]:
         """Source first, then what was made of it."""
-        changed = self.entry["status"] == "fixed" and self.main is not None
+        changed = self.main is not None and self.main["md5"] != self.entry["source_md5"]
         if self.source is not None:
             before = _shot(self.source, self.facts)
             if before:
@@ -265,7 +262,7 @@ class Pictures:
         from pipeline.report.pictures.wave import peaks
 
         duration = value_of(self.facts.get("duration"), "seconds")
-        container = _OPENED_AS.get(self.facts["container"], self.facts["container"])
+        container = str(_OPENED_AS.get(self.facts["container"], self.facts["container"]))
         return peaks(self.source, container, Fraction(str(duration)) if duration is not None else None)
 
     def excerpt(self) -> list[tuple[int, str]] | None:
@@ -296,7 +293,7 @@ def _shot(path: Path, facts: Entry) -> bytes | None:
     if facts.get("video") and facts.get("container"):
         length = value_of(facts.get("duration"), "seconds")
         at = Fraction(str(length)) / 3 if length is not None else Fraction(0)
-        container = _OPENED_AS.get(facts["container"], facts["container"])
+        container = str(_OPENED_AS.get(facts["container"], facts["container"]))
         return still.frame(path, container, at, int(facts["video"][0].get("rotation") or 0))
     return None
 

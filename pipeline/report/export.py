@@ -31,8 +31,7 @@ _MARKS: Final = {
     "error": "🔴",
     "failed": "🔴",
 }
-# XML 1.0, 2.2: characters that no document may hold, escaped or not.
-_MOST: Final = 256 << 20  # bytes of a report that are read
+_MOST: Final = 256 << 20  # characters of a report that are read
 
 
 def read(name: str) -> Document:
@@ -43,9 +42,7 @@ def read(name: str) -> Document:
         else:
             with Path(name).open(encoding="utf-8") as file:
                 text = file.read(_MOST + 1)
-        if len(text) > _MOST:
-            raise ValueError(f"larger than {_MOST} characters")
-        data = json.loads(text)
+        data = json.loads(text) if len(text) <= _MOST else None
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{name}: not a report or manifest: {error}", f"{name}：不是报告或清单：{error}") from None
     if not isinstance(data, dict) or data.get("schema") not in {REPORT, MANIFEST}:
@@ -149,10 +146,10 @@ def _attribute(text: object) -> str:
 
 
 def _xml(text: object) -> str:
-    """Text without what XML cannot hold: control characters, lone surrogates, U+FFFE and U+FFFF."""
+    """Text without what XML 1.0 (2.2) cannot hold, escaped or not: controls, surrogates, U+FFFE, U+FFFF."""
     kept = _shown(text)
     return "".join(
-        c if c in "\t\n" or (" " <= c and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
+        c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "?"
         for c in kept
     )
 

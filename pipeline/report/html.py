@@ -17,7 +17,7 @@ from pipeline.model import Text
 from pipeline.pool import Pool
 from pipeline.report.card import ORDER, TEMPLATES, CardJob, bare, card_entry, environment
 from pipeline.report.labels import WORDS
-from pipeline.report.told import Told, loadable, rules_of, tell
+from pipeline.report.told import Told, both, loadable, rule_of, rules_of, tell
 from pipeline.tools.ceilings import CHECK_WALL
 
 Document = Mapping[str, Any]
@@ -72,12 +72,12 @@ def _top(sources: Sequence[Source]) -> tuple[list[Row], dict[str, int]]:
     counts: Counter[str] = Counter()
     samples: dict[str, Told] = {}
     for source in sources:
-        rules = rules_of(*_preset(source.document))
+        rules = rules_of(_preset(source.document)[0])
         for entry in source.document["assets"]:
             counts.update(_broken(entry))
             for f in entry["findings"]:
                 if f["rule"] not in samples and f["verdict"] != "pass":
-                    samples[f["rule"]] = tell(f, rules.get(f["rule"]))
+                    samples[f["rule"]] = tell(f, rule_of(f, rules))
     most = counts.most_common(_TOP)
     rows = [
         Row(number, samples[rule].title, samples[rule].limit, samples[rule].level, count, count / most[0][1])
@@ -92,13 +92,12 @@ def jobs(sources: Sequence[Source], numbers: Mapping[str, int], pictures: bool) 
     pairs.sort(key=lambda pair: _rank(pair[1]))
     out = []
     for number, (source, entry) in enumerate(pairs, 1):
-        preset, sha256 = _preset(source.document)
+        preset, _ = _preset(source.document)
         out.append(
             CardJob(
                 number=number,
                 entry=entry,
                 preset=preset,
-                sha256=sha256,
                 rules=tuple((rule, numbers[rule]) for rule in sorted(_broken(entry)) if rule in numbers),
                 folders=(str(Path.cwd()), str(source.folder)),
                 outputs=str(source.folder),
@@ -171,16 +170,23 @@ def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequen
         "rows": rows,
         "first": _first(todo),
         "batch": [
-            tell(f, rules_of(*_preset(s.document)).get(f["rule"]), (f["where"] or "",)) for s, f in _batch(sources)
+            tell(f, rule_of(f, rules_of(_preset(s.document)[0])), (f["where"] or "",)) for s, f in _batch(sources)
         ],
         "tools": _tools(sources),
         "written": datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M %z"),
-        "stale": [p for s in sources if not rules_of(*_preset(s.document)) and (p := _preset(s.document)[0])],
+        "stale": sorted({_preset(s.document)[0] for s in sources if _stale(s.document)}),
         "style": Markup(style),  # noqa: S704  our own file
         "script": Markup(script),  # noqa: S704  our own file
         "policy": f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'",
     }
+
+
+def _stale(document: Document) -> bool:
+    """Whether the preset is not the one that the run was judged by."""
+    name, sha256 = _preset(document)
+    found = loadable(name)
+    return found is None or found.sha256 != sha256
 
 
 def _batch(sources: Sequence[Source]) -> Iterator[tuple[Source, Document]]:
@@ -192,7 +198,7 @@ def _batch(sources: Sequence[Source]) -> Iterator[tuple[Source, Document]]:
 
 def _first(todo: Sequence[CardJob]) -> list[tuple[int, str, str, Text]]:
     """The assets that need somebody most: number, status, name, the main reason."""
-    out = []
+    out: list[tuple[int, str, str, Text]] = []
     for job in todo:
         if job.entry["status"] not in {"failed", "error", "blocked"} or len(out) == _FIRST:
             break
@@ -201,16 +207,14 @@ def _first(todo: Sequence[CardJob]) -> list[tuple[int, str, str, Text]]:
 
 
 def _reason(job: CardJob) -> Text:
-    entry, rules = job.entry, rules_of(job.preset, job.sha256)
+    entry, rules = job.entry, rules_of(job.preset)
     if entry["error"]:
-        from pipeline.report.told import both
-
         return both(entry["error"], "message")
     stuck = [f for f in entry.get("blocked") or () if f["verdict"] != "pass"]
     stuck = stuck or [f for f in entry["findings"] if f["blocks"] and not f["fix"]]
     if not stuck:
         return Text("", "")
-    one = tell(stuck[0], rules.get(stuck[0]["rule"]))
+    one = tell(stuck[0], rule_of(stuck[0], rules))
     if one.verdict == "unknown":
         return Text(f"{one.title.en}: {one.rest.en}", f"{one.title.zh}：{one.rest.zh}")
     return Text(

@@ -76,8 +76,8 @@ WORDS: Final[Mapping[str, Text]] = {
     "skip": Text("Skip to the assets", "跳到素材列表"),
     "written": Text("written", "生成时间"),
     "changed-preset": Text(
-        "The rules of this scenario have changed since this run, or are not here: limits are shown as they were written then, without scales.",
-        "该场景的规则在本次运行后已更改，或本机没有该预设：按当时记录显示限制，不绘制刻度。",
+        "the rules have changed since this run, or are not here; limits are shown as they were then.",
+        "规则在本次运行后已更改，或本机没有该预设；限制按当时记录显示。",
     ),
     "video": Text("video", "视频"),
     "audio": Text("audio", "音频"),

@@ -71,7 +71,7 @@ class _Axis:
         return round(_EDGE + min(1.0, max(0.0, share)) * (WIDTH - 2 * _EDGE), 1)
 
 
-def _between(value: float, limit: Between) -> tuple[list[tuple[float | None, float | None]], list[Value]]:
+def _between(limit: Between) -> tuple[list[tuple[float | None, float | None]], list[Value]]:
     low = None if limit.low is None else float(limit.low)
     high = None if limit.high is None else float(limit.high)
     return [(low, high)], [bound for bound in (limit.low, limit.high) if bound is not None]
@@ -98,7 +98,7 @@ def _on_axis(value: float, limit: Limit, type_: str) -> Scale | None:
     spans: list[tuple[float | None, float | None]] = []
     stops: list[Value] = []
     if isinstance(limit, Between):
-        spans, stops = _between(value, limit)
+        spans, stops = _between(limit)
     elif isinstance(limit, OneOf):
         stops = [v for v in limit.values if _number(v) is not None]
         spans = [(float(v), float(v)) for v in stops if isinstance(v, int | Fraction)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -11,12 +11,15 @@ from typing import Any, Final
 from pipeline import presets
 from pipeline.checks import CHECKS
 from pipeline.errors import PresetError
+from pipeline.limits import Pattern
 from pipeline.model import Preset, Rule, Size, Text, Value
 from pipeline.report.scale import Scale, scale
 from pipeline.values import show
 
 Entry = Mapping[str, Any]
+Rules = Mapping[str, tuple[Rule, ...]]
 
+_LANGS: Final = ("en", "zh")
 _WHOLE: Final = frozenset({"bytes", "hertz", "bits", "count"})
 _PARTS: Final = frozenset({"seconds", "rate", "share", "number", "ratio"})
 
@@ -40,6 +43,7 @@ class Told:
     where: tuple[str, ...]
     more: int  # further places of the same rule
     scale: Scale | None
+    solved: bool  # an output was made in which it is in order
 
     @property
     def weight(self) -> int:
@@ -50,12 +54,19 @@ class Told:
 
 
 @cache
-def rules_of(preset: str, sha256: str) -> Mapping[str, Rule]:
-    """The rules of this very version of a preset by id; empty when it is not here or has changed since."""
+def rules_of(preset: str) -> Mapping[str, tuple[Rule, ...]]:
+    """The rules of a preset by id, as they are today; empty when it is not here."""
+    out: dict[str, tuple[Rule, ...]] = {}
     loaded = loadable(preset)
-    if loaded is None or loaded.sha256 != sha256:
-        return {}
-    return {rule.id: rule for role in loaded.roles for rule in role.rules}
+    for role in loaded.roles if loaded else ():
+        for rule in role.rules:
+            out[rule.id] = (*out.get(rule.id, ()), rule)
+    return out
+
+
+def rule_of(finding: Entry, rules: Rules) -> Rule | None:
+    """The rule behind a finding, if its limit is still the one that was written down."""
+    return next((r for r in rules.get(finding["rule"], ()) if finding["limit"] in map(r.limit.describe, _LANGS)), None)
 
 
 @cache
@@ -126,11 +137,17 @@ def _rest(finding: Entry, rule: Rule | None) -> Text:
             said = before.partition(_UNKNOWN[lang])[2] + (after if at else "")
         elif at:
             said = after
+        else:  # written by another version: what follows the first sentence
+            said = said.partition("; wanted " if lang == "en" else "；要求 ")[2].partition(
+                ". " if lang == "en" else "。"
+            )[2]
         out.append(said.strip(" .。；;"))
     return Text(*out)
 
 
-def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: int = 0) -> Told:
+def tell(
+    finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: int = 0, *, solved: bool = False
+) -> Told:
     """One finding; `where` and `more` are places of the same rule and value, when several were put together."""
     check = CHECKS.get(finding["check"])
     type_ = check.type if check else "text"
@@ -140,6 +157,9 @@ def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: i
     if check and check.unit and value is not None and type_ in {"count", "number"}:
         found = found.plus(Text(f" {check.unit}", _UNITS.get(check.unit, f" {check.unit}")))
     limit = _limit(finding, rule, type_)
+    rest = _rest(finding, rule)
+    if rule and isinstance(rule.limit, Pattern) and rest.en:
+        limit = Text("", "")  # the note says it in words
     sources = [finding["source"], *finding.get("also", ())]
     return Told(
         rule=finding["rule"],
@@ -149,7 +169,7 @@ def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: i
         title=title,
         found=found,
         limit=limit,
-        rest=_rest(finding, rule),
+        rest=rest,
         fix=both(finding["fix"], "does") if finding["fix"] else None,
         safety=finding["fix"]["safety"] if finding["fix"] else None,
         sources=tuple(f"{s['document']} {s['section']} ({s['date']})" for s in sources),
@@ -157,6 +177,7 @@ def tell(finding: Entry, rule: Rule | None, where: tuple[str, ...] = (), more: i
         where=where,
         more=more,
         scale=scale(value, rule.limit, type_) if rule and finding["verdict"] != "unknown" else None,
+        solved=solved,
     )
 
 
@@ -165,7 +186,13 @@ PLACES: Final = 6  # places of one rule that are listed
 RULES: Final = 40  # rules of one asset that are listed
 
 
-def told(findings: list[Entry], rules: Mapping[str, Rule]) -> tuple[list[Told], int]:
+def solved_by(outputs: Iterable[Entry]) -> frozenset[str]:
+    """The rules that were asked of the main outputs and hold for all of them."""
+    asked = [f for output in outputs if output["category"] == "MAIN" for f in output["findings"]]
+    return frozenset(f["rule"] for f in asked) - {f["rule"] for f in asked if f["verdict"] != "pass"}
+
+
+def told(findings: list[Entry], rules: Rules, solved: Collection[str] = ()) -> tuple[list[Told], int]:
     """What is not in order, worst first, the same rule and value put together; and how many are left out."""
     groups: dict[tuple[str, str | None, str], list[Entry]] = {}
     for finding in findings:
@@ -176,26 +203,28 @@ def told(findings: list[Entry], rules: Mapping[str, Rule]) -> tuple[list[Told], 
         several = len(group) > 1
         places = [f["where"] or (f"stream {f['stream']}" if several and f["stream"] is not None else "") for f in group]
         named = tuple(place for place in places if place)[:PLACES]
-        out.append(tell(group[0], rules.get(group[0]["rule"]), named, max(0, len(group) - max(1, len(named)))))
+        more = max(0, len(group) - max(1, len(named)))
+        done = group[0]["rule"] in solved
+        out.append(tell(group[0], rule_of(group[0], rules), named, more, solved=done))
     out.sort(key=lambda one: one.weight)
     return out[:RULES], max(0, len(out) - RULES)
 
 
-def unmeasured(findings: list[Entry], rules: Mapping[str, Rule]) -> list[tuple[Text, Text]]:
+def unmeasured(findings: list[Entry], rules: Rules) -> list[tuple[Text, Text]]:
     """What could not be told and keeps nothing from passing: title and reason of each."""
     seen: dict[str, tuple[Text, Text]] = {}
     for finding in findings:
         if finding["verdict"] == "unknown" and not finding["blocks"]:
-            one = tell(finding, rules.get(finding["rule"]))
+            one = tell(finding, rule_of(finding, rules))
             seen.setdefault(finding["check"], (one.title, one.rest))
     return list(seen.values())[:RULES]
 
 
-def passed(findings: list[Entry], rules: Mapping[str, Rule]) -> list[tuple[Text, Text]]:
+def passed(findings: list[Entry], rules: Rules) -> list[tuple[Text, Text]]:
     """What is in order: title and value of each rule, once."""
     seen: dict[tuple[str, str | None], tuple[Text, Text]] = {}
     for finding in findings:
         if finding["verdict"] == "pass":
-            one = tell(finding, rules.get(finding["rule"]))
+            one = tell(finding, rule_of(finding, rules))
             seen.setdefault((finding["check"], finding["actual"]), (one.title, one.found))
     return list(seen.values())[: 2 * RULES]

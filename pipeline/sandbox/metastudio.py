@@ -7,13 +7,11 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pipeline.sandbox.wire import Request, Response
 from pipeline.sandbox.world import Url, World, b64
 from pipeline.upload import fields, rates, signing
-
-if TYPE_CHECKING:
-    from pipeline.sandbox.server import Request, Response
 
 _WINDOW: Final = timedelta(minutes=15)  # between the signature's date and the gateway's clock
 _ALIVE: Final = frozenset({"CREATING", "UPLOADED", "REVIEW", "CREATED"})
@@ -31,8 +29,6 @@ _UPPER: Final = {
 
 def fail(status: int, code: str, message: str) -> Response:
     """An error as the platform writes it."""
-    from pipeline.sandbox.server import Response
-
     return Response.json({"error_code": code, "error_msg": message}, status)
 
 
@@ -101,8 +97,6 @@ def handle(world: World, request: Request) -> Response:
 
 
 def _token(world: World, request: Request) -> Response:
-    from pipeline.sandbox.server import Response
-
     try:
         scope = json.loads(request.body)["auth"]["scope"]["project"]["id"]
     except (ValueError, KeyError, TypeError):
@@ -112,9 +106,7 @@ def _token(world: World, request: Request) -> Response:
     return Response(201, b"{}", {"X-Subject-Token": world.account.token})
 
 
-def _create_asset(world: World, request: Request, body: dict[str, Any]) -> Response:
-    from pipeline.sandbox.server import Response
-
+def _create_asset(world: World, _request: Request, body: dict[str, Any]) -> Response:
     name, kind, tags = str(body.get("asset_name", "")), body.get("asset_type"), body.get("tags", [])
     properties = body.get("system_properties", [])
     wrong = (
@@ -164,8 +156,6 @@ def _now(world: World, asset: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_assets(world: World, request: Request, _: dict[str, Any]) -> Response:
-    from pipeline.sandbox.server import Response
-
     tag, name = request.query.get("tag", ""), request.query.get("name", "")
     found = [
         _now(world, asset)
@@ -176,16 +166,12 @@ def _list_assets(world: World, request: Request, _: dict[str, Any]) -> Response:
     return Response.json({"count": len(found), "assets": found[start : start + count]})
 
 
-def _show_asset(world: World, request: Request, _: dict[str, Any], asset_id: str) -> Response:
-    from pipeline.sandbox.server import Response
-
+def _show_asset(world: World, _request: Request, _: dict[str, Any], asset_id: str) -> Response:
     asset = world.assets.get(asset_id)
     return Response.json(_now(world, asset)) if asset else fail(404, "MSS.10001001", "Asset not found")
 
 
-def _update_asset(world: World, request: Request, body: dict[str, Any], asset_id: str) -> Response:
-    from pipeline.sandbox.server import Response
-
+def _update_asset(world: World, _request: Request, body: dict[str, Any], asset_id: str) -> Response:
     asset = world.assets.get(asset_id)
     if asset is None:
         return fail(404, "MSS.10001001", "Asset not found")
@@ -198,8 +184,6 @@ def _update_asset(world: World, request: Request, body: dict[str, Any], asset_id
 
 
 def _create_file(world: World, request: Request, body: dict[str, Any], kind: str) -> Response:
-    from pipeline.sandbox.server import Response
-
     large = kind == "large-files"
     asset = world.assets.get(str(body.get("asset_id")))
     if asset is None:
@@ -251,9 +235,7 @@ def _create_file(world: World, request: Request, body: dict[str, Any], kind: str
     return Response.json(answer, 201)
 
 
-def _complete(world: World, request: Request, body: dict[str, Any], file_id: str) -> Response:
-    from pipeline.sandbox.server import Response
-
+def _complete(world: World, _request: Request, body: dict[str, Any], file_id: str) -> Response:
     file, state = world.files.get(file_id), body.get("state")
     if file is None:
         return fail(404, "MSS.10001004", "File not found")
@@ -284,9 +266,7 @@ def _complete(world: World, request: Request, body: dict[str, Any], file_id: str
     return Response(200)
 
 
-def _delete_file(world: World, request: Request, _: dict[str, Any], file_id: str) -> Response:
-    from pipeline.sandbox.server import Response
-
+def _delete_file(world: World, _request: Request, _: dict[str, Any], file_id: str) -> Response:
     if file_id not in world.files:
         return fail(404, "MSS.10001004", "File not found")
     world.files[file_id]["state"] = "DELETED"

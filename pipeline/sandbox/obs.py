@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pipeline.sandbox.wire import Request, Response
 from pipeline.sandbox.world import World, b64
-
-if TYPE_CHECKING:
-    from pipeline.sandbox.server import Request, Response
 
 _LARGEST: Final = 5 << 30  # bytes of one PUT
 
 
 def error(status: int, code: str, message: str) -> Response:
     """An answer as stores give it."""
-    from pipeline.sandbox.server import Response
-
     text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(status, text.encode(), {"Content-Type": "application/xml"})
 
 
 def handle(world: World, request: Request) -> Response:
     """PUT to a pre-signed URL."""
-    from pipeline.sandbox.server import Response
-
     url = world.urls.get(request.query.get("Signature", ""))
     if request.method != "PUT" or url is None or request.path != f"/obs/{url.target}":
         return error(403, "SignatureDoesNotMatch", "The request signature does not match")

@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,40 +17,11 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.sandbox import cos, metastudio, obs, tencent, training
+from pipeline.sandbox.wire import Request, Response
 from pipeline.sandbox.world import World
 
 _READ: Final = 1 << 20
 _SMALL: Final = 16 << 20  # bytes of a JSON body
-
-
-@dataclass
-class Request:
-    """A request, its body on disk when it is an object."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    raw_query: str
-    headers: dict[str, str]  # names in lower case
-    body: bytes
-    received: Path | None  # the object's bytes
-    size: int
-    md5: str  # hexadecimal, of the bytes received
-    base: str  # http://host:port
-
-
-@dataclass
-class Response:
-    """An answer."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def json(cls, data: object, status: int = 200) -> Response:
-        """A JSON answer."""
-        return cls(status, json.dumps(data, ensure_ascii=False).encode(), {"Content-Type": "application/json"})
 
 
 class _Dropped(Exception):
@@ -111,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815  the names the base class looks for
 
     def _serve(self) -> None:
         split = urlsplit(self.path)
@@ -124,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             request = self._read(fault, scratch if is_object else None)
             response = self._answer(fault, request, host, call)
             self._send(response)
-        except (_Dropped, ConnectionError, TimeoutError, socket.timeout):
+        except (_Dropped, ConnectionError, TimeoutError):
             self.close_connection = True
             self.world.calls.append(f"{call} dropped {fault}")
         finally:
@@ -182,7 +152,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "slow":
             time.sleep(self.world.faults.slow)
         if fault == "429":
-            response = Response.json({"error_code": "APIGW.0308", "error_msg": "The throttling threshold is reached"}, 429)
+            response = Response.json(
+                {"error_code": "APIGW.0308", "error_msg": "The throttling threshold is reached"}, 429
+            )
         elif fault == "500":
             response = Response.json({"error_code": "APIGW.0106", "error_msg": "Orchestration error"}, 500)
         elif fault == "expired":

@@ -27,7 +27,7 @@ class Account:
     secret: str = "sandbox-secret-key-of-nobody"  # noqa: S105  a made-up account of a made-up platform
     token: str = "sandbox-token-of-nobody"  # noqa: S105  as above
     appkey: str = "sandboxappkey"
-    accesstoken: str = "sandbox-access-token"  # noqa: S105  as above
+    accesstoken: str = "sandbox-access-token"
     bucket: str = "sandbox-cos-1250000000"
     quota: int = 5 << 30  # bytes: "free 5 GB" (MS-Intro 4.11)
 

@@ -14,7 +14,6 @@ import os
 import queue
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline import publish
 from pipeline.errors import PreflightError, TimedOut, ToolFailed
-from pipeline.publish import WORK
 from pipeline.tools import office_kit, process
 from pipeline.tools.ceilings import OFFICE, Ceiling
 
@@ -65,7 +64,7 @@ class Office:
 
     def __init__(self, program: str, kit: Path, out: Path, settings: str) -> None:
         self.out, self.served = out, 0
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-office-", dir=out))
+        self.folder = publish.private(out, "office-")
         profile = self.folder / "profile" / "user"
         profile.mkdir(parents=True)
         (profile / "registrymodifications.xcu").write_text(settings, encoding="utf-8")

@@ -25,6 +25,7 @@ class File:
 
     path: Path
     name: str  # as the far end will know it
+    place: str  # path below the manifest
     category: str  # MAIN, COVER, PAGE, OTHER
     size: int  # bytes
     md5: str  # base64 of the raw 16 bytes
@@ -113,6 +114,7 @@ def _files(asset: dict[str, Any], folder: Path) -> tuple[list[File], Text | None
             File(
                 path=folder / path,
                 name=Path(path).name,
+                place=path,
                 category=str(output.get("category")),
                 size=size,
                 md5=str(md5),

@@ -109,6 +109,9 @@ class Body:
         self.position = 0
         self.whole = False  # every byte has been handed over: the far end may have stored it
 
+    def __len__(self) -> int:
+        return self.length
+
     def __iter__(self) -> Iterator[bytes]:
         with self._path.open("rb") as file:
             file.seek(self._start)
@@ -166,7 +169,7 @@ class Caller:
     def call(
         self,
         method: str,
-        url: str,
+        url: str | Callable[[], str],
         sign: Callable[[bytes], dict[str, str]],
         payload: object = None,
         *,
@@ -186,7 +189,7 @@ class Caller:
                 self.patience.pause(attempt - 1)
             bucket.take()
             try:
-                answer = self.once(method, url, sign(body), body)
+                answer = self.once(method, url if isinstance(url, str) else url(), sign(body), body)
             except httpx.ConnectError as error:
                 last = self._lost(what, error, UploadError)
                 continue
@@ -203,7 +206,7 @@ class Caller:
                 if not again:
                     raise last
                 continue
-            if answer.status in (401, 403) and self._catch_up(answer):
+            if answer.status in (401, 403) and self.catch_up(answer):
                 last = self.refused(what, answer)
                 continue
             if answer.status >= 300:
@@ -251,7 +254,7 @@ class Caller:
             return
         raise last
 
-    def _catch_up(self, answer: Answer) -> bool:
+    def catch_up(self, answer: Answer) -> bool:
         """Whether our clock is wrong, the far end's is not yet used, and a new attempt makes sense."""
         stamp = email.utils.parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else None
         if stamp is None:

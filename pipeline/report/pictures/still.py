@@ -71,9 +71,10 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
                 )
             for decoded in media.decode(stream):
                 guard(path.name, Size(decoded.width, decoded.height))
-                still = decoded.reformat(
+                small = decoded.reformat(
                     *_inside(decoded.width, decoded.height, box), format="rgb24", interpolation="AREA"
-                ).to_image()
+                )
+                still = Image.fromarray(small.to_ndarray())
                 return webp(still.rotate(-rotation, expand=True) if rotation else still, box)
     except DAMAGE:
         return None
@@ -107,6 +108,6 @@ def sheet(pages: list[Path], box: tuple[int, int] = (720, 420), columns: int = 4
     columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
     out = Image.new("RGB", (columns * (cell[0] + 6) - 6, rows * (cell[1] + 6) - 6), (206, 206, 206))
-    for number, page in enumerate(shown):
-        out.paste(page, (number % columns * (cell[0] + 6), number // columns * (cell[1] + 6)))
+    for number, small in enumerate(shown):
+        out.paste(small, (number % columns * (cell[0] + 6), number // columns * (cell[1] + 6)))
     return webp(out, box)

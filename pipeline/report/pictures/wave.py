@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.probe.opening import FULL, OPENS, allowed, opened
 from pipeline.report.pictures.still import DAMAGE
@@ -26,14 +27,15 @@ def peaks(path: Path, container: str, duration: Fraction | None) -> tuple[float,
         return None
 
 
-def _loudest(array: np.ndarray) -> np.ndarray:
+def _loudest(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Over the channels of a frame, whatever its sample format, 0 to 1."""
-    flat = array.astype(np.float32)
+    flat: npt.NDArray[Any] = array.astype(np.float32)
     if array.dtype == np.uint8:
         flat = (flat - 128) / 128
     elif np.issubdtype(array.dtype, np.integer):
         flat = flat / float(np.iinfo(array.dtype).max)
-    return np.clip(np.abs(flat).max(axis=0), 0, 1)
+    loudest: npt.NDArray[np.float32] = np.clip(np.abs(flat).max(axis=0), 0, 1)
+    return loudest
 
 
 def _decoded(path: Path, container: str, duration: Fraction) -> tuple[float, ...] | None:

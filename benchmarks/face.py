@@ -1,0 +1,274 @@
+"""Face geometry against truth, and what measuring a photo costs. Writes nothing but a temporary picture.
+
+    python -m benchmarks face
+
+Truth: the portrait as a textured head (`samples/heads.py`) drawn at known angles, sizes and places, with heads
+of other proportions, camera distances and light than the measurement assumes. One identity: the figures say how
+well angles and shares are read off pictures, not how they vary between people.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from pipeline import judging, presets
+from pipeline.model import Face, Kind, Size
+from pipeline.probe import probe
+from pipeline.probe.face import measured
+from pipeline.probe.face_find import candidates
+from pipeline.probe.face_mesh import LEFT_EYE, LIPS, NOSE, RIGHT_EYE, fit
+from samples._pictures import picture_file
+from samples.heads import Drawn, View, draw
+from samples.images import person
+
+_LIMIT = 15.0  # degrees
+_AREAS = {
+    "right eye": RIGHT_EYE,
+    "left eye": LEFT_EYE,
+    "both eyes": RIGHT_EYE + LEFT_EYE,
+    "nose": NOSE,
+    "mouth": LIPS,
+}
+_TEXTURES = ("coffee.png", "text.png", "grass.png", "brick.png", "gravel.png")
+
+Picture = np.ndarray
+
+
+def _size(picture: Picture) -> Size:
+    return Size(picture.shape[1], picture.shape[0])
+
+
+def _face(picture: Picture) -> Face | None:
+    faces = measured(picture, _size(picture))
+    return faces[0] if faces else None
+
+
+def _lit(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Another light: brightness, direction, tint, noise; one in ten grey."""
+    height, width = picture.shape[:2]
+    made = picture.astype(float) * rng.uniform(0.45, 1.25)
+    made *= 1 + rng.uniform(-0.35, 0.35) * np.linspace(-1, 1, width)[None, :, None]
+    made *= 1 + rng.uniform(-0.2, 0.2) * np.linspace(-1, 1, height)[:, None, None]
+    made = made * rng.uniform(0.9, 1.1, 3) + rng.normal(0, rng.uniform(0, 6), made.shape)
+    plain = np.clip(made, 0, 255).astype(np.uint8)
+    return plain[..., :1].repeat(3, axis=2) if rng.random() < 0.1 else plain
+
+
+def _view(rng: np.random.Generator, most: float, pitch: float, roll: float) -> View:
+    return View(
+        yaw=rng.uniform(-most, most),
+        pitch=rng.uniform(-pitch, pitch),
+        roll=rng.uniform(-roll, roll),
+        distance=rng.uniform(8, 22),
+        eye_width=rng.uniform(80, 200),
+        shape=(rng.uniform(0.93, 1.07), rng.uniform(0.93, 1.07), rng.uniform(0.93, 1.07)),
+    )
+
+
+def _row(name: str, *cells: object) -> None:
+    print(f"| {name} | " + " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells) + " |")
+
+
+def pose(count: int = 240) -> None:
+    """Yaw, pitch and roll from -40° to 40° against the angles drawn."""
+    rng = np.random.default_rng(2026)
+    truth, found = [], []
+    for _ in range(count):
+        view = _view(rng, 40, 40, 40)
+        face = _face(_lit(draw(view).picture, rng))
+        if face and face.yaw is not None and face.pitch is not None and face.roll is not None:
+            truth.append((view.yaw, view.pitch, view.roll))
+            found.append((float(face.yaw), float(face.pitch), float(face.roll)))
+    t, f = np.array(truth), np.array(found)
+    error = abs(f - t)
+    print(f"\nPose, {count} heads drawn, {len(t)} measured. Median (90th percentile) of the absolute error, degrees:\n")
+    print("| yaw and pitch within | heads | yaw | pitch | roll |\n|---|---|---|---|---|")
+    for most in (20, 30, 40):
+        within = (abs(t[:, :2]) <= most).all(axis=1)
+        cells = [f"{np.median(error[within, k]):.1f} ({np.percentile(error[within, k], 90):.1f})" for k in range(3)]
+        _row(f"{most}°", int(within.sum()), *cells)
+    true_turn, found_turn = abs(t[:, :2]).max(axis=1), abs(f[:, :2]).max(axis=1)
+    far = abs(true_turn - _LIMIT) > 3
+    right = (true_turn > _LIMIT) == (found_turn > _LIMIT)
+    near = far & (true_turn <= 30)
+    print(f"\nVerdict at 15° right: {right[far].mean():.1%} of {far.sum()} heads more than 3° away;", end=" ")
+    print(f"{right[near].mean():.1%} of the {near.sum()} turned by at most 30°.")
+
+
+def roll() -> None:
+    """Roll by turning the real portrait."""
+    base = _face(np.asarray(person()))
+    assert base is not None and base.roll is not None
+    errors = []
+    for degrees in range(-44, 45, 4):
+        turned = person().rotate(-degrees, Image.Resampling.BICUBIC, center=(224, 130))
+        face = _face(np.asarray(turned.crop((84, 0, 364, 280)).resize((840, 840), Image.Resampling.LANCZOS)))
+        if face and face.roll is not None:
+            errors.append(abs(float(face.roll - base.roll) - degrees))
+    print(
+        f"\nRoll, portrait turned -44° to 44° in {len(errors)} steps: median error {np.median(errors):.2f}°,", end=" "
+    )
+    print(f"greatest {max(errors):.2f}°.")
+
+
+def share(count: int = 60) -> None:
+    """Box and share against the outline drawn; verdicts at 2, 50 and 70 %."""
+    rng = np.random.default_rng(7)
+    box, area = [], []
+    verdicts: dict[float, list[bool]] = {0.02: [], 0.5: [], 0.7: []}
+    for wanted in np.geomspace(0.01, 0.9, count):
+        side = 900
+        view = View(
+            yaw=rng.uniform(-10, 10),
+            pitch=rng.uniform(-8, 8),
+            roll=rng.uniform(-5, 5),
+            eye_width=float(side * np.sqrt(wanted / 2.69)),
+            size=(side, side),
+            distance=rng.uniform(10, 20),
+        )
+        drawn = draw(view)
+        low, high = drawn.outline.min(axis=0), drawn.outline.max(axis=0)
+        if (low < 0).any() or (high > side).any():
+            continue
+        face = _face(drawn.picture)
+        if face is None or face.share is None or face.outline_share is None:
+            continue
+        true_box = float(np.prod(high - low)) / side**2
+        true_area = float(cv2.contourArea(drawn.outline.astype(np.float32))) / side**2
+        box.append(float(face.share) / true_box - 1)
+        area.append(float(face.outline_share) / true_area - 1)
+        for limit, right in verdicts.items():
+            if abs(true_box - limit) > 0.01:
+                right.append((true_box >= limit) == (float(face.share) >= limit))
+    print(f"\nShare of the picture, {len(box)} heads from 1 % to 90 %, relative to the outline drawn:\n")
+    print("| share | median error | 90th percentile | bias |\n|---|---|---|---|")
+    for name, values in (("by box", box), ("by outline", area)):
+        v = np.array(values)
+        _row(name, f"{np.median(abs(v)):.1%}", f"{np.percentile(abs(v), 90):.1%}", f"{v.mean():+.1%}")
+    print("\nVerdicts outside ±1 point:", end=" ")
+    print(", ".join(f"{limit:.0%}: {np.mean(r):.1%} of {len(r)}" for limit, r in verdicts.items()))
+
+
+def _patched(picture: Picture, drawn: Drawn, area: str, kind: str, rng: np.random.Generator) -> Picture:
+    points = drawn.points[_AREAS[area]]
+    grow = float(np.hypot(*(drawn.points[33] - drawn.points[263]))) * rng.uniform(0.05, 0.12)
+    low = np.clip(points.min(axis=0) - grow, 0, None).astype(int)
+    high = np.minimum(points.max(axis=0) + grow, picture.shape[1::-1]).astype(int)
+    tall, wide = int(high[1] - low[1]), int(high[0] - low[0])
+    made = picture.copy()
+    if kind == "one colour":
+        patch = np.broadcast_to(rng.integers(0, 256, 3), (tall, wide, 3)).astype(float)
+    elif kind == "black":
+        patch = np.full((tall, wide, 3), float(rng.integers(0, 40)))
+    elif kind == "cloth":
+        colour = np.array([[225, 230, 235], [150, 190, 225], [40, 40, 45]][rng.integers(3)], float)
+        folds = 1 + 0.08 * np.sin(np.linspace(0, 20, tall))[:, None, None]
+        patch = colour * folds + rng.normal(0, 4, (tall, wide, 3))
+    elif kind == "other picture":
+        with Image.open(picture_file(_TEXTURES[rng.integers(len(_TEXTURES))])) as file:
+            other = np.asarray(file.convert("RGB"))
+        y, x = rng.integers(0, other.shape[0] - 60), rng.integers(0, other.shape[1] - 60)
+        patch = cv2.resize(other[y : y + 60, x : x + 60], (wide, tall)).astype(float)
+    else:  # fingers of the colour of the cheek
+        x, y = drawn.points[50].astype(int)
+        cheek = np.median(picture[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3), axis=0)
+        finger = 0.72 + 0.3 * np.sqrt(np.sin(np.pi * (np.arange(tall) / tall * 4 % 1)))
+        patch = cheek * finger[:, None, None] * rng.uniform(0.9, 1.1) + rng.normal(0, 2, (tall, wide, 1))
+    made[low[1] : high[1], low[0] : high[0]] = np.clip(patch, 0, 255)
+    return made
+
+
+def covered(count: int = 24) -> None:
+    """Patches over eyes, nose and mouth; false alarms on clean faces."""
+    rng = np.random.default_rng(11)
+    kinds = ("one colour", "black", "cloth", "other picture", "hand of skin colour")
+    hits: dict[str, list[bool]] = {kind: [] for kind in kinds}
+    alarms = []
+    for _ in range(count):
+        drawn = draw(_view(rng, 20, 15, 15))
+        clean = _lit(drawn.picture, rng)
+        face = _face(clean)
+        alarms.append(bool(face and face.covered))
+        for kind in kinds:
+            for area in _AREAS:
+                face = _face(_patched(clean, drawn, area, kind, rng))
+                hits[kind].append(face is None or bool(face.covered))
+    print(f"\nCovered features, {count} heads x {len(_AREAS)} places:\n\n| patch | found |\n|---|---|")
+    for kind, found in hits.items():
+        _row(kind, f"{np.mean(found):.1%} of {len(found)}")
+    _row("none (false alarms)", f"{np.mean(alarms):.1%} of {len(alarms)}")
+
+
+def _median(run: Callable[[], object], repeats: int) -> float:
+    run()
+    spent = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        spent.append(time.perf_counter() - start)
+    return float(np.median(spent)) * 1000
+
+
+def _tiled(picture: Picture) -> Iterator[object]:
+    """The detectors over every half-overlapping square of 192 pixels."""
+    for top in range(0, picture.shape[0] - 191, 96):
+        for left in range(0, picture.shape[1] - 191, 96):
+            yield candidates(np.ascontiguousarray(picture[top : top + 192, left : left + 192]))
+
+
+def cost() -> None:
+    """A 12-megapixel portrait on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cv2.setNumThreads(1)
+    role = presets.load("metastudio/photo-avatar").role_for(Kind.IMAGE)
+    assert role is not None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "portrait.jpg"
+        part = person().crop((104, 20, 344, 200)).resize((4000, 3000), Image.Resampling.LANCZOS)
+        grain = np.random.default_rng(3).normal(0, 3, (3000, 4000, 1))
+        noisy = np.clip(np.asarray(part) + grain, 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(path, quality=90)
+
+        def check() -> None:
+            judging.judge(probe(path, frozenset({"faces"})), role)
+
+        def decode() -> Picture:
+            with Image.open(path) as picture:
+                return np.asarray(picture.convert("RGB"))
+
+        def full() -> None:
+            pixels = decode()
+            for found in candidates(pixels):
+                fit(pixels, found)
+
+        whole, plain, large = _median(check, 9), _median(lambda: probe(path), 30), _median(full, 5)
+        decoded = _median(decode, 5)
+        start = time.perf_counter()
+        for _ in _tiled(decode()):
+            pass
+        tiles = (time.perf_counter() - start) * 1000
+    print("\nA 12-megapixel JPEG portrait, one core, median, ms:\n\n| what | ms | of the check |\n|---|---|---|")
+    _row("whole check: header, faces, rules", whole, 1.0)
+    _row("full decode and the same networks on the full picture", large, large / whole)
+    _row("full decode and the detectors in 192-pixel tiles of the full picture", tiles, tiles / whole)
+    _row("pixel limit: header only", plain, plain / whole)
+    _row("full decode alone", decoded, decoded / whole)
+    print(f"\nHeader only is {decoded / plain:.0f} times faster than decoding.")
+
+
+def main() -> None:
+    """Every table."""
+    pose()
+    roll()
+    share()
+    covered()
+    cost()

@@ -1,0 +1,132 @@
+"""Cutting one long take into the sentences of its script, with a list of cuts for people to look through.
+
+The list is CSV and can be corrected and given back: what a person has looked at is cut as it stands.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from pipeline.convert.filters import to_mono
+from pipeline.convert.package_build import Clip
+from pipeline.convert.package_build_match import Cut, match
+from pipeline.errors import AssetError, Unreadable
+from pipeline.model import AudioStream
+from pipeline.tools import ceilings, process, programs
+from pipeline.tools.ffmpeg import HEAD, pulse, reading
+
+HEADER: Final = ("line", "start", "end", "text", "doubt")
+_FADE: Final = 5  # milliseconds at either end of a clip, against clicks
+_SOURCE: Final = "take"
+
+
+def find(take: Path, stream: AudioStream, script: Sequence[str]) -> tuple[Cut, ...]:
+    """Where each line of `script` is in the take. Raises AssetError where it cannot be told, Unreadable."""
+    from pipeline.probe.speech import listen
+    from pipeline.probe.speech_frames import FRAMES
+
+    runs = [(start / FRAMES, end / FRAMES) for start, end in listen(take, stream).activity.runs]
+    return match(runs, script, take.name)
+
+
+def listed(cuts: Sequence[Cut], lang: str = "en") -> str:
+    """The cuts as CSV, times in seconds, with what makes a cut doubtful."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(HEADER)
+    for number, cut in enumerate(cuts):
+        doubt = "; ".join(text.of(lang) for text in cut.doubts)
+        rows.writerow((number, f"{cut.start:.3f}", f"{cut.end:.3f}", cut.line, doubt))
+    return out.getvalue()
+
+
+def reviewed(text: str, name: str) -> tuple[Cut, ...]:
+    """Cuts from such a list, its doubts settled by whoever looked through it. Raises AssetError."""
+    cuts: list[Cut] = []
+    for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+        try:
+            cut = Cut(row["text"].strip(), float(row["start"]), float(row["end"]))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            cut = None
+        before = cuts[-1].end if cuts else 0.0
+        if cut is None or not cut.line or not 0 <= cut.start < cut.end or cut.start < before:
+            raise AssetError(
+                f"{name}, line {number}: wanted is line,start,end,text with times in seconds, in order and without "
+                "overlap. Correct it.",
+                f"{name} 第 {number} 行：应为 line,start,end,text，时间以秒计，按顺序且不重叠。请修正。",
+            )
+        cuts.append(cut)
+    return tuple(cuts)
+
+
+def settled(cuts: Sequence[Cut], name: str) -> None:
+    """Raise AssetError when a cut is doubtful: it is for a person to decide, not to be guessed."""
+    doubtful = [(number, cut) for number, cut in enumerate(cuts) if cut.doubts]
+    if doubtful:
+        number, cut = doubtful[0]
+        said = cut.doubts[0]
+        raise AssetError(
+            f"{name}: {len(doubtful)} of {len(cuts)} cuts are doubtful, first line {number} "
+            f"({cut.start:.1f} s to {cut.end:.1f} s): {said.en}. Look through the list of cuts, correct it and give "
+            "it back.",
+            f"{name}：{len(cuts)} 处切分中有 {len(doubtful)} 处存疑，首处为第 {number} 句"
+            f"（{cut.start:.1f} 至 {cut.end:.1f} 秒）：{said.zh}。请核对切分清单，修正后再提交。",
+        )
+
+
+def clips(take: Path, stream: AudioStream, cuts: Sequence[Cut], work: Path) -> list[Clip]:
+    """The cuts as mono WAV files in the folder `work`: 16 bits, at the rate of the take.
+
+    Decoded once to a file; from it every clip alone is in memory. Raises Unreadable.
+    """
+    from pipeline.probe.speech import measure
+
+    mix = to_mono(measure(take, stream), stream.channels) if (stream.channels or 1) > 1 else None
+    (work / _SOURCE).symlink_to(take.resolve())
+    decoded = work / "take.wav"
+    command = (
+        programs.ffmpeg(),
+        *HEAD,
+        *reading(_SOURCE),
+        *("-map", f"0:{stream.index}", *(("-af", mix) if mix else ()), "-ac", "1", "-c:a", "pcm_s16le"),
+        *("-map_metadata", "-1", "-fflags", "+bitexact", "-rf64", "never", decoded.name),
+    )
+    ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
+    if ended.code != 0 or not decoded.is_file():
+        raise Unreadable(
+            f"{take.name} could not be decoded: {ended.last_words() or 'no reason given'}. Export it again.",
+            f"{take.name} 无法解码：{ended.last_words() or '未说明原因'}。请重新导出。",
+        )
+    made = []
+    with wave.open(str(decoded), "rb") as source:
+        rate, length = source.getframerate(), source.getnframes()
+        for number, cut in enumerate(cuts):
+            first, last = round(cut.start * rate), min(length, round(cut.end * rate))
+            if first >= last:
+                raise AssetError(
+                    f"{take.name}: the cut of line {number} lies behind its end ({length / rate:.1f} s). Correct it.",
+                    f"{take.name}：第 {number} 句的切分超出录音末尾（{length / rate:.1f} 秒）。请修正。",
+                )
+            source.setpos(first)
+            path = work / f"{number}.wav"
+            _faded(source.readframes(last - first), rate, path)
+            made.append(Clip(path, cut.line))
+    decoded.unlink()
+    return made
+
+
+def _faded(samples: bytes, rate: int, path: Path) -> None:
+    """One short clip with its ends faded, by pydub, in memory."""
+    import warnings
+
+    with warnings.catch_warnings():
+        # On import it warns of a missing ffmpeg, which it is not asked to run, and of audioop's coming end.
+        warnings.simplefilter("ignore")
+        from pydub import AudioSegment
+    clip = AudioSegment(data=samples, sample_width=2, frame_rate=rate, channels=1)
+    clip.fade_in(_FADE).fade_out(_FADE).export(str(path), format="wav").close()

@@ -1,0 +1,37 @@
+"""What goes over the wire, as the sandbox's platforms see it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Request:
+    """A request, its body on disk when it is an object."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    raw_query: str
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+    received: Path | None  # the object's bytes
+    size: int
+    md5: str  # hexadecimal, of the bytes received
+    base: str  # http://host:port
+
+
+@dataclass
+class Response:
+    """An answer."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, data: object, status: int = 200) -> Response:
+        """A JSON answer."""
+        return cls(status, json.dumps(data, ensure_ascii=False).encode(), {"Content-Type": "application/json"})

@@ -1,0 +1,266 @@
+"""Routes of the local page, and the doorman in front of them.
+
+Whoever asks must know the token in the address, must speak to the host the page was opened on (so that no
+other site's name can be bound to this machine) and must not be another site's page.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline import presets
+from pipeline.errors import PresetError
+from pipeline.report.card import environment
+from pipeline.report.html import _asset, _hash
+from pipeline.serve import running
+from pipeline.serve.room import Batch, Full, Room
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+_BODY: Final = 1 << 16  # bytes of a JSON request
+_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+    "x-frame-options": "SAMEORIGIN",
+}
+
+
+class Doorman:
+    """Refuses strangers before any route sees them, and adds the headers that keep browsers strict."""
+
+    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str]) -> None:
+        self.app, self.token, self.hosts = app, token, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def strict(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *((k.encode(), v.encode()) for k, v in _HEADERS.items() if k.encode() not in present),
+                ]
+            await send(message)
+
+        refused = self._refused(scope)
+        if refused is None:
+            await self.app(scope, receive, strict)
+        else:
+            await PlainTextResponse(refused[1], refused[0])(scope, receive, strict)
+
+    def _refused(self, scope: Scope) -> tuple[int, str] | None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if headers.get("host", "") not in self.hosts:
+            return 421, "wrong host\n"
+        given = scope["path"].split("/")[1] if scope["path"].startswith("/") else ""
+        if not secrets.compare_digest(given.encode(), self.token.encode()):
+            return 404, "not found\n"
+        if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+            return 403, "asked from another site\n"
+        if scope["method"] not in {"GET", "HEAD"}:
+            origin = headers.get("origin")
+            if headers.get("x-preflight") != "1" or origin not in {None, f"http://{headers['host']}"}:
+                return 403, "asked from another site\n"
+        return None
+
+
+def application(room: Room, token: str, hosts: frozenset[str], workers: int, lang: str) -> ASGIApp:
+    """The whole page behind its doorman. `hosts` are the values of the Host header that are ours."""
+    desk = _Desk(room, token, workers, lang)
+    base = f"/{token}"
+    one = f"{base}/batches/{{id}}"
+    routes = [
+        Route(f"{base}/", desk.page, methods=["GET"]),
+        Route(f"{base}/batches", desk.open, methods=["POST"]),
+        Route(one, desk.state, methods=["GET"]),
+        Route(one, desk.close, methods=["DELETE"]),
+        Route(f"{one}/files", desk.upload, methods=["PUT"]),
+        Route(f"{one}/run", desk.run, methods=["POST"]),
+        Route(f"{one}/stop", desk.stop, methods=["POST"]),
+        Route(f"{one}/report.html", desk.report, methods=["GET"]),
+        Route(f"{one}/outputs/{{number:int}}", desk.output, methods=["GET"]),
+        Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
+    ]
+    return Doorman(Starlette(routes=routes, exception_handlers={Full: _full}), token, hosts)
+
+
+async def _full(_: Request, error: Exception) -> Response:
+    told, status = (error.told, error.status) if isinstance(error, Full) else ({}, 500)
+    return JSONResponse({"error": told}, status, headers={"connection": "close"})
+
+
+class _Desk:
+    """The routes."""
+
+    def __init__(self, room: Room, token: str, workers: int, lang: str) -> None:
+        self.room, self.token, self.workers, self.lang = room, token, workers, lang
+
+    def _batch(self, request: Request) -> Batch:
+        batch = self.room.get(request.path_params["id"])
+        if batch is None:
+            raise Full(404, "This batch is gone.", "该批次已不存在。")
+        return batch
+
+    async def page(self, _: Request) -> Response:
+        """The page itself."""
+        return HTMLResponse(_page(self.lang), headers={"content-security-policy": _policy()})
+
+    async def open(self, _: Request) -> Response:
+        """A new batch."""
+        return JSONResponse({"id": self.room.open().id}, 201)
+
+    async def state(self, request: Request) -> Response:
+        """How far a batch is."""
+        return JSONResponse(self._batch(request).told())
+
+    async def close(self, request: Request) -> Response:
+        """Forget a batch."""
+        self.room.close(self._batch(request))
+        return Response(status_code=204)
+
+    async def upload(self, request: Request) -> Response:
+        """One file, streamed to the private folder; what is too large is refused as soon as that is known."""
+        batch = self._batch(request)
+        announced = request.headers.get("content-length", "")
+        file = self.room.place(
+            batch, request.query_params.get("name", ""), int(announced) if announced.isdigit() else None
+        )
+        try:
+            with file.path.open("xb") as out:
+                async for chunk in request.stream():
+                    file.size += len(chunk)
+                    batch.touched = time.monotonic()
+                    self.room.admit(file.size if file.size > self.room.max_size else 0)
+                    await run_in_threadpool(out.write, chunk)
+        except (Full, OSError, ClientDisconnect) as error:
+            self.room.drop(batch, file)
+            if isinstance(error, OSError):
+                raise Full(507, f"Could not be stored: {error.strerror}", f"无法保存：{error.strerror}") from error
+            raise
+        file.whole = True
+        return JSONResponse({"name": file.name, "size": file.size}, 201)
+
+    async def run(self, request: Request) -> Response:
+        """Begin the run of a batch."""
+        batch = self._batch(request)
+        asked = await _json(request)
+        verb, role = asked.get("verb"), asked.get("role") or None
+        if batch.state != "collecting":
+            raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
+        if not batch.files or not all(file.whole for file in batch.files):
+            raise Full(409, "No files yet, or some are still arriving.", "尚无文件，或仍在上传。")
+        try:
+            # Ids of shipped presets only: a request never makes the server open a file it names.
+            name = asked.get("preset")
+            preset = presets.load(name) if isinstance(name, str) and name in presets.names() else None
+        except PresetError as error:
+            raise Full(400, error.text.en, error.text.zh) from error
+        if preset is None or verb not in {"check", "prepare"} or (role and preset.role(str(role)) is None):
+            raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
+        lang = "zh" if asked.get("lang") == "zh" else "en"
+        running.start(batch, preset, role, str(verb), lang, self.workers)
+        return JSONResponse(batch.told(), 202)
+
+    async def stop(self, request: Request) -> Response:
+        """End the run of a batch."""
+        self._batch(request).stop.set()
+        return Response(status_code=204)
+
+    async def report(self, request: Request) -> Response:
+        """The report of a finished batch; it carries its own policy."""
+        batch = self._batch(request)
+        if batch.state != "done":
+            raise Full(404, "Not finished yet.", "尚未完成。")
+        return FileResponse(batch.report, media_type="text/html; charset=utf-8")
+
+    async def output(self, request: Request) -> Response:
+        """One prepared file, always as a download: nothing a stranger made is shown by the browser."""
+        batch = self._batch(request)
+        path = batch.output(request.path_params["number"])
+        if path is None:
+            raise Full(404, "There is no such file.", "没有该文件。")
+        return _download(path, path.name)
+
+    async def packed(self, request: Request) -> Response:
+        """All prepared files and the manifest."""
+        batch = self._batch(request)
+        if batch.state != "done" or not batch.outputs():
+            raise Full(404, "There are no files.", "没有文件。")
+        return _download(await run_in_threadpool(self.room.packed, batch), "preflight.zip")
+
+
+def _download(path: Path, name: str) -> Response:
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "content-security-policy": "sandbox; default-src 'none'",
+    }
+    return FileResponse(path, media_type="application/octet-stream", headers=headers)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """A small JSON object. Raises Full for anything else."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY:
+            raise Full(413, "Request too large.", "请求过大。")
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise Full(400, "Not a JSON object.", "不是 JSON 对象。")
+    return asked
+
+
+def _read(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    return _asset("report.css") + _read("serve.css")
+
+
+def _policy() -> str:
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(_style())}'; script-src '{_hash(_read('serve.js'))}'; "
+        "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _page(lang: str) -> str:
+    scenarios: dict[str, list[dict[str, Any]]] = {}
+    for name in presets.names():
+        preset = presets.load(name)
+        told = {
+            "id": preset.id,
+            "en": preset.title.en,
+            "zh": preset.title.zh,
+            "roles": [{"id": role.name, "en": role.title.en, "zh": role.title.zh} for role in preset.roles],
+        }
+        scenarios.setdefault(name.partition("/")[0], []).append(told)
+    template = environment().from_string(_read("serve.html.jinja"))
+    return template.render(
+        lang=lang,
+        scenarios=scenarios,
+        style=Markup(_style()),  # noqa: S704  our own file
+        script=Markup(_read("serve.js")),  # noqa: S704  our own file
+    )

@@ -1,0 +1,424 @@
+"""MetaStudio training jobs: an avatar (MS-API 8) or a voice (MS-API 9). All files of a manifest make one job.
+
+A job is found again by its batch name, which is made from the bytes. Avatar upload URLs take one file and die; lost
+ones cannot be asked for while a job waits for its files, so such a job is deleted and made anew. Voice jobs give new
+URLs on request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.digest import content_md5
+from pipeline.errors import UploadError, UsageError
+from pipeline.model import Text
+from pipeline.upload import fields, orders
+from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
+from pipeline.upload.entries import File, Item
+from pipeline.upload.http import Refused, Unknown
+from pipeline.upload.huawei import Api
+from pipeline.upload.parted import hex_md5
+from pipeline.upload.secrets import seal, unseal
+
+_URL_AGE: Final = 23 * 3600.0  # seconds
+_PART: Final = 64 << 20  # bytes of a part, at least
+_PARTS: Final = 1000  # video_multipart_count (Table 8-3)
+_TRIES: Final = 4
+_OCTETS: Final = "application/octet-stream"
+_ZIP: Final = "application/zip"
+# role -> slots of the job, in order (Table 8-6)
+_SLOTS: Final = {
+    "video": ("training_video",),
+    "action-video": ("action_video",),
+    "id-card": ("id_card_image1", "id_card_image2"),
+    "grant-file": ("grant_file",),
+    "audio": ("audio",),
+}
+_NEEDED: Final = ("training_video", "id_card_image1", "id_card_image2", "grant_file")
+_KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) | {"cover"}
+
+
+class _Job:
+    """What both kinds of job share."""
+
+    def __init__(self, api: Api, order: dict[str, Any], table: str, path: str) -> None:
+        orders.check("order", table, order)
+        self.api, self.order, self.path = api, order, path
+        self.place = api.place
+        self._kind = table
+
+    def close(self) -> None:
+        """Let connections go."""
+        self.api.caller.close()
+
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """One job for all."""
+        if not items:
+            return []
+        key = hashlib.sha256("\0".join(sorted(item.key for item in items)).encode()).hexdigest()
+        return [Unit(key, items[0].name, tuple(items))]
+
+    def _call(self, method: str, path: str, body: object = None, *, what: str, again: bool = True) -> dict[str, Any]:
+        kind = "query" if method == "GET" else "create"
+        return self.api.call(method, path, body, group=f"{kind} {self._kind} job", what=what, again=again)
+
+    def _marker(self, unit: Unit) -> str:
+        return replace(unit.items[0], key=unit.key).marker
+
+    def _found(self, marker: str) -> dict[str, Any] | None:
+        """The job of this batch name, or None. Answers differ in the name of the list."""
+        query = {"batch_name": marker, "limit": "100", "offset": "0"}
+        told = self.api.call("GET", self.path, query=query, group=f"query {self._kind} job", what="query jobs")
+        lists = [value for value in told.values() if isinstance(value, list)]
+        jobs = [job for one in lists for job in one if isinstance(job, dict) and job.get("batch_name") == marker]
+        return jobs[0] if jobs else None
+
+    def _create(self, unit: Unit, path: str, body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
+        """The answer with job id and URLs; None when a job is there whose answer was lost."""
+        if tools.journal.open(unit.key, "create job") and self._found(body["batch_name"]):
+            return None
+        for attempt in range(1, self.api.caller.patience.attempts + 1):
+            tools.journal.begin(unit.key, "create job")
+            try:
+                return self._call("POST", path, body, what="create job", again=False)
+            except Unknown as error:
+                last = error
+                self.api.caller.patience.pause(attempt)
+                if self._found(body["batch_name"]):
+                    return None
+        raise last
+
+    def _put(self, unit: Unit, slot: str, url: str, kind: str, file: File, tools: Tools) -> None:
+        tools.journal.begin(unit.key, f"put {slot}")
+        self.api.put(
+            url,
+            kind,
+            file.md5,
+            lambda: tools.body(file.path, 0, file.size),
+            etag=file.hex_md5,
+            what=f"PUT {slot} {file.name!r}",
+        )
+
+    def _done(self, unit: Unit, slot: str, tools: Tools) -> None:
+        done = sorted({*tools.journal.facts(unit.key).get("done", ()), slot})
+        tools.journal.end(unit.key, f"put {slot}", done=done)
+
+    @staticmethod
+    def _forget(unit: Unit, tools: Tools) -> None:
+        tools.journal.end(unit.key, "forget job", job_id=None, urls=None, at=None, done=None, parts=None)
+
+
+class Avatar(_Job):
+    """An avatar training job, standard or Flexus."""
+
+    def __init__(self, api: Api, order: dict[str, Any], *, flexus: bool) -> None:
+        super().__init__(api, order, "training", "/digital-human-training-manage/user/jobs")
+        self.flexus = flexus
+        if flexus and not {"job_tag", "sex"} <= set(order):
+            raise UsageError(
+                "order: [training] of a Flexus job wants job_tag and sex (MS-API 8.1 Table 8-4)",
+                "订单：Flexus 任务的 [training] 需要 job_tag 与 sex（MS-API 8.1 表 8-4）",
+            )
+
+    def slots(self, items: Sequence[Item]) -> dict[str, File]:
+        """Which file goes where: by role, or as the order says. Raises UsageError."""
+        found: dict[str, File] = {}
+        asked: dict[str, str] = self.order.get("files", {})
+        for item in items:
+            file = item.files[0]
+            free = [slot for slot in _SLOTS.get(str(item.role), ()) if slot not in found]
+            slot = asked.get(file.place) or (free[0] if free else "")
+            if slot not in _KNOWN or slot in found:
+                raise UsageError(
+                    f"{file.place}: no place for it in a training job; name one of {', '.join(sorted(_KNOWN))} under "
+                    f"[training.files] in the order, each once",
+                    f"{file.place}：训练任务中没有它的位置；请在订单 [training.files] 中指定 {'、'.join(sorted(_KNOWN))}，"
+                    f"每项一次",
+                )
+            found[slot] = file
+        missing = [slot for slot in _NEEDED if slot not in found]
+        if missing:
+            raise UsageError(
+                f"a training job needs {', '.join(missing)}: prepare them with the same preset into one manifest",
+                f"训练任务缺少 {'、'.join(missing)}：请用同一预设一起 prepare",
+            )
+        return found
+
+    def _body(self, unit: Unit, slots: dict[str, File]) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            key: value
+            for key, value in self.order.items()
+            if key not in ("files", "multipart_commands", "job_tag", "sex", "language", "batch_name")
+        }
+        body |= {
+            "name": self.order["name"],
+            "model_version": "V3.2",  # V2 and V3 are retired (Table 8-3)
+            "batch_name": self._marker(unit),
+            "is_flexus": self.flexus or bool(self.order.get("is_flexus")),
+            "video_multipart_count": _count(slots["training_video"].size),
+            "audio_source_type": "AUDIO" if "audio" in slots else "VIDEO",
+        }
+        if "action_video" in slots:
+            body["action_video_multipart_count"] = _count(slots["action_video"].size)
+        if self.flexus:
+            words = {"job_tag": self.order["job_tag"], "sex": self.order["sex"]}
+            body["voice_properties"] = words | {"language": self.order.get("language", "CN")}
+        return body
+
+    def plan(self, unit: Unit) -> list[str]:
+        """The calls."""
+        slots, base = self.slots(unit.items), f"/v1/{self.api.project}{self.path}"
+        lines = [f"POST {base} {self._body(unit, slots)}"]
+        for slot, file in slots.items():
+            count = _count(file.size) if slot.endswith("video") else 1
+            kind = _ZIP if slot == "audio" else _OCTETS
+            lines += [f"PUT {slot}_upload_url Content-Type: {kind} ({file.name!r}, {file.size} bytes)"] * count
+        return [*lines, f"POST {base}/{{job_id}}/command CONFIRM_MULTIPART_UPLOADED", f"POST ... SUBMITVERIFYING"]
+
+    def send(self, unit: Unit, tools: Tools) -> Receipt:
+        """See the module's text."""
+        slots, abandoned = self.slots(unit.items), list[dict[str, Any]]()
+        for attempt in range(1, _TRIES + 1):
+            job, urls = self._job(unit, slots, tools, abandoned)
+            if job.get("state", "WAIT_FILE_UPLOAD") != "WAIT_FILE_UPLOAD":
+                return self._accepted(unit, job, "skipped", tools)
+            job_id = str(job["job_id"])
+            try:
+                for slot, file in slots.items():
+                    self._slot(unit, job_id, slot, file, urls, tools)
+                self._command(job_id, "SUBMITVERIFYING")
+            except Refused as error:
+                if error.code == "MSS.41000001":  # submitted already: the answer was lost
+                    return self._accepted(unit, self._show(job_id), "sent", tools)
+                self._delete(unit, job_id, tools, abandoned)
+                if attempt == _TRIES or error.code not in ("MSS.41000005", "MSS.41000014", "AccessDenied"):
+                    raise GaveUp(error, abandoned) from None
+                continue
+            receipt = self._accepted(unit, self._show(job_id), "sent", tools)
+            receipt.abandoned = abandoned
+            return receipt
+        raise UploadError(f"{unit.name}: no attempt succeeded", f"{unit.name}：多次尝试均未成功")
+
+    def _show(self, job_id: str) -> dict[str, Any]:
+        return self._call("GET", f"{self.path}/{job_id}", what="query job")
+
+    def _delete(self, unit: Unit, job_id: str, tools: Tools, abandoned: list[dict[str, Any]]) -> None:
+        try:
+            self._call("DELETE", f"{self.path}/{job_id}", what="delete job")
+            state = "deleted"
+        except UploadError as error:
+            state = str(error)
+        abandoned.append({"asset_id": job_id, "file_id": None, "step": "job", "state": state})
+        self._forget(unit, tools)
+
+    def _job(
+        self, unit: Unit, slots: dict[str, File], tools: Tools, abandoned: list[dict[str, Any]]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The job and its URLs."""
+        known = tools.journal.facts(unit.key)
+        body = self._body(unit, slots)
+        while True:
+            job = self._found(body["batch_name"])
+            if job and job.get("state") != "WAIT_FILE_UPLOAD":
+                return job, {}
+            urls = unseal(self.api.seal_key, known.get("urls"))
+            fresh = time.time() - known.get("at", 0) < _URL_AGE
+            if job and job["job_id"] == known.get("job_id") and urls and fresh:
+                return job, urls
+            if job:
+                self._delete(unit, str(job["job_id"]), tools, abandoned)
+                known = {}
+            made = self._create(unit, self.path, body, tools)
+            if made is not None:
+                urls = {key: value for key, value in made.items() if key.endswith("_upload_url")}
+                sealed = seal(self.api.seal_key, urls)
+                facts = {"job_id": made["job_id"], "urls": sealed, "at": time.time(), "done": [], "parts": {}}
+                tools.journal.end(unit.key, "create job", **facts)
+                return made, urls
+
+    def _slot(self, unit: Unit, job_id: str, slot: str, file: File, urls: dict[str, Any], tools: Tools) -> None:
+        if slot in tools.journal.facts(unit.key).get("done", ()):
+            return
+        url = urls.get(f"{slot}_upload_url")
+        if isinstance(url, list):
+            self._parts(unit, job_id, slot, file, url, tools)
+        else:
+            again = tools.journal.open(unit.key, f"put {slot}")
+            try:
+                self._put(unit, slot, str(url), _ZIP if slot == "audio" else _OCTETS, file, tools)
+            except Unknown:
+                again = True  # every byte went out: either it was taken, and the URL is dead, or it was not
+                try:
+                    self._put(unit, slot, str(url), _ZIP if slot == "audio" else _OCTETS, file, tools)
+                except Refused as error:
+                    if error.status != 403:
+                        raise
+            except Refused as error:
+                if error.status != 403 or not again:
+                    raise
+        self._done(unit, slot, tools)
+
+    def _parts(self, unit: Unit, job_id: str, slot: str, file: File, urls: list[str], tools: Tools) -> None:
+        action = "ACTION_VIDEO_" if slot == "action_video" else ""
+        word = "MULTIPART_" + str(self.order.get("multipart_commands", "UPLOADED"))
+        for number, (start, length) in enumerate(fields.stretches(file.size, len(urls)), 1):
+            part, tag = hex_md5(file.path, start, length)
+            if number in tools.journal.facts(unit.key).get("parts", {}).get(slot, ()):
+                continue
+            for attempt in range(1, _TRIES + 1):
+                if attempt > 1 or tools.journal.open(unit.key, f"put {slot} {number}"):
+                    held = self._command(job_id, f"GET_{action}{word}").get("multipart_data") or []
+                    if any(p.get("part_number") == number and str(p.get("etag")).strip('"') == tag for p in held):
+                        break
+                tools.journal.begin(unit.key, f"put {slot} {number}")
+                try:
+                    self.api.put(
+                        urls[number - 1],
+                        _OCTETS,
+                        part,
+                        lambda start=start, length=length: tools.body(file.path, start, length),
+                        etag=tag,
+                        what=f"PUT {slot} part {number}",
+                    )
+                    break
+                except Unknown:
+                    continue
+                except Refused as error:
+                    if error.status != 403 or attempt == _TRIES:
+                        raise
+            known = tools.journal.facts(unit.key).get("parts", {})
+            parts = known | {slot: sorted({*known.get(slot, ()), number})}
+            tools.journal.end(unit.key, f"put {slot} {number}", parts=parts)
+        self._command(job_id, f"CONFIRM_{action}{word}")
+
+    def _command(self, job_id: str, command: str) -> dict[str, Any]:
+        told = self._call("POST", f"{self.path}/{job_id}/command", {"command": command}, what=command)
+        result, why = str(told.get("commond_result", "")), told.get("excute_failed_msg")  # the platform's spelling
+        if result.upper().startswith("FAIL"):
+            raise UploadError(f"{command}: the platform says {result}: {why}", f"{command}：平台返回 {result}：{why}")
+        return told
+
+    def _accepted(self, unit: Unit, job: dict[str, Any], status: str, tools: Tools) -> Receipt:
+        state = str(job.get("state"))
+        if state.endswith("FAILED"):
+            raise UploadError(
+                f"{unit.name}: job {job.get('job_id')}: the platform says {state}",
+                f"{unit.name}：任务 {job.get('job_id')} 状态为 {state}",
+            )
+        tools.journal.end(unit.key, "submitted", delivered=True)
+        said = Text(f"the platform works on it: {state}", f"平台处理中：{state}")
+        return Receipt(status, said, {"job_id": job.get("job_id"), "state": state})
+
+
+class Voice(_Job):
+    """A voice training job: basic, middle or advanced."""
+
+    def __init__(self, api: Api, order: dict[str, Any], edition: str) -> None:
+        super().__init__(api, order, "voice", "/voice-training-manage/user/jobs")
+        self.create_path = f"/voice-training-manage/user/{'advance' if edition == 'advanced' else edition}-jobs"
+        if "letter" not in order:
+            raise UsageError(
+                "order: [voice] wants letter: the file with the authorisation letter",
+                "订单：[voice] 需要 letter（授权书文件路径）",
+            )
+
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """Each package is a job."""
+        return [Unit(item.key, item.name, (item,)) for item in items]
+
+    def _body(self, unit: Unit) -> dict[str, Any]:
+        body = {key: value for key, value in self.order.items() if key != "letter"}
+        name = {"voice_name": self.order["voice_name"], "language": self.order.get("language", "CN")}
+        return body | name | {"create_type": "PACKAGE", "batch_name": self._marker(unit)}
+
+    def plan(self, unit: Unit) -> list[str]:
+        """The calls."""
+        base = f"/v1/{self.api.project}"
+        return [
+            f"POST {base}{self.create_path} {self._body(unit)}",
+            f"PUT training_data_uploading_url Content-Type: {_ZIP} ({unit.items[0].files[0].name!r})",
+            f"PUT authorization_letter_uploading_url ({self.order['letter']!r})",
+            f"POST {base}{self.path}/{{job_id}}",
+        ]
+
+    def send(self, unit: Unit, tools: Tools) -> Receipt:
+        """See the module's text."""
+        letter = Path(self.order["letter"])
+        try:
+            size, md5 = letter.stat().st_size, content_md5(letter)
+        except OSError as error:
+            raise UploadError(f"{letter}: {error.strerror}", f"{letter}：{error.strerror}") from None
+        paper = File(
+            path=letter, name=letter.name, place=str(letter), category="OTHER", size=size, md5=md5, content_type=_OCTETS
+        )
+        job_id = self._job(unit, tools)
+        job = self._show(job_id)
+        status = "skipped"
+        if job.get("state") == "CREATING":
+            status = "sent"
+            for slot, file, kind in (("package", unit.items[0].files[0], _ZIP), ("letter", paper, _OCTETS)):
+                self._slot(unit, job_id, slot, kind, file, tools)
+            self._submit(unit, job_id, tools)
+            job = self._show(job_id)
+        state = str(job.get("state"))
+        if "FAILED" in state:
+            raise UploadError(
+                f"{unit.name}: job {job_id}: {state}: {job.get('job_failed_code')} {job.get('job_failed_reason')}",
+                f"{unit.name}：任务 {job_id}：{state}：{job.get('job_failed_code')} {job.get('job_failed_reason')}",
+            )
+        tools.journal.end(unit.key, "submitted", delivered=True)
+        said = Text(f"the platform works on it: {state}", f"平台处理中：{state}")
+        return Receipt(status, said, {"job_id": job_id, "state": state})
+
+    def _show(self, job_id: str) -> dict[str, Any]:
+        return self._call("GET", f"{self.path}/{job_id}", what="query job")
+
+    def _job(self, unit: Unit, tools: Tools) -> str:
+        known = tools.journal.facts(unit.key).get("job_id")
+        if known:
+            return str(known)
+        body = self._body(unit)
+        job = self._found(body["batch_name"]) or self._create(unit, self.create_path, body, tools)
+        job = job or self._found(body["batch_name"])
+        if job is None:
+            raise UploadError("the job is not found again", "任务未找到")
+        tools.journal.end(unit.key, "create job", job_id=job["job_id"])
+        return str(job["job_id"])
+
+    def _slot(self, unit: Unit, job_id: str, slot: str, kind: str, file: File, tools: Tools) -> None:
+        """Sent to an address asked for right before: URLs are never kept."""
+        if slot in tools.journal.facts(unit.key).get("done", ()):
+            return
+        for attempt in range(1, _TRIES + 1):
+            told = self._call("GET", f"{self.path}/{job_id}/uploading-address-url", what="get upload address")
+            package = (told.get("package_url") or {}).get("training_data_uploading_url")
+            url = package if slot == "package" else told.get("authorization_letter_uploading_url")
+            try:
+                self._put(unit, slot, str(url), kind, file, tools)
+            except (Unknown, Refused) as error:
+                if attempt == _TRIES or (isinstance(error, Refused) and error.status != 403):
+                    raise
+                continue
+            self._done(unit, slot, tools)
+            return
+
+    def _submit(self, unit: Unit, job_id: str, tools: Tools) -> None:
+        body = {key: value for key, value in self._body(unit).items() if key not in ("create_type", "batch_name")}
+        tools.journal.begin(unit.key, "submit")
+        try:
+            self._call("POST", f"{self.path}/{job_id}", body, what="submit job")
+        except Refused as error:
+            if error.code == "MSS.20020001" and self._show(job_id).get("state") != "CREATING":
+                return  # submitted already: the answer was lost
+            if error.code in ("MSS.20020030", "MSS.20020010", "MSS.20020027"):
+                tools.journal.end(unit.key, "not stored", done=None)
+            raise
+
+
+def _count(size: int) -> int:
+    return max(1, min(_PARTS, -(-size // _PART)))
