@@ -11,12 +11,26 @@ import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks._run import command, table
-from benchmarks._voices import HELD_OUT, TUNED, Signal, Take, noisy, reverberant, room, take
+from benchmarks._run import command, peak_memory, table
+from benchmarks._voices import (
+    HELD_OUT,
+    LINES,
+    TUNED,
+    Signal,
+    Take,
+    active_mask,
+    noisy,
+    reverberant,
+    room,
+    said,
+    take,
+)
+from pipeline.model import Speech
 
 _RATES = (16000, 24000, 48000)
 _PASS_SNR = (20.0, 25.0)  # pass marks of the platforms, rules.snr
@@ -48,14 +62,16 @@ def write(path: Path, signal: Signal, rate: int) -> None:
         out.writeframes(data.tobytes())
 
 
-def measured(signal: Signal, rate: int):  # noqa: ANN201  a `Speech`, whose import is heavy
+def measured(signal: Signal, rate: int) -> Speech:
     """The package's own figures for a signal, through a file as a user has it."""
     from pipeline.probe import probe
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder) / "take.wav"
         write(path, signal, rate)
-        return probe(path, frozenset({"speech"})).speech
+        speech = probe(path, frozenset({"speech"})).speech
+    assert speech is not None
+    return speech
 
 
 def level(signal: Signal) -> Signal:
@@ -63,8 +79,8 @@ def level(signal: Signal) -> Signal:
     return signal * (0.89 / np.max(np.abs(signal)))
 
 
-def _number(value: object) -> float | None:
-    return None if value is None else float(value)  # type: ignore[arg-type]  # a Fraction
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def noise_cases() -> Iterator[tuple[Case, Case]]:
@@ -151,8 +167,10 @@ def quality() -> None:
     within = [case for case in snr if 5 <= case.truth <= 35]
     rows = [("figure", "cases", "median error", "90th percentile", "target")]
     rows.append(_row("SNR, 5 to 35 dB, all noises", within, lambda c: c.error, "dB", "2 dB"))
-    for kind in ("white", "pink", "babble", "hum"):
-        rows.append(_row(f"SNR, {kind}", [c for c in within if c.group == kind], lambda c: c.error, "dB", "2 dB"))
+    rows.extend(
+        _row(f"SNR, {kind}", [c for c in within if c.group == kind], lambda c: c.error, "dB", "2 dB")
+        for kind in ("white", "pink", "babble", "hum")
+    )
     outside = [case for case in snr if not 5 <= case.truth <= 35]
     rows.append(_row("SNR, 0 and 40 dB", outside, lambda c: c.error, "dB", "-"))
 
@@ -161,10 +179,10 @@ def quality() -> None:
 
     spoken = [case for _, case in pairs if 5 <= int(case.group) <= 35]
     rows.append(_row("speech duration, SNR 5 to 35 dB", spoken, relative, "%", "5 %"))
-    for snr_ in ("5", "10", "25"):
-        rows.append(
-            _row(f"speech duration, SNR {snr_} dB", [c for c in spoken if c.group == snr_], relative, "%", "5 %")
-        )
+    rows.extend(
+        _row(f"speech duration, SNR {snr_} dB", [c for c in spoken if c.group == snr_], relative, "%", "5 %")
+        for snr_ in ("5", "10", "25")
+    )
     rooms = list(room_cases())
     c50 = [case for case, _ in rooms]
     for group in ("quiet", "noise at 30 dB"):
@@ -198,17 +216,14 @@ def speed() -> None:
         clean = take(HELD_OUT[0], 48000, 40, 1)
         mono = np.resize(noisy(clean, "pink", 30, 1), 600 * 48000)
         write(path, np.stack([level(mono), 0.7 * level(mono)], axis=1), 48000)
-        ask = "from pathlib import Path; from pipeline.probe import probe; import resource, sys;"
+        ask = "from pathlib import Path; from pipeline.probe import probe; import sys;"
         ask += "probe(Path(sys.argv[1]), frozenset({'speech'}));"
-        ask += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
         out = Path(folder) / "out.wav"
         convert = (ffmpeg(), "-v", "error", "-y", "-i", path, "-ac", "1", "-ar", "24000", out)
         levels = (ffmpeg(), "-v", "error", "-i", path, "-af", "astats", "-f", "null", "-")
         runs = [(command([sys.executable, "-c", ask, path]), command(convert), command(levels)) for _ in range(3)]
         ours, converting, asking = (sorted(column)[1] for column in zip(*runs, strict=True))
-        import subprocess
-
-        memory = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, text=True, check=True)
+        memory, _ = peak_memory([sys.executable, "-c", ask, path])
         table(
             [
                 ("ten minutes of 48 kHz stereo, median of 3", "seconds", "times real time"),
@@ -220,9 +235,80 @@ def speed() -> None:
                     f"{(ours + converting) / (converting + asking):.2f} of it (target 1.5)",
                     f"{600 / (ours + converting):.0f} (target 100)",
                 ),
-                ("peak memory of our process", f"{memory.stdout.strip()} MB (target 150)", ""),
+                ("peak memory of our process", f"{memory >> 20} MB (target 150)", ""),
             ]
         )
+
+
+def _read_wrong(lines: list[str], how: str, rng: np.random.Generator) -> list[str]:
+    """What a reader makes of the script."""
+    spoken, at = list(lines), int(rng.integers(len(lines) - 1))
+    if how == "a sentence left out":
+        del spoken[at]
+    elif how == "a sentence read twice":
+        spoken.insert(at, spoken[at])
+    elif how == "two sentences exchanged":
+        spoken[at], spoken[at + 1] = spoken[at + 1], spoken[at]
+    elif how == "begun one line late":
+        spoken = [*spoken[1:], spoken[0]]
+    return spoken
+
+
+def takes() -> None:
+    """Twenty sentences in one take, cut at the pauses: right, in doubt, or wrong without a word."""
+    from pipeline.convert.package_build_match import match
+    from pipeline.errors import AssetError
+    from pipeline.probe.speech_activity import find
+    from pipeline.probe.speech_frames import FRAMES, Frames
+    from samples._speech import LINES as CHINESE
+
+    rows = [
+        ("forty takes of 20 sentences, pauses 0.4 to 2 s, noise at 15 to 40 dB", "right", "in doubt", "wrong unsaid")
+    ]
+    ways = ("read as written", "a sentence left out", "a sentence read twice", "begun one line late")
+    for way in (*ways, "two sentences exchanged"):
+        right = doubtful = wrong = 0
+        for seed in range(2000, 2040):
+            rng = np.random.default_rng(seed)
+            language, voice, speed = HELD_OUT[(0, 1, 4)[seed % 3]]
+            lines = list(CHINESE) if language == "zh" else [*LINES["en"], *LINES["long"]]
+            rng.shuffle(lines)
+            parts, places, at = [np.zeros(12000)], [], 12000
+            for line in _read_wrong(lines, way, rng):
+                heard = said(line, voice, speed, 24000)
+                places.append((at / 24000, (at + len(heard)) / 24000))
+                gap = np.zeros(int(rng.uniform(0.4, 2) * 24000))
+                parts += [heard, gap]
+                at += len(heard) + len(gap)
+            clean = np.concatenate(parts)
+            noise = ("pink", "white", "babble", "hum")[seed % 4]
+            mixed = noisy(Take(clean, 24000, active_mask(clean, 24000)), noise, float(rng.uniform(15, 40)), seed)
+            frames = Frames(24000)
+            frames.add(level(mixed).astype(np.float32))
+            runs = [(start / FRAMES, end / FRAMES) for start, end in find(frames.levels).runs]
+            try:
+                cuts = match(runs, lines, "take")
+            except AssetError:
+                doubtful += 1
+                continue
+            fits = way == ways[0] and all(
+                before - 0.05 <= cut.start <= start + 0.05 and end - 0.05 <= cut.end <= after + 0.05
+                for cut, (start, end), before, after in zip(
+                    cuts,
+                    places,
+                    [0.0, *(end for _, end in places)],
+                    [*(start for start, _ in places[1:]), at / 24000],
+                    strict=False,
+                )
+            )
+            if any(cut.doubts for cut in cuts):
+                doubtful += 1
+            elif fits:
+                right += 1
+            else:
+                wrong += 1
+        rows.append((way, str(right), str(doubtful), str(wrong)))
+    table(rows)
 
 
 def tune() -> None:
@@ -251,6 +337,8 @@ def tune() -> None:
 def main() -> None:
     """Entry point."""
     quality()
+    print()
+    takes()
     print()
     speed()
 

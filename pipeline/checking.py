@@ -39,9 +39,12 @@ class Job:
     deep: bool = False
     lang: str = "en"
     out: str = ""
+    plots: str = ""  # folder for pictures of the sound; none are drawn without
     at_least: Safety = Safety.LOSSY
     allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
     replace: bool = False
+    ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
+    twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
 
 
 def check(job: Job) -> Report:

@@ -62,8 +62,19 @@ def _inputs() -> _Parser:
     group.add_argument("--include", action="append", default=[], metavar="GLOB", help="of a folder, only these")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="of a folder, not these")
     group.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    group.add_argument("--fail-fast", action="store_true", help="stop at the first file that is not in order")
+    group.add_argument("--executor", choices=["local", "dask"], default="local", help="where the work runs")
+    group.add_argument("--scheduler", metavar="ADDR", help="of the Dask cluster, as tcp://host:8786")
     group.add_argument("--deep", action="store_true", help="decode every frame to prove files undamaged")
     return inputs
+
+
+def _drawn() -> _Parser:
+    drawn = _Parser(add_help=False)
+    drawn.add_argument(
+        "--plots", metavar="DIR", help="draw every sound: outline and spectrogram, as PNG in this folder"
+    )
+    return drawn
 
 
 def _rules() -> _Parser:
@@ -84,7 +95,48 @@ def _repair() -> _Parser:
     return repair
 
 
-VERBS = ("probe", "check", "plan", "prepare", "verify", "report", "scenes", "serve", "presets", "explain", "doctor")
+def _delivery(verbs: Any, common: _Parser) -> None:
+    """The verbs upload and sandbox."""
+    upload = verbs.add_parser("upload", parents=[common], help="hand over what a manifest holds, and prove it")
+    upload.add_argument("manifest", metavar="MANIFEST")
+    upload.add_argument("--to", required=True, metavar="DEST", help="file:///folder, metastudio, tencent, fsspec URL")
+    upload.add_argument("--order", metavar="FILE", help="what no file can say: names, tags, make request (TOML)")
+    upload.add_argument("--secrets", metavar="FILE", help="keys, readable by you alone (else environment, keyring)")
+    upload.add_argument("--region", help="MetaStudio region, like cn-north-4")
+    upload.add_argument("--project", help="MetaStudio project id")
+    upload.add_argument("-j", "--jobs", type=int, metavar="N", help="transfers at a time (default: 4)")
+    upload.add_argument("--bandwidth", metavar="RATE", help="bytes a second in all, like 500k or 10M")
+    upload.add_argument("--wait", type=float, default=600.0, metavar="SECONDS", help="for the platform's verdict")
+    upload.add_argument("--dry-run", action="store_true", help="print every call, send nothing")
+    upload.add_argument("--force", action="store_true", help="send what changed or did not pass; is recorded")
+    sandbox = verbs.add_parser("sandbox", parents=[common], help="both platforms on this machine, to try against")
+    sandbox.add_argument("--port", type=int, default=0, help="on the loopback interface (default: any)")
+    sandbox.add_argument("--folder", metavar="DIR", help="keep what is sent here")
+    sandbox.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="of calls that go wrong, 0 to 1")
+    sandbox.add_argument("--fault", action="append", default=[], metavar="KIND", help="only these kinds of fault")
+    sandbox.add_argument("--seed", type=int, default=0, help="of the faults")
+    sandbox.add_argument("--region", default="cn-north-4", help="whose rate limits hold")
+    sandbox.add_argument("--pace", type=float, default=1.0, help="times the stated rate limits")
+    sandbox.add_argument("--review", type=float, default=0.0, metavar="SECONDS", help="that an asset is reviewed")
+    sandbox.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="its clock runs ahead")
+
+
+VERBS = (
+    "probe",
+    "check",
+    "plan",
+    "prepare",
+    "verify",
+    "report",
+    "scenes",
+    "package",
+    "serve",
+    "upload",
+    "sandbox",
+    "presets",
+    "explain",
+    "doctor",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,8 +150,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
-    verbs.add_parser("probe", parents=[inputs, common], help="facts, no rules")
-    verbs.add_parser("check", parents=[inputs, rules, common], help="facts against rules; changes nothing")
+    verbs.add_parser("probe", parents=[inputs, _drawn(), common], help="facts, no rules")
+    verbs.add_parser("check", parents=[inputs, rules, _drawn(), common], help="facts against rules; changes nothing")
     verbs.add_parser("plan", parents=[inputs, rules, repair, common], help="what prepare would do")
     prepare = verbs.add_parser(
         "prepare",
@@ -122,11 +174,18 @@ def parser() -> argparse.ArgumentParser:
     scenes.add_argument("path", metavar="FILE", help="plain text, SSML, PPTX, PPT, ODP or PDF")
     scenes.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
     scenes.add_argument("--strip-tags", action="store_true", help="remove SSML elements that the rules refuse")
+    package = verbs.add_parser("package", parents=[rules, common], help="a voice package of clips, or of one long take")
+    package.add_argument("source", metavar="FOLDER-or-TAKE", help="clips with their texts, or one recording")
+    package.add_argument("--script", metavar="FILE", help="of a take: its sentences, one a line")
+    package.add_argument("--cuts", metavar="FILE", help="of a take: the list of cuts, looked through and corrected")
+    package.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    package.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
     serve = verbs.add_parser("serve", parents=[common], help="a local page: drop files, watch, read, download")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
     serve.add_argument("--max-size", default="6 GiB", metavar="SIZE", help="largest file taken (default: 6 GiB)")
     serve.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    _delivery(verbs, common)
     presets = verbs.add_parser("presets", parents=[common], help="list, show ID, lint FILE")
     presets.add_argument("what", nargs="?", choices=["list", "show", "lint"], default="list")
     presets.add_argument("name", nargs="?", metavar="ID-or-FILE")

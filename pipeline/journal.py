@@ -27,8 +27,8 @@ _WAIT: Final = 30.0  # seconds for another run's write to finish
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, stat TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID",
     # One row for each place that outputs go to: a later answer takes the place of an earlier one.
-    "CREATE TABLE IF NOT EXISTS assets (slot TEXT PRIMARY KEY, size INTEGER NOT NULL, content TEXT NOT NULL,"
-    " made_by TEXT NOT NULL, rules TEXT NOT NULL, entry TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS assets (slot TEXT PRIMARY KEY, size INTEGER NOT NULL, content TEXT NOT NULL,
+    made_by TEXT NOT NULL, rules TEXT NOT NULL, entry TEXT NOT NULL) WITHOUT ROWID""",
 )
 
 
@@ -121,7 +121,9 @@ class Journal:
         self._write("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (name, now, found))
         return found
 
-    def done(self, slot: Slot, path: Path, rules: Callable[[dict[str, Any]], str], folder: Path) -> dict[str, Any] | None:
+    def done(
+        self, slot: Slot, path: Path, rules: Callable[[dict[str, Any]], str], folder: Path
+    ) -> dict[str, Any] | None:
         """The entry written for this asset, if nothing that decides it changed and every output is still there.
 
         `rules` names the rules that now hold for an entry. Raises UsageError when the journal is damaged, OSError

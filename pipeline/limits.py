@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from pipeline.model import Size, Value
-from pipeline.values import show
+from pipeline.values import bare, show
 
 
 def _number(value: Value) -> int | Fraction | None:
@@ -27,8 +27,12 @@ def _said(en: str, zh: str, lang: str) -> str:
     return zh if lang == "zh" else f"{en} "
 
 
-def _listed(values: tuple[Value, ...], type_: str, lang: str) -> str:
-    return ", ".join(show(v, type_, lang) for v in values)
+def _written(value: Value, type_: str, lang: str, units: bool) -> str:
+    return show(value, type_, lang) if units else bare(value)
+
+
+def _listed(values: tuple[Value, ...], type_: str, lang: str, units: bool) -> str:
+    return ", ".join(_written(v, type_, lang, units) for v in values)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class OneOf:
             return min(numbers, key=lambda n: (abs(n - number), n))
         return self.values[0]
 
-    def describe(self, lang: str = "en") -> str:
-        return _listed(self.values, self.type, lang)
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
+        return _listed(self.values, self.type, lang, units)
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ class NoneOf:
             return None
         return not value if self.accepts(not value) else None
 
-    def describe(self, lang: str = "en") -> str:
-        return _said("anything but", "除此之外均可：", lang) + _listed(self.values, self.type, lang)
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
+        return _said("anything but", "除此之外均可：", lang) + _listed(self.values, self.type, lang, units)
 
 
 @dataclass(frozen=True)
@@ -111,12 +115,12 @@ class Between:
             candidate = int(candidate)
         return candidate if self.accepts(candidate) else None
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         parts = []
         if self.low is not None:
-            parts.append(f"{'>' if self.above else '>='} {show(self.low, self.type)}")
+            parts.append(f"{'>' if self.above else '>='} {_written(self.low, self.type, lang, units)}")
         if self.high is not None:
-            parts.append(f"{'<' if self.below else '<='} {show(self.high, self.type)}")
+            parts.append(f"{'<' if self.below else '<='} {_written(self.high, self.type, lang, units)}")
         return _AND[lang].join(parts)
 
 
@@ -145,7 +149,7 @@ class FitsBox:
         shrunk = fitted.width <= value.width and fitted.height <= value.height
         return fitted if shrunk and self.accepts(fitted) else None
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         boxes = _OR[lang].join(str(box) for box in self.boxes)
         return f"{boxes} 以内（横竖均可）" if lang == "zh" else f"within {boxes} (either way up)"
 
@@ -164,7 +168,7 @@ class AtLeastBox:
             return None
         return value if self.accepts(value) else Size(*(max(a, b) for a, b in zip(value, self.low, strict=True)))
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         return _said("at least", "至少", lang) + str(self.low)
 
 
@@ -191,7 +195,7 @@ class OneSize:
 
         return min(below or self.sizes, key=rank)
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         return ", ".join(str(size) for size in self.sizes)
 
 
@@ -214,7 +218,7 @@ class Aspect:
             return number
         return min(self.ratios, key=lambda r: max(number / r, r / number))
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         return ", ".join(show(r, "ratio") for r in self.ratios)
 
 
@@ -234,7 +238,7 @@ class Pattern:
     def nearest(self, value: Value) -> Value | None:
         return value if self.accepts(value) else None
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         return f"/{self.expression}/"
 
 
@@ -263,5 +267,5 @@ class Characters:
         kept = "".join(c if self._one.fullmatch(c) else instead for c in value)
         return kept or None
 
-    def describe(self, lang: str = "en") -> str:
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
         return _said("only", "仅限", lang) + f"[{self.allowed}]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,6 +20,7 @@ from pipeline.report import document
 from pipeline.report.spool import Spool, write_document
 
 NAME: Final = "manifest.json"
+QUARANTINE: Final = "quarantine.list"
 
 
 def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]) -> Path:
@@ -36,6 +38,23 @@ def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def quarantine(folder: Path, paths: Sequence[str], spool: Spool) -> None:
+    """List the sources that could not be made ready, as `--from-file` takes them; no file when there are none.
+
+    The sources themselves stay where they are.
+    """
+    left = [os.fsencode(paths[index]) for index, entry in spool.numbered() if entry["status"] in {"blocked", "failed"}]
+    path = folder / QUARANTINE
+    if not left:
+        path.unlink(missing_ok=True)
+        return
+    handle, temporary = tempfile.mkstemp(prefix=".manifest-", dir=folder)
+    with os.fdopen(handle, "wb") as file:
+        file.write(b"".join(name + b"\0" for name in left))
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
 
 
 def read(name: str) -> dict[str, Any]:

@@ -156,8 +156,8 @@ class Limit(Protocol):
     def nearest(self, value: Value) -> Value | None:
         """The acceptable value nearest to `value`, or None when there is none; always accepted."""
 
-    def describe(self, lang: str = "en") -> str:
-        """The limit in signs and figures, e.g. "<= 30"."""
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
+        """The limit in signs and figures: "<= 30 fps", or "<= 30" without units."""
 
 
 class Source(NamedTuple):
@@ -369,3 +369,4 @@ class Outcome:
     seconds: float = 0.0
     error: Problem | None = None
     blocked: tuple[Finding, ...] = ()  # what keeps it from being repaired
+    receipt: str = ""  # folder below the output folder that says what was given a name; see `pipeline.publish`

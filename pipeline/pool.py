@@ -2,6 +2,10 @@
 
 Native decoders (PyAV, Pillow, OpenCV, pdfium) run only in here. A worker that dies takes one job with it;
 that job is tried once more in a fresh worker: it may have been innocent (memory had run out, say).
+
+Jobs with a weight share the machine: the heaviest begin first, no more run at once than memory has room for, and
+each worker keeps to its share of the processors, which is all of them for the last job. Programs count the
+processors they may use, so their threads follow without a word on their command lines.
 """
 
 from __future__ import annotations
@@ -9,15 +13,21 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
+from pipeline import publish
 from pipeline.errors import AssetError, TimedOut, WorkerLost
 from pipeline.tools import launch
 from pipeline.tools.ceilings import WORKER_MEMORY, GiB
@@ -29,7 +39,7 @@ Progress = Callable[[float], None]
 Work = Callable[[J, Progress], R]
 
 _ATTEMPTS: Final = 2
-_AHEAD: Final = 4  # jobs a worker may hold, so that it never waits for the next one
+_AHEAD: Final = 4  # light jobs a worker may hold, so that it never waits for the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +57,43 @@ class Event(Generic[R]):
         return self.fraction is None
 
 
-def _limit() -> None:
-    """What a worker may use; see `pipeline.tools.launch`."""
+def _limit(writes: tuple[str, ...] | None) -> None:
+    """What a worker may use and where it may write; see `pipeline.tools.launch`."""
     launch.limit({"cpu": 1 << 40, "memory": WORKER_MEMORY, "file_size": 64 * GiB})
     launch.alone()
+    if writes is not None:
+        launch.fence(None, (*writes, "/dev/null"))
 
 
-def _serve(pipe: Connection, work: Work[Any, Any]) -> None:
+def _end_with_parent() -> None:
+    """However the run ends, nothing of it goes on.
+
+    On Linux the kernel sees to it (`launch.alone`): the server that forked us is our parent, and it ends when the
+    run does, provided that we do not hold the pipe by which it knows. A thread does the same elsewhere.
+    """
+    server = getattr(forkserver, "_forkserver", None)
+    pipe = getattr(server, "_forkserver_alive_fd", None)
+    if pipe is not None:
+        os.close(pipe)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True, name="parent").start()
+
+
+def _serve(pipe: Connection, work: Work[Any, Any], writes: tuple[str, ...] | None, home: str) -> None:
     """A worker's life: take a job, send what became of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    _limit()
+    tempfile.tempdir = home
+    _limit(writes)
+    _end_with_parent()
     while True:
         try:
-            index, job = pipe.recv()
+            index, job, processors = pipe.recv()
         except EOFError:
             return
+        if processors and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, processors)
         last = 0.0
 
         def progress(fraction: float, index: int = index) -> None:
@@ -79,6 +111,7 @@ def _serve(pipe: Connection, work: Work[Any, Any]) -> None:
 class _Worker:
     process: Any  # a context's own Process class
     pipe: Connection
+    place: int  # among the workers, from 0; a new worker takes the place of the one that was lost
     held: deque[int] = field(default_factory=deque)
     since: float = 0.0  # when the first of them was begun
 
@@ -95,12 +128,28 @@ def _context() -> Any:
 
 
 class Pool(Generic[J, R]):
-    """Runs `work(job, progress)` in worker processes. `wall` is the time limit of one job in seconds."""
+    """Runs `work(job, progress)` in worker processes. `wall` is the time limit of one job in seconds.
 
-    def __init__(self, work: Work[J, R], workers: int, wall: float) -> None:
+    `weigh` says how many bytes of memory a job may need; jobs without a weight are light. `writes` names the
+    only folders that workers may write below, beside their own temporary one; None leaves them free.
+    """
+
+    def __init__(
+        self,
+        work: Work[J, R],
+        workers: int,
+        wall: float,
+        *,
+        weigh: Callable[[J], int] | None = None,
+        writes: tuple[str, ...] | None = None,
+    ) -> None:
         self._work, self._count, self._wall = work, workers, wall
+        self._weigh, self._writes = weigh, writes
+        self._weights: list[int] = []
+        self._room = memory()
         self._context = _context()
         self._workers: list[_Worker] = []
+        self._home: Path | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,27 +158,43 @@ class Pool(Generic[J, R]):
         for worker in self._workers:
             worker.end()
         self._workers.clear()
+        if self._home:
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home = None
 
-    def _start(self) -> _Worker:
+    def busy(self) -> list[tuple[int, int]]:
+        """Place of each worker that has something to do, and the number of the job it is at."""
+        return sorted((worker.place, worker.held[0]) for worker in self._workers if worker.held)
+
+    def _start(self) -> None:
+        if self._home is None:  # private, and known to be ours should we be killed
+            top = Path(tempfile.gettempdir())
+            publish.sweep(top)
+            self._home = publish.private(top)
+        writes = None if self._writes is None else (*self._writes, str(self._home))
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._work), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self._work, writes, str(self._home)), daemon=True)
         process.start()
         theirs.close()
-        worker = _Worker(process, ours)
-        self._workers.append(worker)
-        return worker
+        taken = {worker.place for worker in self._workers}
+        place = next(number for number in range(len(taken) + 1) if number not in taken)
+        self._workers.append(_Worker(process, ours, place))
 
     def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
         """Events of all jobs as they come; exactly one of each job's events has `ended`."""
         waiting = deque(range(len(jobs)))
-        attempts: dict[int, int] = {}
         ahead = _AHEAD if len(jobs) >= self._count * _AHEAD else 1
+        if self._weigh:
+            self._weights = [self._weigh(job) for job in jobs]
+            waiting = deque(sorted(waiting, key=lambda index: -self._weights[index]))
+            ahead = 1
+        attempts: dict[int, int] = {}
         while len(self._workers) < min(self._count, len(jobs)):
             self._start()
         while waiting or any(worker.held for worker in self._workers):
             for worker in self._workers:
-                while waiting and len(worker.held) < ahead:
-                    self._give(worker, waiting.popleft(), jobs)
+                while waiting and len(worker.held) < ahead and (index := self._next(waiting)) is not None:
+                    self._give(worker, index, len(waiting), jobs)
             busy = [worker for worker in self._workers if worker.held]
             ready = wait([w.pipe for w in busy], timeout=self._patience(busy))
             for worker in busy:
@@ -140,12 +205,33 @@ class Pool(Generic[J, R]):
             while len(self._workers) < self._count and waiting:
                 self._start()
 
-    def _give(self, worker: _Worker, index: int, jobs: Sequence[J]) -> None:
+    def _next(self, waiting: deque[int]) -> int | None:
+        """The next job that memory has room for; any job when nothing runs."""
+        if not self._weigh:
+            return waiting.popleft()
+        held = [index for worker in self._workers for index in worker.held]
+        room = self._room - sum(self._weights[index] for index in held)
+        for index in waiting:
+            if not held or self._weights[index] <= room:
+                waiting.remove(index)
+                return index
+        return None
+
+    def _give(self, worker: _Worker, index: int, left: int, jobs: Sequence[J]) -> None:
         if not worker.held:
             worker.since = time.monotonic()
         worker.held.append(index)
         with contextlib.suppress(BrokenPipeError):  # its death is noticed where its answers are read
-            worker.pipe.send((index, jobs[index]))
+            worker.pipe.send((index, jobs[index], self._share(worker, left) if self._weigh else None))
+
+    def _share(self, worker: _Worker, left: int) -> set[int]:
+        """The processors a job begun now may use, when `left` others still wait."""
+        every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        if not every:
+            return set()
+        rivals = min(self._count, left + sum(bool(w.held) for w in self._workers))
+        share = max(1, len(every) // max(1, rivals))
+        return {every[(worker.place * share + n) % len(every)] for n in range(share)}
 
     def _patience(self, busy: Sequence[_Worker]) -> float:
         now = time.monotonic()
@@ -206,3 +292,18 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Bytes that jobs may use together: four fifths of what is free here, or in this container."""
+    free = 64 * GiB  # where the system does not tell, the limit of each worker is what protects it
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        free = int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+            free = min(free, int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii")))
+    return max(free, 0) * 4 // 5

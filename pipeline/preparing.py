@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from pipeline import judging, planning, presets, publish, verify
+from pipeline import judging, planning, presets, proving, publish, twins, verify
 from pipeline.checking import Job, check, problem, role_of
 from pipeline.convert.sound import listens
 from pipeline.convert.wanted import NAMING
@@ -79,7 +79,10 @@ def prepare(job: Job, progress: Progress) -> Outcome:
         findings=report.findings,
         error=report.error,
     )
-    if report.error is None and report.status is not Status.BLOCKED:
+    if report.status is Status.BLOCKED:
+        blocked = planning.plan(report.findings, job.at_least, job.allow).blocked
+        outcome = replace(outcome, blocked=blocked)
+    elif report.error is None:
         try:
             outcome = _prepare(job, report, outcome, progress)
         except Exception as error:  # noqa: BLE001  one bad file never stops a batch
@@ -101,7 +104,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
             module, edits = converter(report.kind), without_names(wanted)
             info = heard(source, info, edits, role)
             steps = module.steps(info, edits, role)
-            made = module.convert(source, info, edits, role, work, progress)
+            made = twins.made(job, work) or module.convert(source, info, edits, role, work, progress)
             outputs, proofs = _judged(made, job, role, info, wanted, work)
         else:
             how = publish.share(source, work / "kept")
@@ -115,8 +118,8 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
             replace(output, path=name, content_type=content_type(Path(name)))
             for output, name in zip(outputs, named, strict=True)
         )
-        for file, name in zip(made, named, strict=True):
-            publish.publish(Path(file.path), Path(job.out, name), replace=job.replace)
+        promised = [(Path(file.path), (one.path, one.size, one.md5)) for file, one in zip(made, finished, strict=True)]
+        publish.publish_all(promised, Path(job.out), work, ours=lambda name: _ours(job, name))
     changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
@@ -125,7 +128,17 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
         steps=steps,
         outputs=finished,
         proof=proofs,
+        receipt=work.name,
     )
+
+
+def _ours(job: Job, name: str) -> bool:
+    """Whether what has this name may be replaced: asked for, or made for this asset earlier and not touched since."""
+    path = Path(job.out, name)
+    if job.replace or not path.is_file():
+        return job.replace
+    md5 = content_md5(path)
+    return (name, md5) in job.ours or publish.promised(Path(job.out), name, md5)
 
 
 def heard(source: Path, info: MediaInfo, edits: Plan, role: Role) -> MediaInfo:
@@ -153,9 +166,10 @@ def _judged(
             wrong = [f for f in findings if f.blocks]
             if wrong:
                 raise ProofFailed(*_still_wrong(wrong))
-            proofs.extend(verify.prove(info, probed, wanted))
-            if probed.kind in (Kind.VIDEO, Kind.AUDIO):
-                proofs.append(verify.decoded(path, probed, work))
+            if {probed.kind, info.kind} <= {Kind.VIDEO, Kind.AUDIO}:
+                proofs.extend(proving.media(Path(job.path), info, path, probed, without_names(wanted), role, work))
+            else:
+                proofs.extend(verify.prove(info, probed, wanted))
         proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings))
     failed = [proof for proof in proofs if not proof.passed]

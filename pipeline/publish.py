@@ -91,6 +91,11 @@ def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *,
         raise
 
 
+def promised(out: Path, name: str, md5: str) -> bool:
+    """Whether a receipt says that this file was made for its name: by an attempt that was lost before it could tell."""
+    return any(entry[0] == name and entry[2] == md5 for folder in out.glob(f"{WORK}*") for entry in _promises(folder))
+
+
 def settle(out: Path, folder: str) -> None:
     """The journal knows these outputs: their receipt is no longer needed."""
     if folder:
@@ -139,15 +144,18 @@ def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) 
 
 
 def _take_back(folder: Path, out: Path, known: set[str]) -> None:
-    try:
-        promised: list[Promise] = json.loads((folder / RECEIPT).read_text("utf-8"))
-    except (OSError, ValueError):  # killed while it was written: no name had been given
-        return
-    for name, size, md5 in promised:
+    for name, size, md5 in _promises(folder):
         final = out / name
         with contextlib.suppress(OSError):
             if name not in known and final.stat().st_size == size and content_md5(final) == md5:
                 final.unlink()
+
+
+def _promises(folder: Path) -> list[Promise]:
+    try:
+        return [(name, size, md5) for name, size, md5 in json.loads((folder / RECEIPT).read_text("utf-8"))]
+    except (OSError, ValueError):  # none, or killed while it was written: no name had been given
+        return []
 
 
 def _mine(folder: Path) -> bool:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from pipeline import planning, preparing, presets
+from pipeline import journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
 from pipeline.errors import PreflightError
-from pipeline.model import Finding, Step
+from pipeline.model import Finding, MediaInfo, Status, Step
 from pipeline.pool import Progress
 from pipeline.probe import probe
 from pipeline.report import document
 
 
+def _plotted(job: Job, info: MediaInfo | None) -> None:
+    """The sound as a picture in the folder that the job names, if it names one."""
+    if not job.plots or info is None or not info.audio:
+        return
+    from pipeline.report.pictures.sound import plot
+
+    stream = next((sound for sound in info.audio if sound.default), info.audio[0])
+    out, name = Path(job.plots), f"{job.stem}.png"
+    with publish.workshop(out) as work:
+        plot(Path(job.path), stream, float(stream.duration or info.duration or 0), work / "plot.png")
+        publish.publish(work / "plot.png", out / name, replace=True)
+
+
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), wanted(job, frozenset()))
+        info = probe(Path(job.path), wanted(job, frozenset({"speech"} if job.plots else ())))
+        _plotted(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return {
             "source": document.shown(job.path),
@@ -29,7 +44,12 @@ def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
 
 def check_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts against rules."""
-    return cast(dict[str, Any], document.report(check(job), job.lang))
+    report = check(job)
+    try:
+        _plotted(job, report.facts)
+    except PreflightError as error:
+        report = replace(report, status=Status.ERROR, error=problem(error))
+    return cast(dict[str, Any], document.report(report, job.lang))
 
 
 def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
@@ -46,7 +66,9 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
             if not blocked and preparing.converts(edits, role, report.facts):
                 module = preparing.converter(report.facts.kind)
                 try:
-                    steps = module.steps(report.facts, preparing.without_names(edits), role)
+                    named = preparing.without_names(edits)
+                    facts = preparing.heard(Path(job.path), report.facts, named, role)
+                    steps = module.steps(facts, named, role)
                 except PreflightError as error:  # known before anything is started: it cannot be made
                     entry |= {"status": "error", "error": document.error(problem(error), job.lang)}
     entry["steps"] = [document.step(step, job.lang) for step in steps]
@@ -55,5 +77,19 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
 
 
 def prepare_entry(job: Job, progress: Progress) -> dict[str, Any]:
-    """Repair, prove, digest."""
-    return cast(dict[str, Any], document.outcome(preparing.prepare(job, progress), job.lang))
+    """Repair, prove, digest; for callers who keep no journal."""
+    made = preparing.prepare(job, progress)
+    publish.settle(Path(job.out), made.receipt)
+    return cast(dict[str, Any], document.outcome(made, job.lang))
+
+
+def journaled_entry(job: Job, progress: Progress) -> dict[str, Any]:
+    """As `prepare_entry`, with `seen` and `receipt` for the journal, which `pipeline.batch` takes out again."""
+    path = Path(job.path)
+    try:
+        seen = (journal.state(path), journal.content(path))
+    except OSError:
+        seen = ("", "")  # what cannot be read says so where it is probed
+    made = preparing.prepare(job, progress)
+    entry: dict[str, Any] = document.outcome(made, job.lang)
+    return entry | {"seen": seen, "receipt": made.receipt}

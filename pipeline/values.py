@@ -148,6 +148,11 @@ def exact(value: Fraction) -> str:
     return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
 
 
+def bare(value: Value) -> str:
+    """A value as JSON holds it: no unit, fractions exact."""
+    return exact(value) if isinstance(value, Fraction) else show(value)
+
+
 def _show_bytes(value: int) -> str:
     for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if value >= 1 << power:

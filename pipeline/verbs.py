@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pipeline import inputs, presets, publish, totals
+from pipeline import batch, inputs, presets, publish, totals
 from pipeline import manifest as manifests
 from pipeline import run as work
 from pipeline.checking import Job
 from pipeline.errors import AssetError, UsageError, nearest_word
-from pipeline.journal import Journal, key
+from pipeline.journal import Journal
 from pipeline.model import Preset, Safety
-from pipeline.pool import Event, Pool, Work, cores
+from pipeline.pool import Work
 from pipeline.report import console, document
 from pipeline.report.spool import Spool, write_document
-from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL, PREPARE_WALL
+from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
 
 J = TypeVar("J")
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
@@ -37,11 +37,14 @@ def run(options: Namespace, lang: str) -> int:
         "plan": _plan,
         "prepare": _prepare,
         "verify": _verify,
+        "upload": _upload,
+        "sandbox": _sandbox,
         "presets": library.presets_verb,
         "explain": library.explain_verb,
         "doctor": library.doctor_verb,
         "report": _report,
         "scenes": _scenes,
+        "package": _package,
         "serve": _serve,
     }
     return verbs[options.verb](options, lang)
@@ -57,6 +60,12 @@ def _scenes(options: Namespace, lang: str) -> int:
     from pipeline.convert.scenes import scenes_verb
 
     return scenes_verb(options, lang)
+
+
+def _package(options: Namespace, lang: str) -> int:
+    from pipeline.convert.package_verb import package_verb
+
+    return package_verb(options, lang)
 
 
 def _serve(options: Namespace, lang: str) -> int:
@@ -77,6 +86,7 @@ def _jobs(options: Namespace, lang: str, **more: Any) -> list[Job]:
             preset=getattr(options, "preset", ""),
             role=getattr(options, "role", None),
             deep=options.deep,
+            plots=getattr(options, "plots", None) or "",
             lang=lang,
             **more,
         )
@@ -97,60 +107,17 @@ def _preset(options: Namespace) -> Preset:
     return preset
 
 
-def _entries(
-    function: Work[J, Entry],
-    jobs: Sequence[J],
-    options: Namespace,
-    wall: float,
-    failed: Callable[[J, AssetError], Entry],
-) -> Iterator[tuple[int, Entry]]:
-    """What became of every job, as they end."""
-    workers = cores() if options.jobs is None else options.jobs
-    if workers < 1:
-        raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
-    with Pool(function, workers, wall) as pool, _progress(options, len(jobs)) as tell:
-        for event in pool.run(jobs):
-            tell(event)
-            if event.error is not None:
-                yield event.index, failed(jobs[event.index], event.error)
-            elif event.result is not None:
-                yield event.index, event.result
-
-
-@contextmanager
-def _progress(options: Namespace, count: int) -> Iterator[Callable[[Event[Any]], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    if options.quiet or options.json or options.jsonl or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console.console(error=True), transient=True) as bar:
-        task = bar.add_task(options.verb, total=count)
-        part: dict[int, float] = {}
-        ended = 0
-
-        def tell(event: Event[Any]) -> None:
-            nonlocal ended
-            if event.fraction is not None:
-                part[event.index] = event.fraction
-            else:
-                part.pop(event.index, None)
-                ended += 1
-            bar.update(task, completed=ended + sum(part.values()))
-
-        yield tell
-
-
-def _collect(pairs: Iterable[tuple[int, Entry]], spool: Spool, options: Namespace, event: str) -> Spool:
+def _collect(pairs: Generator[tuple[int, Entry], None, None], spool: Spool, options: Namespace, event: str) -> Spool:
     """Keep every entry; with --jsonl each is also printed as it comes."""
-    for index, entry in pairs:
-        if not options.verbose and entry.get("error"):
-            entry["error"].pop("trace", None)
-        spool.put(index, entry)
-        if options.jsonl:
-            _line({"event": event, "index": index, **entry})
+    with contextlib.closing(pairs):
+        for index, entry in pairs:
+            if not options.verbose and entry.get("error"):
+                entry["error"].pop("trace", None)
+            spool.put(index, entry)
+            if options.jsonl:
+                _line({"event": event, "index": index, **entry})
+            if batch.stopped(entry, options, spool.expected - len(spool)):
+                break
     return spool
 
 
@@ -198,11 +165,11 @@ def _exit_code(assets: Iterable[Entry], extra: Iterable[Entry] = ()) -> int:
 
 
 def _tell(
-    head: Entry, spool: Spool, batch: list[Entry], statuses: tuple[str, ...], options: Namespace, lang: str
+    head: Entry, spool: Spool, summed: list[Entry], statuses: tuple[str, ...], options: Namespace, lang: str
 ) -> None:
     """The end of a verb: one document, the last event, or a table with the summary below it."""
     summary = spool.summary(statuses)
-    tail = {"batch": batch, "summary": summary}
+    tail = {"batch": summed, "summary": summary, "reasons": spool.reasons()}
     if options.json:
         write_document(sys.stdout, head, "assets", spool, tail)
         return
@@ -222,7 +189,9 @@ def _tell(
         for asset in spool if options.verbose else ():
             if asset["error"] and asset["error"].get("trace"):
                 console.console(error=True).print(console.clean(asset["error"]["trace"]))
-        for found in batch:
+        if calm:
+            out.print(console.rows_table(_reasons(spool), ("count", "status", "rule", "code")))
+        for found in summed:
             if found["verdict"] == "fail":
                 out.print(f"{console.say(found['level'], lang)} {console.clean(found['message'])}")
     out.print(console.summary_line(summary, lang))
@@ -231,11 +200,19 @@ def _tell(
 # --- the verbs --------------------------------------------------------------------------------------
 
 
+def _reasons(spool: Spool) -> list[tuple[str, ...]]:
+    return [(str(r["count"]), r["status"], r["rule"] or r["error"], r["code"] or "") for r in spool.reasons()]
+
+
+def _path(job: Job) -> str:
+    return job.path
+
+
 def _probe(options: Namespace, lang: str) -> int:
     jobs = _jobs(options, lang)
     wall = DEEP_WALL if options.deep else CHECK_WALL
     with Spool(len(jobs)) as spool:
-        _collect(_entries(work.probe_entry, jobs, options, wall, _lost), spool, options, "probed")
+        _collect(batch.entries(work.probe_entry, jobs, options, wall, _lost, names=_path), spool, options, "probed")
         if options.json:
             write_document(sys.stdout, document.head("media-preflight/facts/1", None), "assets", spool, {})
         elif not options.jsonl:
@@ -263,10 +240,10 @@ def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str
     jobs = _jobs(options, lang, **more)
     wall = DEEP_WALL if options.deep else CHECK_WALL
     with Spool(len(jobs)) as spool:
-        _collect(_entries(function, jobs, options, wall, _lost), spool, options, event)
-        batch = totals.findings(preset, spool, lang)
-        _tell(document.head(document.REPORT, preset), spool, batch, document.CHECKED, options, lang)
-        return _exit_code(spool, batch)
+        _collect(batch.entries(function, jobs, options, wall, _lost, names=_path), spool, options, event)
+        summed = totals.findings(preset, spool, lang)
+        _tell(document.head(document.REPORT, preset), spool, summed, document.CHECKED, options, lang)
+        return _exit_code(spool, summed)
 
 
 def _allowed(options: Namespace) -> frozenset[str]:
@@ -292,48 +269,21 @@ def _prepare(options: Namespace, lang: str) -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
-    publish.sweep(out)
-    with Spool(len(jobs)) as spool:
+    with publish.claim(out), Spool(len(jobs)) as spool:
         with Journal(out) as journal:
-            _collect(_prepared(jobs, options, journal, preset, out), spool, options, "prepared")
-        publish.sweep(out)  # what workers held open until now: an office and its profile
-        batch = totals.findings(preset, spool, lang)
+            publish.sweep(out, journal.names, wait=publish.DYING)
+            pairs = batch.prepared(jobs, options, journal, preset, out, _lost_preparing)
+            try:
+                _collect(pairs, spool, options, "prepared")
+            finally:  # what workers held open until now: an office and its profile, or all when interrupted
+                publish.sweep(out, journal.names, wait=publish.DYING)
+        summed = totals.findings(preset, spool, lang)
+        manifests.quarantine(out, [job.path for job in jobs], spool)
         head = document.head(document.MANIFEST, preset)
-        manifests.write(out, head, spool, {"batch": batch, "summary": spool.summary(document.PREPARED)})
-        _tell(head, spool, batch, document.PREPARED, options, lang)
-        return _exit_code(spool, batch)
-
-
-def _prepared(
-    jobs: Sequence[Job], options: Namespace, journal: Journal, preset: Preset, out: Path
-) -> Iterator[tuple[int, Entry]]:
-    """Entries from the journal at once, the others as their work ends."""
-    from pipeline.tools.versions import ffmpeg_version
-
-    identities: dict[int, str] = {}
-    todo: list[int] = []
-    for index, job in enumerate(jobs):
-        facts = (
-            preset.sha256,
-            job.role or "",
-            job.stem,
-            str(job.at_least),
-            str(sorted(job.allow)),
-            job.lang,
-            ffmpeg_version() or "",
-        )
-        identities[index] = key(Path(job.path), *facts)
-        entry = None if options.no_resume or job.replace else journal.done(identities[index], out)
-        if entry is None:
-            todo.append(index)
-        else:
-            yield index, entry
-    again = [jobs[index] for index in todo]
-    for position, entry in _entries(work.prepare_entry, again, options, PREPARE_WALL, _lost_preparing):
-        index = todo[position]
-        if entry["status"] in {"ready", "fixed"}:
-            journal.write(identities[index], entry)
-        yield index, entry
+        tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
+        manifests.write(out, head, spool, tail)
+        _tell(head, spool, summed, document.PREPARED, options, lang)
+        return _exit_code(spool, summed)
 
 
 def _keep_apart(jobs: Sequence[Job], out: Path) -> None:
@@ -356,7 +306,15 @@ def _verify(options: Namespace, lang: str) -> int:
         return {"path": again.path, "status": "error", "message": "", "error": told}
 
     with Spool(len(jobs)) as spool:
-        _collect(_entries(manifests.verify_entry, jobs, options, CHECK_WALL, failed), spool, options, "verified")
+        pairs = batch.entries(
+            manifests.verify_entry,
+            jobs,
+            options,
+            CHECK_WALL,
+            failed,
+            names=lambda again: f"{again.folder}/{again.path}",
+        )
+        _collect(pairs, spool, options, "verified")
         counted = spool.summary(("ok", "changed", "error"))
         head = {"schema": "media-preflight/verification/1", "manifest": options.manifest}
         if options.json:
@@ -374,3 +332,15 @@ def _verify(options: Namespace, lang: str) -> int:
 
 def _said(entry: Entry) -> str:
     return str(entry["error"]["message"] if entry["error"] else entry["message"])
+
+
+def _upload(options: Namespace, lang: str) -> int:
+    from pipeline.upload.verb import upload_verb
+
+    return upload_verb(options, lang)
+
+
+def _sandbox(options: Namespace, lang: str) -> int:
+    from pipeline.sandbox.verb import sandbox_verb
+
+    return sandbox_verb(options, lang)

@@ -8,6 +8,7 @@ failed one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -205,7 +206,8 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     if source.image is None:
         return
     asked = any(fix.check in _SHAPES for fix in (*plan.fixes, *plan.advised))
-    wanted = _fix(plan, "image.size")
+    cropped = any(fix.check in _CROPS for fix in (*plan.fixes, *plan.advised))
+    wanted = None if cropped else _fix(plan, "image.size")
     expected = wanted if isinstance(wanted, Size) else source.image.size
     found = output.image.size if output.image else None
     small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
@@ -225,8 +227,10 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
         )
 
 
+# Edits that cut something off: a size that is wanted too was named for the whole picture.
+_CROPS: Final = frozenset({"image.aspect", "face.share"})
 # Edits that change a picture's size without naming it; the byte limit may take pixels as its last resort.
-_SHAPES: Final = frozenset({"image.size", "image.width", "image.height", "image.aspect", "file.size"})
+_SHAPES: Final = frozenset({"image.size", "image.width", "image.height", "image.aspect", "face.share", "file.size"})
 
 
 def _slides(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
@@ -250,14 +254,17 @@ _PROOFS: Final = {Kind.VIDEO: _media, Kind.AUDIO: _media, Kind.IMAGE: _image, Ki
 # --- one full decode --------------------------------------------------------------------------------
 
 
-def decoded(path: Path, info: MediaInfo, work: Path) -> Proof:
+def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False) -> Proof:
     """Whether the file at `path` (facts `info`) decodes from end to end and holds what its container says.
 
-    Pictures are counted, sound alone is timed. Runs ffmpeg in `work`. Raises TimedOut and ToolFailed.
+    Pictures are counted, sound alone is timed; `sound_only` leaves the pictures out. Runs ffmpeg in `work`.
+    Raises TimedOut and ToolFailed.
     """
+    if sound_only:
+        info = replace(info, video=())
     what: tuple[str, ...] = ("-map", "0")
     if info.video:
-        what = ("-map", f"0:{info.video[0].index}", "-fps_mode", "passthrough")
+        what = ("-map", f"0:{info.video[0].index}", "-map", "0:a?", "-fps_mode", "passthrough")
     elif info.audio:
         what = ("-map", f"0:{info.audio[0].index}")
     link = work / "decode0"

@@ -55,6 +55,13 @@ def work(job: Job, progress: Progress) -> Any:
                 path.touch()
                 os._exit(1)
             return "second time"
+        case "read":
+            return Path(given).read_text("utf-8")
+        case "note":  # takes a moment and leaves a trace
+            folder, number = given
+            time.sleep(0.1)
+            Path(folder, f"done-{number}").touch()
+            return number
         case "network":
             return Path("/proc/net/dev").read_text("ascii")
     raise AssertionError(what)

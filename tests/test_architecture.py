@@ -111,7 +111,7 @@ def test_the_foundations_stand_on_nothing_above_them(module: str, allowed: set[s
 
 @pytest.mark.parametrize("module", in_package("pipeline.checks"))
 def test_a_check_reads_facts_and_knows_nothing_else(module: str) -> None:
-    siblings = set(in_package("pipeline.checks")) if module == "pipeline.checks" else {"pipeline.checks.base", "pipeline.checks.face_advice"}
+    siblings = set(in_package("pipeline.checks")) if module == "pipeline.checks" else {"pipeline.checks.base", "pipeline.checks.face_advice", "pipeline.checks.preferences"}
     assert ours(module) <= {"pipeline.model", *siblings}
 
 
@@ -190,8 +190,9 @@ def test_one_module_starts_programs() -> None:
 
 
 def test_one_module_starts_workers() -> None:
-    libraries = ("multiprocessing", "concurrent.futures")
-    assert [m for m in MODULES if within(imports(m), *libraries)] == ["pipeline.pool"]
+    libraries = ("multiprocessing", "concurrent.futures", "distributed")
+    starting = [m for m in MODULES if within(imports(m), *libraries)]
+    assert starting == ["pipeline.cluster", "pipeline.pool"]  # the first through the second, on each host
 
 
 def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:

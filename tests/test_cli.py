@@ -57,8 +57,9 @@ def test_a_broken_rule_gives_1_and_says_which_what_and_where(sample: Sample) -> 
         "video.frame_rate",
         0,
         "60",
-        "<= 30 fps",
+        "<= 30",
     )
+    assert found["unit"] == "fps"
     assert found["fix"]["safety"] == "lossy"
     assert found["source"] == {"document": "MS-Intro", "section": "4.6 Table 4-5", "date": "2025-02-07"}
 

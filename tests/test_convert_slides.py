@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from PIL import Image
+from pptx import Presentation
+from pptx.oxml import parse_xml
+from pptx.util import Inches, Pt
 
 from pipeline.checks import CHECKS
-from pipeline.convert import pages, slides
+from pipeline.convert import deck_copy, deck_parts, deck_pictures, pages, slides
 from pipeline.errors import ProofFailed, ToolFailed, Unreadable
 from pipeline.limits import OneOf
 from pipeline.model import (
     Category,
     Fix,
+    FontSwap,
     Kind,
     Level,
     Made,
@@ -31,11 +39,14 @@ from pipeline.model import (
     Value,
 )
 from pipeline.probe import probe
+from pipeline.tools import office_shared
 from samples import build
+from samples._pictures import scene
 from samples.decks import pdf_bytes
 
 needs_soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 
+A = "http://schemas.openxmlformats.org/drawingml/2006/main"
 PAGES: dict[str, Value] = {"format": "pdf", "pages": True, "page_box": Size(640, 360)}
 
 
@@ -64,6 +75,12 @@ def info_of(**facts: object) -> MediaInfo:
     return MediaInfo(name="deck.pptx", kind=Kind.SLIDES, size=1000, extension="pptx", slides=deck)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_office() -> Iterator[None]:
+    yield
+    office_shared.close()
+
+
 def converted(source: Path, wanted: Role, plan: Plan, tmp_path: Path) -> tuple[Made, ...]:
     work = tmp_path / "work"
     work.mkdir()
@@ -73,6 +90,11 @@ def converted(source: Path, wanted: Role, plan: Plan, tmp_path: Path) -> tuple[M
     assert shares[-1] == 1.0
     assert all(Path(one.path).is_relative_to(work) for one in made)
     return made
+
+
+def shown(path: Path) -> list[str]:
+    with pypdfium2.PdfDocument(path) as document:
+        return [page.get_textpage().get_text_bounded().strip() for page in document]
 
 
 def pdf(path: Path, pages: int) -> Path:
@@ -185,6 +207,189 @@ def test_a_text_is_cut_where_the_platform_would_refuse_it(tmp_path: Path) -> Non
     assert [page.text for page in made[2:]] == ["x" * pages.LONGEST_TEXT, None, "y"]
 
 
+# ------------------------------------------------------------------------------------------- looks
+
+
+def boxes(path: Path, lines: list[tuple[str, float, float, float]], wrap: bool | None) -> Path:
+    """A deck of one slide per line, each in a text box at (left, top) inches, in points."""
+    deck = Presentation()
+    deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
+    for words, left, top, size in lines:
+        slide = deck.slides.add_slide(deck.slide_layouts[6])
+        box = slide.shapes.add_textbox(Inches(left), Inches(top), Inches(8), Inches(1))
+        box.text_frame.word_wrap = wrap
+        run = box.text_frame.paragraphs[0].add_run()
+        run.text, run.font.size, run.font.name = words, Pt(size), "Noto Sans CJK SC"
+        for style in box.element.iter(f"{{{A}}}rPr"):
+            style.append(parse_xml(f'<a:ea xmlns:a="{A}" typeface="Noto Sans CJK SC"/>'))
+    deck.save(str(path))
+    return path
+
+
+LINES = [("Left and high", 0.5, 0.3, 24), ("欢迎来到数字人课堂。", 2.0, 3.5, 32), ("低处 Low", 4.5, 6.2, 40)]
+
+
+@needs_soffice
+@pytest.mark.parametrize("wrap", [True, False, None])
+def test_text_stands_where_the_file_says(tmp_path: Path, wrap: bool | None) -> None:
+    source = boxes(tmp_path / "deck.pptx", LINES, wrap)
+    (main,) = converted(source, role("pdf"), to("pdf"), tmp_path)
+    with pypdfium2.PdfDocument(main.path) as document:
+        for page, (words, left, top, size) in zip(document, LINES, strict=True):
+            width, height = page.get_size()
+            text = page.get_textpage()
+            boxes_ = [text.get_charbox(n) for n in range(len(words)) if words[n] != " "]
+            # Insets of 0.1 and 0.05 inch; letters stand within their line, whose height is about 1.45 of the size.
+            assert min(box[0] for box in boxes_) / width == pytest.approx((left + 0.1) / 13.333, abs=0.02)
+            middle = height - (min(box[1] for box in boxes_) + max(box[3] for box in boxes_)) / 2
+            assert middle / height == pytest.approx(((top + 0.05) * 72 + 1.45 * size / 2) / 540, abs=0.02)
+
+
+@needs_soffice
+def test_chinese_is_drawn_with_letters_and_not_with_boxes(tmp_path: Path) -> None:
+    """A missing letter is drawn as glyph 0, the same box for every letter: different letters look different."""
+    words = "欢迎来到数字人课堂"
+    source = boxes(tmp_path / "deck.pptx", [(letter, 1, 1, 60) for letter in words], True)
+    _, _, *drawn = converted(source, role("pdf", **PAGES), Plan(), tmp_path)
+    assert len({Path(page.path).read_bytes() for page in drawn}) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "wraps"),
+    [("短", 3200, True), ("长" * 40, 3200, False), ("W" * 100, 1800, False), ("a &amp; b", 1800, True)],
+)
+def test_a_loose_text_box_is_made_to_wrap_only_where_every_line_fits(words: str, size: int, wraps: bool) -> None:
+    slide = (
+        '<p:sld><p:sp><p:nvSpPr><p:cNvSpPr txBox="1"/></p:nvSpPr><p:spPr><a:xfrm><a:off x="0" y="0"/>'
+        '<a:ext cx="7315200" cy="914400"/></a:xfrm></p:spPr><p:txBody><a:bodyPr wrap="none"><a:spAutoFit/></a:bodyPr>'
+        f'<a:p><a:r><a:rPr sz="{size}"/><a:t>{words}</a:t></a:r></a:p></p:txBody></p:sp></p:sld>'
+    )
+    changed = slide.replace('wrap="none"', 'wrap="square"')
+    assert deck_copy.wrapped(slide.encode()).decode() == (changed if wraps else slide)
+
+
+def test_what_never_ends_is_left_alone() -> None:
+    slide = b'<p:sp><p:cNvSpPr txBox="1"/><a:bodyPr wrap="none">' * 20_000
+    assert deck_copy.wrapped(slide) == slide
+
+
+# -------------------------------------------------------------------------------- taken out, smaller, in parts
+
+
+def test_videos_come_out_with_the_number_of_their_slide(tmp_path: Path) -> None:
+    source = build(["decks/video.pptx"], tmp_path / "samples")["decks/video.pptx"]
+    main, film = converted(source, role("pptx", media=True), Plan(), tmp_path)
+    assert (film.category, film.name) == (Category.OTHER, "{stem}/media/slide-001-1.mp4")
+    assert probe(Path(film.path)).kind is Kind.VIDEO
+    assert Path(main.path).read_bytes() == source.read_bytes()
+    assert [proof.found for proof in main.proof] == ["1"]
+
+
+def test_a_video_that_cannot_be_read_stays_and_is_told(tmp_path: Path) -> None:
+    source = build(["decks/video.pptx"], tmp_path / "samples")["decks/video.pptx"]
+    broken = tmp_path / "deck.pptx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(broken, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"no video" if name.endswith(".mp4") else old.read(name))
+    (main,) = converted(broken, role("pptx", media=True), Plan(), tmp_path)
+    assert [proof.found for proof in main.proof] == ["0; 1 cannot be read and stay in the deck only"]
+
+
+def asked(check: str, value: int) -> Plan:
+    return Plan(fixes=(Fix(check=check, stream=None, actual=value * 2, value=value, safety=Safety.LOSSY),))
+
+
+def heavy(path: Path) -> Path:
+    """A deck with a large photo-like PNG twice, one with a hole, and a name that the new one must not take."""
+    deck = Presentation()
+    deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
+    grain = Image.merge("RGB", [Image.effect_noise((2800, 1575), 10)] * 3)
+    photo = Image.blend(scene(2800, 1575), grain, 0.1)
+    clear = scene(300, 200).convert("RGBA")
+    clear.putalpha(scene(300, 200).convert("L"))
+    for picture in (photo, photo, clear):
+        slide = deck.slides.add_slide(deck.slide_layouts[6])
+        data = io.BytesIO()
+        picture.save(data, "PNG")
+        data.seek(0)
+        slide.shapes.add_picture(data, Inches(1), Inches(1), Inches(8))
+    deck.save(str(path))
+    return path
+
+
+@needs_soffice
+def test_large_pictures_are_made_smaller_and_pages_look_the_same(tmp_path: Path) -> None:
+    source = heavy(tmp_path / "deck.pptx")
+    budget = source.stat().st_size // 2
+    (main,) = converted(source, role("pptx"), asked("file.size", budget), tmp_path)
+    after = probe(Path(main.path))
+    assert after.size <= budget
+    assert after.slides is not None
+    assert (after.slides.pages, after.slides.valid) == (3, True)
+    (proof,) = main.proof
+    assert proof.passed, proof.found
+    shapes = [shape.image for slide in Presentation(main.path).slides for shape in slide.shapes]
+    assert [image.content_type for image in shapes] == ["image/jpeg", "image/jpeg", "image/png"]
+
+
+def test_pages_that_look_different_are_no_proof(tmp_path: Path) -> None:
+    one, other = pdf(tmp_path / "one.pdf", 1), tmp_path / "other.pdf"
+    other.write_bytes(one.read_bytes().replace(b"60 120 840 60 re", b"60 120 840 99 re"))
+    assert deck_pictures.same_looks(one, one, "x").passed
+    assert not deck_pictures.same_looks(one, other, "x").passed
+
+
+def test_a_deck_that_pictures_alone_do_not_make_small_says_so(tmp_path: Path) -> None:
+    source = build(["decks/video.pptx"], tmp_path / "samples")["decks/video.pptx"]
+    with pytest.raises(ToolFailed, match=r"video\.pptx is still \d+ bytes"):
+        slides.convert(source, probe(source), asked("file.size", 10_000), role("pptx"), tmp_path, lambda _: None)
+
+
+def test_bytes_cannot_be_saved_in_a_pdf() -> None:
+    with pytest.raises(ToolFailed, match=r"only pictures of a \.pptx"):
+        slides.steps(info_of(format="pdf"), asked("file.size", 10_000), role("pdf"))
+
+
+def test_a_long_deck_is_split_into_even_parts_with_their_notes_and_pictures(tmp_path: Path) -> None:
+    source = build(["decks/good.pptx"], tmp_path / "samples")["decks/good.pptx"]
+    made = converted(source, role("pptx"), asked("slides.pages", 2), tmp_path)
+    assert [one.name for one in made] == ["{stem}-part1.pptx", "{stem}-part2.pptx"]
+    whole, parts = probe(source).slides, [probe(Path(one.path)).slides for one in made]
+    assert whole is not None
+    assert sum((part.page_texts or () for part in parts if part), ()) == whole.page_texts
+    assert [part.pages for part in parts if part] == [1, 2]
+    assert sum(len(slide.shapes) for one in made for slide in Presentation(one.path).slides) == 6
+    assert Path(made[0].path).stat().st_size < source.stat().st_size
+    assert [(proof.found, proof.passed) for proof in made[0].proof] == [("1 + 2", True)]
+
+
+def test_a_pdf_is_split_too(tmp_path: Path) -> None:
+    made = converted(pdf(tmp_path / "talk.pdf", 5), role("pdf"), asked("slides.pages", 2), tmp_path)
+    assert [page for one in made for page in shown(Path(one.path))] == [f"Page {n} of 5" for n in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("slides_", "limit", "wanted"),
+    [
+        ("vvv", 2, [[0], [1, 2]]),
+        ("vhv", 1, [[0, 1], [2]]),
+        ("hvvh", 1, [[0, 1], [2, 3]]),
+        ("vvvvv", 5, [[0, 1, 2, 3, 4]]),
+    ],
+)
+def test_hidden_slides_stay_with_those_before_them(slides_: str, limit: int, wanted: list[list[int]]) -> None:
+    assert [list(group) for group in deck_parts.groups([s == "v" for s in slides_], limit)] == wanted
+
+
+def test_what_takes_the_place_of_a_font_is_said_per_font() -> None:
+    swaps = (FontSwap("Calibri", "Carlito"), FontSwap("微软雅黑", None))
+    said = [step.does.en for step in slides.steps(info_of(swaps=swaps), to("pdf"), role("pdf"))]
+    assert said[1:] == [
+        "Calibri is not installed; Carlito, which has the same widths, takes its place",
+        "微软雅黑 is not installed; another font takes its place and lines may break elsewhere",
+    ]
+
+
 # ---------------------------------------------------------------------------------------- refused
 
 
@@ -192,6 +397,7 @@ def test_a_text_is_cut_where_the_platform_would_refuse_it(tmp_path: Path) -> Non
     ("facts", "said"),
     [
         ({"encrypted": True}, "encrypted"),
+        ({"encrypted": True, "restricted": True}, "digital rights management"),
         ({"valid": False}, "cannot be parsed"),
         ({"pages": 0}, "no visible slide"),
     ],

@@ -114,14 +114,22 @@ def left_over(tmp_path: Path) -> list[str]:
 
 
 def officers() -> list[int]:
-    """Processes that run an office in this session's folders."""
-    found = []
+    """Offices that this process has running, below the launchers that guard them."""
+    parents: dict[int, int] = {}
+    offices = []
     for place in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if place.name.isdigit() and b"office_kit.py" in (place / "cmdline").read_bytes():
-                parent = (place / "stat").read_text().rpartition(")")[2].split()[1]
-                found += [int(place.name)] if int(parent) == os.getpid() else []
-    return found
+            if place.name.isdigit():
+                parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+                words = (place / "cmdline").read_bytes()
+                offices += [int(place.name)] if b"office_kit.py" in words and b"launch.py" not in words else []
+
+    def ours(pid: int) -> bool:
+        while pid > 1 and pid != os.getpid():
+            pid = parents.get(pid, 0)
+        return pid == os.getpid()
+
+    return [pid for pid in offices if ours(pid)]
 
 
 @needs_soffice

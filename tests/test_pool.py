@@ -212,6 +212,31 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     assert all(gone(pid) for pid in pids(tmp_path))
 
 
+def test_a_run_that_is_killed_takes_its_busy_workers_along(tmp_path: Path) -> None:
+    """Nobody tells them: neither signal nor `finally` runs."""
+    script = textwrap.dedent(f"""
+        from pipeline.pool import Pool
+        from tests.pool_work import work
+
+        if __name__ == "__main__":
+            with Pool(work, 2, 60.0) as pool:
+                for event in pool.run([("process", 0), ("process", 1), ("hang", 0), ("hang", 1)]):
+                    with open({str(tmp_path / "pids")!r}, "a") as file:
+                        file.write(f"{{event.result}}\\n")
+    """)
+    (tmp_path / "main.py").write_text(script)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "main.py")], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and len(pids(tmp_path)) < 2:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert len(pids(tmp_path)) == 2, "the run did not begin"
+    assert all(gone(pid) for pid in pids(tmp_path))
+
+
 def pids(folder: Path) -> list[int]:
     path = folder / "pids"
     return [int(line) for line in path.read_text().split()] if path.exists() else []

@@ -104,6 +104,8 @@ def test_every_mark_of_a_good_script() -> None:
         "break.strength",
         "break.empty",
         "phoneme.ph",
+        "phoneme.plausible",
+        "attribute",
         "phoneme.characters",
         "interpret-as",
         "sub.alias",
@@ -245,7 +247,8 @@ def test_subtitles(name: str, encoding: str, cues: int, order: int, overlap: int
 def test_faults_say_where(tmp_path: Path) -> None:
     good = "1\n00:00:00,000 --> 00:00:01,500\none\n"
     info = read(tmp_path / "a.srt", f"{good}\n2\n00:00:0x,000 -> 00:00:03,000\ntwo\n\njust words\n")
-    assert [(m.what, m.line) for m in info.marks] == [("cue", 2), ("fault.syntax", 5), ("fault.syntax", 9)]
+    told = [(m.what, m.line) for m in info.marks if not m.what.startswith("cue.")]
+    assert told == [("cue", 2), ("fault.syntax", 5), ("fault.syntax", 9)]
 
 
 def test_a_cue_inside_another_overlaps_though_its_neighbours_do_not() -> None:
@@ -266,3 +269,61 @@ def test_webvtt(tmp_path: Path) -> None:
     assert marks(info, "fault.syntax") == []
     cues, _ = parse(body, "vtt")
     assert cues[0].text == "Hello\nthere"
+
+
+@pytest.mark.parametrize(
+    ("ph", "readable"),
+    [
+        ("ni3 hao3", True),
+        ("zhong1 guo2", True),
+        ("lv4", True),
+        ("nü3 er2 men5", True),
+        ("hui4", True),
+        ("HH AH0 L OW1", True),
+        ("həˈləʊ", True),
+        ("ni hao", False),
+        ("ni6", False),
+        ("xyz1", False),
+        ("ni3 QQ1", False),
+        ("<>", False),
+    ],
+)
+def test_pronunciations(tmp_path: Path, ph: str, readable: bool) -> None:
+    quoted = ph.replace("<", "&lt;").replace(">", "&gt;")
+    info = read(tmp_path / "a.ssml", f'<speak><phoneme ph="{quoted}">字</phoneme></speak>')
+    assert marks(info, "phoneme.plausible") == [readable]
+
+
+def test_attributes_are_named_with_their_element(tmp_path: Path) -> None:
+    info = read(tmp_path / "a.ssml", '<speak version="1.0"><break time="1s" pause="x"/></speak>')
+    assert marks(info, "attribute") == ["break time", "break pause"]
+
+
+def test_hidden_characters_are_named_with_their_place(tmp_path: Path) -> None:
+    info = read(tmp_path / "a.txt", "你\u202e好\n\u200b世\ufeff界")
+    assert [(m.value, m.line, m.column) for m in info.marks] == [
+        ("U+202E", 1, 2),
+        ("U+200B", 2, 1),
+        ("U+FEFF", 2, 3),
+    ]
+
+
+def test_joined_emoji_hide_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.txt", "👩\u200d🚀 و\u200c").marks == ()
+
+
+def test_a_text_of_hidden_characters_is_read_quickly(tmp_path: Path) -> None:
+    info = read(tmp_path / "a.txt", "好" + "\u200b" * 200_000)
+    assert len(marks(info, "hidden")) == 1000
+
+
+def test_extremes_of_cues(tmp_path: Path) -> None:
+    cues = "1\n00:00:00,000 --> 00:00:00,400\n你好。\n\n2\n00:00:01,000 --> 00:00:21,000\nshort\n一二三四五六七八九十\n"
+    info = read(tmp_path / "a.srt", cues)
+    found = {m.what: (m.value, m.line) for m in info.marks if m.what.startswith("cue.")}
+    assert found == {
+        "cue.shortest": (Fraction(2, 5), 2),
+        "cue.longest": (Fraction(20), 6),
+        "cue.width": (20, 8),
+        "cue.punctuation": (1, 2),
+    }

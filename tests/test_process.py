@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import TimedOut, ToolFailed
-from pipeline.tools import isolation
+from pipeline.tools import isolation, process
 from pipeline.tools.ceilings import Ceiling, MiB
 from pipeline.tools.process import Completed, run
 
@@ -108,7 +108,7 @@ def test_output_that_is_no_text_does_no_harm(tmp_path: Path, tool: Tool) -> None
 
 
 def test_a_program_that_hangs_is_stopped_at_the_wall(tmp_path: Path, tool: Tool) -> None:
-    command = tool("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
+    command = tool("import os, time; open('pid', 'w').write(os.readlink('/proc/self')); time.sleep(60)")
     with pytest.raises(TimedOut, match="time limit") as caught:
         run(command, cwd=tmp_path, ceiling=replace(SMALL, wall=0.4))
     assert caught.value.text.zh
@@ -151,7 +151,7 @@ def test_a_program_that_ignores_being_asked_is_killed(tmp_path: Path, tool: Tool
     command = tool("""
         import os, signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        open("pid", "w").write(str(os.getpid()))
+        open("pid", "w").write(os.readlink("/proc/self"))
         while True:
             time.sleep(1)
     """)
@@ -162,14 +162,18 @@ def test_a_program_that_ignores_being_asked_is_killed(tmp_path: Path, tool: Tool
 
 # --- what it leaves behind --------------------------------------------------------------------------
 
+# A process has another number inside its namespace; /proc tells the one that we know it by.
 ORPHAN = """
     import os, sys, time
     child = os.fork()
     if child == 0:
         {first}
+        open("part", "w").write(os.readlink("/proc/self"))
+        os.rename("part", "pid")
         time.sleep(60)
         os._exit(0)
-    open("pid", "w").write(str(child))
+    while not os.path.exists("pid"):
+        time.sleep(0.01)
     {then}
 """
 
@@ -184,13 +188,33 @@ def test_what_a_program_started_ends_with_it(tmp_path: Path, tool: Tool, then: s
     assert gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_child_that_fled_the_session_delays_nobody(tmp_path: Path, tool: Tool) -> None:
-    """It holds our pipe open; waiting for it would mean waiting beyond every limit."""
+def fled(tmp_path: Path, tool: Tool) -> bool:
+    """Whether the child of a program that left its session and its parent lives on."""
     command = tool(ORPHAN.format(first="os.setsid()", then="sys.exit(0)"))
     try:
-        with pytest.raises(ToolFailed, match="goes on"):
-            run(command, cwd=tmp_path, ceiling=SMALL)
-        assert alive(int((tmp_path / "pid").read_text())), "it was not waited for"
+        run(command, cwd=tmp_path, ceiling=SMALL)
+    except ToolFailed as error:
+        assert "goes on" in error.text.en  # it holds our pipe open, and was not waited for beyond every limit
+    return not gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="namespaces are Linux's")
+def test_a_child_that_fled_the_session_ends_too(tmp_path: Path, tool: Tool) -> None:
+    if not isolation.layers()["process namespace"]:
+        pytest.skip("this kernel lets nobody make a process namespace")
+    assert not fled(tmp_path, tool)
+
+
+def test_where_there_are_no_namespaces_it_delays_nobody(
+    tmp_path: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = tmp_path / "launch.py"
+    text = Path(process._LAUNCH).read_text("utf-8")
+    assert text.count("contained = alone(contained=True)") == 1
+    launcher.write_text(text.replace("contained = alone(contained=True)", "contained = alone()"), "utf-8")
+    monkeypatch.setattr(process, "_LAUNCH", str(launcher))
+    try:
+        assert fled(tmp_path, tool)
     finally:
         os.kill(int((tmp_path / "pid").read_text()), 9)
 
@@ -287,13 +311,74 @@ def test_there_is_no_network(tmp_path: Path, tool: Tool) -> None:
         except OSError as error:
             print(type(error).__name__, error.errno)
     """)
-    assert run(command, cwd=tmp_path, ceiling=SMALL).stdout == "OSError 101\n"  # ENETUNREACH
+    refused = run(command, cwd=tmp_path, ceiling=SMALL).stdout
+    assert refused in {"OSError 101\n", "PermissionError 13\n"}  # nowhere to go; or Landlock, which is asked first
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
 def test_no_rights_can_be_gained(tmp_path: Path, tool: Tool) -> None:
     done = run(tool("print(open('/proc/self/status').read())"), cwd=tmp_path, ceiling=SMALL)
     assert "NoNewPrivs:\t1" in done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
+def test_nothing_can_be_read_or_written_beside_its_folder(tmp_path: Path, tool: Tool) -> None:
+    if not isolation.layers()["file fence"]:
+        pytest.skip("this kernel has no Landlock")
+    work, secret = tmp_path / "work", tmp_path / "secret"
+    work.mkdir()
+    secret.write_text("theirs")
+    (tmp_path / "source").write_text("the source")
+    (work / "in0").symlink_to(tmp_path / "source")
+    (tmp_path / "tools").mkdir()
+    script = tmp_path / "tools" / "tool"
+    script.write_text(
+        f"#!{sys.executable}\n"
+        + textwrap.dedent(f"""
+        def attempt(what, path, mode):
+            try:
+                with open(path, mode) as file:
+                    print(what, file.read() if mode == "r" else file.write("x"))
+            except OSError as error:
+                print(what, type(error).__name__)
+        attempt("secret", {str(secret)!r}, "r")
+        attempt("overwrite", {str(secret)!r}, "w")
+        attempt("beside", {str(tmp_path / "new")!r}, "w")
+        attempt("shadow", "/etc/shadow", "r")
+        attempt("source", "in0", "r")
+        attempt("change source", "in0", "r+")
+        attempt("output", "out", "w")
+        """),
+        "utf-8",
+    )
+    script.chmod(0o755)
+    done = run([str(script)], cwd=work, ceiling=SMALL)
+    assert done.stdout.splitlines() == [
+        "secret PermissionError",
+        "overwrite PermissionError",
+        "beside PermissionError",
+        "shadow PermissionError",
+        "source the source",
+        "change source PermissionError",
+        "output 1",
+    ], done.stderr
+    assert secret.read_text() == "theirs"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
+def test_nobody_outside_can_be_signalled_or_traced(tmp_path: Path, tool: Tool) -> None:
+    if not isolation.layers()["process namespace"]:
+        pytest.skip("this kernel lets nobody make a process namespace")
+    command = tool(f"""
+        import ctypes, os
+        try:
+            os.kill({os.getpid()}, 0)
+            print("seen")
+        except OSError as error:
+            print(type(error).__name__)
+        print(ctypes.CDLL(None).ptrace(16, {os.getpid()}, 0, 0))
+    """)
+    assert run(command, cwd=tmp_path, ceiling=SMALL).stdout == "ProcessLookupError\n-1\n"
 
 
 # --- starting ---------------------------------------------------------------------------------------
@@ -329,7 +414,7 @@ class Enough(Exception):
 def test_what_the_listener_raises_ends_the_program_and_is_raised(tmp_path: Path, tool: Tool) -> None:
     command = tool("""
         import os, time
-        print(os.getpid(), flush=True)
+        print(os.readlink("/proc/self"), flush=True)
         while True:
             print("more", flush=True)
             time.sleep(0.01)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from pipeline.checks.base import Read, check, lossy, of_file, only_down
-from pipeline.model import Kind, MediaInfo, Reading, SlidesInfo, Text, Value
+from pipeline.checks.base import Read, check, lossy, of_file
+from pipeline.model import Kind, MediaInfo, Reading, Safety, SlidesInfo, Text, Value
 
 DECK = frozenset({Kind.SLIDES})
 
@@ -19,6 +19,12 @@ def _fonts(info: MediaInfo) -> Iterator[Reading]:
     """Each font used; a deck whose fonts are known to be none has nothing to ask."""
     for font in (info.slides.fonts or ()) if info.slides else ():
         yield Reading(font, None, font)
+
+
+def _split(actual: Value, wanted: Value) -> Safety:
+    """Parts hold together what the whole held; none can be made longer."""
+    fewer = isinstance(actual, int) and isinstance(wanted, int) and 0 < wanted < actual
+    return Safety.LOSSLESS if fewer else Safety.MANUAL
 
 
 def _kept(info: MediaInfo) -> Iterator[Reading]:
@@ -58,8 +64,8 @@ CHECKS = (
         "count",
         DECK,
         _of(lambda s: s.pages),
-        safety=only_down,
-        help=Text("Split the deck into parts.", "请拆分演示文稿。"),
+        safety=_split,
+        help=Text("Split the deck into parts (--split does it).", "请拆分演示文稿（--split 可代为拆分）。"),
     ),
     check("slides.hidden", "hidden slides", "隐藏页", "count", DECK, _of(lambda s: s.hidden)),
     check(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model import Kind, MediaInfo, TextInfo, Value
+from pipeline.model import Kind, MediaInfo, Reading, TextInfo, Value
 
 TITLES = frozenset({Kind.SUBTITLE})
 
@@ -19,6 +19,17 @@ def _count(what: str) -> Read:
         return sum(mark.what == what for mark in info.text.marks) if info.text else None
 
     return of_file(count)
+
+
+def _one(what: str) -> Read:
+    """The mark of which a file has at most one."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        for mark in info.text.marks if info.text else ():
+            if mark.what == what:
+                yield Reading(mark.value, None, f"line {mark.line}, column {mark.column}")
+
+    return read
 
 
 CHECKS = (
@@ -66,5 +77,16 @@ CHECKS = (
         "count",
         TITLES,
         _count("fault.syntax"),
+    ),
+    check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", TITLES, _one("cue.shortest")),
+    check("subtitle.longest", "longest cue", "最长字幕时长", "seconds", TITLES, _one("cue.longest")),
+    check("subtitle.width", "widest line in columns", "最宽一行（列数）", "count", TITLES, _one("cue.width")),
+    check(
+        "subtitle.punctuation",
+        "cues that end in punctuation",
+        "以断句标点结尾的字幕",
+        "count",
+        TITLES,
+        _one("cue.punctuation"),
     ),
 )

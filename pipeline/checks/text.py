@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Final
 
-from pipeline.checks.base import Read, check, of_file
-from pipeline.model import Kind, MediaInfo, Reading, TextInfo, Value
+from pipeline.checks.base import Read, check, lossless, lossy, of_file
+from pipeline.model import Kind, MediaInfo, Reading, Safety, Text, TextInfo, Value
 
 WORDS = frozenset({Kind.TEXT})
+CHARACTERS_A_MINUTE: Final = 250  # Chinese characters at speed 100 (MS-API Table 5-4)
 
 
 def _of(value: Callable[[TextInfo], Value | None]) -> Read:
@@ -28,7 +30,21 @@ def marks(what: str) -> Read:
 
 def _spoken(text: TextInfo) -> Fraction | None:
     """Speaking time at normal speed, 250 Chinese characters a minute (MS-API Table 5-4)."""
-    return None if text.spoken is None else Fraction(text.spoken * 60, 250)
+    return None if text.spoken is None else Fraction(text.spoken * 60, CHARACTERS_A_MINUTE)
+
+
+def _split(actual: Value, wanted: Value) -> Safety:
+    """A script can be cut at the ends of its sentences without loss; none can be made longer."""
+    if not isinstance(actual, int | Fraction) or not isinstance(wanted, int | Fraction):
+        return Safety.MANUAL
+    return Safety.LOSSLESS if 0 < wanted < actual else Safety.MANUAL
+
+
+def _hidden(info: MediaInfo) -> Iterator[Reading]:
+    found = [mark for mark in info.text.marks if mark.what == "hidden"] if info.text else []
+    known = info.text is not None and info.text.characters is not None
+    where = f"line {found[0].line}, column {found[0].column}" if found else None
+    yield Reading(len(found) if known else None, None, where)
 
 
 def _paragraphs(info: MediaInfo) -> Iterator[Reading]:
@@ -36,9 +52,34 @@ def _paragraphs(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(length, None, f"paragraph {number}")
 
 
+def _clamped(actual: Value, wanted: Value) -> Safety:
+    """Only a number can be brought into range; a word in its place may mean anything."""
+    return lossy(actual, wanted) if isinstance(actual, int | Fraction) else Safety.MANUAL
+
+
+_SAFETY = {"root": lossless, "break.time": _clamped, "prosody.rate": _clamped}
+
 CHECKS = (
     check("text.format", "text format", "文本格式", "text", WORDS, _of(lambda t: t.format)),
-    check("text.encoding", "text encoding", "文本编码", "text", WORDS, _of(lambda t: t.encoding)),
+    check(
+        "text.encoding",
+        "text encoding",
+        "文本编码",
+        "text",
+        WORDS,
+        _of(lambda t: t.encoding),
+        safety=lossless,
+        help=Text("Save the text as UTF-8", "请另存为 UTF-8"),
+    ),
+    check(
+        "text.hidden",
+        "invisible and control characters",
+        "不可见字符与控制字符",
+        "count",
+        WORDS,
+        _hidden,
+        safety=lossless,
+    ),
     check(
         "text.characters",
         "characters, tags included",
@@ -46,6 +87,7 @@ CHECKS = (
         "count",
         WORDS,
         _of(lambda t: t.characters),
+        safety=_split,
         unit="characters",
     ),
     check(
@@ -57,7 +99,15 @@ CHECKS = (
         _of(lambda t: t.spoken),
         unit="characters",
     ),
-    check("text.bytes", "size of the text in bytes", "文本字节数", "bytes", WORDS, of_file(lambda i: i.size)),
+    check(
+        "text.bytes",
+        "size of the text in bytes",
+        "文本字节数",
+        "bytes",
+        WORDS,
+        of_file(lambda i: i.size),
+        safety=_split,
+    ),
     check(
         "text.paragraph",
         "characters of a paragraph",
@@ -65,12 +115,15 @@ CHECKS = (
         "count",
         WORDS,
         _paragraphs,
+        safety=_split,
         unit="characters",
     ),
-    check("text.speech_seconds", "estimated speaking time", "预计朗读时长", "seconds", WORDS, _of(_spoken)),
+    check(
+        "text.speech_seconds", "estimated speaking time", "预计朗读时长", "seconds", WORDS, _of(_spoken), safety=_split
+    ),
     check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", WORDS, _of(lambda t: t.well_formed)),
     *(
-        check(f"ssml.{what.replace('.', '_')}", en, zh, type_, WORDS, marks(what))
+        check(f"ssml.{what.replace('.', '_')}", en, zh, type_, WORDS, marks(what), safety=_SAFETY.get(what))
         for what, en, zh, type_ in (
             ("root", "SSML root element", "SSML 根元素", "text"),
             ("tag", "SSML element", "SSML 元素", "text"),
@@ -79,6 +132,8 @@ CHECKS = (
             ("break.empty", "break is empty", "break 为空元素", "flag"),
             ("phoneme.ph", "phoneme has a pronunciation", "phoneme 含读音", "flag"),
             ("phoneme.characters", "characters in a phoneme", "phoneme 内字符数", "count"),
+            ("phoneme.plausible", "phoneme can be pronounced", "phoneme 读音合理", "flag"),
+            ("attribute", "SSML attribute", "SSML 属性", "text"),
             ("interpret-as", "say-as interpret-as", "say-as 解释方式", "text"),
             ("sub.alias", "sub has an alias", "sub 含替换文本", "flag"),
             ("prosody.rate", "prosody rate", "prosody 语速", "number"),

@@ -22,7 +22,7 @@ def output_name(recipe: Recipe) -> str:
     return f"out.{recipe.format.extension}"
 
 
-def _filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
+def filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
     """The chain hung behind a stream of ffmpeg-python's graph."""
     import ffmpeg
 
@@ -72,7 +72,7 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     if recipe.video:
         stream = source[str(recipe.video.index)]
         if made := recipe.picture:
-            stream = _filtered(stream, of_picture(made))
+            stream = filtered(stream, of_picture(made))
             options |= _numbered(0, _picture_options(made))
             if made.decoder:
                 decoders = (f"-c:{recipe.video.index}", made.decoder)
@@ -82,7 +82,7 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     for number, (heard, sound) in enumerate(zip(recipe.audio, recipe.sounds, strict=True), len(streams)):
         stream = source[str(heard.index)]
         if sound:
-            stream = _filtered(stream, of_sound(sound))
+            stream = filtered(stream, of_sound(sound))
             options |= _numbered(number, _sound_options(sound))
             if heard.language:
                 options[f"metadata:s:{number}"] = f"language={heard.language}"

@@ -144,7 +144,7 @@ def _edited(member: Member, xml: bytes, renamed: dict[str, str]) -> bytes:
         for word in (b"jpeg", b"png"):
             if not re.search(rb'Extension\s*=\s*"' + word + b'"', xml, re.IGNORECASE):
                 default = b'<Default Extension="' + word + b'" ContentType="image/' + word + b'"/>'
-                xml = re.sub(rb"(<Types\b[^>]*>)", lambda found, more=default: found[1] + more, xml, count=1)
+                xml = re.sub(rb"<Types\b[^>]*>", rb"\g<0>" + default, xml, count=1)
         return xml
     folder = posixpath.dirname(posixpath.dirname(member.name))
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, inf, log, log1p
+from statistics import median
 from typing import Final
 
 from pipeline.errors import AssetError
@@ -82,11 +83,13 @@ def match(runs: Sequence[Run], lines: Sequence[str], name: str) -> tuple[Cut, ..
         )
     spoken = sum(end - start for start, end in runs) - _EDGE * len(lines)
     rate = sum(weights) / max(0.1, spoken)
-    wanted = [_EDGE + weight / rate for weight in weights]
-    forward, back = _table(runs, wanted), _backward(runs, wanted)
-    whole = forward[-1][-1]
-    ends = _path(runs, wanted, forward)
-    taken = [runs[last][1] - runs[first][0] for first, last in zip([0, *(e + 1 for e in ends)], ends, strict=False)]
+    for _ in range(2):  # again at the rate of the middle line, which no single mistake can shift
+        wanted = [_EDGE + weight / rate for weight in weights]
+        forward, back = _table(runs, wanted), _backward(runs, wanted)
+        whole, ends = forward[-1][-1], _path(runs, wanted, forward)
+        firsts = [0, *(end + 1 for end in ends)]
+        taken = [runs[last][1] - runs[first][0] for first, last in zip(firsts, ends, strict=False)]
+        rate = median(weight / max(_EDGE, seconds - _EDGE) for weight, seconds in zip(weights, taken, strict=True))
     elsewhere = _elsewhere(taken, wanted)
     cuts = []
     first = 0

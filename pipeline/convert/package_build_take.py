@@ -9,6 +9,7 @@ import csv
 import io
 import wave
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,9 @@ from pipeline.model import AudioStream
 from pipeline.tools import ceilings, process, programs
 from pipeline.tools.ffmpeg import HEAD, pulse, reading
 
-HEADER: Final = ("line", "start", "end", "text", "doubt")
+HEADER: Final = ("clip", "start", "end", "text", "doubt")
 _FADE: Final = 5  # milliseconds at either end of a clip, against clicks
+_READ: Final = Fraction(1, 2)  # of a line's letters: with fewer it was another line
 _SOURCE: Final = "take"
 
 
@@ -56,9 +58,9 @@ def reviewed(text: str, name: str) -> tuple[Cut, ...]:
         before = cuts[-1].end if cuts else 0.0
         if cut is None or not cut.line or not 0 <= cut.start < cut.end or cut.start < before:
             raise AssetError(
-                f"{name}, line {number}: wanted is line,start,end,text with times in seconds, in order and without "
+                f"{name}, line {number}: wanted is clip,start,end,text with times in seconds, in order and without "
                 "overlap. Correct it.",
-                f"{name} 第 {number} 行：应为 line,start,end,text，时间以秒计，按顺序且不重叠。请修正。",
+                f"{name} 第 {number} 行：应为 clip,start,end,text，时间以秒计，按顺序且不重叠。请修正。",
             )
         cuts.append(cut)
     return tuple(cuts)
@@ -71,10 +73,10 @@ def settled(cuts: Sequence[Cut], name: str) -> None:
         number, cut = doubtful[0]
         said = cut.doubts[0]
         raise AssetError(
-            f"{name}: {len(doubtful)} of {len(cuts)} cuts are doubtful, first line {number} "
+            f"{name}: {len(doubtful)} of {len(cuts)} cuts are doubtful, first clip {number} "
             f"({cut.start:.1f} s to {cut.end:.1f} s): {said.en}. Look through the list of cuts, correct it and give "
             "it back.",
-            f"{name}：{len(cuts)} 处切分中有 {len(doubtful)} 处存疑，首处为第 {number} 句"
+            f"{name}：{len(cuts)} 处切分中有 {len(doubtful)} 处存疑，首处为片段 {number}"
             f"（{cut.start:.1f} 至 {cut.end:.1f} 秒）：{said.zh}。请核对切分清单，修正后再提交。",
         )
 
@@ -109,8 +111,8 @@ def clips(take: Path, stream: AudioStream, cuts: Sequence[Cut], work: Path) -> l
             first, last = round(cut.start * rate), min(length, round(cut.end * rate))
             if first >= last:
                 raise AssetError(
-                    f"{take.name}: the cut of line {number} lies behind its end ({length / rate:.1f} s). Correct it.",
-                    f"{take.name}：第 {number} 句的切分超出录音末尾（{length / rate:.1f} 秒）。请修正。",
+                    f"{take.name}: the cut of clip {number} lies behind its end ({length / rate:.1f} s). Correct it.",
+                    f"{take.name}：片段 {number} 的切分超出录音末尾（{length / rate:.1f} 秒）。请修正。",
                 )
             source.setpos(first)
             path = work / f"{number}.wav"
@@ -118,6 +120,27 @@ def clips(take: Path, stream: AudioStream, cuts: Sequence[Cut], work: Path) -> l
             made.append(Clip(path, cut.line))
     decoded.unlink()
     return made
+
+
+def read_right(clips: Sequence[Clip], name: str) -> None:
+    """Compare what is said in each clip with its line, where a recogniser is installed; lengths alone cannot.
+
+    Raises AssetError for a clip of which less than half was read.
+    """
+    from pipeline.probe import recogniser
+
+    listener = recogniser.installed()
+    for number, clip in enumerate(clips if listener else ()):
+        if listener is None or clip.text is None:
+            continue
+        share = recogniser.accuracy(clip.text, listener.transcribe(clip.path))
+        if share is not None and share < _READ:
+            raise AssetError(
+                f"{name}: clip {number} says something else than {clip.text!r} ({float(share):.0%} of it is heard). "
+                "Correct the list of cuts or record again.",
+                f"{name}：片段 {number} 的内容与 {clip.text!r} 不符（仅识别出 {float(share):.0%}）。"
+                "请修正切分清单或重录。",
+            )
 
 
 def _faded(samples: bytes, rate: int, path: Path) -> None:

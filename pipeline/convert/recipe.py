@@ -200,6 +200,7 @@ def _container(
     anew = bool(picture_why) if video else any(sound_why)
     order = [deliver, info.container] if anew or _moves_out(info, wishes.role) else [info.container, deliver]
     keeps_alpha = bool(picture_why) and picture.must_keep_alpha(video[0], wishes)
+    possible: list[str] = []
     for name in [*order, *(["webm", "mov"] if keeps_alpha else ["mp4"] if video else ["wav"])]:
         held = CONTAINERS.get(str(name))
         if held is None or (keeps_alpha and picture.alpha_codec(str(name), wishes, video[0]) is None):
@@ -214,4 +215,7 @@ def _container(
         ]
         if all(fits) or name == order[0]:
             return str(name)
-    return str(deliver or ("mp4" if video else "wav"))
+        if held.new_audio is not None:
+            possible.append(str(name))
+    # None takes the sound as it is: one that takes it encoded.
+    return possible[0] if possible else str(deliver or ("mp4" if video else "wav"))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pipeline.convert import deck_parts, deck_pictures, pages
+from pipeline.convert import deck_copy, deck_parts, deck_pictures, pages
 from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model import Made, MediaInfo, Plan, Proof, Role, Size, SlidesInfo, Step, Text
@@ -185,7 +185,7 @@ def convert(
         if budget is not None:
             main, proofs = _shrunk(source, info, deck, budget, work, lambda part: progress(part * 0.5))
     else:
-        main = office.to_pdf(office.Deck(source, deck.format, deck.pages), work)
+        main = _pdf(source, info, deck, work)
         progress(0.5)
     drawn: list[Made] = []
     if _pages_wanted(role):
@@ -204,6 +204,12 @@ def convert(
     return tuple(made)
 
 
+def _pdf(path: Path, info: MediaInfo, deck: SlidesInfo, work: Path) -> Path:
+    """The deck at `path` as a PDF; what is said of it names the file that people know."""
+    read = deck_copy.for_office(path, work) if deck.format == "pptx" else path
+    return office.to_pdf(office.Deck(read, deck.format, deck.pages, info.name), work)
+
+
 def _shrunk(
     source: Path, info: MediaInfo, deck: SlidesInfo, budget: int, work: Path, progress: Callable[[float], None]
 ) -> tuple[Path, tuple[Proof, ...]]:
@@ -212,7 +218,7 @@ def _shrunk(
     deck_pictures.shrink(source, info.name, budget, small, lambda part: progress(part / 2))
     drawn = []
     for number, path in enumerate((source, small)):
-        pdf = office.to_pdf(office.Deck(path, deck.format, deck.pages), work)
+        pdf = _pdf(path, info, deck, work)
         drawn.append(pdf.rename(work / f"drawn{number}.pdf"))
         progress(0.5 + (number + 1) / 4)
     return small, (deck_pictures.same_looks(drawn[0], drawn[1], info.name),)

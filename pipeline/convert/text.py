@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import unescape
 from pathlib import Path
 from typing import Final
 
+from pipeline.checks.text import CHARACTERS_A_MINUTE
+from pipeline.convert.script import (
+    Budget,
+    attribute_values,
+    broken_lines,
+    plain,
+    split,
+    ssml,
+    with_attribute,
+    wrapped,
+)
 from pipeline.convert.wanted import NAMING, extension, value_of
 from pipeline.errors import ToolFailed, Unreadable
-from pipeline.model import Kind, Made, MediaInfo, Plan, Role, Step, Text
+from pipeline.model import Fix, Kind, Made, MediaInfo, Plan, Role, Step, Text, Value
+from pipeline.probe.encoding import HIDDEN
+from pipeline.probe.ssml import number, seconds
 from pipeline.probe.subtitle import Cue, parse
 from pipeline.probe.text import load
+from pipeline.values import show
 
 _ORDER: Final = frozenset({"subtitle.disorder", "subtitle.overlaps"})
+_LENGTHS: Final = frozenset({"text.characters", "text.bytes", "text.speech_seconds"})
+_TAGS: Final = frozenset({"ssml.root", "ssml.break_time", "ssml.prosody_rate"})
+_CLEAN: Final = frozenset({"text.encoding", "text.hidden"})
 HANDLES: Final[dict[Kind, frozenset[str]]] = {
-    Kind.TEXT: NAMING,
+    Kind.TEXT: NAMING | _LENGTHS | _TAGS | _CLEAN | {"text.paragraph"},
     Kind.SUBTITLE: NAMING | _ORDER | {"subtitle.format", "subtitle.encoding"},
 }
 # Cue markup of WebVTT (4.2.2) that SRT players print as it stands: voices, classes, languages, ruby, times.
@@ -40,7 +57,10 @@ class _Work:
 
 
 def _work(info: MediaInfo, plan: Plan) -> _Work:
-    """Raises ToolFailed for what cannot be written, Unreadable for what would be lost."""
+    """What is done to subtitles, and to scripts that only get another name.
+
+    Raises ToolFailed for what cannot be written, Unreadable for what would be lost.
+    """
     if info.text is None:
         raise Unreadable(
             f"{info.name} holds no text. Check that the right file was given.",
@@ -75,6 +95,8 @@ def _work(info: MediaInfo, plan: Plan) -> _Work:
 
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What will be done. Raises ToolFailed or Unreadable where the plan cannot be carried out."""
+    if info.kind is Kind.TEXT and rewrites(plan):
+        return tuple(Step(does=said) for said in _told(plan))
     work = _work(info, plan)
     done: list[Step] = []
     if work.rewrite:
@@ -98,6 +120,8 @@ def convert(
     source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Callable[[float], None]
 ) -> tuple[Made, ...]:
     """Carry out those steps in the folder `work`. Raises ToolFailed, Unreadable, CeilingExceeded."""
+    if info.kind is Kind.TEXT and rewrites(plan):
+        return _script(source, info, plan, role, work, progress)
     doing = _work(info, plan)
     ending = extension(doing.target, info, role)
     target = work / f"out.{ending}"
@@ -116,6 +140,112 @@ def convert(
         target.write_bytes(text.encode())
     progress(1.0)
     return (Made(path=str(target), name="{stem}." + ending),)
+
+
+# --- scripts ------------------------------------------------------------------------------------------
+
+
+def rewrites(plan: Plan) -> bool:
+    """Whether more of a script has to change than its name."""
+    return any(fix.check not in NAMING for fix in plan.fixes)
+
+
+def budget_of(fixes: Iterable[Fix]) -> Budget:
+    """What one part may hold so that every wanted length is kept."""
+    characters, size = list[int](), list[int]()
+    for fix in fixes:
+        if fix.check == "text.characters" and isinstance(fix.value, int):
+            characters.append(fix.value)
+        elif fix.check == "text.bytes" and isinstance(fix.value, int):
+            size.append(fix.value)
+        elif fix.check == "text.speech_seconds" and isinstance(fix.value, int | Fraction):
+            characters.append(int(fix.value * CHARACTERS_A_MINUTE / 60))
+    return Budget(min(characters, default=None), min(size, default=None))
+
+
+def _told(plan: Plan) -> Iterator[Text]:
+    asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
+    wanted = budget_of((*plan.fixes, *plan.advised))
+    if "text.encoding" in asked:
+        yield Text("save as UTF-8", "另存为 UTF-8")
+    if "text.hidden" in asked:
+        yield Text("remove invisible and control characters", "删除不可见字符与控制字符")
+    if "ssml.root" in asked:
+        yield Text("put one speak element around the text", "在文本外加上唯一的 speak 元素")
+    for check, what in (("ssml.break_time", "break time"), ("ssml.prosody_rate", "prosody rate")):
+        values = {(fix.actual, fix.value) for fix in plan.fixes if fix.check == check}
+        for actual, value in sorted(values, key=str):
+            kind = "seconds" if check == "ssml.break_time" else "number"
+            change = f"{what}: {show(actual, kind)} -> {show(value, kind)}"
+            yield Text(change, change)
+    for fix in plan.fixes:
+        if fix.check == "text.paragraph":
+            yield Text(
+                f"break lines at the ends of sentences, none above {fix.value} characters",
+                f"在句末换行，每段不超过 {fix.value} 字",
+            )
+            break
+    if any(fix.check in _LENGTHS for fix in plan.fixes):
+        most = ", ".join(
+            f"{amount} {unit}"
+            for amount, unit in ((wanted.characters, "characters"), (wanted.bytes, "bytes"))
+            if amount is not None
+        )
+        yield Text(f"split at the ends of sentences into files of at most {most}", f"在句末拆分，每个文件不超过 {most}")
+
+
+def _script(
+    source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Callable[[float], None]
+) -> tuple[Made, ...]:
+    text = load(source, source.stat().st_size).text
+    if text is None or info.text is None:
+        raise Unreadable(
+            f"The encoding of {info.name} is not known. Save it as UTF-8.",
+            f"{info.name} 的编码未知。请另存为 UTF-8。",
+        )
+    tagged = info.text.format == "ssml"
+    asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
+    if "text.hidden" in asked:
+        text = HIDDEN.sub("", text)
+    text = _retagged(text, plan, asked)
+    lines = [fix.value for fix in plan.fixes if fix.check == "text.paragraph" and isinstance(fix.value, int)]
+    if lines:
+        text = broken_lines(ssml(text) if tagged else plain(text), min(lines))
+    cut = [text]
+    if any(fix.check in _LENGTHS for fix in plan.fixes):
+        cut = split(text, budget_of((*plan.fixes, *plan.advised)), tagged=tagged)
+    ending = extension(info.text.format, info, role)
+    made = []
+    for place, part in enumerate(cut, 1):
+        path = work / f"out{place}.{ending}"
+        path.write_bytes(part.encode())
+        numbered = "{stem}-" + f"{place:0{len(str(len(cut)))}}" if len(cut) > 1 else "{stem}"
+        made.append(Made(path=str(path), name=f"{numbered}.{ending}"))
+        progress(place / len(cut))
+    return tuple(made)
+
+
+def _retagged(text: str, plan: Plan, asked: set[str]) -> str:
+    """Values out of range to the nearest in range, and the root that the platform asks for."""
+    for check, element, attribute, read in (
+        ("ssml.break_time", "break", "time", seconds),
+        ("ssml.prosody_rate", "prosody", "rate", number),
+    ):
+        wanted = {fix.actual: fix.value for fix in plan.fixes if fix.check == check}
+        values = {raw: read(raw) for raw in attribute_values(text, element, attribute)} if wanted else {}
+        changed = {raw: _written(check, wanted[value]) for raw, value in values.items() if value in wanted}
+        text = with_attribute(text, element, attribute, changed) if changed else text
+    return wrapped(text) if "ssml.root" in asked else text
+
+
+def _written(check: str, value: Value) -> str:
+    """A value as SSML writes it: times in milliseconds."""
+    if not isinstance(value, int | Fraction):
+        return str(value)
+    return f"{int(value * 1000)}ms" if check == "ssml.break_time" else f"{float(value):g}"
+
+
+# --- subtitles ----------------------------------------------------------------------------------------
 
 
 def _rewritten(text: str, format_: str) -> str:

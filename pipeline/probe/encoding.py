@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final, NamedTuple
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -12,6 +13,14 @@ _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8", "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
+)
+
+
+# Characters that are not seen and not spoken: controls other than tab and line ends, direction marks and
+# overrides (Unicode TR 36, 2.3), zero-width spaces, a byte order mark inside, noncharacters. Joiners are not
+# among them: emoji and several scripts need them.
+HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
 
 

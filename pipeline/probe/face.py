@@ -35,7 +35,7 @@ _CERTAIN: Final = 0.5  # presence from which on the mesh's points are believed
 _DOUBTFUL, _DETECTED = 0.05, 0.8
 _MANY: Final = 20  # faces that are measured; a picture with more has too many anyway
 _SAME: Final = 0.4  # overlap from which two meshes are of one face
-_ENOUGH: Final = 0.85  # of the box, that has to be in the picture for pose and expression to be measured
+_ENOUGH: Final = 0.95  # of the box, that has to be in the picture for pose and expression to be measured
 _EDGE: Final = 0.01  # of the box, by which the outline may pass the edge of the picture: the mesh is no finer
 
 Closer = Callable[[int], Pixels]

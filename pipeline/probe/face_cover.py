@@ -3,7 +3,7 @@
 For each feature (eyes, nose, mouth) eight figures are read: how alike it is to the mean face, to its mirror
 image, how much of it has a colour that skin, lips and eyes do not have, how flat, rough, spread, dark and bright
 it is against the skin of the same face. A logistic model weighs them. Its weights come from
-`benchmarks/face_data.py`: drawn heads and 98 faces, clean and with patches. The face as a whole: the share of
+`benchmarks/_face_data.py`: drawn heads and 98 faces, clean and with patches. The face as a whole: the share of
 its cells that belong to a covered feature, lie outside the photo or have a colour or lightness far from the skin.
 """
 
@@ -25,10 +25,10 @@ _FAR: Final = 0.45  # share of the skin's lightness by which a cell is far darke
 COVERED: Final = 0.5  # from which on a feature counts as covered
 # Intercept, then one weight per figure of `figures`.
 WEIGHTS: Final[dict[str, tuple[float, ...]]] = {
-    "right eye": (-1.18, -1.80, -0.99, 2.70, 3.20, 2.43, -3.60, 6.65, 4.23),
-    "left eye": (-1.18, -1.80, -0.99, 2.70, 3.20, 2.43, -3.60, 6.65, 4.23),
-    "nose": (-1.88, -4.87, -0.05, 1.47, 5.61, 2.90, -4.30, 5.93, 9.05),
-    "mouth": (3.29, -4.73, -0.65, 5.21, 6.06, 7.59, -7.86, 12.28, 4.65),
+    "right eye": (-1.69, -1.59, -1.09, 2.42, 3.25, 2.59, -4.12, 7.77, 8.66),
+    "left eye": (-1.69, -1.59, -1.09, 2.42, 3.25, 2.59, -4.12, 7.77, 8.66),
+    "nose": (-0.55, -5.36, 0.20, 2.70, 7.63, 4.97, -6.29, 7.51, 18.92),
+    "mouth": (0.82, -4.42, -1.04, 3.34, 10.47, 6.49, -7.58, 13.48, 28.86),
 }
 
 

@@ -7,7 +7,7 @@ the photo was cropped, which nobody can know, does not change them.
 Axes of the head and of the camera: x to the right of the picture, y down, z away from the camera. A head that
 looks straight into the camera has no rotation; else rotation = Rz(roll) Ry(-yaw) Rx(-pitch).
 
-The mean head (`face_head.csv`) is the mean of the meshes of 98 faces, made symmetric; `benchmarks/face_head.py`
+The mean head (`face_head.csv`) is the mean of the meshes of 98 faces, made symmetric; `benchmarks/_face_data.py`
 builds it. Its zero of pitch is that of MediaPipe's canonical face model.
 """
 

@@ -6,6 +6,7 @@ The platforms read a small closed set of elements (rules in the presets); what i
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -17,6 +18,8 @@ from pipeline.probe.safexml import BadXml, Place, read
 # Elements that tell SSML from plain text; the presets say which of them are allowed.
 TAGS: Final = ("speak", "break", "phoneme", "say-as", "sub", "prosody", "word", "emotion", "insert-action")
 TEXT_ONLY: Final = frozenset({"phoneme", "say-as", "sub", "prosody", "word"})
+# Elements whose attributes the documents list; those of `speak` are XML's own.
+_ATTRIBUTED: Final = frozenset({"break", "phoneme", "say-as", "sub", "prosody", "word", "emotion"})
 _HEARD: Final = frozenset({"break", "phoneme", "word"})  # whose words are looked at
 _LONG: Final = 100  # characters of an attribute that are looked at and shown
 MAX_MARKS: Final = 200_000  # a script of MAX_TEXT bytes of tags would hold millions
@@ -27,6 +30,16 @@ _HEAD: Final = re.compile(r"\s*<\?xml[^>]*\?>")
 _TYPE: Final = re.compile(r"<!(?:DOCTYPE|ENTITY)\b")
 _TIME: Final = re.compile(r"\+?(\d*\.?\d+)(ms|s)")
 _NUMBER: Final = re.compile(r"\+?(\d*\.?\d+)%?")
+# A syllable of pinyin with its tone, 5 being the neutral one: initial, final, tone.
+_PINYIN: Final = re.compile(
+    r"(?:(?:[zcs]h?|[bpmfdtnlgkhjqxryw])?(?:i[ae]ng?|iang?|iong|i[aeu]|iao|ian|in|ing|iu|i|u[aeo]|uai|uan|uang|ui|un|u|"
+    r"[vü](?:e|an|n)?|ue|a[ion]?|ang|ao|e[inr]?|eng|o|ong|ou)|er|ng|n|m|hm|hng)r?[1-5]"
+)
+# The phonemes of the CMU dictionary, vowels with their stress.
+_CMU: Final = re.compile(
+    r"(?:A[AEHOWY]|E[HRY]|I[HY]|O[WY]|U[HW])[0-2]?|B|CH|DH?|F|G|HH|JH|K|L|M|NG?|P|R|SH?|TH?|V|W|Y|ZH?", re.IGNORECASE
+)
+_IPA: Final = frozenset("ˈˌːˑ.‿͡")
 # A root of our own around the text, so that a script without one can still be read to its end.
 _ROOT: Final = "preflight-root"
 
@@ -45,15 +58,25 @@ def looks_like_ssml(text: str) -> bool:
     return _KNOWN.search(text) is not None
 
 
-def _seconds(raw: str) -> Value:
+def seconds(raw: str) -> Value:
     """A time as CSS writes it; what is none stays as written, so that a limit on it fails and shows it."""
     found = _TIME.fullmatch(raw.strip()) if len(raw) <= _LONG else None
     return Fraction(found[1]) / (1000 if found[2] == "ms" else 1) if found else raw[:_LONG]
 
 
-def _number(raw: str) -> Value:
+def number(raw: str) -> Value:
+    """A number or percentage; what is none stays as written."""
     found = _NUMBER.fullmatch(raw.strip()) if len(raw) <= _LONG else None
     return Fraction(found[1]) if found else raw[:_LONG]
+
+
+def pronounceable(ph: str) -> bool:
+    """Whether `ph` can be read as pinyin with tones, as CMU phonemes, or as the IPA (which is not all ASCII)."""
+    tokens = ph.split()
+    if all(_PINYIN.fullmatch(token.lower()) for token in tokens) or all(_CMU.fullmatch(token) for token in tokens):
+        return True
+    letters = "".join(tokens)
+    return not letters.isascii() and all(c.isalpha() or c in _IPA or unicodedata.combining(c) for c in letters)
 
 
 @dataclass(slots=True)
@@ -102,19 +125,25 @@ class _Reader:
         self._attributes(name, attributes, place)
 
     def _attributes(self, name: str, attributes: dict[str, str], place: Place) -> None:
+        for attribute in attributes:
+            if name in _ATTRIBUTED and not attribute.startswith("xml"):
+                self.mark("attribute", f"{name} {attribute}"[:_LONG], place)
         if name == "break":
             if "time" in attributes:
-                self.mark("break.time", _seconds(attributes["time"]), place)
+                self.mark("break.time", seconds(attributes["time"]), place)
             if "strength" in attributes:
                 self.mark("break.strength", attributes["strength"][:_LONG], place)
         elif name == "phoneme":
-            self.mark("phoneme.ph", bool(attributes.get("ph", "").strip()), place)
+            said = attributes.get("ph", "").strip()
+            self.mark("phoneme.ph", bool(said), place)
+            if said:
+                self.mark("phoneme.plausible", pronounceable(said), place)
         elif name == "say-as":
             self.mark("interpret-as", attributes.get("interpret-as", "")[:_LONG], place)
         elif name == "sub":
             self.mark("sub.alias", bool(attributes.get("alias", "").strip()), place)
         elif name == "prosody":
-            self.mark("prosody.rate", _number(attributes.get("rate", "")), place)
+            self.mark("prosody.rate", number(attributes.get("rate", "")), place)
         elif name == "emotion":
             self.mark("emotion.type", attributes.get("type", "")[:_LONG], place)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain, pairwise
@@ -75,12 +76,37 @@ def _mark(what: str, value: Value, line: int) -> Mark:
     return Mark(what=what, value=value, line=line, column=1)
 
 
+# Where a sentence breaks; the platform takes these out of what it shows (MS-Intro 4.6 Table 4-5).
+STRIPPED: Final = frozenset("，。、；：！？,.;:!?…")
+
+
+def width(text: str) -> int:
+    """Columns of a line: a Chinese character is two wide (Unicode UAX 11)."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def _extremes(cues: list[Cue]) -> Iterator[Mark]:
+    """The shortest and the longest cue, the widest line, and how many lines end in what is taken out."""
+    if not cues:
+        return
+    short = min(cues, key=lambda cue: cue.end - cue.start)
+    long = max(cues, key=lambda cue: cue.end - cue.start)
+    yield _mark("cue.shortest", short.end - short.start, short.line)
+    yield _mark("cue.longest", long.end - long.start, long.line)
+    rows = [(width(row), cue.line + n) for cue in cues for n, row in enumerate(cue.text.split("\n"), 1)]
+    wide, line = max(rows, key=lambda pair: pair[0])
+    yield _mark("cue.width", wide, line)
+    stopped = [cue.line for cue in cues if cue.text.rstrip()[-1:] in STRIPPED and cue.text.strip()]
+    yield _mark("cue.punctuation", len(stopped), stopped[0] if stopped else cues[0].line)
+
+
 def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     marks = [_mark("cue", cue.start, cue.line) for cue in cues]
     marks += [_mark("fault.syntax", fault.why, fault.line) for fault in faults]
     marks += [
         _mark("fault.order", after.start, after.line) for before, after in pairwise(cues) if after.start < before.start
     ]
+    marks += _extremes(cues)
     in_time = sorted(cues, key=lambda cue: (cue.start, cue.end))
     reach = Fraction(-1)
     for cue in in_time:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import Kind, MediaInfo, Text, TextInfo
-from pipeline.probe.encoding import Decoded, decode
+from pipeline.model import Kind, Mark, MediaInfo, Text, TextInfo
+from pipeline.probe.encoding import HIDDEN, Decoded, decode
 from pipeline.probe.ssml import looks_like_ssml, read_ssml
 from pipeline.tools.ceilings import MAX_TEXT
+
+MAX_HIDDEN: Final = 1000  # marks; a text of nothing else would hold millions
 
 
 def load(path: Path, size: int) -> Decoded:
@@ -29,6 +33,18 @@ def unknown_encoding(name: str) -> Text:
     )
 
 
+def hidden(text: str) -> Iterator[Mark]:
+    """A mark "hidden" for each of the first MAX_HIDDEN characters that are neither seen nor spoken: its code."""
+    line, start = 1, 0
+    for number, found in enumerate(HIDDEN.finditer(text)):
+        if number >= MAX_HIDDEN:
+            return
+        line += text.count("\n", start, found.start())
+        start = found.start()
+        column = start - text.rfind("\n", 0, start)
+        yield Mark(what="hidden", value=f"U+{ord(found[0]):04X}", line=line, column=column)
+
+
 def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
     """Facts about the text at `path`.
 
@@ -37,26 +53,11 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     not blank. Raises CeilingExceeded above MAX_TEXT bytes.
     """
     encoding, bom, text = load(path, size)
-    remarks: tuple[Text, ...] = ()
+    remarks: tuple[Text, ...]
     if text is None:
-        info = TextInfo(format=format, encoding=encoding, bom=bom)
-        remarks = (unknown_encoding(path.name),)
+        info, remarks = TextInfo(format=format, encoding=encoding, bom=bom), (unknown_encoding(path.name),)
     else:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        is_ssml = format == "ssml" or (format == "plain" and looks_like_ssml(text))
-        ssml = read_ssml(path.name, text) if is_ssml else None
-        bare = text.strip()
-        info = TextInfo(
-            format="ssml" if is_ssml else format,
-            encoding=encoding,
-            bom=bom,
-            characters=len(bare),
-            spoken=len(ssml.spoken) if ssml else len(bare),
-            paragraphs=tuple(len(line.strip()) for line in bare.split("\n") if line.strip()),
-            well_formed=ssml.well_formed if ssml else None,
-            marks=ssml.marks if ssml else (),
-        )
-        remarks = ssml.remarks if ssml else ()
+        info, remarks = info_of(path.name, text, format, encoding, bom=bom)
     return MediaInfo(
         name=path.name,
         kind=Kind.TEXT,
@@ -65,3 +66,24 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
         text=info,
         remarks=remarks,
     )
+
+
+def info_of(
+    name: str, text: str, format_: str, encoding: str | None, *, bom: bool
+) -> tuple[TextInfo, tuple[Text, ...]]:
+    """Facts about a text, and remarks on it; plain text that holds an SSML element is SSML."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    is_ssml = format_ == "ssml" or (format_ == "plain" and looks_like_ssml(text))
+    ssml = read_ssml(name, text) if is_ssml else None
+    bare = text.strip()
+    info = TextInfo(
+        format="ssml" if is_ssml else format_,
+        encoding=encoding,
+        bom=bom,
+        characters=len(bare),
+        spoken=len(ssml.spoken) if ssml else len(bare),
+        paragraphs=tuple(len(line.strip()) for line in bare.split("\n") if line.strip()),
+        well_formed=ssml.well_formed if ssml else None,
+        marks=(*(ssml.marks if ssml else ()), *hidden(text)),
+    )
+    return info, ssml.remarks if ssml else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import PreflightError
-from pipeline.model import Text
+from pipeline.model import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.report.labels import PROOFS, UNSEEN, WORDS
 from pipeline.report.told import Entry, both, passed, rules_of, solved_by, told, unmeasured, value_of
 from pipeline.values import show
@@ -26,6 +27,10 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 # Worst first: the order of the cards.
 ORDER: Final = ("failed", "error", "blocked", "fixable", "fixed", "pass", "ready")
 _PAGES: Final = 12
+_EXACT: Final = re.compile(r"-?\d+(/[1-9]\d*)?")  # how JSON holds a fraction
+_WIDE_BOX: Final = (640, 420)  # pixels
+_SOUND_BOX: Final = (960, 480)
+_HEARD: Final = 600  # seconds of sound that are listened to again for its picture
 _LISTED: Final = 8  # outputs that are shown at once
 _LINES: Final = 4  # of a script
 _WIDE: Final = 160  # characters of such a line
@@ -58,7 +63,10 @@ class Picture:
 def card_entry(job: CardJob, progress: Progress) -> str:
     """The card's HTML."""
     del progress  # a card is done at once
-    return render(job, Pictures(job) if job.pictures else None)
+    try:
+        return render(job, Pictures(job) if job.pictures else None)
+    except Exception:  # noqa: BLE001  facts of a document from elsewhere may be anything; the text is still shown
+        return bare(job)
 
 
 def bare(job: CardJob) -> str:
@@ -246,17 +254,26 @@ class Pictures:
         yield from self._sheet()
 
     def _sheet(self) -> Iterator[Picture]:
-        from pipeline.report.pictures.still import sheet
-
+        """The pages of a deck side by side: those that were made, else those of a PDF."""
         named = [o for o in self.entry.get("outputs") or () if o["category"] == "PAGE"]
-        pages = [path for output in named[:_PAGES] if (path := self._output(output))]
-        data = sheet(pages) if pages else None
-        if data:
-            count = len(named)
-            yield Picture(_uri(data), Text(f"{count} page(s)", f"{count} 页"), wide=True)
+        made = [path for output in named[:_PAGES] if (path := self._output(output))]
+        if made:
+            yield from _contact(made, len(named))
+            return
+        slides = self.facts.get("slides") or {}
+        path = self.source if slides.get("format") == "pdf" else None
+        if path is None and self.main is not None and self.main["content_type"] == "application/pdf":
+            path = self._output(self.main)
+        if path is not None and slides.get("pages"):
+            from pipeline.report.pictures.still import pdf_pages
+
+            with tempfile.TemporaryDirectory(prefix="preflight-") as work:
+                yield from _contact(pdf_pages(path, Path(work), _PAGES), int(slides["pages"]))
 
     def wave(self) -> tuple[float, ...] | None:
         """The loudness of the source over its length."""
+        if self.facts.get("speech") and not self.facts.get("video"):
+            return None  # its own picture shows more
         if self.source is None or not self.facts.get("audio") or not self.facts.get("container"):
             return None
         from pipeline.report.pictures.wave import peaks
@@ -298,7 +315,56 @@ def _shot(path: Path, facts: Entry) -> bytes | None:
     return None
 
 
+def _contact(pages: list[Path], count: int) -> Iterator[Picture]:
+    from pipeline.report.pictures.contact import contact
+    from pipeline.report.pictures.still import from_png
+
+    data = contact(pages)
+    if data:
+        yield Picture(_uri(from_png(data, _WIDE_BOX)), Text(f"{count} page(s)", f"{count} 页"), wide=True)
+
+
 def _drawn(path: Path, facts: Entry) -> Iterator[Picture]:
-    """Drawings that other modules make of what they measured."""
-    del path, facts
-    return iter(())
+    """What was measured, drawn: faces onto the photo, speech and clipping onto the sound."""
+    from pipeline.report.pictures import still
+
+    if facts.get("image") and facts.get("faces"):
+        from pipeline.report.pictures.face import verdict
+
+        data = verdict(path, _photo(path, facts))
+        if data:
+            yield Picture(_uri(still.from_png(data, _WIDE_BOX)), Text("face", "人脸"))
+    length = value_of(facts.get("duration"), "seconds")
+    if facts.get("speech") and facts.get("audio") and isinstance(length, Fraction) and length <= _HEARD:
+        from pipeline.report.pictures.sound import plot
+
+        stream = AudioStream(**{key: _exact(value) for key, value in facts["audio"][0].items()})
+        try:
+            with tempfile.TemporaryDirectory(prefix="preflight-") as work:
+                target = Path(work, "sound.png")
+                plot(path, stream, float(length), target)
+                data = target.read_bytes()
+        except still.DAMAGE:
+            return
+        yield Picture(_uri(still.from_png(data, _SOUND_BOX)), Text("sound", "声音"), wide=True)
+
+
+def _photo(path: Path, facts: Entry) -> MediaInfo:
+    """The facts that the drawing of a photo needs, as the model holds them."""
+    image = facts["image"]
+    stored, size = (Size(image[key]["width"], image[key]["height"]) for key in ("stored", "size"))
+    info = ImageInfo(format=image["format"], stored=stored, size=size, orientation=image.get("orientation", 1))
+    return MediaInfo(
+        name=path.name,
+        kind=Kind.IMAGE,
+        size=facts["size"],
+        extension=facts.get("extension", ""),
+        image=info,
+        faces=tuple(Face(**{key: _exact(value) for key, value in face.items()}) for face in facts["faces"]),
+    )
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_exact, value))
+    return Fraction(value) if isinstance(value, str) and _EXACT.fullmatch(value) else value

@@ -23,8 +23,8 @@ from pipeline.model import (
     Step,
     Verdict,
 )
-from pipeline.report.words import edit, limit, message
-from pipeline.values import exact, show
+from pipeline.report.words import edit, message
+from pipeline.values import bare, exact
 
 REPORT: Final = "media-preflight/report/1"
 MANIFEST: Final = "media-preflight/manifest/1"
@@ -71,9 +71,7 @@ def finding(found: Finding, lang: str) -> _Json:
     rule, check = found.rule, CHECKS[found.rule.check]
     first = rule.sources[0]
     said = message(found)
-    actual = None
-    if found.actual is not None:
-        actual = exact(found.actual) if isinstance(found.actual, Fraction) else show(found.actual)
+    actual = None if found.actual is None else bare(found.actual)
     return {
         "rule": rule.id,
         "check": rule.check,
@@ -83,7 +81,7 @@ def finding(found: Finding, lang: str) -> _Json:
         "blocks": found.blocks,
         "level": rule.level.value,
         "actual": actual,
-        "limit": limit(rule, lang),
+        "limit": rule.limit.describe(lang, units=False),
         "unit": check.unit or {"bytes": "bytes", "seconds": "s", "hertz": "Hz", "bits": "bps"}.get(check.type, ""),
         "message": said.of(lang),
         # Both languages where somebody has to act; what passed can be said again from the rule.

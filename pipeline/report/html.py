@@ -158,7 +158,7 @@ def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequen
             kinds[entry["kind"]] += 1
     shown = [status for status in ORDER if statuses[status]]
     titles = {p: found.title if (found := loadable(p)) else Text(p, p) for p in table}
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    style, script = (asset(name) for name in ("report.css", "report.js"))
     return {
         "lang": lang,
         "headline": _headline(statuses),
@@ -177,7 +177,7 @@ def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequen
         "stale": sorted({_preset(s.document)[0] for s in sources if _stale(s.document)}),
         "style": Markup(style),  # noqa: S704  our own file
         "script": Markup(script),  # noqa: S704  our own file
-        "policy": f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "policy": f"default-src 'none'; img-src data:; style-src '{digest(style)}'; script-src '{digest(script)}'; "
         "base-uri 'none'; form-action 'none'",
     }
 
@@ -231,11 +231,13 @@ def _tools(sources: Sequence[Source]) -> list[str]:
     return list(dict.fromkeys(out))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of ours."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """What a content security policy calls an inline style or script by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

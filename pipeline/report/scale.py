@@ -58,10 +58,10 @@ class _Axis:
         if self.log:
             self.low, self.high = math.log(low / 1.6), math.log(high * 1.6)
         else:
-            start = min(low, 0.0) if low < high / 3 or low <= 0 else low
-            margin = (high - start or abs(high) or 1.0) * 0.18
-            self.low = start - (margin if start == low and start != 0 else 0.0)
-            self.high = high + margin
+            # From nothing, so that lengths can be compared; a limit of nothing still gets an axis.
+            start = min(low, 0.0)
+            margin = (high - start or 1.0) * 0.12
+            self.low, self.high = start - (margin if start < 0 else 0.0), high + margin
 
     def x(self, number: float) -> float:
         """The place of `number`, kept inside the drawing."""

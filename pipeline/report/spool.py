@@ -7,9 +7,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 Entry = dict[str, Any]
+_IN_ORDER: Final = frozenset({"pass", "ready", "fixed", "ok"})
 
 
 class Spool:
@@ -18,7 +19,9 @@ class Spool:
     def __init__(self, count: int) -> None:
         self._places: list[tuple[int, int] | None] = [None] * count
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="preflight-")  # noqa: SIM115  closed by __exit__
+        self.expected = count
         self.statuses: Counter[str] = Counter()
+        self._reasons: Counter[tuple[str, str | None, str | None, str | None]] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -35,6 +38,7 @@ class Spool:
         self._places[index] = (self._file.tell(), len(line))
         self._file.write(line)
         self.statuses[entry.get("status", "")] += 1
+        self._reasons.update(_why(entry))
 
     def lines(self) -> Iterator[str]:
         """Each entry as one line of JSON."""
@@ -46,12 +50,35 @@ class Spool:
     def __iter__(self) -> Iterator[Entry]:
         return (json.loads(line) for line in self.lines())
 
+    def numbered(self) -> Iterator[tuple[int, Entry]]:
+        """Each entry with the number of its asset."""
+        numbers = [index for index, place in enumerate(self._places) if place is not None]
+        return zip(numbers, self, strict=True)
+
     def __len__(self) -> int:
         return sum(self.statuses.values())
 
     def summary(self, statuses: tuple[str, ...]) -> dict[str, int]:
         """How many assets stand where."""
         return {status: self.statuses[status] for status in statuses}
+
+    def reasons(self) -> list[dict[str, Any]]:
+        """How many assets do not comply or could not be done, by status, rule and code; the most frequent first."""
+        ordered = sorted(self._reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))
+        return [
+            {"status": status, "rule": rule, "code": code, "error": error, "count": count}
+            for (status, rule, code, error), count in ordered
+        ]
+
+
+def _why(entry: Entry) -> set[tuple[str, str | None, str | None, str | None]]:
+    """Status, rule, code and kind of error of an asset that is not in order; each rule once."""
+    status = entry.get("status", "")
+    if entry.get("error"):
+        return {(status, None, None, entry["error"]["type"])}
+    if status in _IN_ORDER:
+        return set()
+    return {(status, f["rule"], f["code"], None) for f in entry.get("findings", ()) if f["blocks"]}
 
 
 def write_document(out: IO[str], head: Mapping[str, Any], key: str, spool: Spool, tail: Mapping[str, Any]) -> None:

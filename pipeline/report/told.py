@@ -66,7 +66,12 @@ def rules_of(preset: str) -> Mapping[str, tuple[Rule, ...]]:
 
 def rule_of(finding: Entry, rules: Rules) -> Rule | None:
     """The rule behind a finding, if its limit is still the one that was written down."""
-    return next((r for r in rules.get(finding["rule"], ()) if finding["limit"] in map(r.limit.describe, _LANGS)), None)
+    for rule in rules.get(finding["rule"], ()):
+        if any(
+            finding["limit"] == rule.limit.describe(lang, units=units) for lang in _LANGS for units in (False, True)
+        ):
+            return rule
+    return None
 
 
 @cache
@@ -95,15 +100,10 @@ def value_of(raw: str | None, type_: str) -> Value | None:
     return {"yes": True, "no": False}.get(raw) if type_ == "flag" else raw
 
 
-_YES_NO: Final = {True: Text("yes", "是"), False: Text("no", "否")}
-
-
 def _shown(value: Value | None, raw: str | None, type_: str) -> Text:
     if value is None:
         return Text(raw, raw) if raw is not None else Text("not known", "未知")
-    if isinstance(value, bool):
-        return _YES_NO[value]
-    return Text(show(value, type_), show(value, type_))
+    return Text(show(value, type_, "en"), show(value, type_, "zh"))
 
 
 def both(entry: Entry, key: str) -> Text:
@@ -114,11 +114,10 @@ def both(entry: Entry, key: str) -> Text:
     return Text(str(entry.get(key) or ""), str(entry.get(key) or ""))
 
 
-def _limit(finding: Entry, rule: Rule | None, type_: str) -> Text:
+def _limit(finding: Entry, rule: Rule | None) -> Text:
     en = rule.limit.describe("en") if rule else str(finding["limit"])
     zh = rule.limit.describe("zh") if rule else str(finding["limit"])
-    flag = value_of(en, "flag") if type_ == "flag" else None
-    return _YES_NO[flag] if isinstance(flag, bool) else Text(en, zh)
+    return Text(en, zh)
 
 
 _WANTED: Final = {"en": "; wanted ", "zh": "；要求 "}
@@ -156,7 +155,7 @@ def tell(
     found = _shown(value, finding["actual"], type_)
     if check and check.unit and value is not None and type_ in {"count", "number"}:
         found = found.plus(Text(f" {check.unit}", _UNITS.get(check.unit, f" {check.unit}")))
-    limit = _limit(finding, rule, type_)
+    limit = _limit(finding, rule)
     rest = _rest(finding, rule)
     if rule and isinstance(rule.limit, Pattern) and rest.en:
         limit = Text("", "")  # the note says it in words

@@ -12,7 +12,9 @@ _LARGEST: Final = 5 << 30  # bytes of one PUT
 
 def error(status: int, code: str, message: str) -> Response:
     """An answer as stores give it."""
-    text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    more = "<Resource>/</Resource><RequestId>sandbox</RequestId><TraceId>sandbox</TraceId>"
+    said = f"<Code>{code}</Code><Message>{message}</Message>{more}"
+    text = f"<?xml version='1.0' encoding='UTF-8'?><Error>{said}</Error>"
     return Response(status, text.encode(), {"Content-Type": "application/xml"})
 
 

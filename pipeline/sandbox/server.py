@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             received=received,
             size=read,
             md5=digest.hexdigest(),
-            base=f"http://127.0.0.1:{self.server.server_address[1]}",  # type: ignore[str-bytes-safe,index]  an IPv4 server
+            base=f"http://127.0.0.1:{self.connection.getsockname()[1]}",
         )
 
     def _answer(self, fault: str | None, request: Request, host: str, call: str) -> Response:

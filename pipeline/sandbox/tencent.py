@@ -19,7 +19,7 @@ _FREE: Final = frozenset({"IMAGE_PHOTO", "ZERO_SHOT_VOICE"})  # need no authoris
 _NAME: Final = re.compile(r"[0-9A-Za-z_\-\u3400-\u4dbf\u4e00-\u9fff]{2,50}")
 
 
-def _said(world: World, payload: object, code: int = 0, message: str = "") -> Response:
+def _said(world: World, payload: Any, code: int = 0, message: str = "") -> Response:
     header = {"Code": code, "Message": message, "RequestID": world.new_id("request"), "SessionID": ""}
     return Response.json({"Header": header, "Payload": payload})
 
@@ -80,17 +80,17 @@ def _state(world: World, payload: dict[str, Any], kind: str) -> Response:
     task["looks"] += 1
     state = "PROCESSING" if task["looks"] < 2 else "SUCCESS"
     bad = "badquality" in task["url"]
-    answer: dict[str, Any] = {
-        "face": {"Status": state} | ({"ErrorCode": 300001, "Status": "FAILED"} if bad and state == "SUCCESS" else {}),
+    answers: dict[str, dict[str, Any]] = {
+        "face": {"Status": "FAILED", "ErrorCode": 300001} if bad and state == "SUCCESS" else {"Status": state},
         "audio": {"Status": state, "Result": {"Snr": {"Value": 10 if bad else 40, "Passed": not bad}}},
         "zeroshot": {"Status": state, "DetectionCode": -3 if bad else 0, "AudioId": "audio-" + task["url"][-12:]},
-    }[kind]
-    return _said(world, answer)
+    }
+    return _said(world, answers[kind])
 
 
 def _make(world: World, payload: dict[str, Any]) -> Response:
     kind, name = payload.get("MakeType"), str(payload.get("AnchorName", ""))
-    urls = [str(payload[key]) for key in payload if key.endswith("CosUrl") or key == "VoiceDriverCosFile"]
+    urls: list[str] = [str(payload[key]) for key in payload if key.endswith("CosUrl") or key == "VoiceDriverCosFile"]
     if kind not in _TYPES or payload.get("SexType") not in ("MALE", "FEMALE"):
         return _said(world, {}, 100001, "MakeType or SexType")
     if not _NAME.fullmatch(name) or len(str(payload.get("Notes", ""))) > 100:

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline import presets
 from pipeline.errors import PresetError
 from pipeline.report.card import environment
-from pipeline.report.html import _asset, _hash
+from pipeline.report.html import asset, digest
 from pipeline.serve import running
 from pipeline.serve.room import Batch, Full, Room
 
@@ -236,12 +236,12 @@ def _read(name: str) -> str:
 
 
 def _style() -> str:
-    return _asset("report.css") + _read("serve.css")
+    return asset("report.css") + _read("serve.css")
 
 
 def _policy() -> str:
     return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(_style())}'; script-src '{_hash(_read('serve.js'))}'; "
+        f"default-src 'none'; img-src data:; style-src '{digest(_style())}'; script-src '{digest(_read('serve.js'))}'; "
         "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
@@ -257,10 +257,11 @@ def _page(lang: str) -> str:
             "roles": [{"id": role.name, "en": role.title.en, "zh": role.title.zh} for role in preset.roles],
         }
         scenarios.setdefault(name.partition("/")[0], []).append(told)
+    ordered = sorted(scenarios.items(), key=lambda pair: pair[0] == "convert")  # platforms first
     template = environment().from_string(_read("serve.html.jinja"))
     return template.render(
         lang=lang,
-        scenarios=scenarios,
+        scenarios=dict(ordered),
         style=Markup(_style()),  # noqa: S704  our own file
         script=Markup(_read("serve.js")),  # noqa: S704  our own file
     )

@@ -30,6 +30,38 @@ OFFICE: Final = Ceiling(wall=120, cpu=240, memory=6 * GiB, file_size=2 * GiB)
 # Asking a program for its version.
 ASK: Final = Ceiling(wall=20, cpu=20, memory=8 * GiB, file_size=MiB)
 
+# What an outside program may read beside its own folder, the files linked into it, and itself: code, fonts, and
+# what a C library looks at. No home folder, no other person's media, no keys.
+READABLE: Final = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/opt",
+    "/nix/store",
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/group",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/etc/libreoffice",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/papersize",
+    "/etc/passwd",
+    "/var/cache/fontconfig",
+    "/var/lib/libreoffice",
+    "/var/spool/libreoffice",
+    "/proc",
+    "/sys/devices/system/cpu",
+    "/sys/fs/cgroup",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/zero",
+)
+WRITABLE: Final = ("/dev/null",)
+
 # A worker process that reads or converts one asset.
 WORKER_MEMORY: Final = 6 * GiB
 CHECK_WALL: Final = 60.0  # seconds to probe and judge one asset

@@ -47,6 +47,17 @@ def _package(name: str, lang: str) -> dict[str, Any]:
         return _entry(name, None, advice, lang, needed=True)
 
 
+def _faces(lang: str) -> dict[str, Any]:
+    """The networks that faces are measured with."""
+    from pipeline.probe.face_models import FILES, data_file
+
+    try:
+        found = [data_file(name) for name in FILES]
+    except ToolMissing as error:
+        return _entry("face networks", None, error.text, lang, needed=False)
+    return _entry("face networks", str(found[0].parent), Text("", ""), lang, needed=False)
+
+
 def _program(name: str, lang: str) -> dict[str, Any]:
     """ffmpeg or soffice: where it is and which version answers."""
     locate, version, needed = {
@@ -90,7 +101,7 @@ def examine(lang: str) -> list[dict[str, Any]]:
     python = f"{platform.python_version()}  {sys.executable}"
     entries = [_entry("python", python, Text("", ""), lang, needed=True)]
     entries += [_package(name, lang) for name in _PACKAGES]
-    entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang)]
+    entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang)]
     weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
     for layer, active in layers().items():
         entry = _entry(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)

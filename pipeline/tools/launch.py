@@ -3,52 +3,73 @@
 `python -I -S launch.py '{"memory": ..., ...}' program argument...`
 
 A separate process between us and the program, because code run after a fork in a process that has threads can
-deadlock, and because a limit set before the program starts cannot be raced. What the kernel refuses is left
-off; `preflight doctor` tells which layers work here.
+deadlock, and because a limit set before the program starts cannot be raced. Where the kernel allows, the program
+runs in a process namespace: whatever it starts ends with it, and this process stays to hand on how it ended.
+What the kernel refuses is left off; `preflight doctor` tells which layers work here.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import select
+import signal
 import sys
+from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
+CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 SIGKILL = 9
 NOT_STARTED = 127  # the shell's code for it
+PROCESSES = 2048  # of a program, threads included: what the kernel counts in a user namespace
+
+# linux/landlock.h; system calls have these numbers on every architecture.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_CHANGE_FOLDER = 0b1_1111_1111_0000  # remove and make, of every kind
+_REFER, _TRUNCATE, _IOCTL = 1 << 13, 1 << 14, 1 << 15  # known since version 2, 3 and 5
+_READ = _EXECUTE | _READ_FILE | _READ_DIR
+_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
+_TCP = 0b11  # bind and connect; since version 4
+_SCOPES = 0b11  # abstract sockets of, and signals to, anybody outside; since version 6
 
 
 def limit(wanted: dict[str, int]) -> None:
     """Processor seconds, address space, file size; no core files (they would hold the user's media)."""
+    _set("RLIMIT_CPU", wanted["cpu"])
+    _set("RLIMIT_AS", wanted["memory"])
+    _set("RLIMIT_FSIZE", wanted["file_size"])
+    _set("RLIMIT_NOFILE", 1024)
+    _set("RLIMIT_CORE", 0)
+
+
+def _set(name: str, amount: int) -> None:
     try:
         import resource
     except ImportError:  # Windows
         return
-    for name, amount in (
-        ("RLIMIT_CPU", wanted["cpu"]),
-        ("RLIMIT_AS", wanted["memory"]),
-        ("RLIMIT_FSIZE", wanted["file_size"]),
-        ("RLIMIT_NOFILE", 1024),
-        ("RLIMIT_CORE", 0),
-    ):
-        which = getattr(resource, name)
-        _, hard = resource.getrlimit(which)
-        value = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
-        try:
-            resource.setrlimit(which, (value, value))
-        except (ValueError, OSError):  # macOS has no working address-space limit
-            continue
-
-
-def alone() -> None:
-    """Die with the parent, gain no rights, see no network. Linux only."""
-    if not sys.platform.startswith("linux"):
+    which = getattr(resource, name)
+    _, hard = resource.getrlimit(which)
+    value = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+    try:
+        resource.setrlimit(which, (value, value))
+    except (ValueError, OSError):  # macOS has no working address-space limit
         return
-    import ctypes
 
+
+def alone(*, contained: bool = False) -> bool:
+    """Die with the parent, gain no rights, see no network. Linux only.
+
+    With `contained`, what this process starts from now on is in a process namespace of its own; returns whether
+    the kernel allowed that.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getppid()
     libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
@@ -56,19 +77,78 @@ def alone() -> None:
         os._exit(1)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     uid, gid = os.getuid(), os.getgid()
-    if libc.unshare(CLONE_NEWNET) == 0:  # root
+    for spaces in (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID,) * contained + (CLONE_NEWNET,):
+        if libc.unshare(spaces) == 0:  # root
+            return bool(spaces & CLONE_NEWPID)
+        if libc.unshare(CLONE_NEWUSER | spaces) == 0:
+            _be(uid, gid)
+            return bool(spaces & CLONE_NEWPID)
+    return False
+
+
+def _be(uid: int, gid: int) -> None:
+    """Who we were, in the new user namespace too."""
+    for path, text in (
+        ("/proc/self/setgroups", "deny"),
+        ("/proc/self/uid_map", f"{uid} {uid} 1"),
+        ("/proc/self/gid_map", f"{gid} {gid} 1"),
+    ):
+        try:
+            with open(path, "w") as file:  # noqa: PTH123  pathlib costs 20 ms of start-up in every tool run
+                file.write(text)
+        except OSError:  # a security module allows the namespace but no names in it; the network is gone
+            continue
+    _set("RLIMIT_NPROC", PROCESSES)
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _Beneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("access", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+def fence(read: Iterable[str] | None, write: Iterable[str]) -> bool:
+    """Landlock: from now on only `write` (and what is below) can be changed and only both can be read.
+
+    With `read` None everything can be read. No TCP, no signals to anybody outside where the kernel knows how.
+    Paths that do not exist are passed over. Returns whether the kernel did it; needs `alone` before.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = libc.syscall(_CREATE_RULESET, None, 0, 1)
+    if version < 1:
+        return False
+    change = _WRITE_FILE | _CHANGE_FOLDER
+    for since, right in ((2, _REFER), (3, _TRUNCATE)):
+        change |= right if version >= since else 0
+    handled = change | (_READ if read is not None else 0)
+    rules = _Ruleset(handled, _TCP, _SCOPES)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = libc.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
+    if ruleset < 0:
+        return False
+    for paths, access in ((read or (), _READ), (write, change | _READ)):
+        for path in paths:
+            _allow(libc, ruleset, path, access & handled)
+    done: bool = libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0
+    os.close(ruleset)
+    return done
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
         return
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
-        for path, text in (
-            ("/proc/self/setgroups", "deny"),
-            ("/proc/self/uid_map", f"{uid} {uid} 1"),
-            ("/proc/self/gid_map", f"{gid} {gid} 1"),
-        ):
-            try:
-                with open(path, "w") as file:  # noqa: PTH123  pathlib costs 20 ms of start-up in every tool run
-                    file.write(text)
-            except OSError:  # a security module allows the namespace but no names in it; the network is gone
-                continue
+    if not os.path.isdir(path):  # noqa: PTH112  as above
+        access &= _OF_A_FILE
+    beneath = _Beneath(access, handle)
+    libc.syscall(_ADD_RULE, ruleset, 1, ctypes.byref(beneath), 0)
+    os.close(handle)
 
 
 def cannot_start(program: str) -> str:
@@ -76,17 +156,56 @@ def cannot_start(program: str) -> str:
     return f"cannot start {program}: "
 
 
+def _become(command: list[str]) -> None:
+    try:
+        os.execve(command[0], command, dict(os.environ))  # noqa: S606  the point of this file
+    except OSError as error:
+        sys.stderr.write(f"{cannot_start(command[0])}{error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(NOT_STARTED)
+
+
+def _within(command: list[str]) -> int:
+    """Run the program as the second process of a namespace; returns its wait status.
+
+    The first one collects whoever loses a parent, and when it ends the kernel ends all others.
+    """
+    told, tell = os.pipe()
+    ours, theirs = os.pipe()
+    first = os.fork()
+    if first == 0:
+        os.close(theirs)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        if select.select([ours], [], [], 0)[0]:  # the pipe ended: the parent died before the call above
+            os._exit(1)
+        program = os.fork()
+        if program == 0:
+            _become(command)
+        while (ended := os.wait())[0] != program:
+            continue
+        os.write(tell, str(ended[1]).encode())
+        os._exit(0)
+    os.close(tell)
+    os.waitpid(first, 0)
+    return int(os.read(told, 32) or SIGKILL)
+
+
 def main() -> None:
     """Entry point."""
     wanted = json.loads(sys.argv[1])
     limit(wanted)
-    alone()
-    try:
-        os.execve(sys.argv[2], sys.argv[2:], dict(os.environ))  # noqa: S606  the point of this file
-    except OSError as error:
-        sys.stderr.write(f"{cannot_start(sys.argv[2])}{error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(NOT_STARTED)
+    contained = alone(contained=True)
+    fence(wanted["read"], wanted["write"])
+    command = sys.argv[2:]
+    if not contained:
+        _become(command)
+    status = _within(command)
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number != SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.WEXITSTATUS(status))
 
 
 if __name__ == "__main__":

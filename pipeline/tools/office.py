@@ -63,6 +63,12 @@ class Deck:
     path: Path
     format: str  # by content; a key of FILTERS
     pages: int | None
+    named: str = ""  # what people call it, where that is not its file's name
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return self.named or self.path.name
 
 
 def command(format_: str, program: str = "soffice") -> tuple[str, ...]:
@@ -121,7 +127,8 @@ def to_pdf(deck: Deck, work: Path) -> Path:
         def proven(pdf: Path) -> None:
             _proven(pdf, deck, "")
 
-        return office_shared.convert(program, deck.path, deck.format, _EXPORT_OPTIONS, _registry(), work, proven)
+        wanted = office_shared.Wanted(deck.path, deck.format, deck.name, _EXPORT_OPTIONS, _registry())
+        return office_shared.convert(program, wanted, work, proven)
     return _started(program, deck, work)
 
 
@@ -131,8 +138,8 @@ def _is_really(deck: Deck) -> None:
         head = file.read(8)
     if not head.startswith(_HEADS[deck.format]):
         raise ToolFailed(
-            f"{deck.path.name} does not begin like a {deck.format} deck. Save it again from its own program.",
-            f"{deck.path.name} 的开头不是 {deck.format} 演示文稿。请在原软件中重新保存。",
+            f"{deck.name} does not begin like a {deck.format} deck. Save it again from its own program.",
+            f"{deck.name} 的开头不是 {deck.format} 演示文稿。请在原软件中重新保存。",
         )
 
 
@@ -154,7 +161,7 @@ def _started(program: str, deck: Deck, work: Path) -> Path:
 
 
 def _proven(pdf: Path, deck: Deck, said: str, code: int = 0) -> None:
-    name = deck.path.name
+    name = deck.name
     if not pdf.is_file() or pdf.stat().st_size == 0:
         tail = f" It said: {said}." if said else ""
         zh_tail = f"其输出：{said}。" if said else ""

@@ -59,6 +59,17 @@ class _Gone:
     said: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A deck to convert, and how."""
+
+    path: Path
+    format: str
+    name: str  # what people call it
+    export: str  # options of the PDF filter, JSON
+    settings: str  # the office's registry
+
+
 class Office:
     """One running office in a private folder below `out`. Not for several threads at a time."""
 
@@ -103,25 +114,25 @@ class Office:
         """Whether it can still be asked."""
         return self._thread.is_alive() and self._answers.empty()
 
-    def convert(self, deck: Path, format_: str, name: str, export: str) -> Path:
-        """The PDF of `deck`, in the office's folder until the next one. `name` is what people call it.
+    def convert(self, deck: Wanted) -> Path:
+        """The PDF of `deck`, in the office's folder until the next one.
 
         Raises TimedOut when it took too long, ToolFailed when the office refused it or died of it.
         """
         self.served += 1
-        source, target = f"in{self.served}.{format_}", f"out{self.served}.pdf"
-        shutil.copyfile(deck, self.folder / source)
-        asked = {"id": self.served, "source": source, "target": target, "export": export}
+        source, target = f"in{self.served}.{deck.format}", f"out{self.served}.pdf"
+        shutil.copyfile(deck.path, self.folder / source)
+        asked = {"id": self.served, "source": source, "target": target, "export": deck.export}
         os.write(self._requests, json.dumps(asked).encode() + b"\n")
         while True:
             told = self._answers.get()
             if isinstance(told, _Gone):
-                raise self._why(told, name)
+                raise self._why(told, deck.name)
             if told["id"] == self.served:
                 break
         (self.folder / source).unlink(missing_ok=True)
         if told["said"]:
-            raise _refused(name, str(told["said"]))
+            raise _refused(deck.name, str(told["said"]))
         return self.folder / target
 
     def _why(self, gone: _Gone, name: str) -> PreflightError:
@@ -180,9 +191,7 @@ def _office(program: str, kit: Path, out: Path, settings: str) -> Office:
     return _running
 
 
-def convert(
-    program: str, deck: Path, format_: str, export: str, settings: str, work: Path, proven: Callable[[Path], None]
-) -> Path:
+def convert(program: str, deck: Wanted, work: Path, proven: Callable[[Path], None]) -> Path:
     """The PDF of `deck` inside `work`, made by the office of this process and looked at by `proven`.
 
     After any failure the office is ended. A deck that failed in one that had served others is tried once more
@@ -193,10 +202,10 @@ def convert(
     if kit is None:
         raise ToolFailed("LibreOffice cannot be loaded here", "此处无法加载 LibreOffice")
     while True:
-        office = _office(program, kit, work.parent, settings)
+        office = _office(program, kit, work.parent, deck.settings)
         fresh = office.served == 0
         try:
-            made = office.convert(deck, format_, deck.name, export)
+            made = office.convert(deck)
             proven(made)
             return Path(shutil.move(made, work / "out.pdf"))
         except TimedOut:

@@ -23,7 +23,7 @@ from typing import IO, Final
 
 from pipeline.errors import TimedOut, ToolFailed
 from pipeline.tools import launch
-from pipeline.tools.ceilings import Ceiling
+from pipeline.tools.ceilings import READABLE, WRITABLE, Ceiling
 
 _KEPT: Final = 64 * 1024  # bytes of each pipe
 _LONGEST_LINE: Final = 4096
@@ -122,6 +122,17 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     return clean | dict(extra or {})
 
 
+def _readable(program: str, cwd: Path) -> list[str]:
+    """What a program needs to read: itself with its libraries, this Python, and the files linked into its folder."""
+    folders = {os.path.dirname(program), os.path.dirname(os.path.realpath(program))}  # noqa: PTH120  names may be bytes that are no text
+    libraries = [f"{folder}/../lib" for folder in folders if folder.endswith("/bin")]
+    linked: list[str] = []
+    with contextlib.suppress(OSError):  # a folder that is not there is told when the program starts in it
+        linked = [os.path.realpath(entry.path) for entry in os.scandir(cwd) if entry.is_symlink()]
+    ours = (sys.prefix, sys.base_prefix, os.path.dirname(_LAUNCH))  # noqa: PTH120  as above
+    return [*READABLE, *ours, *sorted(folders), *libraries, *linked]
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the program and everything it started, politely first."""
     if os.name == "nt":
@@ -178,7 +189,15 @@ def run(
         if on_line:
             on_line(line)
 
-    limits = json.dumps({"cpu": ceiling.cpu, "memory": ceiling.memory, "file_size": ceiling.file_size})
+    limits = json.dumps(
+        {
+            "cpu": ceiling.cpu,
+            "memory": ceiling.memory,
+            "file_size": ceiling.file_size,
+            "read": _readable(command[0], cwd),
+            "write": [str(cwd), *WRITABLE],
+        }
+    )
     started = time.monotonic()
     try:
         process = subprocess.Popen(

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from pipeline.errors import UploadError
 from pipeline.model import Text
 from pipeline.upload.entries import Item
-from pipeline.upload.http import Body
 from pipeline.upload.journal import Journal
 from pipeline.upload.rates import Bucket
+from pipeline.upload.transfer import Body
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pipeline.errors import UploadError, UsageError
 from pipeline.model import Text
 from pipeline.upload.destination import Receipt, Tools, Unit, single
 from pipeline.upload.entries import File, Item
-from pipeline.upload.http import CHUNK
+from pipeline.upload.transfer import CHUNK
 
 _PART: Final = ".part"
 
@@ -47,12 +47,16 @@ class Folder:
         item, skipped, verified = unit.items[0], True, []
         for file in item.files:
             target = self.top / file.place
+
+            def opened(target: Path = target) -> IO[bytes]:
+                return target.open("rb")
+
             try:
-                if not _same(lambda target=target: target.open("rb"), file):
+                if not _same(opened, file):
                     skipped = False
                     tools.journal.begin(unit.key, f"write {file.name}")
                     self._copy(file, target, tools)
-                    if not _same(lambda target=target: target.open("rb"), file):
+                    if not _same(opened, file):
                         raise _differs(str(target), file)
                     tools.journal.end(unit.key, f"write {file.name}")
             except OSError as error:
@@ -122,8 +126,8 @@ class Anywhere:
             name = f"{self._top}/{file.place}"
 
             def opened(name: str = name) -> IO[bytes]:
-                opened: IO[bytes] = self._system.open(name, "rb")
-                return opened
+                stored: IO[bytes] = self._system.open(name, "rb")
+                return stored
 
             try:
                 if not (self._system.exists(name) and self._system.size(name) == file.size and _same(opened, file)):

@@ -7,53 +7,27 @@ and *unknown* (it may have happened: look before trying again). A call that crea
 from __future__ import annotations
 
 import email.utils
+import functools
 import json
-import random
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UploadError
 from pipeline.upload.codes import told
 from pipeline.upload.rates import Bucket
 from pipeline.upload.secrets import Secrets
+from pipeline.upload.transfer import LOOPBACK, Body, Patience, Refused, Unknown, secure
 
-CHUNK: Final = 1 << 20  # bytes read and handed to the socket at a time
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _BUSY: Final = frozenset({"APIGW.0308", "APIG.0308"})  # over the rate limit (MS-Intro 4.3)
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
 _ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to try: attempts, and seconds between them (doubled each time, with jitter, up to a cap)."""
-
-    attempts: int = 8
-    first: float = 0.5
-    cap: float = 30.0
-
-    def pause(self, attempt: int) -> None:
-        """Sleep before attempt number `attempt` (from 1)."""
-        time.sleep(random.uniform(0.5, 1.0) * min(self.cap, self.first * 2 ** (attempt - 1)))  # noqa: S311  jitter
-
-
-class Unknown(UploadError):
-    """The far end may or may not have done it."""
-
-
-class Refused(UploadError):
-    """The far end said no; trying the same again is useless."""
-
-    def __init__(self, en: str, zh: str, *, status: int, code: str) -> None:
-        super().__init__(en, zh)
-        self.status, self.code = status, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +62,10 @@ class Answer:
         return str(data.get("error_msg") or self.body[:300].decode("utf-8", "replace"))
 
 
-def secure(url: str) -> str:
-    """The URL, if bytes and secrets may go there: https, or http to this machine. Raises UsageError."""
-    split = urlsplit(url)
-    if split.scheme == "https" or (split.scheme == "http" and split.hostname in _LOOPBACK):
-        return url
-    shown = f"{split.scheme}://{split.netloc}"
-    raise UsageError(
-        f"{shown}: only https is used; plain http goes to this machine alone",
-        f"{shown}：只使用 https；明文 http 仅限本机",
-    )
-
-
-class Body:
-    """A stretch of a file, read as it is sent: counted, slowed down where asked. One use."""
-
-    def __init__(self, path: Path, start: int, length: int, sent: Callable[[int], None], limit: Bucket | None) -> None:
-        self._path, self._start, self.length = path, start, length
-        self._sent, self._limit = sent, limit
-        self.position = 0
-        self.whole = False  # every byte has been handed over: the far end may have stored it
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[bytes]:
-        with self._path.open("rb") as file:
-            file.seek(self._start)
-            while self.position < self.length:
-                chunk = file.read(min(CHUNK, self.length - self.position))
-                if not chunk:
-                    raise UploadError(
-                        f"{self._path}: became shorter while it was sent", f"{self._path}：发送过程中文件变短"
-                    )
-                if self._limit:
-                    self._limit.take(len(chunk))
-                self.position += len(chunk)
-                self.whole = self.position == self.length
-                yield chunk
-                self._sent(len(chunk))
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Whose certificates are believed; read once."""
+    return httpx.create_ssl_context()
 
 
 class Caller:
@@ -138,14 +77,25 @@ class Caller:
         self._guard = threading.Lock()
         self._timeout = httpx.Timeout(timeout, connect=15.0)
         self._limits = httpx.Limits(max_connections=32, max_keepalive_connections=16)
-        self._client = httpx.Client(timeout=self._timeout, limits=self._limits, follow_redirects=False)
-        # A proxy of the environment must not see what is meant for this machine.
-        self._near = httpx.Client(timeout=self._timeout, limits=self._limits, follow_redirects=False, trust_env=False)
+        self._clients: dict[bool, httpx.Client] = {}
 
     def close(self) -> None:
         """Let the connections go."""
-        self._client.close()
-        self._near.close()
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, *, near: bool) -> httpx.Client:
+        """The connections of the world, or of this machine: a proxy must not see what is meant for it."""
+        with self._guard:
+            if near not in self._clients:
+                self._clients[near] = httpx.Client(
+                    verify=_trust(),
+                    timeout=self._timeout,
+                    limits=self._limits,
+                    follow_redirects=False,
+                    trust_env=not near,
+                )
+            return self._clients[near]
 
     def now(self) -> float:
         """The time to sign with, in Unix seconds."""
@@ -153,8 +103,8 @@ class Caller:
 
     def once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None) -> Answer:
         """One attempt. Raises httpx.TransportError."""
-        near = urlsplit(secure(url)).hostname in _LOOPBACK
-        client = self._near if near else self._client
+        near = urlsplit(secure(url)).hostname in LOOPBACK
+        client = self._client(near=near)
         given = dict(headers)
         if isinstance(body, Body):
             given["Content-Length"] = str(body.length)
@@ -225,8 +175,8 @@ class Caller:
     ) -> None:
         """PUT bytes to a pre-signed URL until the far end names the MD5 (hex) that was expected.
 
-        Raises Unknown when every byte went out and no answer came back, Refused on a no (403: the URL has lapsed or
-        has been used), UploadError when no attempt succeeded.
+        Raises Unknown when every byte went out and no answer or a server error came back, Refused on a no (403: the
+        URL has lapsed or has been used), UploadError when no attempt succeeded.
         """
         for attempt in range(1, self.patience.attempts + 1):
             if attempt > 1:
@@ -239,6 +189,10 @@ class Caller:
                 if body.whole:
                     raise last from None
                 continue
+            if answer.status == 507:
+                raise self.refused(what, answer)
+            if answer.status >= 500 and body.whole:
+                raise Unknown(*self._said(what, answer))
             if answer.status == 429 or answer.status >= 500 or answer.code in ("BadDigest", "IncompleteBody"):
                 last = UploadError(*self._said(what, answer))
                 continue

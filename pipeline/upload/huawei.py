@@ -10,8 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.upload import fields, rates, signing
-from pipeline.upload.http import Answer, Caller, Patience, Refused, secure
+from pipeline.upload.http import Answer, Caller
 from pipeline.upload.secrets import Secrets
+from pipeline.upload.transfer import Patience, Refused, secure
 
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")

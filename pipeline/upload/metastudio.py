@@ -20,16 +20,16 @@ from pipeline.model import Text
 from pipeline.upload import fields
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.entries import File, Item
-from pipeline.upload.http import Refused, Unknown
 from pipeline.upload.huawei import Api
 from pipeline.upload.parted import hex_md5
 from pipeline.upload.secrets import seal, unseal
+from pipeline.upload.transfer import Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds; an upload URL is valid for 24 h (Table 4-180)
 _THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # file states after a good confirm (Table 4-56)
 _GONE: Final = frozenset({"FAILED", "DELETING", "DELETED", "WAITING_DELETE"})  # asset states that will not recover
 _NOT_STORED: Final = frozenset({"MSS.10001016", "MSS.10001018"})
-_TRIES: Final = 5  # times a file is put before it is given up
+_TRIES: Final = 8  # times a file is put before it is given up
 _POLL: Final = (0.2, 5.0)  # seconds between two looks: first, most
 
 
@@ -164,6 +164,7 @@ class Library:
                 self._put(item, file, step, known, urls, tools)
             except Unknown as error:
                 last: UploadError = error
+                self.api.caller.patience.pause(attempt)
                 continue
             except Refused as error:
                 last = error

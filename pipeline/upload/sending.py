@@ -39,7 +39,7 @@ def send_all(
     sent: Callable[[int], None],
 ) -> Iterator[tuple[int, Entry]]:
     """Every item's entry with its place in `items`, as they end. Raises UsageError when nothing can go there."""
-    places = {id(item): number for number, item in enumerate(items)}
+    places: dict[str, int] = {}
     sendable: list[Item] = []
     seen: dict[str, Item] = {}
     for number, item in enumerate(items):
@@ -49,7 +49,7 @@ def send_all(
             said = {"en": f"the same as {seen[item.key].source}", "zh": f"与 {seen[item.key].source} 相同"}[how.lang]
             yield number, _entry(item, "skipped", said)
         else:
-            seen[item.key] = item
+            seen[item.key], places[item.key] = item, number
             sendable.append(item)
     stop = threading.Event()
 
@@ -71,7 +71,7 @@ def send_all(
                 for future in done:
                     unit = running.pop(future)
                     for item, entry in zip(unit.items, future.result(), strict=True):
-                        yield places[id(item)], entry
+                        yield places[item.key], entry
         except BaseException:
             stop.set()
             for future in running:

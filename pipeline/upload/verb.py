@@ -104,9 +104,9 @@ def _destination(
         if where == "metastudio":
             from pipeline.upload.huawei import Api
             from pipeline.upload.metastudio import Library
-            from pipeline.upload.training import Avatar, Voice
-
-            from pipeline.upload.http import Patience  # isort: skip
+            from pipeline.upload.training import Avatar
+            from pipeline.upload.transfer import Patience
+            from pipeline.upload.voice import Voice
 
             api = Api(secrets, Patience(), options.region, options.project)
             if "training" in preset:

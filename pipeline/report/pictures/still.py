@@ -90,24 +90,24 @@ def _inside(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:
     return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
 
 
-def sheet(pages: list[Path], box: tuple[int, int] = (720, 420), columns: int = 4) -> bytes | None:
-    """Page pictures side by side on one sheet, in order."""
-    cell = (box[0] // columns - 6, box[0] // columns * 9 // 16)
-    shown = []
-    for path in pages[: columns * 3]:
-        try:
-            with Image.open(path, formats=("PNG", "JPEG")) as page:
-                guard(path.name, Size(*page.size))
-                page.draft("RGB", (cell[0] * 2, cell[1] * 2))
-                page.thumbnail(cell, Image.Resampling.BICUBIC, reducing_gap=2.0)
-                shown.append(page.convert("RGB"))
-        except (*DAMAGE, Image.DecompressionBombError):
-            continue
-    if not shown:
-        return None
-    columns = min(columns, len(shown))
-    rows = -(-len(shown) // columns)
-    out = Image.new("RGB", (columns * (cell[0] + 6) - 6, rows * (cell[1] + 6) - 6), (206, 206, 206))
-    for number, small in enumerate(shown):
-        out.paste(small, (number % columns * (cell[0] + 6), number // columns * (cell[1] + 6)))
-    return webp(out, box)
+def from_png(data: bytes, box: tuple[int, int]) -> bytes:
+    """A PNG of ours, smaller."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as drawing:
+        return webp(drawing.convert("RGB"), box)
+
+
+def pdf_pages(path: Path, work: Path, most: int) -> list[Path]:
+    """The first pages of a PDF as small PNG inside `work`; none where it cannot be drawn."""
+    from pipeline.convert.pages import drawn
+    from pipeline.convert.pages import opened as document_of
+
+    out = []
+    try:
+        with document_of(path, path.name) as document:
+            for number in range(min(most, len(document))):
+                target = work / f"{number}.png"
+                drawn(document, number, Size(320, 240), path.name).save(target, "PNG", compress_level=1)
+                out.append(target)
+    except DAMAGE:
+        return out
+    return out

@@ -1,0 +1,199 @@
+"""Many assets at once: where their work runs, and what the journal and equal files spare."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import pipeline
+from pipeline import publish, twins
+from pipeline import run as work
+from pipeline.checking import Job, role_of
+from pipeline.errors import AssetError, ToolMissing, UsageError
+from pipeline.journal import Journal, Slot, digest, fingerprint, state
+from pipeline.model import Kind, Preset
+from pipeline.pool import Pool, Work, cores
+from pipeline.report import document
+from pipeline.report.progress import progress
+from pipeline.tools.ceilings import PREPARE_WALL, GiB, MiB
+from pipeline.tools.programs import ffmpeg, soffice
+
+J = TypeVar("J")
+Entry = dict[str, Any]
+
+# Memory of one conversion: Python, the decoders and a page of a deck; then by size, as far as a 4K encoder goes.
+_BASE: Final = 300 * MiB
+_PER_BYTE: Final = 8
+_MOST: Final = 3 * GiB // 2
+DONE: Final = frozenset({"ready", "fixed"})
+
+
+def weight(job: Job) -> int:
+    """Bytes of memory that converting this asset may need."""
+    return _BASE + min(_PER_BYTE * _size(job.path), _MOST)
+
+
+def _path(job: Job) -> str:
+    return job.path
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:  # told where it is read
+        return 0
+
+
+def entries(
+    function: Work[J, Entry],
+    jobs: Sequence[J],
+    options: Namespace,
+    wall: float,
+    failed: Callable[[J, AssetError], Entry],
+    *,
+    weigh: Callable[[J], int] | None = None,
+    names: Callable[[J], str] = str,
+) -> Generator[tuple[int, Entry], None, None]:
+    """What became of every job, as they end. Close it to stop; workers end with it.
+
+    Without `weigh` the work only reads, and workers may write nowhere but into their own temporary folder and the
+    one for pictures, where `--plots` names it.
+    """
+    if not jobs:
+        return
+    with ExitStack() as stack:
+        pool = stack.enter_context(_executor(function, options, wall, weigh))
+        sizes = [_size(names(job)) for job in jobs]
+        told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
+        tell = stack.enter_context(progress(options, told, sizes, pool.busy))
+        for event in pool.run(jobs):
+            tell(event)
+            if event.error is not None:
+                yield event.index, failed(jobs[event.index], event.error)
+            elif event.result is not None:
+                yield event.index, event.result
+
+
+def _executor(function: Work[J, Entry], options: Namespace, wall: float, weigh: Callable[[J], int] | None) -> Any:
+    """Local workers, or those of a Dask cluster."""
+    workers = cores() if options.jobs is None else options.jobs
+    if workers < 1:
+        raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
+    if getattr(options, "executor", "local") == "dask":
+        from pipeline.cluster import Cluster
+
+        return Cluster(function, options.scheduler, wall, weighed=weigh is not None)
+    if getattr(options, "scheduler", None):
+        raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
+    plots = getattr(options, "plots", None)
+    if plots:  # a fence knows only folders that are there
+        Path(plots).mkdir(parents=True, exist_ok=True)
+    return Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
+
+
+def prepared(
+    jobs: Sequence[Job],
+    options: Namespace,
+    journal: Journal,
+    preset: Preset,
+    out: Path,
+    failed: Callable[[Job, AssetError], Entry],
+) -> Generator[tuple[int, Entry], None, None]:
+    """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
+    jobs = list(jobs)
+    slots = [_slot(job, preset) for job in jobs]
+    rules = _rules_of(preset)
+    todo: list[int] = []
+    for index, job in enumerate(jobs):
+        entry = None
+        if not (options.no_resume or job.replace):
+            try:
+                entry = journal.done(slots[index], Path(job.path), partial(rules, job.role), out)
+            except OSError:  # it went away; the worker says so
+                entry = None
+        if entry is None:
+            todo.append(index)
+        else:
+            yield index, entry | {"source": document.shown(job.path)}
+    contents = {index: journal.content(Path(jobs[index].path)) for index in twins.suspects(jobs, todo)}
+    pairs = twins.groups(jobs, todo, contents)
+    later = {index for others in pairs.values() for index in others}
+    todo = [index for index in todo if index not in later]
+    while todo:
+        after: list[int] = []
+        again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
+        for position, entry in entries(
+            work.journaled_entry, again, options, PREPARE_WALL, failed, weigh=weight, names=_path
+        ):
+            index, job = todo[position], again[position]
+            seen, receipt = entry.pop("seen", ("", "")), entry.pop("receipt", "")
+            if entry["status"] in DONE and _untouched(job, seen):
+                journal.write(slots[index], Path(job.path), seen, rules(job.role, entry), entry)
+            publish.settle(out, receipt)
+            yield index, entry
+            if index in pairs:
+                made = twins.outputs(entry) if entry["status"] in DONE else ()
+                for other in pairs[index]:
+                    jobs[other] = replace(jobs[other], twin=made)
+                after += pairs[index]
+        todo = after
+
+
+def _with_ours(job: Job, outputs: dict[str, str]) -> Job:
+    return replace(job, ours=tuple(outputs.items())) if outputs else job
+
+
+def _untouched(job: Job, seen: tuple[str, str]) -> bool:
+    """Whether what the worker saw is still what is there: only then is its content known."""
+    try:
+        return bool(seen[1]) and state(Path(job.path)) == seen[0]
+    except OSError:
+        return False
+
+
+def _slot(job: Job, preset: Preset) -> Slot:
+    tools = (pipeline.__version__, *_programs())
+    made_by = digest(str(job.at_least), str(sorted(job.allow)), job.lang, str(job.deep), *tools)
+    return Slot(digest(preset.id, job.role or "", job.stem), made_by)
+
+
+@cache
+def _programs() -> tuple[str, ...]:
+    """The outside programs, known by their files: to be asked for its version an office takes a second."""
+    found = []
+    for find in (ffmpeg, soffice):
+        try:
+            program = find()
+            found += [program, state(Path(program))]
+        except (ToolMissing, OSError):
+            found.append("")
+    return tuple(found)
+
+
+def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
+    """A name for the rules that hold for an entry: the same as long as nothing in its role was edited."""
+
+    @cache
+    def named(kind: str, role: str | None) -> str:
+        return fingerprint(role_of(preset, Kind(kind), role))
+
+    return lambda role, entry: named(entry["kind"], role)
+
+
+def stopped(entry: Entry, options: Namespace, left: int) -> bool:
+    """Whether --fail-fast ends the run after this entry; says so when it does."""
+    if not getattr(options, "fail_fast", False) or not (entry.get("error") or entry.get("status") in _NOT_DONE):
+        return False
+    if left:
+        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
+    return True
+
+
+_NOT_DONE: Final = frozenset({"blocked", "failed", "error", "changed"})

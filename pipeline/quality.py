@@ -1,0 +1,232 @@
+"""How much a newly encoded picture resembles its source: VMAF and SSIM on sampled spans, and the alpha plane.
+
+The source goes through the same filters as it did for encoding, so that size, rate and colours are those of the
+output and only what the encoder did is left to see. Spans begin where the source can be entered without decoding
+what comes before. VMAF and SSIM are libvmaf's (https://github.com/Netflix/vmaf), 0 to 100 and 0 to 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.convert.command import filtered
+from pipeline.convert.filters import of_picture
+from pipeline.convert.formats import ALPHA_DECODERS
+from pipeline.convert.recipe import Recipe
+from pipeline.errors import ToolFailed
+from pipeline.model import MediaInfo, Proof, Role, Size
+from pipeline.tools import ceilings, process, programs
+from pipeline.tools.ffmpeg import HEAD, pulse, reading
+
+if TYPE_CHECKING:
+    from pipeline.probe.timeline import Timeline  # brings PyAV, which only workers load
+
+SPANS: Final = 4  # at most, evenly over the length
+FRAMES: Final = 8  # of each
+_LEAD: Final = 2  # frames before a span: a deinterlacer and a new rate look back
+# Floors, where the preset sets none. CRF 19 gives 90 to 99; a picture below 70 is called poor by most viewers
+# (the model's own scale has 20 for bad and 100 for excellent).
+VMAF_FLOOR: Final = Fraction(70)
+SSIM_FLOOR: Final = Fraction(85, 100)
+# Mean over the pixels of a span, of 255. ProRes keeps transparency without loss but for rounding.
+_ALPHA_SLACK: Final = {"prores": Fraction(1), "vp9": Fraction(3)}
+_SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
+_FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
+_EPSILON: Final = Fraction(1, 500)  # seconds; what containers round
+_SCORES: Final = "scores.json"
+_ALPHA: Final = "alpha.log"
+
+
+class Span(NamedTuple):
+    """Where to begin decoding and where to begin comparing, in seconds from the start of the file."""
+
+    enter: Fraction
+    begin: Fraction
+
+
+def spans(
+    line: Timeline, origin: Fraction, rate: Fraction, length: Fraction, *, variable: bool
+) -> tuple[Span, ...]:
+    """Up to SPANS places spread over `length` seconds; `rate` is the output's, `origin` the source's first time."""
+    lead = Fraction(_LEAD) / rate if not variable else Fraction(1)
+    room = length - FRAMES / rate - lead
+    first = line.start - origin
+    chosen: dict[Fraction, Span] = {}
+    for number in range(SPANS):
+        target = first + max(Fraction(0), room * number / (SPANS - 1))
+        entry = max((e - origin for e in line.entries if e - origin <= target), default=first)
+        # On the clock of the output's frames; only the very first has nothing before it to look back at.
+        steps = -(-(entry + lead - first) * rate // 1)
+        chosen.setdefault(entry, Span(entry, first if entry <= first else first + steps / rate))
+    return tuple(chosen.values())
+
+
+def _plain(pixel_format: str) -> str:
+    """The same layout without alpha."""
+    return pixel_format.replace("yuva", "yuv")
+
+
+def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate: Fraction) -> list[str]:
+    """The one command that compares all spans; inputs `in0` and `made0`."""
+    import ffmpeg
+
+    made, source = recipe.picture, recipe.video
+    if made is None or source is None:
+        raise ValueError("only an encoded picture has a quality to measure")
+    index = output.video[0].index
+    opened: dict[str, tuple[str, ...]] = {}
+    pairs: list[tuple[Any, Any]] = []
+    decoder = ALPHA_DECODERS.get(str(output.video[0].codec)) if made.alpha else None
+    for number, place in enumerate(places):
+        # A little later than the entry point itself, or rounding would lead to the one before it.
+        seek = ("-ss", f"{float(place.enter + _EPSILON):.6f}") if place.begin > place.enter else ()
+        before, after = f"before{number}", f"after{number}"
+        opened[before] = reading("in0", *((f"-c:{source.index}", made.decoder) if made.decoder else ()), *seek)
+        opened[after] = reading("made0", *((f"-c:{index}", decoder) if decoder else ()), *seek)
+        chain = of_picture(made)
+        cut = [
+            _span(stream, place, rate)
+            for stream in (filtered(ffmpeg.input(before)[str(source.index)], chain), ffmpeg.input(after)[str(index)])
+        ]
+        pairs.append((cut[0], cut[1]))
+    sides = [[pair[side] for pair in pairs] for side in (1, 0)]
+    if made.alpha:
+        # Named, or ffmpeg would settle on a format without alpha that suits one branch and starve the other.
+        whole = [[stream.filter("format", pix_fmts=made.pixel_format) for stream in side] for side in sides]
+        split = [[stream.split() for stream in side] for side in whole]
+        sides = [[both[0] for both in side] for side in split]
+        planes = [
+            _joined([both[1].filter("alphaextract").filter("format", pix_fmts="gray") for both in side]) for side in split
+        ]
+        alpha = ffmpeg.filter(planes, "psnr", stats_file=_ALPHA)
+    shape = _plain(made.pixel_format)
+    main, reference = (_joined([stream.filter("format", pix_fmts=shape) for stream in side]) for side in sides)
+    shown = output.video[0].size or Size(1920, 1080)
+    model = "version=vmaf_4k_v0.6.1" if shown.width * shown.height > _FINE.width * _FINE.height else "version=vmaf_v0.6.1"
+    scores = ffmpeg.filter(
+        [main, reference], "libvmaf", model=model, feature="name=float_ssim", n_threads=2, log_path=_SCORES, log_fmt="json"
+    )
+    outputs = [ffmpeg.output(scores, "-", f="null")]
+    if made.alpha:
+        outputs.append(ffmpeg.output(alpha, "-", f="null"))
+    graph: list[str] = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
+    return _opened(graph, opened)
+
+
+def _span(stream: Any, place: Span, rate: Fraction) -> Any:
+    start = max(Fraction(0), place.begin - _EPSILON)
+    kept = stream.filter("trim", start=f"{float(start):.6f}").filter("trim", end_frame=FRAMES)
+    return kept.filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)")
+
+
+def _joined(streams: list[Any]) -> Any:
+    import ffmpeg
+
+    return streams[0] if len(streams) == 1 else ffmpeg.concat(*streams, v=1, a=0)
+
+
+def _opened(graph: list[str], opened: dict[str, tuple[str, ...]]) -> list[str]:
+    """The inputs' placeholders replaced by what opens them behind the allow-lists."""
+    out: list[str] = []
+    skip = False
+    for word, following in zip(graph, [*graph[1:], ""], strict=True):
+        if skip:
+            skip = False
+        elif word == "-i" and following in opened:
+            out.extend(opened[following])
+            skip = True
+        else:
+            out.append(word)
+    return out
+
+
+def measure(
+    source: Path,
+    info: MediaInfo,
+    line: Timeline | None,
+    recipe: Recipe,
+    made: Path,
+    output: MediaInfo,
+    role: Role,
+    work: Path,
+) -> Iterator[Proof]:
+    """Proofs of the encoded picture in `made` (facts `output`) against `source` (facts `info`).
+
+    `line` tells when the source's frames are shown; without it there is nothing to align by and no proof.
+
+    Runs ffmpeg in `work`. Raises TimedOut and ToolFailed.
+    """
+    stream = output.video[0]
+    rate, length = stream.frame_rate, stream.duration or output.duration
+    if line is None or not rate or not length:
+        return
+    variable = recipe.video is not None and recipe.video.variable is not False
+    places = spans(line, info.start or Fraction(0), rate, length, variable=variable)
+    links = {"in0": source, "made0": made}
+    for name, target in links.items():
+        (work / name).unlink(missing_ok=True)
+        (work / name).symlink_to(target.resolve())
+    head = (programs.ffmpeg(), *HEAD, "-copyts", "-start_at_zero")
+    command = (*head, *_arguments(recipe, output, places, rate))
+    try:
+        ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
+        scores = _read_scores(work / _SCORES)
+        transparency = (work / _ALPHA).read_text() if (work / _ALPHA).exists() else None
+    finally:
+        for name in (*links, _SCORES, _ALPHA):
+            (work / name).unlink(missing_ok=True)
+    if scores is None:
+        raise ToolFailed(
+            f"the picture could not be compared with its source: {ended.last_words() or 'no score was given'}",
+            f"无法将画面与源文件比较：{ended.last_words() or '未得到分数'}",
+        )
+    yield from _judged(scores, output, role)
+    if transparency is not None and recipe.picture is not None:
+        yield _alpha(transparency, recipe.picture.codec)
+
+
+def _read_scores(path: Path) -> list[dict[str, float]] | None:
+    try:
+        frames = json.loads(path.read_text())["frames"]
+    except (OSError, ValueError, KeyError):
+        return None
+    scores = [frame["metrics"] for frame in frames]
+    return scores or None
+
+
+def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
+    wanted = role.wants(key)
+    return Fraction(wanted) if isinstance(wanted, int | Fraction) else usual
+
+
+def _judged(scores: list[dict[str, float]], output: MediaInfo, role: Role) -> Iterator[Proof]:
+    size = output.video[0].size
+    measures = [("SSIM", "float_ssim", _floor(role, "min_ssim", SSIM_FLOOR), 4)]
+    if size is None or min(size) >= _SMALLEST:
+        measures.insert(0, ("VMAF", "vmaf", _floor(role, "min_vmaf", VMAF_FLOOR), 1))
+    for name, key, floor, digits in measures:
+        mean = sum(frame[key] for frame in scores) / len(scores)
+        worst = min(frame[key] for frame in scores)
+        yield Proof(
+            name=name,
+            expected=f"at least {float(floor):g}",
+            found=f"{mean:.{digits}f} (mean of {len(scores)} frames, worst {worst:.{digits}f})",
+            passed=mean >= floor,
+        )
+
+
+def _alpha(log: str, codec: str) -> Proof:
+    """From psnr's lines, `n:1 mse_avg:0.12 ...`: the root of the mean square is never below the mean difference."""
+    squares = [float(word.removeprefix("mse_avg:")) for word in log.split() if word.startswith("mse_avg:")]
+    found = (sum(squares) / len(squares)) ** 0.5 if squares else None
+    slack = _ALPHA_SLACK.get(codec, Fraction(1))
+    return Proof(
+        name="alpha plane",
+        expected=f"within {float(slack):g}/255 of the source",
+        found="not compared" if found is None else f"{found:.3f}/255 (root mean square of {len(squares)} frames)",
+        passed=found is not None and found <= slack,
+    )

@@ -1,0 +1,154 @@
+"""What a person sees while a batch runs: a bar and a line for each worker; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+from pipeline.report import console
+
+# A small file costs more than its bytes: about what reading this many bytes of a large one does.
+_LEAST: Final = 256 * 1024
+_FIRST: Final = 10.0  # seconds before the first plain line; short runs have none
+_BETWEEN: Final = 30.0
+_OFTEN: Final = 0.25
+
+
+class News(Protocol):
+    """As much of an event as is shown."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def fraction(self) -> float | None: ...
+    @property
+    def ended(self) -> bool: ...
+
+
+class Measure:
+    """How far a batch is, and how long the rest takes at the cost measured so far."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._costs = [size + _LEAST for size in sizes]
+        self.total = sum(self._costs)
+        self._part: dict[int, float] = {}
+        self._whole = 0
+        self.ended = 0
+        self._started = time.monotonic()
+
+    def see(self, news: News) -> None:
+        """Take an event into account."""
+        if news.ended:
+            self._part.pop(news.index, None)
+            self._whole += self._costs[news.index]
+            self.ended += 1
+        else:
+            self._part[news.index] = news.fraction or 0.0
+
+    def __len__(self) -> int:
+        return len(self._costs)
+
+    @property
+    def done(self) -> float:
+        """Cost of what is done; `total` at the end."""
+        return self._whole + sum(self._costs[index] * part for index, part in self._part.items())
+
+    def part(self, index: int) -> float:
+        """How far one job is, 0 to 1."""
+        return self._part.get(index, 0.0)
+
+    def remaining(self) -> float | None:
+        """Seconds; None before anything was measured."""
+        done = self.done
+        return (time.monotonic() - self._started) * (self.total - done) / done if done else None
+
+
+def clock(seconds: float | None) -> str:
+    """As 1:02:03, or 2:03, or -:-- when not known."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def progress(
+    options: Namespace, names: Sequence[str], sizes: Sequence[int], busy: Callable[[], list[tuple[int, int]]]
+) -> Iterator[Callable[[Any], None]]:
+    """A function that takes every event. `busy` says which worker is at which job.
+
+    With --jsonl, progress is an event of its own on standard output; with --json and --quiet there is none.
+    """
+    measure = Measure(sizes)
+    if options.jsonl:
+        yield lambda event: _event(measure, event)
+    elif options.quiet or options.json:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _bars(options.verb, names, measure, busy) as tell:
+            yield tell
+    else:
+        yield _lines(options.verb, measure)
+
+
+def _event(measure: Measure, event: News) -> None:
+    if event.ended:
+        return
+    measure.see(event)
+    told = {"event": "progress", "index": event.index, "fraction": round(event.fraction or 0.0, 3)}
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+def _lines(verb: str, measure: Measure) -> Callable[[News], None]:
+    due = time.monotonic() + _FIRST
+
+    def tell(event: News) -> None:
+        nonlocal due
+        measure.see(event)
+        if time.monotonic() >= due:
+            due = time.monotonic() + _BETWEEN
+            part = measure.done / measure.total
+            left = clock(measure.remaining())
+            sys.stderr.write(f"{verb}: {measure.ended} of {len(measure)} done, {part:.0%}, {left} left\n")
+            sys.stderr.flush()
+
+    return tell
+
+
+@contextmanager
+def _bars(
+    verb: str, names: Sequence[str], measure: Measure, busy: Callable[[], list[tuple[int, int]]]
+) -> Iterator[Callable[[News], None]]:
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
+    with Progress(*columns, console=console.console(error=True), transient=True) as bars:
+        whole = bars.add_task(verb, total=measure.total, said="")
+        workers: dict[int, Any] = {}
+        due = 0.0
+
+        def tell(event: News) -> None:
+            nonlocal due
+            measure.see(event)
+            if time.monotonic() < due:
+                return
+            due = time.monotonic() + _OFTEN
+            said = f"{measure.ended}/{len(measure)}  {clock(measure.remaining())}"
+            bars.update(whole, completed=measure.done, said=said)
+            at = dict(busy())
+            for place in at.keys() - workers.keys():
+                workers[place] = bars.add_task("", total=1.0, said="")
+            for place, task in workers.items():
+                index = at.get(place)
+                name = "" if index is None else console.clean(names[index])
+                part = 0.0 if index is None else measure.part(index)
+                bars.update(task, visible=index is not None, completed=part, description=f"  {place + 1}", said=name)
+
+        yield tell

@@ -1,0 +1,201 @@
+"""Dask: a real scheduler and two worker processes on loopback give the answers of the local pool, one killed too."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cluster import Cluster
+from pipeline.errors import TimedOut, UsageError, WorkerLost
+from pipeline.pool import Event, Pool
+from tests.pool_work import Job, work
+
+pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    # Dask's own, on its way out; nothing of ours can close what it leaves to the interpreter's end.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+ROOT = Path(__file__).parent.parent
+Sample = Callable[[str], Path]
+
+
+@dataclass
+class Farm:
+    """A scheduler and its workers."""
+
+    folder: Path
+    processes: list[subprocess.Popen[bytes]]
+    address: str = ""
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{len(self.processes)}.log").open("wb")
+        command = [sys.executable, "-m", *words]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        log.close()
+        self.processes.append(process)
+        return process
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        name = f"w{len(self.processes)}"
+        options = ["--nthreads", "1", "--no-dashboard", "--resources", "preflight=1", "--local-directory", name]
+        return self.start("distributed.cli.dask_worker", self.address, "--no-nanny", *options)
+
+    def end(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    folder = tmp_path / "farm"
+    folder.mkdir()
+    made = Farm(folder, [])
+    try:
+        where = folder / "scheduler.json"
+        made.start(
+            "distributed.cli.dask_scheduler",
+            *("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(where)),
+        )
+        deadline = time.monotonic() + 60
+        while not where.exists() or not where.read_text():
+            assert time.monotonic() < deadline, (folder / "0.log").read_text()
+            time.sleep(0.05)
+        made.address = json.loads(where.read_text())["address"]
+        for _ in range(2):
+            made.worker()
+        yield made
+    finally:
+        made.end()
+
+
+def on_farm(farm: Farm, jobs: Sequence[Job], wall: float = 30.0) -> dict[int, Event[Any]]:
+    with Cluster(work, farm.address, wall, weighed=True) as cluster:
+        found = list(cluster.run(jobs))
+    assert len({event.index for event in found}) == len(found) == len(jobs), "each job ends once"
+    return {event.index: event for event in found}
+
+
+def here(jobs: Sequence[Job], wall: float = 30.0) -> dict[int, Event[Any]]:
+    with Pool(work, 2, wall) as pool:
+        return {event.index: event for event in pool.run(jobs) if event.ended}
+
+
+def told(found: dict[int, Event[Any]]) -> dict[int, tuple[Any, type | None]]:
+    return {index: (event.result, type(event.error) if event.error else None) for index, event in found.items()}
+
+
+# --- the same answers -------------------------------------------------------------------------------
+
+
+def test_results_crashes_and_hangs_are_those_of_the_local_pool(farm: Farm, tmp_path: Path) -> None:
+    jobs: list[Job] = [("double", n) for n in range(30)]
+    jobs[7] = ("crash", 0)
+    jobs[11] = ("exit", 3)
+    jobs[13] = ("hang", 0)
+    jobs[17] = ("raise", "a fault of ours")
+    jobs[19] = ("nothing", 0)
+    expected = told(here([*jobs, ("once", str(tmp_path / "here"))], wall=3.0))
+    found = told(on_farm(farm, [*jobs, ("once", str(tmp_path / "farm-once"))], wall=3.0))
+    assert found == expected
+    assert [found[n][1] for n in (7, 11, 13, 17)] == [WorkerLost, WorkerLost, TimedOut, WorkerLost]
+    assert found[30] == ("second time", None)
+
+
+def test_the_same_job_twice_is_done_twice(farm: Farm, tmp_path: Path) -> None:
+    """Dask takes functions for pure unless told otherwise, and would give yesterday's answer for a changed file."""
+    (tmp_path / "x").write_text("one")
+    first = on_farm(farm, [("read", str(tmp_path / "x"))])[0].result
+    (tmp_path / "x").write_text("two")
+    assert (first, on_farm(farm, [("read", str(tmp_path / "x"))])[0].result) == ("one", "two")
+
+
+def test_a_worker_process_killed_midway_loses_nothing(farm: Farm, tmp_path: Path) -> None:
+    jobs: list[Job] = [("note", (str(tmp_path), n)) for n in range(40)]
+    victim = farm.processes[1]
+    with Cluster(work, farm.address, 30.0, weighed=True) as cluster:
+        found: list[Event[Any]] = []
+        for event in cluster.run(jobs):
+            found.append(event)
+            if len(found) == 8:
+                os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert Counter(event.index for event in found) == Counter(range(40)), "nothing lost, nothing double"
+    assert [event.error for event in found] == [None] * 40
+    assert {path.name for path in tmp_path.glob("done-*")} == {f"done-{n}" for n in range(40)}
+
+
+def test_without_a_scheduler_it_says_so_at_once() -> None:
+    with pytest.raises(UsageError, match="--scheduler ADDR"), Cluster(work, None, 1.0, weighed=False):
+        pass
+
+
+# --- the whole command ------------------------------------------------------------------------------
+
+
+def prepare(source: Path, out: Path, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "pipeline", "prepare", str(source), "-p", "metastudio/asset-library"]
+    done = subprocess.run(
+        [*command, "-o", str(out), "--json", *more], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def told_of(document: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [
+        (a["source"], a["status"], [(o["path"], o["size"], o["md5"]) for o in a["outputs"]]) for a in document["assets"]
+    ]
+
+
+def test_a_batch_of_pictures_is_the_same_with_one_of_two_workers_killed(
+    farm: Farm, tmp_path: Path, sample: Sample
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    pictures = [sample(f"images/{name}") for name in ("good.jpeg", "exif-rotated.jpg", "cmyk.jpg", "79x79.png")]
+    for number in range(24):
+        picture = pictures[number % len(pictures)]
+        data = picture.read_bytes()
+        # no two alike: the trailing bytes are nobody's pixels
+        (source / f"{number:02}{picture.suffix}").write_bytes(data + b"\0" * number)
+    local = prepare(source, tmp_path / "local")
+    victim = farm.processes[2]
+    (tmp_path / "farm-out").mkdir()
+    killer = subprocess.Popen([sys.executable, "-I", "-c", _KILLER, str(tmp_path / "farm-out"), str(victim.pid)])
+    try:
+        clustered = prepare(source, tmp_path / "farm-out", "--executor", "dask", "--scheduler", farm.address)
+        assert killer.wait(60) == 0
+    finally:
+        killer.kill()
+        killer.wait()
+    assert told_of(clustered) == told_of(local)
+    left = {path.name for path in (tmp_path / "farm-out").iterdir() if path.name.startswith(".preflight-work")}
+    assert left == set()
+
+
+_KILLER = """
+import os, sys, time
+while not any(not name.startswith(".") for name in os.listdir(sys.argv[1])):
+    time.sleep(0.01)
+os.kill(int(sys.argv[2]), 9)
+"""

@@ -1,0 +1,194 @@
+"""Crops around a face: the share wanted, the face whole, nothing enlarged; and the advice for people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pipeline.checks import CHECKS
+from pipeline.convert import image as converter
+from pipeline.convert.crop import face_crop
+from pipeline.errors import AssetError
+from pipeline.judging import judge
+from pipeline.limits import Aspect, Between, OneOf
+from pipeline.model import Face, Finding, Fix, Limit, MediaInfo, Plan, Safety, Size
+from pipeline.probe import probe
+from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for
+from samples import build
+from tests import factory
+from tests.conftest import CACHE
+
+Box = tuple[Fraction, Fraction, Fraction, Fraction]
+
+
+def box(*sides: int) -> Box:
+    left, top, width, height = (Fraction(side) for side in sides)
+    return left, top, width, height
+
+
+def _sized(face: Face, size: Size) -> MediaInfo:
+    info = factory.image()
+    assert info.image is not None
+    return replace(info, image=replace(info.image, size=size, stored=size), faces=(face,))
+
+
+def fix(check: str, actual: Fraction, value: Fraction) -> Fix:
+    return Fix(check=check, stream=None, actual=actual, value=value, safety=Safety.LOSSY)
+
+
+# ------------------------------------------------------------------------------------------ arithmetic
+
+
+@given(
+    left=st.integers(0, 700),
+    top=st.integers(0, 500),
+    width=st.integers(20, 300),
+    share=st.sampled_from([WIDEST, TIGHTEST, Fraction(3, 10)]),
+    ratio=st.sampled_from([Fraction(1), Fraction(4, 3), Fraction(9, 16)]),
+)
+def test_a_crop_keeps_the_face_whole_inside_the_picture_and_at_its_share(
+    left: int, top: int, width: int, share: Fraction, ratio: Fraction
+) -> None:
+    face = box(left, top, width, round(width * 1.15))
+    got = crop_for(Size(1000, 800), face, share, ratio)
+    if got is None:
+        return
+    x, y, wide, tall = got
+    assert x >= 0
+    assert y >= 0
+    assert x + wide <= 1000
+    assert y + tall <= 800
+    assert x <= left
+    assert y <= top
+    assert x + wide >= face[0] + face[2]
+    assert y + tall >= face[1] + face[3]
+    assert float(face[2] * face[3] / (wide * tall)) == pytest.approx(float(share), rel=0.08)
+
+
+def test_a_face_too_large_for_the_crop_has_none() -> None:
+    assert crop_for(Size(500, 500), box(10, 10, 460, 480), Fraction(1, 2)) is None
+
+
+# ---------------------------------------------------------------------------------------------- repair
+
+
+def test_a_ratio_is_cut_around_the_face_and_not_around_the_middle() -> None:
+    info = _sized(Face(box=box(700, 100, 150, 180), score=Fraction(1), share=Fraction(27, 800)), Size(1000, 800))
+    ask = fix("image.aspect", Fraction(5, 4), Fraction(9, 16))
+    assert face_crop(info, [ask], factory.role()) == (550, 0, 450, 800)
+
+
+def test_a_face_at_the_edge_cannot_be_brought_closer() -> None:
+    info = _sized(Face(box=box(-20, 100, 150, 180), score=Fraction(1), share=Fraction(3, 100)), Size(1000, 800))
+    with pytest.raises(AssetError, match="cannot be cropped"):
+        face_crop(info, [fix("face.share", Fraction(3, 100), Fraction(1, 2))], factory.role())
+
+
+def test_without_faces_nothing_is_decided_here() -> None:
+    assert face_crop(factory.image(), [fix("image.aspect", Fraction(5, 4), Fraction(1))], factory.role()) is None
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_small_face_is_brought_to_its_share_and_stays_whole(tmp_path: Path, orientation: int) -> None:
+    source = tmp_path / "in.jpg"
+    with Image.open(build(["images/head-small.jpg"], CACHE)["images/head-small.jpg"]) as picture:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stored = picture.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else picture
+        stored.save(source, exif=exif, quality=95)
+    info = probe(source, frozenset({"faces"}))
+    role = factory.role(factory.rule("face.share", Between(Fraction(1, 2), Fraction(7, 10), type="share")))
+    (finding,) = judge(info, role)
+    assert finding.fix is not None
+    made = converter.convert(source, info, Plan(fixes=(finding.fix,)), role, tmp_path, lambda _: None)
+    after = probe(Path(made[0].path), frozenset({"faces"}))
+    (again,) = judge(after, role)
+    assert again.verdict.value == "pass"
+    assert after.faces
+    assert after.faces[0].complete
+    assert after.image is not None
+    assert after.image.size.width <= 1280
+
+
+# ---------------------------------------------------------------------------------------------- advice
+
+
+def said(check: str, limit: Limit, **facts: Any) -> str:
+    face = Face(box=box(100, 100, 200, 240), score=Fraction(1), **({"share": Fraction(3, 50)} | facts))
+    (finding,) = judge(_sized(face, Size(1000, 800)), factory.role(factory.rule(check, limit)))
+    return _both(finding)
+
+
+def _both(finding: Finding) -> str:
+    assert finding.advice is not None
+    assert finding.advice.zh
+    return finding.advice.en
+
+
+DEGREES = Between(None, Fraction(15), type="number")
+
+
+def test_advice_says_which_way_and_how_far() -> None:
+    assert said("face.turn", DEGREES, yaw=Fraction(24), pitch=Fraction(2)) == "Turn your head 24° to your right."
+    assert said("face.turn", DEGREES, yaw=Fraction(-24), pitch=Fraction(-20)) == (
+        "Turn your head 24° to your left and raise your chin by 20°."
+    )
+
+
+def test_advice_names_the_crop_that_would_do() -> None:
+    text = said(
+        "face.share", Between(Fraction(1, 2), None, type="share"), share=Fraction(6, 100), max_crop=(50, 60, 307, 307)
+    )
+    assert text == "Step closer: the face fills 6 % of the picture, 50 % is wanted; cropping to 307x307+50+60 would do."
+
+
+def test_advice_for_a_face_too_large_is_to_step_back() -> None:
+    limit = Between(None, Fraction(7, 10), type="share")
+    assert said("face.share", limit, share=Fraction(8, 10)) == (
+        "Step back: the face fills 80 % of the picture, at most 70 % is wanted."
+    )
+
+
+def test_advice_for_nobody_and_for_several() -> None:
+    limit = OneOf((1,), "count")
+    for count, start in ((0, "No face"), (2, "2 faces")):
+        face = Face(box=box(0, 0, 9, 9), score=Fraction(1), share=Fraction(1, 10))
+        info = _sized(face, Size(1000, 800))
+        (finding,) = judge(replace(info, faces=(face,) * count), factory.role(factory.rule("face.count", limit)))
+        assert _both(finding).startswith(start)
+
+
+def test_every_advice_has_both_languages_and_ends() -> None:
+    facts = {
+        "roll": Fraction(20),
+        "complete": False,
+        "mouth_open": Fraction(3, 10),
+        "covered": ("mouth",),
+        "feature_occlusion": Fraction(1),
+        "off_centre": (Fraction(3, 10), Fraction(-4, 10)),
+        "brightness": Fraction(1, 10),
+    }
+    limits = {
+        "face.roll": Between(None, Fraction(10), type="number"),
+        "face.mouth_open": Between(None, Fraction(1, 10), type="number"),
+        "face.feature_occlusion": Between(None, Fraction(1, 2), type="share"),
+        "face.off_centre": Between(None, Fraction(1, 4), type="share"),
+        "face.brightness": Between(Fraction(1, 4), None, type="share"),
+    }
+    for check, limit in limits.items():
+        assert CHECKS[check].advise is not None
+        assert said(check, limit, **facts).endswith(".")
+
+
+def test_aspect_is_still_cut_in_the_middle_without_faces() -> None:
+    info = factory.image()
+    plan = Plan(fixes=(fix("image.aspect", Fraction(16, 9), Fraction(1)),))
+    role = factory.role(factory.rule("image.aspect", Aspect((Fraction(1),))))
+    assert converter.recipe(info, plan, role).crop is None

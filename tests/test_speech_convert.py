@@ -1,0 +1,89 @@
+"""What hearing a recording changes about converting it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import presets
+from pipeline.checking import Job
+from pipeline.convert import audio
+from pipeline.convert.sound import listens
+from pipeline.model import Fix, MediaInfo, Plan, Role, Safety, Speech, Status
+from pipeline.preparing import prepare
+from pipeline.probe import probe
+from tests.test_speech import RATE, save, voice
+
+TO_MONO = Plan(fixes=(Fix(check="audio.channels", stream=0, actual=2, value=1, safety=Safety.LOSSY),))
+
+
+def mono_role() -> Role:
+    role = presets.load("convert/mono-wav").role("audio")
+    assert role is not None
+    return role
+
+
+@pytest.fixture
+def stereo(sample: Callable[[str], Path]) -> MediaInfo:
+    return probe(sample("audio/stereo.wav"))
+
+
+def filters(info: MediaInfo) -> str:
+    """The filter graph of the one step."""
+    (step,) = audio.steps(info, TO_MONO, mono_role())
+    return step.command[step.command.index("-filter_complex") + 1]
+
+
+@pytest.mark.parametrize(("loss", "alone"), [(0.0, False), (5.9, False), (6.1, True), (90.0, True)])
+def test_a_mix_that_loses_more_than_6_db_is_left_for_the_better_channel(
+    loss: float, alone: bool, stereo: MediaInfo
+) -> None:
+    heard = replace(stereo, speech=Speech(mid_loss=Fraction(str(loss)), best_channel=1))
+    assert ("c1" in filters(heard)) is alone
+    (step,) = audio.steps(heard, TO_MONO, mono_role())
+    assert ("channel 2 alone" in step.does.en) is alone
+    assert ("第 2 声道" in step.does.zh) is alone
+
+
+def test_a_recording_is_heard_before_its_channels_are_mixed_and_only_then(stereo: MediaInfo) -> None:
+    role = mono_role()
+    assert listens(stereo, TO_MONO, role)
+    assert not listens(replace(stereo, speech=Speech()), TO_MONO, role)
+    assert not listens(stereo, Plan(), role)
+    assert not listens(replace(stereo, audio=(replace(stereo.audio[0], channels=1),)), TO_MONO, role)
+
+
+def test_speech_survives_stereo_that_cancels(tmp_path: Path) -> None:
+    clean = voice(2)
+    path = save(tmp_path / "in.wav", np.stack([0.3 * clean, -clean]))
+    job = Job(path=str(path), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
+    outcome = prepare(job, lambda _: None)
+    assert (outcome.status, outcome.error) == (Status.FIXED, None)
+    made = probe(tmp_path / "out" / outcome.outputs[0].path, frozenset({"speech"}))
+    assert made.audio[0].channels == 1
+    assert made.speech is not None
+    assert made.speech.true_peak is not None
+    assert made.speech.true_peak > -4
+
+
+def test_a_lossy_sound_is_made_no_poorer_than_the_rules_advise_and_that_is_said(
+    sample: Callable[[str], Path],
+) -> None:
+    info = probe(sample("audio/low-bitrate.mp3"))
+    role = presets.load("tencent/voice-instant").role("audio")
+    assert role is not None
+    to_aac = Plan(fixes=(Fix(check="audio.codec", stream=0, actual="mp3", value="aac", safety=Safety.LOSSY),))
+    m4a = replace(role, deliver=(("audio_codec", "aac"), ("container", "m4a")))
+    (step,) = audio.steps(info, to_aac, m4a)
+    assert step.command[step.command.index("-b:0") + 1] == "128000"
+    assert "128 kbit/s from 64 kbit/s" in step.does.en
+
+
+def test_tags_are_left_behind(tmp_path: Path) -> None:
+    (step,) = audio.steps(probe(save(tmp_path / "a.wav", np.stack([voice(1)] * 2), RATE)), TO_MONO, mono_role())
+    assert step.command[step.command.index("-map_metadata") + 1] == "-1"

@@ -1,0 +1,231 @@
+"""Training jobs of MetaStudio: avatar and voice, single-use URLs and all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.sandbox.server import Sandbox
+from pipeline.upload import training
+from pipeline.upload.journal import Journal
+from pipeline.upload.training import Avatar
+from pipeline.upload.voice import Voice
+from tests import upload_world as made
+
+ORDER = {"name": "avatar"}
+VOICE = {"voice_name": "voice", "tag": "NEWS", "sex": "MALE"}
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Sandbox]:
+    with made.sandbox(tmp_path / "far") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(training, "_PART", 20_000)
+    folder = tmp_path / "near"
+    folder.mkdir()
+    return folder
+
+
+def _avatar(near: Path, *, audio: bool = False, action: bool = False) -> Path:
+    assets = [
+        made.asset("video", "video", [made.output(near, "take.mp4", b"green screen" * 8000)]),
+        made.asset("image", "id-card", [made.output(near, "front.jpg", b"front")]),
+        made.asset("image", "id-card", [made.output(near, "back.jpg", b"back")]),
+        made.asset("slides", "grant-file", [made.output(near, "letter.pdf", b"letter")]),
+    ]
+    if audio:
+        assets.append(made.asset("archive", "audio", [made.output(near, "voice.zip", b"PK voice")]))
+    if action:
+        assets.append(made.asset("video", "action-video", [made.output(near, "action.mp4", b"walk" * 9000)]))
+    return made.write(near, "metastudio/avatar-training", assets)
+
+
+def _stored(running: Sandbox) -> dict[str, str]:
+    job = next(iter(running.world.jobs))
+    prefix = f"{job}-"
+    return {
+        name.removeprefix(prefix): made.md5(one.path.read_bytes())
+        for name, one in running.world.objects.items()
+        if name.startswith(prefix)
+    }
+
+
+SLOTS = {
+    "training_video": made.md5(b"green screen" * 8000),
+    "id_card_image1": made.md5(b"front"),
+    "id_card_image2": made.md5(b"back"),
+    "grant_file": made.md5(b"letter"),
+}
+
+
+def test_an_avatar_job_gets_every_file_and_is_submitted(near: Path, running: Sandbox) -> None:
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
+    assert made.statuses(told) == {"sent": 4}
+    assert told[0]["ids"]["state"] == "MANUAL_VERIFYING"
+    assert _stored(running) == SLOTS
+    assert next(iter(running.world.jobs.values()))["parts"] == [5, 1]
+
+
+def test_sound_of_its_own_and_an_action_video(near: Path, running: Sandbox) -> None:
+    made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near, audio=True, action=True))
+    job = next(iter(running.world.jobs.values()))
+    assert job["audio_source_type"] == "AUDIO"
+    assert {"audio", "action_video"} <= set(_stored(running))
+
+
+def test_again_it_is_skipped(near: Path, running: Sandbox) -> None:
+    manifest = _avatar(near)
+    made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    assert made.statuses(told) == {"skipped": 4}
+    assert len(running.world.jobs) == 1
+
+
+@pytest.mark.parametrize("spelling", ["UPLOAD", "UPLOADED"])
+def test_both_spellings_of_the_commands(near: Path, running: Sandbox, spelling: str) -> None:
+    order = ORDER | {"multipart_commands": spelling}
+    assert made.deliver(Avatar(made.api(running), order, flexus=False), _avatar(near))[0]["status"] == "sent"
+
+
+def test_a_flexus_job_says_what_kind_of_voice(near: Path, running: Sandbox) -> None:
+    with pytest.raises(UsageError, match="job_tag"):
+        Avatar(made.api(running), ORDER, flexus=True)
+    order = ORDER | {"job_tag": "NEWS", "sex": "FEMALE"}
+    place = Avatar(made.api(running), order, flexus=True)
+    body = place._body(place.units([])[0] if place.units([]) else _unit(near, place), _slots(near, place))
+    assert body["voice_properties"] == {"job_tag": "NEWS", "sex": "FEMALE", "language": "CN"}
+    assert body["model_version"] == "V3.2"
+
+
+def _unit(near: Path, place: Avatar) -> Any:
+    import json
+
+    from pipeline.upload import entries
+
+    manifest = _avatar(near)
+    return place.units(entries.items(json.loads(manifest.read_text()), near))[0]
+
+
+def _slots(near: Path, place: Avatar) -> Any:
+    return place.slots(_unit(near, place).items)
+
+
+def test_a_job_without_its_papers_is_not_begun(near: Path, running: Sandbox) -> None:
+    asset = made.asset("video", "video", [made.output(near, "take.mp4", b"video")])
+    manifest = made.write(near, "metastudio/avatar-training", [asset])
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    assert "id_card_image1" in told[0]["message"]
+    assert running.world.jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"), made.ways("POST /v1/sandboxproject/digital-human", "PUT /obs", "GET /v1", "/command")
+)
+def test_an_avatar_job_through_a_bad_network(near: Path, running: Sandbox, call: str, kind: str) -> None:
+    running.world.faults.order(call, kind, 1)
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
+    assert made.statuses(told) == {"sent": 4}
+    assert _stored(running) == SLOTS
+    assert len(running.world.jobs) == 1, "a job was left behind"
+
+
+class _Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def _until_done(make: Any, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Killed at its first, second, third... row of the journal, always continued."""
+    written = Journal._write
+    for rows in range(1, 80):
+        count = 0
+
+        def write(self: Journal, key: str, step: str, phase: str, facts: dict[str, Any], stop: int = rows) -> None:
+            nonlocal count
+            count += 1
+            if count == stop:
+                raise _Killed
+            written(self, key, step, phase, facts)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "_write", write)
+            try:
+                made.deliver(make(), manifest)
+            except _Killed:
+                continue
+            return rows
+    pytest.fail("never done")
+
+
+def test_an_avatar_job_killed_anywhere_is_one_job(
+    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = _until_done(lambda: Avatar(made.api(running), ORDER, flexus=False), _avatar(near), monkeypatch)
+    assert rows > 5
+    assert len(running.world.jobs) == 1
+    assert _stored(running) == SLOTS
+
+
+# --- voice ----------------------------------------------------------------------------------------------
+
+
+def _voice(near: Path) -> tuple[Path, dict[str, Any]]:
+    letter = near / "letter.pdf"
+    letter.write_bytes(b"letter")
+    asset = made.asset("archive", "package", [made.output(near, "voice.zip", b"PK" * 9000)])
+    return made.write(near, "metastudio/voice-basic", [asset]), VOICE | {"letter": str(letter)}
+
+
+HELD = {"package": made.md5(b"PK" * 9000), "letter": made.md5(b"letter")}
+
+
+@pytest.mark.parametrize(("edition", "path"), [("basic", "basic"), ("middle", "middle"), ("advanced", "advance")])
+def test_a_voice_job_of_each_edition(near: Path, running: Sandbox, edition: str, path: str) -> None:
+    manifest, order = _voice(near)
+    told = made.deliver(Voice(made.api(running), order, edition), manifest)
+    assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
+    assert _stored(running) == HELD
+    assert any(f"/{path}-jobs" in call for call in running.world.calls)
+
+
+def test_a_voice_job_again_is_skipped(near: Path, running: Sandbox) -> None:
+    manifest, order = _voice(near)
+    made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] == "skipped"
+    assert len(running.world.jobs) == 1
+
+
+def test_a_voice_job_wants_its_letter(near: Path, running: Sandbox) -> None:
+    with pytest.raises(UsageError, match="letter"):
+        Voice(made.api(running), VOICE, "basic")
+    manifest, order = _voice(near)
+    (near / "letter.pdf").unlink()
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert "letter.pdf" in told[0]["message"]
+
+
+@pytest.mark.parametrize(("call", "kind"), made.ways("basic-jobs", "PUT /obs", "GET /v1", "POST /v1"))
+def test_a_voice_job_through_a_bad_network(near: Path, running: Sandbox, call: str, kind: str) -> None:
+    running.world.faults.order(call, kind, 1)
+    manifest, order = _voice(near)
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    if kind == "forget":  # the platform notices at submission, and says so
+        assert "MSS.200200" in told[0]["message"]
+        told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert told[0]["status"] == "sent"
+    assert _stored(running) == HELD
+    assert len(running.world.jobs) == 1
+
+
+def test_a_voice_job_killed_anywhere_is_one_job(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, order = _voice(near)
+    _until_done(lambda: Voice(made.api(running), order, "basic"), manifest, monkeypatch)
+    assert len(running.world.jobs) == 1
+    assert _stored(running) == HELD

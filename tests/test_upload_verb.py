@@ -1,0 +1,226 @@
+"""`preflight upload` as a person or a script meets it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+from pipeline.sandbox.faults import Faults
+from pipeline.sandbox.server import Sandbox
+from tests import upload_world as made
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with made.sandbox(tmp_path / "far") as sandbox:
+        for name, value in (sandbox.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Path:
+    folder = tmp_path / "near"
+    folder.mkdir()
+    return folder
+
+
+def _run(*words: str | Path) -> int:
+    return cli.main(["upload", *(str(word) for word in words)])
+
+
+def test_a_batch_is_delivered_and_recorded(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = made.mixed(near, 3)
+    assert _run(manifest, "--to", "metastudio", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "media-preflight/upload/1"
+    assert told["summary"] == {"sent": 3, "skipped": 0, "pending": 0, "refused": 0, "failed": 0}
+    assert json.loads((near / "upload.json").read_text(encoding="utf-8")) == told
+    assert made.held(running.world) == made.wanted(manifest)
+
+
+def test_what_failed_is_5_and_the_rest_is_sent(
+    near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = made.mixed(near, 3)
+    (near / "clip001.png").unlink()
+    assert _run(manifest, "--to", "metastudio") == 5
+    said = capsys.readouterr().out
+    assert "2 sent, 1 failed" in said
+    assert "clip001.png" in said
+
+
+def test_in_chinese(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = made.mixed(near, 1)
+    (near / "clip000.mp4").write_bytes(b"other")
+    assert _run(manifest, "--to", "metastudio", "--lang", "zh", "--json") == 5
+    assert "prepare 之后被修改" in json.loads(capsys.readouterr().out)["assets"][0]["error"]["message"]
+
+
+def test_a_dry_run_prints_every_call_and_makes_none(
+    near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = made.mixed(near, 2)
+    assert _run(manifest, "--to", "metastudio", "--dry-run", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [call.split()[0] for call in told["units"][0]["calls"]] == ["GET", "POST", "POST", "PUT", "POST", "GET"]
+    assert running.world.calls == []
+    assert not (near / "upload.json").exists()
+
+
+def test_what_a_dry_run_promises_is_what_happens(
+    near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = made.mixed(near, 1)
+    _run(manifest, "--to", "metastudio", "--dry-run", "--json")
+    planned = [call.split()[0] for call in json.loads(capsys.readouterr().out)["units"][0]["calls"]]
+    _run(manifest, "--to", "metastudio", "-q")
+    writes = [call.split()[0] for call in running.world.calls if not call.startswith("GET")]
+    assert writes == [verb for verb in planned if verb != "GET"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--to", "metastudo"), "Did you mean 'metastudio'"),
+        (("--to", "tencent"), "it cannot go to tencent"),
+        (("--to", "metastudio", "--bandwidth", "fast"), "--bandwidth"),
+        (("--to", "metastudio", "-j", "0"), "-j"),
+        (("--to", "metastudio", "--order", "none.toml"), "none.toml"),
+        (("--to", "metastudio", "--secrets", "none.toml"), "none.toml"),
+        (("--to", "metastudio", "--region", "mars"), "no region"),
+    ],
+)
+def test_usage_errors_are_2_and_send_nothing(
+    near: Path, running: Sandbox, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(made.mixed(near, 1), *words) == 2
+    assert said in capsys.readouterr().err
+    assert running.world.calls == []
+
+
+def test_events_one_a_line(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(made.mixed(near, 2), "--to", "metastudio", "--jsonl") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["event"] for one in told] == ["uploaded", "uploaded", "summary"]
+
+
+def test_the_bandwidth_limit_holds(near: Path, running: Sandbox) -> None:
+    manifest = made.write(
+        near, "metastudio/asset-library", [made.asset("video", "video", [made.output(near, "a.mp4", b"x" * 300_000)])]
+    )
+    started = time.monotonic()
+    assert _run(manifest, "--to", "metastudio", "--bandwidth", "300k", "-q") == 0
+    assert time.monotonic() - started > 0.5, "300 kB at 300 kB/s, a quarter of a second's worth at once"
+
+
+def test_the_folder_destination_needs_no_package_and_no_key(tmp_path: Path, near: Path) -> None:
+    """Imported in a process where none of the extra's packages can be found."""
+    manifest = made.mixed(near, 1)
+    hidden = "httpx fsspec qcloud_cos requests huaweicloudsdkcore keyring".split()
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); from pipeline import cli; "
+        f"sys.exit(cli.main(['upload', {str(manifest)!r}, '--to', 'file://{tmp_path}/there', '-q']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("destination", ["metastudio", "tencent", "memory://there"])
+def test_a_missing_package_is_named_with_what_to_install(near: Path, destination: str) -> None:
+    manifest = (made.photos if destination == "tencent" else made.mixed)(near, 1)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['httpx', 'fsspec'])); from pipeline import cli; "
+        f"sys.exit(cli.main(['upload', {str(manifest)!r}, '--to', {destination!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "media-preflight[upload]" in done.stderr
+
+
+# --- secrets --------------------------------------------------------------------------------------------
+
+_LEAKS = re.compile(r"Signature=|q-signature|X-Auth-Token|AccessKeyId=|security-token", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("destination", ["metastudio", "tencent"])
+@pytest.mark.parametrize("kind", ["none", "500-after", "expired", "429", "lost-answer", "drop-mid"])
+def test_no_secret_is_written_anywhere(
+    near: Path,
+    running: Sandbox,
+    destination: str,
+    kind: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not on the screen, not in logs of any library at their loudest, not in the journal, not in the record."""
+    caplog.set_level(logging.DEBUG)
+    if kind != "none":
+        running.world.faults.order("PUT", kind, 20)
+    manifest = (made.mixed if destination == "metastudio" else made.photos)(near, 1)
+    _run(manifest, "--to", destination, "-v", "--wait", "1")
+    out = capfd.readouterr()
+    written = out.out + out.err + caplog.text
+    for file in near.iterdir():
+        if not file.name.startswith(("clip", "face")):
+            written += file.read_bytes().decode("utf-8", "replace")
+    account = running.world.account
+    secrets = [account.secret, account.accesstoken, account.token, *running.world.urls]
+    secrets += [str(v) for one in running.world.credentials.values() for v in (one["TmpSecretKey"], one["Token"])]
+    assert [secret for secret in secrets if secret in written] == []
+    assert not _LEAKS.search(written)
+
+
+def test_no_option_takes_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(["upload", "--help"])
+    assert not re.search(r"--(ak|sk|token|password|key|accesstoken)\b", capsys.readouterr().out)
+
+
+def test_keys_may_come_from_a_private_file(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = running.world.account
+    monkeypatch.delenv("PREFLIGHT_METASTUDIO_AK")
+    monkeypatch.delenv("PREFLIGHT_METASTUDIO_SK")
+    secrets = near / "keys.toml"
+    secrets.write_text(f'metastudio_ak = "{account.access}"\nmetastudio_sk = "{account.secret}"\n', encoding="utf-8")
+    secrets.chmod(0o644)
+    manifest = made.mixed(near, 1)
+    assert _run(manifest, "--to", "metastudio", "--secrets", secrets, "-q") == 2
+    secrets.chmod(0o600)
+    assert _run(manifest, "--to", "metastudio", "--secrets", secrets, "-q") == 0
+
+
+# --- kill -9 --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("destination", ["metastudio", "tencent"])
+def test_killed_and_started_again_until_it_is_done(near: Path, tmp_path: Path, destination: str) -> None:
+    manifest = (made.mixed if destination == "metastudio" else made.photos)(near, 10)
+    with made.sandbox(tmp_path / "far", faults=Faults(rate=0.1, seed=5, slow=0.05)) as running:
+        environment = os.environ | running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}
+        words = [sys.executable, "-m", "pipeline", "upload", str(manifest), "--to", destination, "-q"]
+        for patience in (0.5, 0.7, 0.9, 1.1, None, None, None):
+            process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
+            try:
+                if process.wait(timeout=patience) == 0:
+                    break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        assert process.returncode == 0
+        if destination == "metastudio":
+            assert made.held(running.world) == made.wanted(manifest)
+            assert len(running.world.assets) == 10
+        else:
+            held = {k.rsplit("/", 1)[1]: made.md5(o.path.read_bytes()) for k, o in running.world.objects.items()}
+            assert held == made.wanted(manifest)

@@ -1,0 +1,150 @@
+"""A sandbox, a manifest of made-up outputs, and everything needed to send one to the other in this process."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.sandbox.faults import KINDS as KINDS_OF_FAULT
+from pipeline.sandbox.faults import Faults
+from pipeline.sandbox.server import Sandbox
+from pipeline.sandbox.world import World
+from pipeline.upload import entries, rates
+from pipeline.upload.destination import Destination
+from pipeline.upload.huawei import Api
+from pipeline.upload.journal import Journal
+from pipeline.upload.metastudio import Library
+from pipeline.upload.secrets import Secrets
+from pipeline.upload.sending import Entry, How, send_all
+from pipeline.upload.tencent import Tencent
+from pipeline.upload.transfer import Patience
+
+QUICK = Patience(attempts=8, first=0.01, cap=0.05)
+KINDS = (("video", "video", "mp4"), ("image", "image", "png"), ("audio", "audio", "wav"))
+
+
+def md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode("ascii")
+
+
+def output(folder: Path, name: str, data: bytes, category: str = "MAIN") -> dict[str, Any]:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return {"path": name, "category": category, "size": len(data), "md5": md5(data), "findings": [], "text": None}
+
+
+def asset(kind: str, role: str, outputs: list[dict[str, Any]], status: str = "ready") -> dict[str, Any]:
+    source = outputs[0]["path"] if outputs else "source"
+    return {"source": source, "kind": kind, "role": role, "status": status, "outputs": outputs, "error": None}
+
+
+def write(folder: Path, preset: str, assets: list[dict[str, Any]]) -> Path:
+    head = {"schema": "media-preflight/manifest/1", "preset": {"id": preset, "sha256": ""}}
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(head | {"assets": assets}, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def mixed(folder: Path, count: int, size: int = 20_000, seed: int = 1) -> Path:
+    """A manifest of `count` videos, pictures and recordings (random bytes: no one here looks inside)."""
+    dice = random.Random(seed)  # noqa: S311  reproducible is what is wanted
+    assets = []
+    for number in range(count):
+        kind, role, suffix = KINDS[number % 3]
+        data = dice.randbytes(dice.randint(1, 2 * size))
+        assets.append(asset(kind, role, [output(folder, f"clip{number:03d}.{suffix}", data)]))
+    return write(folder, "metastudio/asset-library", assets)
+
+
+def photos(folder: Path, count: int, size: int = 20_000, seed: int = 2) -> Path:
+    """A manifest for Tencent."""
+    dice = random.Random(seed)  # noqa: S311  reproducible is what is wanted
+    assets = [
+        asset("image", "photo", [output(folder, f"face{n:03d}.png", dice.randbytes(dice.randint(1, 2 * size)))])
+        for n in range(count)
+    ]
+    return write(folder, "tencent/photo-fast", assets)
+
+
+@contextmanager
+def sandbox(folder: Path, **world: Any) -> Iterator[Sandbox]:
+    """A running sandbox whose rate limits do not slow a test down."""
+    faults = world.pop("faults", None) or Faults()
+    with Sandbox(World(folder=folder, faults=faults, pace=world.pop("pace", 1000.0), **world)) as running:
+        yield running
+
+
+def library(running: Sandbox, order: dict[str, Any] | None = None, **environment: str) -> Library:
+    return Library(api(running, **environment), order or {})
+
+
+def api(running: Sandbox, **environment: str) -> Api:
+    settings = running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"} | environment
+    return Api(Secrets(environment={k: v for k, v in settings.items() if v}), QUICK, None, None)
+
+
+def tencent(running: Sandbox, order: dict[str, dict[str, Any]] | None = None, **environment: str) -> Tencent:
+    made = Tencent(Secrets(environment=running.settings() | environment), order or {}, QUICK)
+    made._bucket = rates.Bucket(1000.0, depth=100.0)
+    return made
+
+
+def deliver(
+    place: Destination, manifest: Path, *, force: bool = False, jobs: int = 4, wait: float = 5.0, keep: bool = False
+) -> list[Entry]:
+    """Send a manifest; the entries in its order. The place is closed afterwards unless it is to be kept."""
+    try:
+        return _deliver(place, manifest, How(jobs=jobs, force=force, wait=wait, bandwidth=None, lang="en"))
+    finally:
+        if not keep:
+            place.close()
+
+
+def _deliver(place: Destination, manifest: Path, how: How) -> list[Entry]:
+    data = json.loads(manifest.read_text(encoding="utf-8"))
+    items = entries.items(data, manifest.parent)
+    found: list[Entry | None] = [None] * len(items)
+    secrets = Secrets(environment={})
+    with Journal(manifest.parent, place.place) as journal:
+        for number, entry in send_all(place, items, journal, secrets, how, lambda _: None):
+            found[number] = entry
+    assert None not in found
+    return [entry for entry in found if entry is not None]
+
+
+def statuses(told: list[Entry]) -> dict[str, int]:
+    return {status: sum(e["status"] == status for e in told) for status in {e["status"] for e in told}}
+
+
+def live(world: World) -> list[dict[str, Any]]:
+    """The assets of the library that are in use."""
+    return [one for one in world.assets.values() if one["asset_state"] not in ("FAILED", "DELETED")]
+
+
+def held(world: World) -> dict[str, str]:
+    """What the library holds: file name to MD5, checked against the bytes on disk."""
+    found: dict[str, str] = {}
+    for one in live(world):
+        for file in one["files"]:
+            if file["state"] in ("CREATED", "UPLOADED"):
+                assert file["file_name"] not in found, f"{file['file_name']} is there twice"
+                found[file["file_name"]] = md5(world.objects[file["file_id"]].path.read_bytes())
+    return found
+
+
+def wanted(manifest: Path) -> dict[str, str]:
+    """What the manifest says: file name to MD5."""
+    data = json.loads(manifest.read_text(encoding="utf-8"))
+    return {Path(o["path"]).name: o["md5"] for one in data["assets"] for o in one["outputs"]}
+
+
+def ways(*calls: str) -> list[tuple[str, str]]:
+    """Each of these calls with each way in which it can go wrong; some ways are those of bytes alone."""
+    return [(call, kind) for call in calls for kind, where in KINDS_OF_FAULT.items() if where == "any" or "PUT" in call]
