@@ -10,32 +10,27 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.checks import CHECKS
 from pipeline.errors import PresetError, nearest_word
-from pipeline.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
 from pipeline.model import (
     Check,
     Condition,
     Kind,
     Level,
-    Limit,
     Note,
     Preset,
     Role,
     Rule,
-    Size,
     Source,
     Text,
-    Value,
 )
-from pipeline.values import byte_readings, parse
+from pipeline.preset_limits import BOUNDS, LIMIT_KEYS, Place, limit
 
 # What a new file for a role looks like: key -> how its value is written.
 DELIVER: Final[dict[str, str]] = {
@@ -74,7 +69,6 @@ _COMMON: Final = {
     "unknown",
     "batch",
 }
-_BOUNDS: Final = {"min", "max", "above", "below"}
 _SOURCE: Final = re.compile(r"(\S+) (.+) \((\d{4}-\d{2}-\d{2})\)")
 
 
@@ -89,134 +83,14 @@ def names() -> list[str]:
     return sorted(str(path.relative_to(folder()).with_suffix("")) for path in folder().glob("*/*.toml"))
 
 
-class _Place:
-    """Where in a file the reader is; every complaint names it."""
-
-    def __init__(self, file: str, table: str) -> None:
-        self.file, self.table = file, table
-
-    def wrong(self, en: str, zh: str) -> PresetError:
-        return PresetError(f"{self.file}: {self.table}: {en}", f"{self.file}：{self.table}：{zh}")
-
-    def unknown(self, what: Text, word: str, known: Iterable[str]) -> PresetError:
-        hint = nearest_word(word, known)
-        return self.wrong(f"unknown {what.en} {word!r}.{hint.en}", f"未知的{what.zh} {word!r}。{hint.zh}")
-
-    def keys(self, table: Mapping[str, Any], known: Iterable[str]) -> None:
-        allowed = set(known)
-        for key in table:
-            if key not in allowed:
-                raise self.unknown(Text("key", "键"), key, allowed)
-
-    def need(self, table: Mapping[str, Any], key: str) -> Any:
-        if key not in table:
-            raise self.wrong(f"key {key!r} is missing", f"缺少键 {key!r}")
-        return table[key]
-
-    def text(self, raw: object, key: str) -> Text:
-        if isinstance(raw, dict) and set(raw) == {"en", "zh"} and all(isinstance(v, str) for v in raw.values()):
-            return Text(raw["en"], raw["zh"])
-        raise self.wrong(f"{key} needs text under en and zh", f"{key} 需要 en 与 zh 两种文本")
-
-    def value(self, kind: str, raw: object, key: str) -> Value:
-        try:
-            return parse(kind, raw)
-        except ValueError as error:
-            raise self.wrong(f"{key}: {error}", f"{key}：{error}") from None
-
-    def array(self, raw: object, key: str) -> list[Any]:
-        if not isinstance(raw, list) or not raw:
-            raise self.wrong(f"{key} needs a list with something in it", f"{key} 需要非空列表")
-        return raw
-
-    def word(self, raw: object, key: str, known: Iterable[str]) -> str:
-        allowed = list(known)
-        if not isinstance(raw, str) or raw not in allowed:
-            raise self.unknown(Text(key, key), str(raw), allowed)
-        return raw
-
-
-def _bound(place: _Place, table: Mapping[str, Any], type_: str, reading: int) -> Limit:
-    """A number between bounds; `reading` picks the decimal (0) or binary (1) meaning of a size."""
-    if {"min", "above"} <= table.keys() or {"max", "below"} <= table.keys():
-        raise place.wrong("min with above, or max with below, contradict", "min 与 above（或 max 与 below）矛盾")
-
-    def number(key: str) -> Any:
-        if key not in table:
-            return None
-        if type_ == "bytes":
-            try:
-                return byte_readings(table[key])[reading]
-            except ValueError as error:
-                raise place.wrong(f"{key}: {error}", f"{key}：{error}") from None
-        return place.value(type_, table[key], key)
-
-    low, high = number("above" if "above" in table else "min"), number("below" if "below" in table else "max")
-    if low is not None and high is not None and low > high:
-        raise place.wrong("the lower bound is above the upper one", "下限大于上限")
-    return Between(low, high, above="above" in table, below="below" in table, type=type_)
-
-
-def _values(place: _Place, table: Mapping[str, Any], key: str, type_: str) -> tuple[Value, ...]:
-    return tuple(place.value(type_, raw, key) for raw in place.array(table[key], key))
-
-
-def _sizes(place: _Place, table: Mapping[str, Any], key: str) -> tuple[Size, ...]:
-    raw = table[key] if isinstance(table[key], list) else [table[key]]
-    return tuple(v for r in raw if isinstance(v := place.value("size", r, key), Size))
-
-
-def _characters(place: _Place, table: Mapping[str, Any]) -> Limit:
-    raw = place.value("text", table["characters"], "characters")
-    try:
-        re.compile(f"[{raw}]")
-    except re.error as error:
-        raise place.wrong(f"characters: {error}", f"characters：{error}") from None
-    return Characters(str(raw))
-
-
-def _pattern(place: _Place, table: Mapping[str, Any]) -> Limit:
-    raw = str(place.value("text", table["matches"], "matches"))
-    try:
-        re.compile(raw)
-    except re.error as error:
-        raise place.wrong(f"matches: {error}", f"matches：{error}") from None
-    return Pattern(raw)
-
-
-# The key present chooses the limit.
-_LIMITS: Final[dict[str, Callable[[_Place, Mapping[str, Any], str], Limit]]] = {
-    "in": lambda p, t, kind: OneOf(_values(p, t, "in", kind), kind),
-    "not_in": lambda p, t, kind: NoneOf(_values(p, t, "not_in", kind), kind),
-    "is": lambda p, t, kind: OneOf((p.value(kind, t["is"], "is"),), kind),
-    "fits": lambda p, t, _: FitsBox(_sizes(p, t, "fits")),
-    "at_least": lambda p, t, _: AtLeastBox(_sizes(p, t, "at_least")[0]),
-    "sizes": lambda p, t, _: OneSize(_sizes(p, t, "sizes")),
-    "aspect": lambda p, t, _: Aspect(tuple(v for v in _values(p, t, "aspect", "ratio") if isinstance(v, Fraction))),
-    "matches": lambda p, t, _: _pattern(p, t),
-    "characters": lambda p, t, _: _characters(p, t),
-}
-LIMIT_KEYS: Final = {*_LIMITS, *_BOUNDS}
-
-
-def _limit(place: _Place, table: Mapping[str, Any], check: Check, reading: int = 1) -> Limit:
-    present = [key for key in _LIMITS if key in table] + (["min"] if _BOUNDS & table.keys() else [])
-    if len(present) != 1:
-        known = ", ".join(sorted(LIMIT_KEYS))
-        raise place.wrong(f"exactly one limit is needed, of {known}", f"需要且只需要一个限制：{known}")
-    if present[0] == "min":
-        return _bound(place, table, check.type, reading)
-    return _LIMITS[present[0]](place, table, check.type)
-
-
-def _check(place: _Place, table: Mapping[str, Any]) -> Check:
+def _check(place: Place, table: Mapping[str, Any]) -> Check:
     name = place.need(table, "check")
     if not isinstance(name, str) or name not in CHECKS:
         raise place.unknown(Text("check", "检查项"), str(name), CHECKS)
     return CHECKS[name]
 
 
-def _source(place: _Place, raw: object) -> Source:
+def _source(place: Place, raw: object) -> Source:
     found = _SOURCE.fullmatch(raw) if isinstance(raw, str) else None
     if not found:
         raise place.wrong(
@@ -226,22 +100,22 @@ def _source(place: _Place, raw: object) -> Source:
     return Source(found[1], found[2], found[3])
 
 
-def _condition(place: _Place, raw: object) -> Condition:
+def _condition(place: Place, raw: object) -> Condition:
     if not isinstance(raw, dict):
         raise place.wrong("when needs a table", "when 需要一个表")
     place.keys(raw, {"check", *LIMIT_KEYS})
     check = _check(place, raw)
-    return Condition(check=check.name, limit=_limit(place, raw, check))
+    return Condition(check=check.name, limit=limit(place, raw, check))
 
 
-def _rules(place: _Place, table: Mapping[str, Any]) -> list[Rule]:
+def _rules(place: Place, table: Mapping[str, Any]) -> list[Rule]:
     """One written rule: usually one Rule, two for a size whose unit has no stated base."""
     place.keys(table, _COMMON | LIMIT_KEYS)
     check = _check(place, table)
     rule = Rule(
         id=str(place.need(table, "id")),
         check=check.name,
-        limit=_limit(place, table, check),
+        limit=limit(place, table, check),
         level=Level(place.word(table.get("level", "error"), "level", [v.value for v in Level])),
         sources=tuple(_source(place, raw) for raw in place.array(place.need(table, "sources"), "sources")),
         code=table.get("code"),
@@ -251,9 +125,9 @@ def _rules(place: _Place, table: Mapping[str, Any]) -> list[Rule]:
         unknown_blocks=place.word(table.get("unknown", "blocks"), "unknown", ["blocks", "allowed"]) == "blocks",
         batch=bool(place.value("flag", table.get("batch", False), "batch")),
     )
-    if check.type != "bytes" or not _BOUNDS & table.keys():
+    if check.type != "bytes" or not BOUNDS & table.keys():
         return [rule]
-    decimal = _limit(place, table, check, reading=0)
+    decimal = limit(place, table, check, reading=0)
     if decimal == rule.limit or rule.level is not Level.ERROR:
         return [rule]
     note = Text(
@@ -263,7 +137,7 @@ def _rules(place: _Place, table: Mapping[str, Any]) -> list[Rule]:
     return [rule, replace(rule, id=f"{rule.id}.decimal", limit=decimal, level=Level.WARNING, note=note)]
 
 
-def _role(place: _Place, name: str, table: Mapping[str, Any], rules: tuple[Rule, ...]) -> Role:
+def _role(place: Place, name: str, table: Mapping[str, Any], rules: tuple[Rule, ...]) -> Role:
     place.keys(table, _ROLE)
     kinds = [place.word(k, "kinds", [v.value for v in Kind]) for k in place.array(place.need(table, "kinds"), "kinds")]
     deliver = table.get("deliver", {})
@@ -298,7 +172,7 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
 _LISTS: Final = ("rule", "note")
 
 
-def _shape(place: _Place, own: Mapping[str, Any], key: str) -> None:
+def _shape(place: Place, own: Mapping[str, Any], key: str) -> None:
     """A `[rule]` for a `[[rule]]` is a mistake that TOML itself does not notice."""
     held = own.get(key)
     if key in _LISTS:
@@ -314,7 +188,7 @@ def _shape(place: _Place, own: Mapping[str, Any], key: str) -> None:
 def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
     """The tables of a file laid over those of the file it extends."""
     own, raw = _read(path)
-    place = _Place(str(path), "top level")
+    place = Place(str(path), "top level")
     place.keys(own, _TOP)
     for key in ("role", *_LISTS):
         _shape(place, own, key)
@@ -371,11 +245,11 @@ def load(name: str) -> Preset:
     """
     path = _locate(name)
     data, raw = _merged(path)
-    top = _Place(str(path), "top level")
+    top = Place(str(path), "top level")
     roles = top.need(data, "role")
     by_role: dict[str, list[Rule]] = {role: [] for role in roles}
     for number, table in enumerate(data.get("rule", []), 1):
-        place = _Place(str(path), f"rule {table.get('id', f'number {number}')}")
+        place = Place(str(path), f"rule {table.get('id', f'number {number}')}")
         wanted = place.need(table, "role")
         for role in [wanted] if isinstance(wanted, str) else place.array(wanted, "role"):
             by_role[place.word(role, "role", roles)].extend(_rules(place, table))
@@ -387,9 +261,9 @@ def load(name: str) -> Preset:
         id=str(top.need(data, "id")),
         title=top.text(top.need(data, "title"), "title"),
         roles=tuple(
-            _role(_Place(str(path), f"role.{name}"), name, table, tuple(by_role[name])) for name, table in roles.items()
+            _role(Place(str(path), f"role.{name}"), name, table, tuple(by_role[name])) for name, table in roles.items()
         ),
-        notes=tuple(_note(_Place(str(path), f"note {n.get('id')}"), n) for n in data.get("note", [])),
+        notes=tuple(_note(Place(str(path), f"note {n.get('id')}"), n) for n in data.get("note", [])),
         sha256=hashlib.sha256(raw).hexdigest(),
     )
 
@@ -403,7 +277,7 @@ def in_force(role: Role, kind: Kind) -> Role:
     return replace(role, rules=role.rules + more)
 
 
-def _note(place: _Place, table: Mapping[str, Any]) -> Note:
+def _note(place: Place, table: Mapping[str, Any]) -> Note:
     place.keys(table, {"id", "text", "sources"})
     return Note(
         id=str(place.need(table, "id")),
