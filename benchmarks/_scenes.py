@@ -94,9 +94,7 @@ def make(scene: str, width: int, height: int, seconds: int, folder: Path) -> Pat
     speech.write_bytes(wav_bytes(passage(seconds, 48000), 48000))
     inputs, graph = SCENES[scene](width, height, folder)
     colours = "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
-    ffmpeg(
-        *inputs, "-i", speech, "-filter_complex", f"{graph},{colours}[v]", "-map", "[v]", "-map", "2:a", "-t", str(seconds),
-        *"-c:v libx265 -preset ultrafast -crf 20 -x265-params log-level=error -tag:v hvc1 -c:a aac -b:a 128k".split(),
-        path,
-    )  # fmt: skip
+    maps = ["-filter_complex", f"{graph},{colours}[v]", "-map", "[v]", "-map", "2:a", "-t", str(seconds)]
+    coding = "-c:v libx265 -preset ultrafast -crf 20 -x265-params log-level=error -tag:v hvc1 -c:a aac -b:a 128k"
+    ffmpeg(*inputs, "-i", speech, *maps, *coding.split(), path)
     return path

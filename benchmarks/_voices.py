@@ -71,8 +71,8 @@ LINES = {
         "文字和语音必须一致。",
     ),
 }
-# Voices that estimators were tuned on, and voices kept for the table: no language or speaker is in both but
-# English, whose speakers differ.
+# Voices that estimators were fitted on, and voices for the table. No speaker is in both; French and Spanish are only
+# in the second.
 TUNED = (("en", "en-us", 170), ("en", "en-us+f2", 160), ("de", "de", 160), ("zh", "cmn-latn-pinyin+m3", 190))
 HELD_OUT = (
     ("en", "en-gb+m7", 150),

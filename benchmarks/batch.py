@@ -120,6 +120,7 @@ def kills(top: Path, count: int, seed: int = 8) -> None:
     before = digests(source)
     words = [str(w) for w in (*PREFLIGHT, "prepare", source, "-p", PRESET, "-o", out, "--json", "-j", 2)]
     done, redone = 0, 0
+    verdicts: list[tuple[int, ...]] = []
     known: dict[str, str] = {}
     killed = 0
     while killed < count:
@@ -133,30 +134,42 @@ def kills(top: Path, count: int, seed: int = 8) -> None:
             killed += 1
             redone += sum(journaled(out).get(slot) != entry for slot, entry in known.items())
             known = journaled(out)
-        else:  # it ended before it could be killed: begin anew
+        if process.returncode != -signal.SIGKILL or len(known) == len(before):  # nothing left to interrupt: begin anew
             done += 1
+            verdicts.append(finish(words, source, out, before))
             shutil.rmtree(out)
             known = {}
+    verdicts.append(finish(words, source, out, before))
+    sums = [sum(column) for column in zip(*verdicts, strict=True)]
+    told = (
+        "assets not ready or fixed in the end",
+        "outputs that verify found changed",
+        "outputs without an entry in the manifest, or the reverse",
+        "private folders left",
+        "sources changed",
+    )
+    head = (f"{killed} kills, seed {seed}, {len(before)} files a batch, {done + 1} batches", "count")
+    rows = [head, ("assets done again after they were journaled", str(redone))]
+    table([*rows, *((what, str(count)) for what, count in zip(told, sums, strict=True))])
+
+
+def finish(words: list[str], source: Path, out: Path, before: dict[str, str]) -> tuple[int, ...]:
+    """Let the run come to its end: what is wrong then?"""
     final = subprocess.run(words, capture_output=True, text=True, check=False)
     document = json.loads(final.stdout)
     wrong = [asset["source"] for asset in document["assets"] if asset["status"] not in {"ready", "fixed"}]
-    outputs = digests(out)
     named = {o["path"] for asset in document["assets"] for o in asset["outputs"]}
     verified = subprocess.run(
         [*PREFLIGHT, "verify", str(out / "manifest.json"), "--json"], capture_output=True, text=True, check=False
     )
     left = [path.name for path in out.iterdir() if path.name.startswith(".preflight-work")]
     private = [path.name for path in Path(tempfile.gettempdir()).glob(".preflight-work-*") if _dead(path)]
-    table(
-        [
-            (f"{killed} kills, seed {seed}, {len(before)} files, {done} complete runs between", "count"),
-            ("assets not ready or fixed in the end", str(len(wrong))),
-            ("outputs that verify found changed", str(json.loads(verified.stdout)["summary"]["changed"])),
-            ("outputs without an entry in the manifest, or the reverse", str(len(named ^ set(outputs)))),
-            ("assets done again after they were journaled", str(redone)),
-            ("private folders left", str(len(left) + len(private))),
-            ("sources changed", str(sum(before[name] != now for name, now in digests(source).items()))),
-        ]
+    return (
+        len(wrong),
+        json.loads(verified.stdout)["summary"]["changed"],
+        len(named ^ set(digests(out))),
+        len(left) + len(private),
+        sum(before[name] != now for name, now in digests(source).items()),
     )
 
 

@@ -1,7 +1,8 @@
 """What the quality figures of recordings are worth, on speech whose quality was put in, and what they cost.
 
-Nothing of the table was used to tune the estimators: other voices, languages, noises' and rooms' seeds. The two
-figures of the C50 line come from the tuning half; `python -m benchmarks.speech tune` fits them again.
+The takes, noises and rooms of the table were not used for tuning. The two figures of the C50 line come from other
+voices too (`python -m benchmarks.speech tune` fits them again); the speech detector's range and the pauses of the
+sentence matcher were chosen with the table's voices in view, on other takes.
 """
 
 from __future__ import annotations

@@ -107,8 +107,20 @@ def _state(kind: str, running: Any, manifest: Path) -> str:
     return f"{len(set(names))} objects of {len(names)} keys, bytes equal: {held == made.wanted(manifest)}"
 
 
+def _killed(process: subprocess.Popen[bytes], running: Any, calls: int) -> bool:
+    """Kill -9 once it has made so many calls; whether it lived that long without ending."""
+    before = len(running.world.calls)
+    while len(running.world.calls) < before + calls and process.poll() is None:
+        time.sleep(0.001)
+    ended = process.poll() is not None
+    process.kill()
+    process.communicate()
+    return not ended
+
+
 def hardship(folder: Path, count: int, kills: int) -> None:
-    """`preflight upload` against a sandbox where one call in ten goes wrong; then killed at random moments as well."""
+    """`preflight upload` against a sandbox where one call in ten goes wrong; then killed at random
+    moments as well, each some calls after its start."""
     dice = random.Random(11)  # noqa: S311  reproducible is what is wanted
     for kind in ("metastudio", "tencent"):
         for killed in (0, kills):
@@ -123,14 +135,9 @@ def hardship(folder: Path, count: int, kills: int) -> None:
                 while True:
                     runs += 1
                     process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-                    if deaths < killed:
-                        try:
-                            process.wait(timeout=dice.uniform(0.5, 3.0))
-                        except subprocess.TimeoutExpired:
-                            process.kill()
-                            deaths += 1
-                            process.communicate()
-                            continue
+                    if deaths < killed and _killed(process, running, dice.randint(1, 60)):
+                        deaths += 1
+                        continue
                     out, _ = process.communicate()
                     # While kills are left to give, an end reached early is run again: that must change nothing.
                     if deaths >= killed and process.returncode in (0, 5):

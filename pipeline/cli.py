@@ -99,11 +99,13 @@ def _delivery(verbs: Any, common: _Parser) -> None:
     """The verbs upload and sandbox."""
     upload = verbs.add_parser("upload", parents=[common], help="hand over what a manifest holds, and prove it")
     upload.add_argument("manifest", metavar="MANIFEST")
-    upload.add_argument("--to", required=True, metavar="DEST", help="file:///folder, metastudio, tencent, fsspec URL")
+    upload.add_argument(
+        "--to", required=True, metavar="DEST", help="file:///folder, a platform, an fsspec URL; see docs/upload.md"
+    )
     upload.add_argument("--order", metavar="FILE", help="what no file can say: names, tags, make request (TOML)")
     upload.add_argument("--secrets", metavar="FILE", help="keys, readable by you alone (else environment, keyring)")
-    upload.add_argument("--region", help="MetaStudio region, like cn-north-4")
-    upload.add_argument("--project", help="MetaStudio project id")
+    upload.add_argument("--region", help="region of the platform, like cn-north-4")
+    upload.add_argument("--project", help="project id at the platform")
     upload.add_argument("-j", "--jobs", type=int, metavar="N", help="transfers at a time (default: 4)")
     upload.add_argument("--bandwidth", metavar="RATE", help="bytes a second in all, like 500k or 10M")
     upload.add_argument("--wait", type=float, default=600.0, metavar="SECONDS", help="for the platform's verdict")

@@ -163,7 +163,7 @@ class Journal:
         Raises UsageError when it cannot be written.
         """
         now, found = seen
-        row = (slot.name, int(now.split()[0]), found, slot.made_by, rules, json.dumps(entry, ensure_ascii=False))
+        row = (slot.name, int(now.split()[0]), found, slot.made_by, rules, json.dumps(entry))
         try:
             with self._db:
                 self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (_bytes(path), now, found))

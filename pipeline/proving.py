@@ -88,16 +88,18 @@ def identical(source: Path, made: Path, pairs: tuple[tuple[int, int], ...], work
         (work / name).unlink(missing_ok=True)
         (work / name).symlink_to(target.resolve())
     maps = [word for old, new in pairs for word in ("-map", f"0:{old}", "-map", f"1:{new}")]
-    target = ("-c", "copy", "-f", "streamhash", "-hash", "sha256", "hashes.txt")
-    command = (programs.ffmpeg(), *HEAD, *reading("in0"), *reading("made0"), *maps, *target)
     written = work / "hashes.txt"
+    hashing = ("-c", "copy", "-f", "streamhash", "-hash", "sha256", written.name)
+    command = (programs.ffmpeg(), *HEAD, *reading("in0"), *reading("made0"), *maps, *hashing)
     try:
         process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
         found = dict(_HASHED.findall(written.read_text())) if written.exists() else {}
     finally:
         for name in (*links, written.name):
             (work / name).unlink(missing_ok=True)
-    equal = [found.get(str(2 * n)) is not None and found[str(2 * n)] == found.get(str(2 * n + 1)) for n in range(len(pairs))]
+    equal = [
+        found.get(str(2 * n)) is not None and found[str(2 * n)] == found.get(str(2 * n + 1)) for n in range(len(pairs))
+    ]
     return Proof(
         name="copied streams",
         expected=f"{len(pairs)} with the same coded frames",

@@ -26,7 +26,7 @@ from pipeline.errors import AssetError, UsageError
 
 WORK: Final = ".preflight-work-"  # first part of the name of every private folder
 RECEIPT: Final = "receipt.json"
-LOCK: Final = ".preflight-lock"
+LOCK: Final = ".preflight-journal.lock"
 _STRANGER: Final = 24 * 3600.0  # seconds after which another host's folder that nobody touches counts as left
 DYING: Final = 10.0  # seconds for the workers of a killed run to be gone
 Promise = tuple[str, int, str]  # path below the output folder, bytes, base64 MD5

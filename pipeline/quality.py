@@ -42,26 +42,31 @@ _ALPHA: Final = "alpha.log"
 
 
 class Span(NamedTuple):
-    """Where to begin decoding and where to begin comparing, in seconds from the start of the file."""
+    """Where to begin decoding and where to begin comparing, in seconds from the start of the file.
+
+    `begin` lies between two frames of the output; None: at the very first.
+    """
 
     enter: Fraction
-    begin: Fraction
+    begin: Fraction | None
 
 
 def spans(
-    line: Timeline, origin: Fraction, rate: Fraction, length: Fraction, *, variable: bool
+    line: Timeline, origin: Fraction, rate: Fraction, length: Fraction, *, variable: bool, counted: bool
 ) -> tuple[Span, ...]:
     """Up to SPANS places spread over `length` seconds; `rate` is the output's, `origin` the source's first time."""
     lead = Fraction(_LEAD) / rate if not variable else Fraction(1)
+    half = 1 / (2 * rate)
     room = length - FRAMES / rate - lead
     first = line.start - origin
     chosen: dict[Fraction, Span] = {}
     for number in range(SPANS):
         target = first + max(Fraction(0), room * number / (SPANS - 1))
         entry = max((e - origin for e in line.entries if e - origin <= target), default=first)
-        # On the clock of the output's frames; only the very first has nothing before it to look back at.
-        steps = -(-(entry + lead - first) * rate // 1)
-        chosen.setdefault(entry, Span(entry, first if entry <= first else first + steps / rate))
+        # A new rate counts its frames from zero, a kept one from the first of them.
+        zero = Fraction(0) if counted else first
+        begin = zero + -(-(entry + lead - zero) * rate // 1) / rate - half
+        chosen.setdefault(entry, Span(entry, None if entry <= first else begin))
     return tuple(chosen.values())
 
 
@@ -83,7 +88,7 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate
     decoder = ALPHA_DECODERS.get(str(output.video[0].codec)) if made.alpha else None
     for number, place in enumerate(places):
         # A little later than the entry point itself, or rounding would lead to the one before it.
-        seek = ("-ss", f"{float(place.enter + _EPSILON):.6f}") if place.begin > place.enter else ()
+        seek = () if place.begin is None else ("-ss", f"{float(place.enter + _EPSILON):.6f}")
         before, after = f"before{number}", f"after{number}"
         opened[before] = reading("in0", *((f"-c:{source.index}", made.decoder) if made.decoder else ()), *seek)
         opened[after] = reading("made0", *((f"-c:{index}", decoder) if decoder else ()), *seek)
@@ -100,15 +105,24 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate
         split = [[stream.split() for stream in side] for side in whole]
         sides = [[both[0] for both in side] for side in split]
         planes = [
-            _joined([both[1].filter("alphaextract").filter("format", pix_fmts="gray") for both in side]) for side in split
+            _joined([both[1].filter("alphaextract").filter("format", pix_fmts="gray") for both in side])
+            for side in split
         ]
         alpha = ffmpeg.filter(planes, "psnr", stats_file=_ALPHA)
     shape = _plain(made.pixel_format)
     main, reference = (_joined([stream.filter("format", pix_fmts=shape) for stream in side]) for side in sides)
     shown = output.video[0].size or Size(1920, 1080)
-    model = "version=vmaf_4k_v0.6.1" if shown.width * shown.height > _FINE.width * _FINE.height else "version=vmaf_v0.6.1"
+    model = (
+        "version=vmaf_4k_v0.6.1" if shown.width * shown.height > _FINE.width * _FINE.height else "version=vmaf_v0.6.1"
+    )
     scores = ffmpeg.filter(
-        [main, reference], "libvmaf", model=model, feature="name=float_ssim", n_threads=2, log_path=_SCORES, log_fmt="json"
+        [main, reference],
+        "libvmaf",
+        model=model,
+        feature="name=float_ssim",
+        n_threads=2,
+        log_path=_SCORES,
+        log_fmt="json",
     )
     outputs = [ffmpeg.output(scores, "-", f="null")]
     if made.alpha:
@@ -118,9 +132,9 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate
 
 
 def _span(stream: Any, place: Span, rate: Fraction) -> Any:
-    start = max(Fraction(0), place.begin - _EPSILON)
-    kept = stream.filter("trim", start=f"{float(start):.6f}").filter("trim", end_frame=FRAMES)
-    return kept.filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)")
+    if place.begin is not None:
+        stream = stream.filter("trim", start=f"{float(place.begin):.6f}")
+    return stream.filter("trim", end_frame=FRAMES).filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)")
 
 
 def _joined(streams: list[Any]) -> Any:
@@ -165,7 +179,14 @@ def measure(
     if line is None or not rate or not length:
         return
     variable = recipe.video is not None and recipe.video.variable is not False
-    places = spans(line, info.start or Fraction(0), rate, length, variable=variable)
+    places = spans(
+        line,
+        info.start or Fraction(0),
+        rate,
+        length,
+        variable=variable,
+        counted=recipe.picture is not None and recipe.picture.rate is not None,
+    )
     links = {"in0": source, "made0": made}
     for name, target in links.items():
         (work / name).unlink(missing_ok=True)

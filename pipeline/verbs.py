@@ -63,7 +63,7 @@ def _scenes(options: Namespace, lang: str) -> int:
 
 
 def _package(options: Namespace, lang: str) -> int:
-    from pipeline.convert.package_verb import package_verb
+    from pipeline.packing import package_verb
 
     return package_verb(options, lang)
 
@@ -113,9 +113,10 @@ def _collect(pairs: Generator[tuple[int, Entry], None, None], spool: Spool, opti
         for index, entry in pairs:
             if not options.verbose and entry.get("error"):
                 entry["error"].pop("trace", None)
-            spool.put(index, entry)
+            line = spool.put(index, entry)
             if options.jsonl:
-                _line({"event": event, "index": index, **entry})
+                sys.stdout.write(f'{{"event": "{event}", "index": {index}, {line[1:]}\n')
+                sys.stdout.flush()
             if batch.stopped(entry, options, spool.expected - len(spool)):
                 break
     return spool

@@ -19,17 +19,25 @@ needs_browser = pytest.mark.skipif(
 
 
 @contextmanager
-def browser(downloads: Path | None = None, size: str = "1360,1400") -> Iterator[Any]:
+def browser(downloads: Path | None = None, *, scripts: bool = True) -> Iterator[Any]:
     """A headless Chromium."""
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
     # No sandbox of its own: tests may run as root. The pages are ours.
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={size}"):
+    for word in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1360,1400",
+    ):
         options.add_argument(word)
     options.binary_location = CHROMIUM
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    prefs: dict[str, Any] = {} if scripts else {"profile.managed_default_content_settings.javascript": 2}
     if downloads:
-        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+        prefs["download.default_directory"] = str(downloads)
+    options.add_experimental_option("prefs", prefs)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     try:
         yield driver
@@ -43,8 +51,24 @@ def violations(driver: Any) -> list[str]:
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     driver.execute_script(script)
     found = driver.execute_async_script(
-        "const done = arguments[0];"
-        "axe.run(document, {iframes: false, resultTypes: ['violations']}).then(r => done(r.violations.map("
-        "v => ({id: v.id, impact: v.impact, at: v.nodes.slice(0, 5).map(n => n.target.join(' ') + ' ' + n.failureSummary)}))));"
+        """
+        const done = arguments[0];
+        const shown = v => v.nodes.slice(0, 5).map(n => n.target.join(" ") + " " + n.failureSummary);
+        axe.run(document, {iframes: false, resultTypes: ["violations"]})
+          .then(r => done(r.violations.map(v => ({id: v.id, impact: v.impact, at: shown(v)}))));
+        """
     )
     return [f"{v['id']}: {v['at']}" for v in found if v["impact"] in {"serious", "critical"}]
+
+
+def select(driver: Any, id_: str, value: str) -> None:
+    """Choose an entry of a list, as a person would."""
+    script = "const [id, value] = arguments; const s = document.getElementById(id); s.value = value;"
+    driver.execute_script(f"{script} s.dispatchEvent(new Event('change'))", id_, value)
+
+
+def press(driver: Any, keys: str) -> None:
+    """Keys to whatever has the focus."""
+    from selenium.webdriver import ActionChains
+
+    ActionChains(driver).send_keys(keys).perform()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import signal
@@ -26,7 +27,6 @@ from pptx.util import Inches
 from pipeline.errors import ProofFailed, TimedOut, ToolFailed
 from pipeline.tools import office, office_shared, programs
 from pipeline.tools.office import Deck
-from samples import build
 from samples.decks import pdf_bytes
 
 needs_soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
@@ -49,6 +49,20 @@ def deck(path: Path, slides: int = 2, hidden: tuple[int, ...] = ()) -> Path:
 def shown(pdf: Path) -> list[str]:
     with pypdfium2.PdfDocument(pdf) as document:
         return [page.get_textpage().get_text_bounded().strip() for page in document]
+
+
+def pictured(path: Path) -> Path:
+    """A deck with one large picture a slide: a JPEG, a PNG, a BMP and a GIF, red in the middle."""
+    made = Presentation()
+    picture = Image.effect_noise((1200, 800), 90).convert("RGB")
+    picture.paste((200, 40, 40), (300, 200, 900, 600))
+    for format_ in ("JPEG", "PNG", "BMP", "GIF"):
+        data = io.BytesIO()
+        picture.save(data, format_)
+        data.seek(0)
+        made.slides.add_slide(made.slide_layouts[6]).shapes.add_picture(data, Inches(1), Inches(1), Inches(7))
+    made.save(str(path))
+    return path
 
 
 def slow(path: Path) -> Path:
@@ -192,11 +206,20 @@ def test_a_spreadsheet_under_a_decks_name_is_not_taken_for_a_deck(tmp_path: Path
 def test_an_office_that_stays_makes_the_same_pages_as_one_started_for_the_deck(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None
 ) -> None:
-    source = build(["decks/good.pptx"], tmp_path / "samples")["decks/good.pptx"]
-    kept = office.to_pdf(Deck(source, "pptx", 3), work_in(tmp_path, "work1"))
+    source = pictured(tmp_path / "deck.pptx")
+    kept = office.to_pdf(Deck(source, "pptx", 4), work_in(tmp_path, "work1"))
     monkeypatch.setattr(office_shared, "library", lambda _: None)
-    started = office.to_pdf(Deck(source, "pptx", 3), work_in(tmp_path, "work2"))
+    started = office.to_pdf(Deck(source, "pptx", 4), work_in(tmp_path, "work2"))
     assert pixels(kept) == pixels(started)
+
+
+@needs_soffice
+def test_pictures_of_every_format_are_on_the_page(tmp_path: Path, way: str) -> None:
+    pdf = office.to_pdf(Deck(pictured(tmp_path / "deck.pptx"), "pptx", 4), work_in(tmp_path))
+    with pypdfium2.PdfDocument(pdf) as document:
+        for page in document:
+            middle = page.render(scale=1).to_pil().convert("RGB").getpixel((300, 250))
+            assert middle == pytest.approx((200, 40, 40), abs=6)
 
 
 # --------------------------------------------------------------------------- one office, many decks
@@ -347,11 +370,14 @@ def test_the_program_knows_nothing_of_ours(tmp_path: Path, fake: Path, monkeypat
 
 def test_it_is_stopped_after_its_time(tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(office, "OFFICE", replace(office.OFFICE, wall=0.5))
-    script(fake, "echo $$ > pid; sleep 60")
+    script(fake, "exec sleep 60.125")
     with pytest.raises(TimedOut):
         converted(tmp_path, 1)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "work" / "pid").read_text()), 0)
+    running = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            running.append((place / "cmdline").read_bytes())
+    assert b"sleep\x0060.125\x00" not in running
 
 
 def test_every_setting_that_keeps_a_deck_from_acting_is_in_the_profile(tmp_path: Path, fake: Path) -> None:

@@ -14,9 +14,9 @@ from pipeline import presets
 from pipeline.convert import package_build, package_build_take
 from pipeline.convert.package_build import Clip, Shape, gather
 from pipeline.convert.package_build_match import match
-from pipeline.convert.package_verb import Order, build_entry
 from pipeline.errors import AssetError
 from pipeline.model import Kind
+from pipeline.packing import Order, build_entry
 from pipeline.probe import probe, recogniser
 from samples._speech import LINES, speech
 from tests.test_speech import RATE, noise, save

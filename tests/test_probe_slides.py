@@ -16,7 +16,7 @@ from pptx import Presentation
 from pptx.util import Inches
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model import SlidesInfo
+from pipeline.model import Embedded, SlidesInfo
 from pipeline.probe import probe
 from pipeline.tools.ceilings import MAX_PAGES
 from samples import SAMPLES, build, decks, missing
@@ -80,7 +80,7 @@ def edited(source: Path, target: Path, edit: Callable[[str, bytes], bytes]) -> P
         ("animated.pptx", {"animations": 1, "transitions": 0}),
         ("transition.pptx", {"animations": 0, "transitions": 1}),
         ("hidden-slide.pptx", {"pages": 2, "hidden": 1}),
-        ("video.pptx", {"media": 1, "animations": 0}),
+        ("video.pptx", {"media": 1, "animations": 0, "embedded": (Embedded(1, "ppt/media/media1.mp4"),)}),
         ("linked-picture.pptx", {"external_links": 1}),
         ("linked-file.pptx", {"external_links": 1}),
         ("missing-font.pptx", {"fonts": ("Kein Solcher Font",)}),
@@ -98,7 +98,11 @@ def edited(source: Path, target: Path, edit: Callable[[str, bytes], bytes]) -> P
                 "producer": "Microsoft® PowerPoint® 2019",
                 "version": "1.7",
                 "encrypted": False,
-                "fonts": None,
+                "fonts": ("Helvetica",),
+                "embedded_fonts": (),
+                "scanned": 0,
+                "page_sizes": 1,
+                "restricted": False,
             },
         ),
         ("from-acrobat.pdf", {"producer": "Adobe PDF Library 15.0"}),

@@ -12,8 +12,21 @@ from pathlib import Path
 import pytest
 
 from pipeline import publish as publishing
-from pipeline.errors import AssetError
-from pipeline.publish import WORK, publish, share, sweep, workshop
+from pipeline.digest import content_md5
+from pipeline.errors import AssetError, UsageError
+from pipeline.publish import (
+    RECEIPT,
+    WORK,
+    claim,
+    private,
+    promised,
+    publish,
+    publish_all,
+    settle,
+    share,
+    sweep,
+    workshop,
+)
 
 
 @pytest.fixture
@@ -192,3 +205,94 @@ def test_a_process_of_somebody_else_is_alive(tmp_path: Path, monkeypatch: pytest
 
 def test_sweeping_where_there_is_nothing_is_no_mistake(tmp_path: Path) -> None:
     sweep(tmp_path / "nosuch")
+
+
+# --- a run that is killed between a name and the journal --------------------------------------------
+
+
+def promise(made: Path, name: str) -> tuple[Path, tuple[str, int, str]]:
+    return made, (name, made.stat().st_size, content_md5(made))
+
+
+def left_by_the_dead(out: Path) -> Path:
+    """A private folder of a process that ended."""
+    ended = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    ended.wait()
+    folder = private(out)
+    return folder.rename(out / folder.name.replace(f"{WORK}{os.getpid()}-", f"{WORK}{ended.pid}-"))
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """An output folder in which a run gave two outputs their names and was killed."""
+    out = tmp_path / "out"
+    out.mkdir()
+    work = left_by_the_dead(out)
+    for name in ("one", "two"):
+        (work / name).write_bytes(name.encode())
+    publish_all([promise(work / n, f"{n}.mp4") for n in ("one", "two")], out, work, ours=lambda _: False)
+    return out
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_outputs_of_a_killed_run_that_no_journal_knows_are_taken_back(killed: Path) -> None:
+    assert {"one.mp4", "two.mp4"} < visible(killed)
+    sweep(killed, lambda: {"two.mp4"})
+    assert visible(killed) == {"two.mp4"}
+
+
+def test_but_not_what_somebody_put_in_their_place(killed: Path) -> None:
+    (killed / "one.mp4").write_bytes(b"yours")
+    sweep(killed)
+    assert visible(killed) == {"one.mp4"}
+
+
+def test_an_attempt_after_one_that_was_lost_may_replace_what_that_made(killed: Path) -> None:
+    assert promised(killed, "one.mp4", content_md5(killed / "one.mp4"))
+    assert not promised(killed, "one.mp4", content_md5(killed / "two.mp4"))
+    assert not promised(killed, "yours.mp4", content_md5(killed / "one.mp4"))
+
+
+def test_a_receipt_stays_until_it_is_settled(tmp_path: Path) -> None:
+    with workshop(tmp_path) as work:
+        (work / "made").write_bytes(b"made")
+        publish_all([promise(work / "made", "a.mp4")], tmp_path, work, ours=lambda _: False)
+    assert [path.name for path in work.iterdir()] == [RECEIPT]
+    settle(tmp_path, work.name)
+    assert visible(tmp_path) == {"a.mp4"}
+
+
+def test_all_outputs_of_an_asset_appear_or_none(tmp_path: Path) -> None:
+    (tmp_path / "two.png").write_bytes(b"yours")
+
+    def prepare() -> None:
+        with workshop(tmp_path) as work:
+            for name in ("one.png", "two.png"):
+                (work / name).write_bytes(b"made")
+            publish_all([promise(work / n, n) for n in ("one.png", "two.png")], tmp_path, work, ours=lambda _: False)
+
+    with pytest.raises(AssetError, match=r"two\.png exists"):
+        prepare()
+    assert visible(tmp_path) == {"two.png"}
+    assert (tmp_path / "two.png").read_bytes() == b"yours"
+
+
+def test_folders_of_other_machines_are_left_for_a_day(tmp_path: Path) -> None:
+    other = tmp_path / f"{WORK}1-h00000000-x"
+    other.mkdir()
+    sweep(tmp_path)
+    assert other.is_dir()
+    os.utime(other, (0, 0))
+    sweep(tmp_path)
+    assert not other.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
+def test_a_folder_is_for_one_run_at_a_time(tmp_path: Path) -> None:
+    with claim(tmp_path), pytest.raises(UsageError, match="another run"), claim(tmp_path):
+        pass
+    with claim(tmp_path):
+        pass

@@ -21,7 +21,7 @@ def _working(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if Path(os.readlink(entry / "cwd")).is_relative_to(folder):
+            if (entry / "cwd").readlink().is_relative_to(folder):
                 found.append(int(entry.name))
         except OSError:  # ended meanwhile, or not ours
             continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from pipeline.convert import command
 from pipeline.convert.recipe import recipe
@@ -12,6 +14,13 @@ from pipeline.errors import ToolFailed
 from pipeline.model import Category, Made, MediaInfo, Plan, Role, Step
 from pipeline.tools import ceilings, process
 from pipeline.tools.ffmpeg import out_time, pulse
+
+# What FFmpeg's decoders and demuxers say, at level error, of data they could not read.
+_DAMAGE: Final = re.compile(
+    r"error while decoding|damaged|corrupt|invalid (nal|data|mb|element)|error (submitting packet|splitting|at mb)"
+    r"|exceeds containing|concealing",
+    re.IGNORECASE,
+)
 
 
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
@@ -30,7 +39,7 @@ def convert(
     target = work / command.output_name(chosen)
     (work / command.SOURCE).symlink_to(source.resolve())
     for step in command.steps(chosen):
-        _run(step, info, work, progress)
+        _run(step, info, chosen.length or info.duration, work, progress)
     if not target.is_file() or target.stat().st_size == 0:
         raise ToolFailed(
             f"{info.name}: ffmpeg ended without writing anything. The source may be damaged; try to play it.",
@@ -45,10 +54,10 @@ def share(done: Fraction, whole: Fraction | None) -> float | None:
     return min(1.0, max(0.0, float(done / whole))) if whole else None
 
 
-def _run(step: Step, info: MediaInfo, work: Path, progress: Callable[[float], None]) -> None:
+def _run(step: Step, info: MediaInfo, whole: Fraction | None, work: Path, progress: Callable[[float], None]) -> None:
     def on_line(line: str) -> None:
         done = out_time(line)
-        if done is not None and (part := share(done, info.duration)) is not None:
+        if done is not None and (part := share(done, whole)) is not None:
             progress(part)
 
     ended = process.run(step.command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
@@ -59,4 +68,11 @@ def _run(step: Step, info: MediaInfo, work: Path, progress: Callable[[float], No
             "The source may be damaged; try to play it.",
             f"{info.name}：ffmpeg 以代码 {ended.code} 中止：{ended.last_words() or '未说明原因'}。"
             "源文件可能已损坏，请尝试播放。",
+        )
+    # A decoder paints over what it cannot read and goes on; the output would look whole and not be so.
+    if complaint := next((line for line in ended.stderr.splitlines() if _DAMAGE.search(line)), None):
+        said = complaint.rpartition("] ")[2][:200]
+        raise ToolFailed(
+            f"{info.name} is damaged inside: its decoder says {said!r}. Export it again from the original.",
+            f"{info.name} 内部已损坏：解码器报告 {said!r}。请从原始素材重新导出。",
         )

@@ -140,7 +140,10 @@ _CALM: Final = 0.02
 _LIVELY: Final = 0.1
 _EXPECTED: Final = (
     (_LIVELY, Text("as without a limit for nearly all footage", "几乎所有素材均与不限码率时相同")),
-    (_CALM, Text("as without a limit for a calm picture, softer in motion", "静态画面与不限码率时相同，运动画面会变软")),
+    (
+        _CALM,
+        Text("as without a limit for a calm picture, softer in motion", "静态画面与不限码率时相同，运动画面会变软"),
+    ),
     (0.0, Text("visibly softer than the source", "明显不如原片清晰")),
 )
 

@@ -21,6 +21,8 @@ _MARGIN: Final = Fraction(98, 100)  # of a byte budget: what the container itsel
 _PER_SECOND: Final = 8_000  # bit/s of indexes, measured at 25 fps with sound: about 6 kbit/s
 _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream that does not say
 _POOREST: Final = 100_000  # bit/s; below this no picture is worth handing over
+# Seconds between entry points: x264's own at 25 fps. Every two seconds would cost a calm picture half its size again.
+_ENTRY: Final = 10
 _NO_CAP: Final = 80_000_000  # bit/s; more than CRF 19 asks for at 4K, so a cap there would only raise the level
 _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
@@ -246,7 +248,7 @@ def design(
         frame=colour,
         decoder=ALPHA_DECODERS.get(str(stream.codec)) if stream.alpha else None,
         cap=_cap(info, stream, wishes, audio, sounds) if encoder.capped else None,
-        group=round(2 * playing) if playing else None,
+        group=round(_ENTRY * playing) if playing else None,
         shown=pad or size or stream.size,
         playing=playing,
     )

@@ -77,11 +77,12 @@ class _Ear:
     def pour(self, block: bytes) -> None:
         """The next bytes."""
         self._bytes += block
-        if len(self._bytes) >= self._wanted:
+        while len(self._bytes) >= self._wanted:
             self._work()
 
     def _work(self) -> None:
-        whole = len(self._bytes) - len(self._bytes) % (4 * self._channels)
+        """Take up a block: always the same parts of the recording, however they came."""
+        whole = min(self._wanted, len(self._bytes) - len(self._bytes) % (4 * self._channels))
         if not whole:
             return
         samples = np.frombuffer(bytes(self._bytes[:whole]), "<f4").reshape(-1, self._channels)

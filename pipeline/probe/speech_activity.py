@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.probe.speech_frames import FRAMES, Decibels
+from pipeline.probe.speech_frames import FRAMES, Decibels, Levels
 
 Flags = npt.NDArray[np.bool_]
 
@@ -85,37 +85,54 @@ def _mean_db(levels: Decibels) -> float:
     return float(10 * np.log10(np.mean(10 ** (levels.astype(np.float64) / 10))))
 
 
-def floors(levels: Decibels) -> tuple[Decibels, Decibels]:
-    """Noise level of each band and how much it wavers there (its deviation), frame by frame, in dB.
+class Floors(NamedTuple):
+    """The noise of each minute or so: a row a part, a column a band, in dB."""
+
+    parts: list[slice]  # frames
+    noise: Decibels
+    wavers: Decibels  # standard deviation
+
+    def along(self, band: int) -> Decibels:
+        """The noise of one band, frame by frame."""
+        return np.repeat(self.noise[:, band], [part.stop - part.start for part in self.parts])
+
+
+def floors(levels: Levels) -> Floors:
+    """Noise level of each band and how much it wavers there.
 
     The quietest tenths of a second of each minute, in the mean over the bands, are taken for pauses.
     """
-    loud = levels[:, _SPEECH].mean(axis=1)
-    noise, wavers = np.empty_like(levels), np.empty_like(levels)
-    count = max(1, round(len(levels) / _WINDOW))
-    for part in np.array_split(np.arange(len(levels)), count):
-        smooth = np.convolve(loud[part], np.ones(9) / 9, mode="same") if len(part) >= 9 else loud[part]
-        if len(part) >= 40:  # the ends of the convolution are too low
+    edges = np.linspace(0, len(levels), 1 + max(1, round(len(levels) / _WINDOW))).astype(int)
+    parts = [slice(int(start), int(end)) for start, end in pairwise(edges)]
+    noise, wavers = [], []
+    for part in parts:
+        here = levels[part].astype(np.float32)
+        loud = here[:, _SPEECH].mean(axis=1)
+        smooth = np.convolve(loud, np.ones(9) / 9, mode="same") if len(loud) >= 9 else loud
+        if len(loud) >= 40:  # the ends of the convolution are too low
             smooth[:4], smooth[-4:] = smooth[4], smooth[-5]
         lowest = float(np.percentile(smooth, 1))
-        quiet = levels[part][smooth <= min(float(np.percentile(smooth, _QUIETEST)), lowest + _ALIKE)]
-        noise[part] = np.median(quiet, axis=0)
-        wavers[part] = np.clip(quiet.std(axis=0), 1.0, 8.0)
-    return noise, wavers
+        quiet = here[smooth <= min(float(np.percentile(smooth, _QUIETEST)), lowest + _ALIKE)]
+        noise.append(np.median(quiet, axis=0))
+        wavers.append(np.clip(quiet.std(axis=0), 1.0, 8.0))
+    return Floors(parts, np.asarray(noise, np.float32), np.asarray(wavers, np.float32))
 
 
-def find(levels: Decibels) -> Activity:
+def find(levels: Levels) -> Activity:
     """Speech in a recording, given `Frames.levels` of all of it."""
     if not len(levels):
         return Activity(np.zeros(0, bool), -130.0, -130.0)
-    noise, wavers = floors(levels)
+    found = floors(levels)
     voiced = [band for band in range(*_SPEECH.indices(levels.shape[1])) if levels[:, band].max() > _NOTHING]
-    loud, floor = levels[:, _TOTAL], noise[:, _TOTAL]
+    loud, floor = levels[:, _TOTAL].astype(np.float32), found.along(_TOTAL)
     speech = np.zeros(len(levels), bool)
     if voiced:
         # How far each band stands out, in units of how much the noise wavers there; then their mean.
-        above = (levels[:, voiced] - noise[:, voiced]) / np.maximum(_STEADY, wavers[:, voiced])
-        score = np.convolve(np.clip(above, -2, 12).mean(axis=1), np.ones(3) / 3, mode="same")
+        score = np.empty(len(levels), np.float32)
+        for part, noise, wavers in zip(found.parts, found.noise, found.wavers, strict=True):
+            above = (levels[part][:, voiced] - noise[voiced]) / np.maximum(_STEADY, wavers[voiced])
+            score[part] = np.clip(above, -2, 12).mean(axis=1)
+        score = np.convolve(score, np.full(3, 1 / 3, np.float32), mode="same")
         flags = (score > 1) & (loud > np.percentile(loud, 98) - _RANGE) & (loud > floor + 1) & (loud > _HEARD)
         speech = _loud_enough(joined(joined(flags, 4, 5), GAP, LEAST), loud)
     return Activity(speech, *_powers(loud, speech, floor))

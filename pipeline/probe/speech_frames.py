@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.probe.speech_trace import Trace
 
 Decibels = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.float16]  # dB, to 0.06 at -100: half the memory
 
 FRAMES: Final = 100  # a second
 FLOOR: Final = 1e-13  # power of full scale, -130 dB: below what 24 bits hold
@@ -68,11 +69,12 @@ class Frames:
         self._rest = joined[count * self.hop :].copy()
 
     @property
-    def levels(self) -> Decibels:
+    def levels(self) -> Levels:
         """A row a frame: one column a band of EDGES, the last for everything above its first edge."""
-        if not self._levels:
-            return np.zeros((0, len(EDGES)), np.float32)
-        return np.concatenate(self._levels).astype(np.float32)
+        if len(self._levels) != 1:
+            empty = np.zeros((0, len(EDGES)), np.float16)
+            self._levels = [np.concatenate([empty, *self._levels])]
+        return self._levels[0]
 
     @property
     def long(self) -> Long:

@@ -68,7 +68,8 @@ class Levels:
         self.sum = np.zeros(channels)
         self.mix_energy = 0.0
         self.peak = 0.0
-        self.true_peak = 0.0
+        self._oversampled = 0.0
+        self._tails = [np.zeros(0, np.float32) for _ in range(channels)]
         self._tops = [(Top(), Top()) for _ in range(channels)]
         self._filters = _interpolator()
         self._lowest = np.full(channels, np.inf)
@@ -85,19 +86,27 @@ class Levels:
             tops[1].add(-samples)
             self._lowest[number] = min(self._lowest[number], float(samples.min()))
             self._highest[number] = max(self._highest[number], float(samples.max()))
-            self._between(samples)
+            self._between(number, samples)
 
-    def _between(self, samples: Samples) -> None:
+    def _between(self, number: int, samples: Samples) -> None:
+        """Look for peaks between the samples of one channel, across the seams of blocks."""
+        samples = np.concatenate([self._tails[number], samples])
+        self._tails[number] = samples[-2 * _TAPS :].copy()
         size = np.abs(samples)
         self.peak = max(self.peak, float(size.max()))
-        places = np.flatnonzero(size >= _NEAR * self.peak)
+        inner = size[_TAPS:-_TAPS]
+        places = np.flatnonzero(inner >= _NEAR * self.peak)
         if self.peak < _AUDIBLE or not len(places):
             return
         if len(places) > _CANDIDATES:
-            places = places[np.argpartition(size[places], -_CANDIDATES)[-_CANDIDATES:]]
-        padded = np.concatenate([np.zeros(_TAPS, np.float32), samples, np.zeros(_TAPS, np.float32)])
-        windows = padded[(places + _TAPS // 2 + 1)[:, None] + np.arange(_TAPS)]
-        self.true_peak = max(self.true_peak, float(np.abs(windows @ self._filters.T).max()))
+            places = places[np.argpartition(inner[places], -_CANDIDATES)[-_CANDIDATES:]]
+        windows = samples[(places + _TAPS // 2 + 1)[:, None] + np.arange(_TAPS)]
+        self._oversampled = max(self._oversampled, float(np.abs(windows @ self._filters.T).max()))
+
+    @property
+    def true_peak(self) -> float:
+        """The highest value of the waveform, of full scale; never below the highest sample."""
+        return max(self.peak, self._oversampled)
 
     @property
     def rms(self) -> npt.NDArray[np.float64]:

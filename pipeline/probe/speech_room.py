@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipeline.probe.speech_activity import floors
-from pipeline.probe.speech_frames import Decibels
+from pipeline.probe.speech_frames import Levels
 
 _LAG: Final = 6  # frames: 50 ms and half a window, so that nothing before the fall is still seen after it
 _STEEPEST: Final = 98  # percentile of the falls of a band
@@ -33,14 +33,14 @@ class Fall(NamedTuple):
     room: float  # from the loudest down to the noise
 
 
-def fall(levels: Decibels) -> Fall | None:
+def fall(levels: Levels) -> Fall | None:
     """The steepest falls in `Frames.levels` of a whole recording; None where noise leaves no room for them."""
     if len(levels) < 2 * _BEGINS:
         return None
-    noise, _ = floors(levels)
+    found = floors(levels)
     falls, rooms = [], []
     for band in range(1, levels.shape[1] - 1):
-        level, floor = levels[:, band], noise[:, band]
+        level, floor = levels[:, band].astype(np.float32), found.along(band)
         top = float(np.percentile(level, 95))
         room = top - float(np.median(floor))
         if room < _CLEAR:
@@ -54,7 +54,7 @@ def fall(levels: Decibels) -> Fall | None:
     return Fall(float(np.mean(falls)), float(np.mean(rooms))) if falls else None
 
 
-def c50(levels: Decibels) -> float | None:
+def c50(levels: Levels) -> float | None:
     """C50 in dB from `Frames.levels` of the whole recording; None when noise hides how sounds die away.
 
     Median error on rooms and voices not used for fitting: see docs/benchmarks.md.

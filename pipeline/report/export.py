@@ -200,7 +200,8 @@ def write_markdown(out: IO[str], sources: Sequence[Source], lang: str) -> None:
         solved = entry["status"] == "fixed"
         for f in _wrong(entry)[:_CELLS]:
             mark = "✓ " if solved and f["fix"] and f["blocks"] else ""
-            lines.append(f"{mark}{WORDS['level-' + f['level']].of(lang)}: {_said(f, lang)}")
+            fix = f" → {_said(f['fix'], lang, 'does')}" if f["fix"] else ""
+            lines.append(f"{mark}{WORDS['level-' + f['level']].of(lang)}: {_said(f, lang)}{fix}")
         rest = len(_wrong(entry)) - _CELLS
         lines += [f"+{rest}"] if rest > 0 else []
         cells = (
@@ -265,7 +266,7 @@ def report_verb(options: Namespace, lang: str) -> int:
     elif not options.quiet:
         from pipeline.report import console
 
-        console.console().print(console.clean(str(target)))
+        console.console().print(console.clean(str(target)), soft_wrap=True)
     return 0
 
 

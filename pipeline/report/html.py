@@ -143,7 +143,7 @@ def _headline(statuses: Counter[str]) -> Text:
         if statuses[key]:
             en.append(f"{statuses[key]} {words.en}")
             zh.append(f"{statuses[key]} 个{words.zh}")
-    return Text(f"{total} assets: {', '.join(en)}", f"共 {total} 个素材：{'，'.join(zh)}")
+    return Text(f"{total} asset{'' if total == 1 else 's'}: {', '.join(en)}", f"共 {total} 个素材：{'，'.join(zh)}")
 
 
 def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequence[CardJob]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "by-status": Text("By status", "按状态"),
     "by-scenario": Text("By scenario", "按场景"),
     "by-rule": Text("What is wrong most", "最常见的问题"),
-    "assets": Text("assets", "个素材"),
+    "assets": Text("asset(s)", "个素材"),
     "total": Text("total", "合计"),
     "attention": Text("Decide these first", "请先处理"),
     "batch": Text("All files together", "批次合计"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import IO, Any, Final, Self
 
 Entry = dict[str, Any]
+_BYTES: Final = re.compile("[\udc80-\udcff]")
 _IN_ORDER: Final = frozenset({"pass", "ready", "fixed", "ok"})
 
 
@@ -31,21 +33,25 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def put(self, index: int, entry: Entry) -> None:
-        """Keep the entry of the asset with this index."""
-        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    def put(self, index: int, entry: Entry) -> str:
+        """Keep the entry of the asset with this index; returns it as one line of JSON."""
+        text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+        # A name may be bytes that are no text; Python holds them as these, which nothing can print.
+        text = _BYTES.sub(lambda found: f"\\\\x{ord(found[0]) & 0xFF:02x}", text)
+        line = text.encode("utf-8", "backslashreplace")
         self._file.seek(0, 2)
         self._places[index] = (self._file.tell(), len(line))
         self._file.write(line)
         self.statuses[entry.get("status", "")] += 1
         self._reasons.update(_why(entry))
+        return line.decode("utf-8")
 
     def lines(self) -> Iterator[str]:
         """Each entry as one line of JSON."""
         for place in self._places:
             if place is not None:
                 self._file.seek(place[0])
-                yield self._file.read(place[1]).decode("utf-8", "surrogatepass")
+                yield self._file.read(place[1]).decode("utf-8")
 
     def __iter__(self) -> Iterator[Entry]:
         return (json.loads(line) for line in self.lines())

@@ -170,8 +170,9 @@ def run(
     pulse: Callable[[str], str | None] | None = None,
     env: Mapping[str, str] | None = None,
     sink: Callable[[bytes], None] | None = None,
+    writable: Sequence[str] = (),
 ) -> Completed:
-    """Run `command` (absolute program first) in `cwd` and wait for it.
+    """Run `command` (absolute program first) in `cwd` and wait for it. It may change `cwd` and `writable` only.
 
     `on_line` gets every line of its standard output. With `ceiling.quiet`, the program is killed when no new
     progress was seen for so many seconds; `pulse` turns a line into what must change (None: says nothing).
@@ -195,7 +196,7 @@ def run(
             "memory": ceiling.memory,
             "file_size": ceiling.file_size,
             "read": _readable(command[0], cwd),
-            "write": [str(cwd), *WRITABLE],
+            "write": [str(cwd), *WRITABLE, *writable],
         }
     )
     started = time.monotonic()

@@ -77,5 +77,10 @@
     if (act) { event.preventDefault(); act(); }
   });
   addEventListener("hashchange", () => { const card = $(location.hash.slice(1)); if (card && card.hidden) { reset(); card.scrollIntoView(); } });
+  // Inside the local page, which has switches of its own.
+  addEventListener("message", ({ data }) => {
+    if (data && /^(en|zh)$/.test(data.lang)) speak(data.lang);
+    if (data && /^(light|dark)$/.test(data.theme)) root.dataset.theme = data.theme;
+  });
   filter();
 })();

@@ -136,8 +136,11 @@
     keep("preset", held.id);
   };
   $("preset").addEventListener("change", roles);
+  const tell = () => { const frame = $("report").contentWindow; if (frame) frame.postMessage({ lang: root.dataset.lang, theme: root.dataset.theme }, "*"); };
+  $("report").addEventListener("load", tell);
   const speak = (lang) => {
     root.lang = root.dataset.lang = lang;
+    tell();
     for (const one of document.querySelectorAll("[data-en]")) one.textContent = one.dataset[lang];
     roles();
     if (last) show(last);
@@ -147,6 +150,7 @@
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     keep("theme", root.dataset.theme);
+    tell();
   });
   if (kept("theme")) root.dataset.theme = kept("theme");
   if (scenarios.some((one) => one.id === kept("preset"))) $("preset").value = kept("preset");

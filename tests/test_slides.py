@@ -1,0 +1,239 @@
+"""Every warning about a deck, on real decks: one that gets it and one that does not."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pptx import Presentation
+from pptx.util import Inches
+
+from pipeline import presets
+from pipeline.checking import role_of
+from pipeline.judging import judge
+from pipeline.model import FontSwap, Kind, Verdict
+from pipeline.probe import probe
+from pipeline.report.pictures.contact import CELL, contact
+from pipeline.tools import fonts
+from samples import SAMPLES, build, missing
+from samples.decks import compound_file, pdf_bytes
+
+OUT = Path(__file__).parents[1] / "samples" / "out"
+PRODUCTION = "metastudio/video-production"
+LISTED = fonts.installed
+LIBRARY = "metastudio/asset-library"
+PAGES = "convert/slides-to-pages"
+Maker = Callable[[Path], Path]
+
+
+def sample(name: str) -> Path:
+    if missing(SAMPLES[f"decks/{name}"]):
+        pytest.skip(f"{name} needs LibreOffice, which is not installed")
+    return build([f"decks/{name}"], OUT)[f"decks/{name}"]
+
+
+# --- decks no sample is made of -------------------------------------------------------------------------
+
+
+def with_macros(folder: Path) -> Path:
+    path = folder / "macros.pptm"
+    path.write_bytes(sample("4x3.pptx").read_bytes())
+    with zipfile.ZipFile(path, "a") as package:
+        package.writestr("ppt/vbaProject.bin", b"code")
+    return path
+
+
+def with_moving_picture(folder: Path) -> Path:
+    data = io.BytesIO()
+    first, *rest = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    first.save(data, "GIF", save_all=True, append_images=rest)
+    deck = Presentation()
+    deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_picture(data, Inches(1), Inches(1))
+    deck.save(str(folder / "gif.pptx"))
+    return folder / "gif.pptx"
+
+
+def scanned(folder: Path) -> Path:
+    Image.effect_noise((400, 300), 40).save(folder / "scan.pdf", "PDF")
+    return folder / "scan.pdf"
+
+
+def of_two_sizes(folder: Path) -> Path:
+    pages = pdf_bytes(2, "PowerPoint").replace(b"[0 0 960 540]", b"[0 0 540 960]", 1)
+    (folder / "sizes.pdf").write_bytes(pages)
+    return folder / "sizes.pdf"
+
+
+def rc4(key: bytes, data: bytes) -> bytes:
+    state, j, out = list(range(256)), 0, bytearray()
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) % 256
+        state[i], state[j] = state[j], state[i]
+    i = j = 0
+    for byte in data:
+        i = (i + 1) % 256
+        j = (j + state[i]) % 256
+        state[i], state[j] = state[j], state[i]
+        out.append(byte ^ state[(state[i] + state[j]) % 256])
+    return bytes(out)
+
+
+PAD = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
+
+
+def md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def locked(folder: Path, rights: int = -64) -> Path:
+    """A PDF that anybody opens and nobody may print, change or copy (PDF 1.7, 7.6.3: revision 2, RC4)."""
+    owner = rc4(md5(b"owner".ljust(5) + PAD[:27])[:5], PAD)
+    number = b"0123456789abcdef"
+    key = md5(PAD + owner + (rights & 0xFFFFFFFF).to_bytes(4, "little") + number)[:5]
+    lock = f"<</Filter/Standard/V 1/R 2/O<{owner.hex()}>/U<{rc4(key, PAD).hex()}>/P {rights}>>"
+    whole = pdf_bytes(1, "PowerPoint")
+    trailer = f"/Encrypt {lock}/ID[<{number.hex()}><{number.hex()}>]>>\nstartxref".encode()
+    (folder / "locked.pdf").write_bytes(whole.replace(b">>\nstartxref", trailer))
+    return folder / "locked.pdf"
+
+
+def under_rights_management(folder: Path) -> Path:
+    streams = {"EncryptedPackage": bytes(4096), "\tDRMEncryptedTransform": bytes(4096)}
+    (folder / "drm.pptx").write_bytes(compound_file(streams))
+    return folder / "drm.pptx"
+
+
+# --- the table ------------------------------------------------------------------------------------------
+
+# preset, rule, a deck that breaks it, a deck that does not.
+TABLE: list[tuple[str, str, str | Maker, str | Maker]] = [
+    (PRODUCTION, "metastudio.video-production.ppt.max-pages-cn", "51-slides.pptx", "50-slides.pptx"),
+    (LIBRARY, "metastudio.asset.ppt.page-content.max-len", "notes.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.file-type.parts", "broken-slide.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.file-type.encrypted", "encrypted.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.pdf-origin", "from-acrobat.pdf", "from-powerpoint.pdf"),
+    (PRODUCTION, "metastudio.asset.ppt.pdf-origin", "from-acrobat.pdf", "good.pdf"),
+    (PRODUCTION, "metastudio.asset.ppt.animation-absent", "animated.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.animation-absent", with_moving_picture, "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.embedded-media", "video.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.complexity", "animated.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.rights", locked, "from-powerpoint.pdf"),
+    (PRODUCTION, "metastudio.asset.ppt.rights", under_rights_management, "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.outside", "linked-picture.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.macros", with_macros, "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.canvas", "4x3.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.hidden", "hidden-slide.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.transitions", "transition.pptx", "good.pptx"),
+    (PRODUCTION, "metastudio.asset.ppt.pdf-fonts", "from-powerpoint.pdf", "good.pdf"),
+    (PRODUCTION, "metastudio.asset.ppt.pdf-scanned", scanned, "from-powerpoint.pdf"),
+    (PRODUCTION, "metastudio.asset.ppt.page-sizes", of_two_sizes, "from-powerpoint.pdf"),
+    (PAGES, "convert.slides-to-pages.fonts", "missing-font.pptx", "good.pptx"),
+    (PAGES, "convert.slides-to-pages.reflow", "missing-font.pptx", "good.pptx"),
+]
+
+
+def verdicts(preset: str, rule: str, path: Path) -> set[Verdict]:
+    role = role_of(presets.load(preset), Kind.SLIDES, None)
+    assert role is not None
+    return {finding.verdict for finding in judge(probe(path), role) if finding.rule.id == rule}
+
+
+@pytest.fixture(autouse=True)
+def _noto_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "installed", lambda: frozenset({"noto sans cjk sc"}))
+
+
+@pytest.mark.parametrize(("preset", "rule", "broken", "kept"), TABLE)
+def test_a_deck_that_gets_the_warning_and_one_that_does_not(
+    tmp_path: Path, preset: str, rule: str, broken: str | Maker, kept: str | Maker
+) -> None:
+    found = [sample(one) if isinstance(one, str) else one(tmp_path) for one in (broken, kept)]
+    assert Verdict.FAIL in verdicts(preset, rule, found[0])
+    assert verdicts(preset, rule, found[1]) == {Verdict.PASS}
+
+
+# --- fonts ----------------------------------------------------------------------------------------------
+
+
+def test_a_font_is_replaced_by_its_twin_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "installed", lambda: frozenset({"carlito", "noto sans cjk sc"}))
+    assert fonts.swaps(["Calibri", "Cambria", "Noto_Sans_CJK_SC"]) == (
+        FontSwap("Calibri", "Carlito"),
+        FontSwap("Cambria", None),
+    )
+
+
+def test_a_font_the_deck_carries_is_not_replaced() -> None:
+    assert fonts.swaps(["House Sans"], ["house sans"]) == ()
+
+
+def test_without_fontconfig_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "installed", lambda: None)
+    assert fonts.swaps(["Calibri"]) is None
+    slides = probe(sample("missing-font.pptx")).slides
+    assert slides is not None
+    assert (slides.swaps, slides.reflowing) == (None, None)
+
+
+def test_the_fonts_of_this_machine_are_found() -> None:
+    here = LISTED()
+    assert here is None or (here and all(name == fonts.same(name) for name in here))
+
+
+@pytest.mark.parametrize(
+    ("words", "used"),
+    [("Latin", ("Face A",)), ("汉字", ("Face B",)), ("Both 两种", ("Face A", "Face B"))],
+)
+def test_only_the_font_that_the_letters_need_is_used(tmp_path: Path, words: str, used: tuple[str, ...]) -> None:
+    from pptx.oxml import parse_xml
+
+    space = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    deck = Presentation()
+    box = deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(0, 0, Inches(5), Inches(1))
+    run = box.text_frame.paragraphs[0].add_run()
+    run.text, run.font.name = words, "Face A"
+    run._r.get_or_add_rPr().append(parse_xml(f'<a:ea xmlns:a="{space}" typeface="Face B"/>'))
+    deck.save(str(tmp_path / "deck.pptx"))
+    slides = probe(tmp_path / "deck.pptx").slides
+    assert slides is not None
+    assert slides.fonts == used
+    assert slides.reflowing == 1
+
+
+# --- contact sheet --------------------------------------------------------------------------------------
+
+
+def test_a_contact_sheet_shows_every_page_and_leaves_a_gap_for_one_that_is_broken(tmp_path: Path) -> None:
+    pages = []
+    for number, colour in enumerate(("red", "lime", "blue", "yellow", "cyan")):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (640, 360), colour).save(path)
+        pages.append(path)
+    pages[1].write_bytes(b"no picture")
+    sheet = contact(pages)
+    assert sheet is not None
+    with Image.open(io.BytesIO(sheet)) as picture:
+        seen = {colour for count, colour in picture.getcolors(1 << 20) or () if count > CELL.width * 100}
+    assert {(255, 0, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)} <= seen
+    assert (0, 255, 0) not in seen
+
+
+def test_no_pages_no_contact_sheet(tmp_path: Path) -> None:
+    assert contact([]) is None
+    assert contact([tmp_path / "missing.png"]) is None
+
+
+def test_a_deck_made_of_unknowns_breaks_no_warning_that_unknown_may_pass() -> None:
+    info = probe(sample("good.pptx"))
+    assert info.slides is not None
+    blank = replace(info.slides, swaps=None, reflowing=None, restricted=None, hidden=None, transitions=None)
+    role = role_of(presets.load(PAGES), Kind.SLIDES, None)
+    assert role is not None
+    found = judge(replace(info, slides=blank), role)
+    assert not [f.rule.id for f in found if f.verdict is Verdict.UNKNOWN and f.blocks]
