@@ -11,7 +11,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup system run test lint bench samples coverage check prepare clean
+.PHONY: help setup system run test lint bench fuzz samples coverage check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -24,6 +24,9 @@ $(STAMP): pyproject.toml requirements-data.txt .ci/system
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-data.txt
 	@touch $(STAMP)
+
+fuzz: setup ## 20,000 damaged files through every reader and converter
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
 
 samples: setup ## make the sample media in samples/out
 	@$(BIN)/python -m samples --out $(SAMPLES)

@@ -103,8 +103,20 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def kills(top: Path, count: int, seed: int = 8) -> None:
-    """Kill the main process `count` times at random moments, then let it end: what is lost, left or touched?"""
+WRONG = (
+    "assets not ready or fixed in the end",
+    "outputs that verify found changed",
+    "outputs without an entry in the manifest, or the reverse",
+    "private folders left",
+    "sources changed",
+)
+
+
+def kills(top: Path, count: int, seed: int = 8) -> dict[str, int]:
+    """Kill the main process `count` times at random moments of unfinished batches, each then brought to its end.
+
+    Returns what was lost, left, touched or done twice, all batches together.
+    """
     rng = random.Random(seed)  # noqa: S311  moments, not secrets
     images, sounds = (
         ("images/good.jpeg", "images/scan.tiff", "images/photo.avif"),
@@ -113,70 +125,59 @@ def kills(top: Path, count: int, seed: int = 8) -> None:
     sources = _several((*images, *sounds, "video/av1.mp4", "decks/good.odp"), top / "samples")
     source, out = top / "in", top / "out"
     fill(source, sources, 5 * len(sources))
+    (top / "tmp").mkdir()
     for path in source.iterdir():  # no two alike: equal files would be done once
-        if path.suffix in {".jpeg", ".mp3", ".flac", ".tiff"}:
+        if path.suffix in {".jpeg", ".mp3", ".tiff"}:
             with path.open("ab") as file:
                 file.write(path.name.encode())
     before = digests(source)
     words = [str(w) for w in (*PREFLIGHT, "prepare", source, "-p", PRESET, "-o", out, "--json", "-j", 2)]
-    done, redone = 0, 0
-    verdicts: list[tuple[int, ...]] = []
+    killed, batches, redone = 0, 0, 0
+    wrong = dict.fromkeys(WRONG, 0)
     known: dict[str, str] = {}
-    killed = 0
-    while killed < count:
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait = rng.uniform(0.1, 3.0)
+    while killed < count or known:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_env(top))
         try:
-            process.wait(wait)
+            process.wait(rng.uniform(0.1, 6.0))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
             killed += 1
-            redone += sum(journaled(out).get(slot) != entry for slot, entry in known.items())
-            known = journaled(out)
-        if process.returncode != -signal.SIGKILL or len(known) == len(before):  # nothing left to interrupt: begin anew
-            done += 1
-            verdicts.append(finish(words, source, out, before))
+            now = journaled(out)
+            redone += sum(now.get(slot) != entry for slot, entry in known.items())
+            known = now
+        if killed >= count or process.returncode != -signal.SIGKILL or len(known) == len(before):
+            batches += 1
+            for what, number in zip(WRONG, _finish(top, words, before), strict=True):
+                wrong[what] += number
             shutil.rmtree(out)
             known = {}
-    verdicts.append(finish(words, source, out, before))
-    sums = [sum(column) for column in zip(*verdicts, strict=True)]
-    told = (
-        "assets not ready or fixed in the end",
-        "outputs that verify found changed",
-        "outputs without an entry in the manifest, or the reverse",
-        "private folders left",
-        "sources changed",
-    )
-    head = (f"{killed} kills, seed {seed}, {len(before)} files a batch, {done + 1} batches", "count")
-    rows = [head, ("assets done again after they were journaled", str(redone))]
-    table([*rows, *((what, str(count)) for what, count in zip(told, sums, strict=True))])
+    return {"kills": killed, "batches": batches, "done again after they were journaled": redone} | wrong
 
 
-def finish(words: list[str], source: Path, out: Path, before: dict[str, str]) -> tuple[int, ...]:
+def _env(top: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(top / "tmp")}
+
+
+def _finish(top: Path, words: list[str], before: dict[str, str]) -> tuple[int, ...]:
     """Let the run come to its end: what is wrong then?"""
-    final = subprocess.run(words, capture_output=True, text=True, check=False)
+    source, out = top / "in", top / "out"
+    final = subprocess.run(words, capture_output=True, text=True, check=False, env=_env(top))
     document = json.loads(final.stdout)
-    wrong = [asset["source"] for asset in document["assets"] if asset["status"] not in {"ready", "fixed"}]
+    wrong = [asset for asset in document["assets"] if asset["status"] not in {"ready", "fixed"}]
+    for asset in wrong:
+        sys.stderr.write(f"{asset['source']}: {asset['status']}: {asset['error']}\n")
     named = {o["path"] for asset in document["assets"] for o in asset["outputs"]}
-    verified = subprocess.run(
-        [*PREFLIGHT, "verify", str(out / "manifest.json"), "--json"], capture_output=True, text=True, check=False
-    )
-    left = [path.name for path in out.iterdir() if path.name.startswith(".preflight-work")]
-    private = [path.name for path in Path(tempfile.gettempdir()).glob(".preflight-work-*") if _dead(path)]
+    verify = [*PREFLIGHT, "verify", str(out / "manifest.json"), "--json"]
+    verified = subprocess.run(verify, capture_output=True, text=True, check=False, env=_env(top))
+    left = [*out.glob(".preflight-work*"), *(top / "tmp").iterdir()]
     return (
         len(wrong),
         json.loads(verified.stdout)["summary"]["changed"],
         len(named ^ set(digests(out))),
-        len(left) + len(private),
+        len(left),
         sum(before[name] != now for name, now in digests(source).items()),
     )
-
-
-def _dead(folder: Path) -> bool:
-    from pipeline import publish
-
-    return publish._dead(folder)  # noqa: SLF001  what a sweep would remove
 
 
 def journaled(out: Path) -> dict[str, str]:
@@ -199,16 +200,21 @@ def journaled(out: Path) -> dict[str, str]:
 _ENTRIES = "SELECT slot, entry FROM assets"
 
 
+def _tell_kills(top: Path, count: int) -> None:
+    found = kills(top, count)
+    table([("kill -9 of the main process", "count"), *((what, str(number)) for what, number in found.items())])
+
+
 def main() -> None:
     """Entry point."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         if sys.argv[1:2] == ["kills"]:
-            kills(top, int(sys.argv[2]))
+            _tell_kills(top, int(sys.argv[2]))
             return
         check_many(top)
         workers(top)
-        kills(top, 20)
+        _tell_kills(top, 20)
 
 
 if __name__ == "__main__":

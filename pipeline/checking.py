@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pipeline import judging, planning, presets
 from pipeline.errors import PreflightError
@@ -26,6 +27,8 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.probe import probe
+
+MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,11 @@ def check(job: Job) -> Report:
         info = probe(Path(job.path), frozenset())
         kind = info.kind
         role = role_of(preset, kind, job.role)
+        if role is None and info.image and info.image.format == "gif" and (info.image.frames or 1) > 1:
+            # A picture to a role that takes pictures; to one that takes none, what it looks like: a short video.
+            moving = probe(Path(job.path), MOVING)
+            role = role_of(preset, moving.kind, job.role)
+            info, kind = (moving, moving.kind) if role else (info, kind)
         if role is None:
             return Report(
                 source=job.path,
@@ -93,7 +101,8 @@ def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:
 def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
     """The facts with the costly measurements this role asks for."""
     needs = wanted(job, judging.needs(role, info.kind))
-    return probe(Path(job.path), needs) if needs else info
+    moving = MOVING if info.kind is Kind.VIDEO and info.container == "gif" else frozenset[str]()
+    return probe(Path(job.path), needs | moving) if needs else info
 
 
 def _status(findings: tuple[Finding, ...], job: Job) -> Status:

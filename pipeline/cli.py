@@ -92,6 +92,7 @@ def _repair() -> _Parser:
         "--at-least", choices=["lossless", "lossy"], default="lossy", help="the least safe repair allowed"
     )
     repair.add_argument("--split", action="store_true", help="split decks of too many slides into parts")
+    repair.add_argument("--trim", action="store_true", help="cut videos and sounds that are too long off at the limit")
     return repair
 
 

@@ -10,6 +10,7 @@ processors they may use, so their threads follow without a word on their command
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -22,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -39,6 +41,7 @@ Progress = Callable[[float], None]
 Work = Callable[[J, Progress], R]
 
 _ATTEMPTS: Final = 2
+_SOCKET: Final = 80  # characters; a socket in the folder may have 107 with its own name
 _AHEAD: Final = 4  # light jobs a worker may hold, so that it never waits for the next one
 
 
@@ -127,6 +130,21 @@ def _context() -> Any:
     return multiprocessing.get_context(method)
 
 
+@cache
+def _temporary() -> Path:
+    """Where workers have their private folders. What earlier runs left there is removed.
+
+    multiprocessing keeps its socket in a folder that a killed run would leave behind; ours is known by its name.
+    """
+    top = Path(tempfile.gettempdir())
+    publish.sweep(top)
+    folder = publish.private(top)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if len(str(folder)) < _SOCKET:
+        multiprocessing.current_process()._config.setdefault("tempdir", str(folder))  # type: ignore[attr-defined]  # noqa: SLF001  it has no other way
+    return top
+
+
 class Pool(Generic[J, R]):
     """Runs `work(job, progress)` in worker processes. `wall` is the time limit of one job in seconds.
 
@@ -168,9 +186,7 @@ class Pool(Generic[J, R]):
 
     def _start(self) -> None:
         if self._home is None:  # private, and known to be ours should we be killed
-            top = Path(tempfile.gettempdir())
-            publish.sweep(top)
-            self._home = publish.private(top)
+            self._home = publish.private(_temporary())
         writes = None if self._writes is None else (*self._writes, str(self._home))
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._work, writes, str(self._home)), daemon=True)

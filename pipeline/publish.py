@@ -11,8 +11,8 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +35,7 @@ Promise = tuple[str, int, str]  # path below the output folder, bytes, base64 MD
 @cache
 def _here() -> str:
     """This machine since its start and, in a container, this container: where a process number means something."""
-    words = [socket.gethostname()]
+    words = [platform.node()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with contextlib.suppress(OSError):
             words.append(str(Path(path).stat().st_ino) if path.endswith("pid") else Path(path).read_text("ascii"))

@@ -25,8 +25,8 @@ from pipeline.tools.ffmpeg import HEAD, pulse, reading
 if TYPE_CHECKING:
     from pipeline.probe.timeline import Timeline  # brings PyAV, which only workers load
 
-SPANS: Final = 4  # at most, evenly over the length
-FRAMES: Final = 8  # of each
+SPANS: Final = 3  # at most, evenly over the length
+FRAMES: Final = 6  # of each
 _LEAD: Final = 2  # frames before a span: a deinterlacer and a new rate look back
 # Floors, where the preset sets none. CRF 19 gives 90 to 99; a picture below 70 is called poor by most viewers
 # (the model's own scale has 20 for bad and 100 for excellent).
@@ -37,6 +37,7 @@ _ALPHA_SLACK: Final = {"prores": Fraction(1), "vp9": Fraction(3)}
 _SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
 _FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
 _EPSILON: Final = Fraction(1, 500)  # seconds; what containers round
+_CLOCK: Final = 25  # frames per second of what is compared; any will do
 _SCORES: Final = "scores.json"
 _ALPHA: Final = "alpha.log"
 
@@ -75,7 +76,7 @@ def _plain(pixel_format: str) -> str:
     return pixel_format.replace("yuva", "yuv")
 
 
-def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate: Fraction) -> list[str]:
+def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...]) -> list[str]:
     """The one command that compares all spans; inputs `in0` and `made0`."""
     import ffmpeg
 
@@ -94,7 +95,7 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate
         opened[after] = reading("made0", *((f"-c:{index}", decoder) if decoder else ()), *seek)
         chain = of_picture(made)
         cut = [
-            _span(stream, place, rate)
+            _span(stream, place)
             for stream in (filtered(ffmpeg.input(before)[str(source.index)], chain), ffmpeg.input(after)[str(index)])
         ]
         pairs.append((cut[0], cut[1]))
@@ -131,10 +132,12 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...], rate
     return _opened(graph, opened)
 
 
-def _span(stream: Any, place: Span, rate: Fraction) -> Any:
+def _span(stream: Any, place: Span) -> Any:
     if place.begin is not None:
         stream = stream.filter("trim", start=f"{float(place.begin):.6f}")
-    return stream.filter("trim", end_frame=FRAMES).filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)")
+    # Counted, not timed: the filters that compare would take a time rounded down for that of the frame before.
+    kept = stream.filter("trim", end_frame=FRAMES).filter("settb", f"1/{_CLOCK}")
+    return kept.filter("setpts", "N")
 
 
 def _joined(streams: list[Any]) -> Any:
@@ -192,7 +195,7 @@ def measure(
         (work / name).unlink(missing_ok=True)
         (work / name).symlink_to(target.resolve())
     head = (programs.ffmpeg(), *HEAD, "-copyts", "-start_at_zero")
-    command = (*head, *_arguments(recipe, output, places, rate))
+    command = (*head, *_arguments(recipe, output, places))
     try:
         ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
         scores = _read_scores(work / _SCORES)

@@ -11,9 +11,9 @@ from pipeline.report import document
 
 
 def _counted(asset: Mapping[str, Any], rules: set[str]) -> Iterator[tuple[str, int]]:
-    """What this asset adds to each sum: the value its main output, else the asset itself, has under the rule."""
-    outputs = asset.get("outputs")
-    for finding in outputs[0]["findings"] if outputs else asset["findings"]:
+    """What this asset adds to each sum: the values its main outputs, else the asset itself, have under the rule."""
+    outputs = [output for output in asset.get("outputs") or () if output["category"] == "MAIN"]
+    for finding in [f for o in outputs for f in o["findings"]] if outputs else asset["findings"]:
         if finding["rule"] in rules and finding["actual"] is not None:
             yield finding["rule"], int(finding["actual"])
 

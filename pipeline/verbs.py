@@ -57,7 +57,7 @@ def _report(options: Namespace, lang: str) -> int:
 
 
 def _scenes(options: Namespace, lang: str) -> int:
-    from pipeline.convert.scenes import scenes_verb
+    from pipeline.scenes import scenes_verb
 
     return scenes_verb(options, lang)
 
@@ -249,7 +249,8 @@ def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str
 
 def _allowed(options: Namespace) -> frozenset[str]:
     """The checks whose repair was asked for."""
-    return frozenset({"slides.pages"} if options.split else ())
+    asked = {"slides.pages": options.split, "media.duration": options.trim}
+    return frozenset(check for check, wanted in asked.items() if wanted)
 
 
 def _prepare(options: Namespace, lang: str) -> int:

@@ -79,6 +79,10 @@ def _size_only(_source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Pr
 def _media(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     yield from _streams(source, output, plan)
     yield from _size_only(source, output, plan)
+    limit = _fix(plan, "media.duration")
+    if isinstance(limit, int | Fraction) and not isinstance(limit, bool):
+        yield _cut(output, Fraction(limit))
+        source = _shortened(source, output)
     picture = (source.video[0], output.video[0]) if source.video and output.video else None
     sounds = tuple(zip(_kept(source, output, plan), output.audio, strict=False))
     if picture:
@@ -87,6 +91,30 @@ def _media(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
         yield from _sound(source, output, heard, made)
     if picture and sounds:
         yield from _sync(source, picture, sounds[0])
+
+
+# What a cut may take beyond the limit: pictures are cut where they are stored, not where they are shown.
+_CUT: Final = Fraction(1, 2)
+
+
+def _cut(output: MediaInfo, limit: Fraction) -> Proof:
+    """Cut off at the limit, and not long before it."""
+    found = output.duration
+    return Proof(
+        name="cut",
+        expected=f"{float(limit - _CUT):.3f} to {float(limit):.3f} s",
+        found=_shown(found),
+        passed=found is not None and limit - _CUT <= found <= limit,
+    )
+
+
+def _shortened(source: MediaInfo, output: MediaInfo) -> MediaInfo:
+    """The source as if it had been as long as what was kept of it; that is judged by `_cut`."""
+    picture = output.video[0].duration if output.video else None
+    sound = output.audio[0].duration if output.audio else None
+    video = tuple(replace(s, duration=picture, frames=None) for s in source.video)
+    audio = tuple(replace(s, duration=sound) for s in source.audio)
+    return replace(source, duration=output.duration, video=video, audio=audio)
 
 
 def _kept(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[AudioStream, ...]:

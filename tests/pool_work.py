@@ -55,6 +55,22 @@ def work(job: Job, progress: Progress) -> Any:
                 path.touch()
                 os._exit(1)
             return "second time"
+        case "processors":
+            return sorted(os.sched_getaffinity(0))
+        case "write":  # try to write there, and into the temporary folder
+            import tempfile
+
+            with tempfile.NamedTemporaryFile() as mine:
+                mine.write(b"x")
+            try:
+                Path(given).write_bytes(b"x")
+            except OSError as error:
+                return type(error).__name__
+            return "written"
+        case "span":  # when it ran
+            began = time.monotonic()
+            time.sleep(0.2)
+            return began, time.monotonic()
         case "read":
             return Path(given).read_text("utf-8")
         case "note":  # takes a moment and leaves a trace

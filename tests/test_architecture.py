@@ -186,7 +186,7 @@ STARTS = re.compile(
 def test_one_module_starts_programs() -> None:
     assert [m for m in MODULES if within(imports(m), "subprocess")] == ["pipeline.tools.process"]
     starting = {m: sorted(c for c in _calls(m) if STARTS.fullmatch(c)) for m in MODULES}
-    assert {m: calls for m, calls in starting.items() if calls} == {"pipeline.tools.launch": ["os.execve"]}
+    assert {m: calls for m, calls in starting.items() if calls} == {"pipeline.tools.launch": ["os.execve", "os.fork"]}
 
 
 def test_one_module_starts_workers() -> None:
@@ -206,7 +206,7 @@ def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:
 def test_the_network_is_for_uploads() -> None:
     clients = ("socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp")
     reaching = [m for m in MODULES if within(imports(m), *clients)]
-    assert set(reaching) <= set(in_package("pipeline.upload")) | set(in_package("pipeline.sandbox"))
+    assert set(reaching) <= {m for name in ("upload", "sandbox", "serve") for m in in_package(f"pipeline.{name}")}
 
 
 # --- platforms --------------------------------------------------------------------------------------

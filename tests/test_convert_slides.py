@@ -207,6 +207,16 @@ def test_a_text_is_cut_where_the_platform_would_refuse_it(tmp_path: Path) -> Non
     assert [page.text for page in made[2:]] == ["x" * pages.LONGEST_TEXT, None, "y"]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (640, 361)])
+def test_a_page_picture_holds_every_pixel(size: tuple[int, int]) -> None:
+    noise = [Image.effect_noise(size, 200 - n) for n in range(3)]
+    picture = Image.merge("RGB", noise)
+    with Image.open(io.BytesIO(pages.png(picture))) as read:
+        read.load()
+        assert (read.mode, read.size, read.info["srgb"]) == ("RGB", size, 1)
+        assert read.tobytes() == picture.tobytes()
+
+
 # ------------------------------------------------------------------------------------------- looks
 
 

@@ -258,9 +258,9 @@ def test_a_deck_that_takes_too_long_costs_its_own_time_and_nothing_else(
     good, poisoned = deck(tmp_path / "deck.pptx", 1), slow(tmp_path / "slow.pptx")
     office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work0"))
     office_shared.close()
-    monkeypatch.setattr(office_shared, "OFFICE", replace(office.OFFICE, wall=3))
+    monkeypatch.setattr(office_shared, "OFFICE", replace(office.OFFICE, wall=10))
     office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work1"))
-    with pytest.raises(TimedOut, match=r"slow\.pptx: LibreOffice was stopped after 3 s"):
+    with pytest.raises(TimedOut, match=r"slow\.pptx: LibreOffice was stopped after 10 s"):
         office.to_pdf(Deck(poisoned, "pptx", 1), work_in(tmp_path, "work2"))
     assert officers() == []
     office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work3"))
@@ -296,6 +296,17 @@ def test_a_deck_that_kills_every_office_is_told_by_name(tmp_path: Path, shared: 
         over.set()
         killer.join()
     office.to_pdf(Deck(good, "pptx", 1), work_in(tmp_path, "work3"))
+
+
+@needs_soffice
+def test_an_office_that_does_not_start_as_a_library_is_started_as_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: None
+) -> None:
+    script = tmp_path / "kit.py"
+    script.write_text("raise SystemExit('no such library')")
+    monkeypatch.setattr(office_shared, "_SCRIPT", str(script))
+    source = deck(tmp_path / "deck.pptx", 1)
+    assert shown(office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path))) == ["slide 0"]
 
 
 @needs_soffice

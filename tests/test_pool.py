@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -9,14 +10,14 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.pool import Event, Pool, cores
+from pipeline.pool import Event, Pool, cores, memory
 from pipeline.tools import isolation
 from pipeline.tools.ceilings import WORKER_MEMORY
 from tests.pool_work import Job, work
@@ -159,6 +160,60 @@ def test_workers_have_no_network() -> None:
         pytest.skip("this kernel lets nobody make a network namespace")
     (event,) = events([("network", 0)])
     assert {line.split(":")[0].strip() for line in event.result.splitlines()[2:]} <= {"lo"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own")
+def test_workers_that_only_read_can_write_nowhere_else(tmp_path: Path) -> None:
+    if not isolation.layers()["file fence"]:
+        pytest.skip("this kernel has no Landlock")
+    (tmp_path / "allowed").mkdir()
+    jobs: list[Job] = [("write", str(tmp_path / "x")), ("write", str(tmp_path / "allowed" / "x"))]
+    for writes, expected in (
+        (None, ["written", "written"]),
+        ((), ["PermissionError", "PermissionError"]),
+        ((str(tmp_path / "allowed"),), ["PermissionError", "written"]),
+    ):
+        with Pool(work, 1, 30.0, writes=writes) as pool:
+            found = ended(list(pool.run(jobs)))
+        assert [found[n].result for n in range(2)] == expected
+
+
+# --- sharing the machine ----------------------------------------------------------------------------
+
+
+def heavy(jobs: Sequence[Job], workers: int, weigh: Callable[[Job], int], room: int = 1 << 40) -> list[Event[Any]]:
+    with Pool(work, workers, 30.0, weigh=weigh) as pool:
+        pool._room = room
+        return [event for event in pool.run(jobs) if event.ended]
+
+
+def test_the_heaviest_begin_first() -> None:
+    found = heavy([("double", n) for n in (1, 3, 2)], 1, lambda job: int(job[1]))
+    assert [event.result for event in found] == [6, 4, 2]
+
+
+def test_no_more_run_at_once_than_memory_has_room_for() -> None:
+    spans = sorted(event.result for event in heavy([("span", n) for n in range(4)], 2, lambda _: 60, room=100))
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+
+
+def test_a_job_larger_than_all_memory_runs_alone() -> None:
+    found = heavy([("double", 1), ("double", 2)], 2, lambda _: 60, room=10)
+    assert sorted(event.result for event in found) == [2, 4]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="shares of processors need Linux")
+def test_many_jobs_share_the_processors_and_the_last_has_them_all() -> None:
+    found = {event.index: event.result for event in heavy([("processors", n) for n in range(12)], 2, lambda _: 1)}
+    every = sorted(os.sched_getaffinity(0))
+    assert all(set(result) <= set(every) for result in found.values())
+    assert len(found[0]) == max(1, len(every) // 2)
+    (alone,) = heavy([("processors", 0)], 2, lambda _: 1)
+    assert alone.result == every
+
+
+def test_free_memory_is_known() -> None:
+    assert memory() > 0
 
 
 # --- the end ----------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -17,6 +20,7 @@ import httpx
 import pytest
 import uvicorn
 
+from pipeline.cli import main
 from pipeline.serve import room as rooms
 from pipeline.serve.app import application
 from pipeline.serve.room import Full, Room, room, safe_name
@@ -364,3 +368,25 @@ def test_what_is_loopback(host: str, near: bool) -> None:
     assert _loopback(host) is near
     assert "evil.example:1" not in _hosts(host, 1)
     assert ("127.0.0.1:1" in _hosts(host, 1)) is near
+
+
+def test_the_verb_says_where_it_is_and_cleans_up(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "pipeline", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        try:
+            with httpx.Client(trust_env=False, timeout=30) as asker:
+                assert "Media preflight" in asker.get(address).text
+                assert asker.get(address.rsplit("/", 2)[0] + "/").status_code == 404
+            assert [p.name.startswith(rooms.NAME) for p in tmp_path.iterdir()] == [True]
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [["--max-size", "much"], ["--host", "256.1.1.1"], ["--port", "99999"]])
+def test_usage(wrong: list[str]) -> None:
+    assert main(["serve", *wrong]) == 2

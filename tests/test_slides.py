@@ -16,8 +16,10 @@ from pptx.util import Inches
 
 from pipeline import presets
 from pipeline.checking import role_of
+from pipeline.convert import deck_parts
+from pipeline.errors import CeilingExceeded
 from pipeline.judging import judge
-from pipeline.model import FontSwap, Kind, Verdict
+from pipeline.model import Embedded, FontSwap, Kind, SlidesInfo, Verdict
 from pipeline.probe import probe
 from pipeline.report.pictures.contact import CELL, contact
 from pipeline.tools import fonts
@@ -204,6 +206,40 @@ def test_only_the_font_that_the_letters_need_is_used(tmp_path: Path, words: str,
     assert slides is not None
     assert slides.fonts == used
     assert slides.reflowing == 1
+
+
+# --- hostile decks --------------------------------------------------------------------------------------
+
+
+def rewritten(target: Path, source: str, edit: Callable[[str, bytes], tuple[str, bytes]]) -> Path:
+    """A sample with each part passed through `edit`."""
+    with zipfile.ZipFile(sample(source)) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(*edit(name, old.read(name)))
+    return target
+
+
+def test_a_slide_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    def edit(name: str, data: bytes) -> tuple[str, bytes]:
+        return name, data + b" " * (80 << 20) if name == "ppt/slides/slide1.xml" else data
+
+    with pytest.raises(CeilingExceeded, match=r"slide1\.xml"):
+        probe(rewritten(tmp_path / "bomb.pptx", "good.pptx", edit))
+
+
+def test_a_video_that_calls_itself_a_path_comes_out_under_our_name(tmp_path: Path) -> None:
+    def edit(name: str, data: bytes) -> tuple[str, bytes]:
+        data = data.replace(b"../media/media1.mp4", b"../../../../evil.mp4") if name.endswith(".rels") else data
+        return ("../../evil.mp4" if name.endswith(".mp4") else name), data
+
+    path = rewritten(tmp_path / "deck.pptx", "video.pptx", edit)
+    slides = SlidesInfo(format="pptx", embedded=(Embedded(1, "../../evil.mp4"),))
+    work = tmp_path / "in" / "work"
+    work.mkdir(parents=True)
+    (film,) = deck_parts.media(path, slides, work)
+    assert Path(film.path) == work / "media" / "slide-001-1.mp4"
+    assert film.name == "{stem}/media/slide-001-1.mp4"
+    assert not list(tmp_path.rglob("evil*"))
 
 
 # --- contact sheet --------------------------------------------------------------------------------------

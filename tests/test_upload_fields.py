@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import PreflightError, UsageError
-from pipeline.upload import fields, orders
+from pipeline.upload import fields, orders, training
 from pipeline.upload.entries import File, Item
 
 FILE = File(
@@ -136,13 +137,15 @@ def test_five_gibibytes_are_the_last_that_go_in_one_piece() -> None:
     assert 1 <= large["file_multipart_count"] <= 100
 
 
-@pytest.mark.parametrize("size", [1, 1000, 5 << 30, (5 << 30) + 1, 500 << 30])
-def test_parts_cover_a_file_once_and_are_not_too_large(size: int) -> None:
-    stretches = fields.stretches(size, fields.parts(size))
-    assert len(stretches) <= fields.parts(size)
-    assert sum(length for _, length in stretches) == size
-    assert [start for start, _ in stretches] == [sum(n for _, n in stretches[:i]) for i in range(len(stretches))]
-    assert max(length for _, length in stretches) <= (5 << 30) + (1 << 20)
+@pytest.mark.parametrize("size", [1, 1000, 5 << 30, (5 << 30) + 1, 63_100 << 20, (64_000 << 20) + 1, 500 << 30])
+@pytest.mark.parametrize("count", [fields.parts, training._count])
+def test_parts_cover_a_file_once_and_are_as_many_as_were_said(size: int, count: Callable[[int], int]) -> None:
+    stretches = fields.stretches(size, count(size))
+    assert len(stretches) == count(size)
+    ends = [start + length for start, length in stretches]
+    assert [start for start, _ in stretches] == [0, *ends[:-1]]
+    assert ends[-1] == size
+    assert max(length for _, length in stretches) <= fields.FILE
 
 
 def test_the_user_id_has_no_chinese() -> None:

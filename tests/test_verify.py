@@ -152,6 +152,17 @@ def test_each_loss_fails_its_proof(
     assert failed(source, output, plan(**wanted)) == names
 
 
+def test_what_was_cut_off_is_held_to_the_limit() -> None:
+    def shorter(seconds: Fraction) -> MediaInfo:
+        made = sound(picture(duration=seconds, frames=round(seconds * 25)), duration=seconds)
+        return replace(made, duration=seconds)
+
+    limit = plan(media__duration=Fraction(8))
+    assert failed(CLIP, shorter(Fraction(79, 10)), limit) == []
+    assert failed(CLIP, shorter(Fraction(81, 10)), limit) == ["cut"]
+    assert failed(CLIP, shorter(Fraction(7)), limit) == ["cut"]
+
+
 @pytest.mark.parametrize(("frames", "right"), [(150, True), (149, True), (151, True), (148, False), (300, False)])
 def test_frames_follow_the_rate_that_was_changed(frames: int, right: bool) -> None:
     source = picture(frame_rate=Fraction(60), frames=600)

@@ -70,7 +70,8 @@ _EXPECTED: dict[str, frozenset[Kind]] = {
 
 def _kind_agrees(info: MediaInfo) -> bool:
     """False when the name promises another kind of file; an extension nobody knows promises nothing."""
-    return info.kind in _EXPECTED.get(info.extension, frozenset(Kind))
+    animated = info.extension == info.container == "gif"  # read as a short video by a role that takes only video
+    return animated or info.kind in _EXPECTED.get(info.extension, frozenset(Kind))
 
 
 def _stem(info: MediaInfo) -> str:

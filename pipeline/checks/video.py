@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pipeline.checks import preferences
 from pipeline.checks.base import MOVING, check, lossy, of_file, of_video, only_down
-from pipeline.model import MediaInfo, Reading, Safety, Value, VideoStream
+from pipeline.model import MediaInfo, Reading, Safety, Size, Text, Value, VideoStream
 
 
 def _aspect(stream: VideoStream) -> Fraction | None:
@@ -30,6 +30,15 @@ def _square(stream: VideoStream) -> bool | None:
 
 def _even(stream: VideoStream) -> bool | None:
     return stream.size and not (stream.size.width % 2 or stream.size.height % 2)
+
+
+def _shrunk(actual: Value, wanted: Value) -> Safety:
+    """Smaller in the same shape, within what rounding to even numbers takes."""
+    if isinstance(actual, Size) and isinstance(wanted, Size):
+        scale = Fraction(wanted.width, actual.width)
+        if abs(actual.height * scale - wanted.height) > max(2, Fraction(wanted.height, 100)):
+            return Safety.MANUAL
+    return only_down(actual, wanted)
 
 
 def _to_false(actual: Value, wanted: Value) -> Safety:
@@ -70,7 +79,20 @@ CHECKS = (
         safety=lossy,
     ),
     check("video.profile", "codec profile", "编码档次", "text", MOVING, of_video(lambda s: s.profile)),
-    check("video.size", "picture size", "画面尺寸", "size", MOVING, of_video(lambda s: s.size), safety=only_down),
+    check(
+        "video.size",
+        "picture size",
+        "画面尺寸",
+        "size",
+        MOVING,
+        of_video(lambda s: s.size),
+        safety=_shrunk,
+        help=Text(
+            "A picture is only ever shrunk in its own shape: enlarging, bars and cropping would invent or lose pixels. "
+            "Shoot again with the camera set to the wanted size, upright or lying as wanted.",
+            "画面只能按原比例缩小：放大、加黑边或裁剪会虚构或丢失像素。请将摄像机设为所需分辨率和横竖方向后重新拍摄。",
+        ),
+    ),
     check(
         "video.width",
         "picture width",

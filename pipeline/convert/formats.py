@@ -112,7 +112,7 @@ VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
             ("c", "libx264"),
             ("preset", "superfast"),
             ("crf", "19"),
-            ("x264-params", "mbtree=1:rc-lookahead=10:b-adapt=0:aq-mode=2"),
+            ("x264-params", "mbtree=1:rc-lookahead=10:b-adapt=0:aq-mode=2:weightp=0"),
             ("profile", "high"),
             ("flags", "+cgop"),
         ),

@@ -16,6 +16,7 @@ from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extens
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model import Made, MediaInfo, Plan, Proof, Role, Size, SlidesInfo, Step, Text
 from pipeline.probe import probe
+from pipeline.probe.zipsafe import BadZip
 from pipeline.publish import share
 from pipeline.tools import office
 from pipeline.tools.ceilings import MAX_PAGES
@@ -206,7 +207,13 @@ def convert(
 
 def _pdf(path: Path, info: MediaInfo, deck: SlidesInfo, work: Path) -> Path:
     """The deck at `path` as a PDF; what is said of it names the file that people know."""
-    read = deck_copy.for_office(path, work) if deck.format == "pptx" else path
+    try:
+        read = deck_copy.for_office(path, work) if deck.format == "pptx" else path
+    except BadZip as error:
+        raise Unreadable(
+            f"{info.name} is damaged: {error.text.en}. Save it again from its own program.",
+            f"{info.name} 已损坏：{error.text.zh}。请在原软件中重新保存。",
+        ) from None
     return office.to_pdf(office.Deck(read, deck.format, deck.pages, info.name), work)
 
 

@@ -37,11 +37,14 @@ def reader(kind: Kind, format_: str) -> Reader:
 def probe(path: Path, needs: frozenset[str] = frozenset()) -> MediaInfo:
     """All facts about the file at `path`.
 
-    `needs` names costly measurements ("decode", "faces", "speech"); what is not asked for stays None.
+    `needs` names costly measurements ("decode", "faces", "speech"); what is not asked for stays None. With "moving"
+    an animated GIF is read as a video.
     A file of an unknown kind has no facts but its name, its size and, where it was recognised, its format.
     Raises Unreadable and CeilingExceeded (`pipeline.errors`).
     """
     kind, format_ = sniff(path)
+    if format_ == "gif" and "moving" in needs:
+        kind = Kind.VIDEO
     size = path.stat().st_size
     if format_ is None or kind is Kind.UNKNOWN:
         extension = path.suffix.lower().lstrip(".")

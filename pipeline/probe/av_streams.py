@@ -146,6 +146,9 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     pixel = context.pix_fmt or (sequence.pixel_format if sequence else None)
     layout = pixel_layout(pixel) if pixel else Layout(None, None, False)
     coded = Size(context.width, context.height) if context.width and context.height else None
+    # FFmpeg's decoders take the rectangle off, players too; only PyAV does not tell of it.
+    if coded and track and track.clean and track.clean <= coded and track.clean[1] <= coded.height:
+        coded = Size(*track.clean)
     # Where neither container nor codec states a pixel aspect, every player shows square pixels.
     aspect = _positive(context.sample_aspect_ratio, sequence.aspect if sequence else None, stream.sample_aspect_ratio)
     rotation = _rotation(stream, track)

@@ -28,6 +28,7 @@ class Track:
     mirrored: bool = False
     frame_rate: Fraction | None = None  # frames per second, when all frames but the last last equally long
     variable: bool | None = None
+    clean: tuple[int, int] | None = None  # width and height that a cropping rectangle leaves of the coded picture
 
 
 @dataclass(slots=True)
@@ -130,10 +131,23 @@ def _track(data: bytes, at: int, end: int, found: Boxes) -> None:
                 (scale,) = struct.unpack_from(">I", data, start + (20 if data[start] == 1 else 12))
             elif name == b"stts" and stop - start >= 8:
                 table = start, stop
+            elif name == b"stsd":
+                track.clean = _clean(data, start + 8, stop)
     if table and scale:
         _timing(data, *table, scale, track)
     if number is not None:
         found.tracks[number] = track
+
+
+def _clean(data: bytes, at: int, end: int) -> tuple[int, int] | None:
+    """The clean aperture (`clap`, 12.1.4) of the first sample entry, whose own fields take 78 bytes."""
+    entry = next(_children(data, at, end), None)
+    for name, start, stop in _children(data, entry[1] + 78, entry[2]) if entry else ():
+        if name == b"clap" and stop - start >= 16:
+            width, by, height, down = struct.unpack_from(">4I", data, start)
+            if by and down and not width % by and not height % down and width and height:
+                return width // by, height // down
+    return None
 
 
 def _turns(data: bytes, at: int) -> bytes:

@@ -1,6 +1,6 @@
-"""The one thing about a Matroska or WebM file that PyAV does not tell: how its pictures are turned.
+"""What PyAV does not tell about a Matroska or WebM file: how its pictures are turned and what is cropped of them.
 
-RFC 8794 (EBML) and RFC 9559, 5.1.4.1.28.41 (Projection). Only the head of the file is read.
+RFC 8794 (EBML) and RFC 9559, 5.1.4.1.28 (PixelCrop..., Projection). Only the head of the file is read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pipeline.probe.boxes import Track
 _HEAD: Final = 1 << 20  # bytes; the track headers stand before the media data
 _SEGMENT, _CLUSTER, _TRACKS, _ENTRY = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 _VIDEO, _PROJECTION, _KIND, _ROLL = 0xE0, 0x7670, 0x7671, 0x7675
+_WIDTH, _HEIGHT = (0xB0, 0x54CC, 0x54DD), (0xBA, 0x54BB, 0x54AA)  # the length, what is cropped before and after
 
 
 def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int] | None:
@@ -40,7 +41,7 @@ def _elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
 
 
 def read_tracks(path: Path) -> dict[int, Track]:
-    """The turned tracks by their place among all tracks, which is FFmpeg's stream index."""
+    """The turned and cropped tracks by their place among all tracks, which is FFmpeg's stream index."""
     with path.open("rb") as file:
         data = file.read(_HEAD)
     for name, start, end in _elements(data, 0, len(data)):
@@ -49,10 +50,30 @@ def read_tracks(path: Path) -> dict[int, Track]:
         for part, at, stop in _elements(data, start, end):
             if part == _TRACKS:
                 entries = [e for e in _elements(data, at, stop) if e[0] == _ENTRY]
-                return {n: t for n, e in enumerate(entries) if (t := _turned(data, e[1], e[2]))}
+                return {n: t for n, e in enumerate(entries) if (t := _track(data, e[1], e[2]))}
             if part == _CLUSTER:
                 break
     return {}
+
+
+def _track(data: bytes, at: int, end: int) -> Track | None:
+    turned, clean = _turned(data, at, end), _clean(data, at, end)
+    if clean is None:
+        return turned
+    track = turned or Track(rotation=0)
+    track.clean = clean
+    return track
+
+
+def _clean(data: bytes, at: int, end: int) -> tuple[int, int] | None:
+    inner = next(((a, e) for name, a, e in _elements(data, at, end) if name == _VIDEO), None)
+    if inner is None:
+        return None
+    values = {name: int.from_bytes(data[a:e], "big") for name, a, e in _elements(data, *inner) if e - a <= 8}
+    if not any(values.get(name) for name in (*_WIDTH[1:], *_HEIGHT[1:])):
+        return None
+    left = [values.get(names[0], 0) - sum(values.get(name, 0) for name in names[1:]) for names in (_WIDTH, _HEIGHT)]
+    return (left[0], left[1]) if min(left) > 0 else None
 
 
 def _turned(data: bytes, at: int, end: int) -> Track | None:

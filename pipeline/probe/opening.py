@@ -27,7 +27,7 @@ OPENS: Final = {
     **dict.fromkeys(("mp4", "mov", "m4v", "m4a", "3gp", "f4v"), "mov"),
     **dict.fromkeys(("mkv", "webm"), "matroska"),
     **{name: name for name in ("avi", "flv", "asf", "mpegts", "mpeg", "wav", "w64", "mp3", "aac", "flac")},
-    **{name: name for name in ("ogg", "aiff", "amr")},
+    **{name: name for name in ("ogg", "aiff", "amr", "gif")},
 }
 ISO_MEDIA: Final = frozenset(name for name, demuxer in OPENS.items() if demuxer == "mov")
 

@@ -242,10 +242,12 @@ class Pictures:
         """Source first, then what was made of it."""
         changed = self.main is not None and self.main["md5"] != self.entry["source_md5"]
         if self.source is not None:
-            before = _shot(self.source, self.facts)
+            drawn = list(_drawn(self.source, self.facts))
+            # A photo with its face drawn onto it needs no second picture of itself.
+            before = None if drawn and self.facts.get("image") else _shot(self.source, self.facts)
             if before:
                 yield Picture(_uri(before), Text("before", "修复前") if changed else Text("", ""))
-            yield from _drawn(self.source, self.facts)
+            yield from drawn
         if changed and self.main is not None:
             path = self._output(self.main)
             after = _shot(path, self.main["facts"]) if path else None

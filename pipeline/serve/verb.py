@@ -51,11 +51,14 @@ def serve_verb(options: Namespace, lang: str) -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:  # getaddrinfo would take the remainder
+        raise UsageError(f"--port {port} is not between 0 and 65535", f"--port {port} 不在 0 至 65535 之间")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         made = socket.socket(family, kind, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
+        made.listen(128)  # before the address is told, so that whoever reads it is not refused
     except (OSError, OverflowError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{host}:{port}: {said}. Try --port 0.", f"{host}:{port}：{said}。可试 --port 0。") from None

@@ -7,6 +7,7 @@ happened, makes a one-page PDF from an empty file and leaves out the text of a s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -131,7 +132,8 @@ def to_pdf(deck: Deck, work: Path) -> Path:
             _proven(pdf, deck, "")
 
         wanted = office_shared.Wanted(deck.path, deck.format, deck.name, _EXPORT_OPTIONS, _registry())
-        return office_shared.convert(program, wanted, work, proven)
+        with contextlib.suppress(office_shared.Unusable):  # then as where there is none to load
+            return office_shared.convert(program, wanted, work, proven)
     return _started(program, deck, work)
 
 

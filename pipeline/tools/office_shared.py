@@ -70,15 +70,21 @@ class Wanted:
     settings: str  # the office's registry
 
 
+class Unusable(ToolFailed):
+    """LibreOffice is there but does not run as a library."""
+
+
 class Office:
     """One running office in a private folder below `out`. Not for several threads at a time."""
 
     def __init__(self, program: str, kit: Path, out: Path, settings: str) -> None:
-        self.out, self.served = out, 0
+        self.out, self.served, self.ready = out, 0, False
         self.folder = publish.private(out, "office-")
         profile = self.folder / "profile" / "user"
         profile.mkdir(parents=True)
         (profile / "registrymodifications.xcu").write_text(settings, encoding="utf-8")
+        # Wherever it is installed: what is linked into its folder a program may read.
+        (self.folder / "installed").symlink_to(kit.parent.parent)
         os.mkfifo(self.folder / "requests", 0o600)
         # For reading too, so that opening does not wait for the other side.
         self._requests = os.open(self.folder / "requests", os.O_RDWR)
@@ -106,8 +112,10 @@ class Office:
     def _hear(self, line: str) -> None:
         with contextlib.suppress(ValueError):  # not one of ours: a library printed
             told = json.loads(line)
-            if isinstance(told, dict) and "id" in told:
-                self._answers.put(told)
+            if isinstance(told, dict):
+                self.ready = self.ready or "ready" in told
+                if "id" in told:
+                    self._answers.put(told)
 
     @property
     def alive(self) -> bool:
@@ -117,7 +125,8 @@ class Office:
     def convert(self, deck: Wanted) -> Path:
         """The PDF of `deck`, in the office's folder until the next one.
 
-        Raises TimedOut when it took too long, ToolFailed when the office refused it or died of it.
+        Raises TimedOut when it took too long, ToolFailed when the office refused it or died of it, Unusable when it
+        died before it was ready for any.
         """
         self.served += 1
         source, target = f"in{self.served}.{deck.format}", f"out{self.served}.pdf"
@@ -146,6 +155,8 @@ class Office:
         if isinstance(gone.error, PreflightError):
             return gone.error
         said = gone.said if not any(word in gone.said for word in _QUIET) else ""
+        if not self.ready and gone.code is not None and gone.code > 0:  # by itself: it was not killed
+            return Unusable(f"LibreOffice does not start as a library: {said}", f"LibreOffice 无法作为库启动：{said}")
         how = str(gone.error) if gone.error else f"code {gone.code}" + (f": {said}" if said else "")
         return ToolFailed(
             f"{name}: LibreOffice made no PDF of it: it crashed ({how}). "

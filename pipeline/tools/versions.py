@@ -8,14 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.errors import PreflightError
+from pipeline.publish import workshop
 from pipeline.tools.ceilings import ASK
 from pipeline.tools.process import run
 from pipeline.tools.programs import ffmpeg, soffice
 
 
 def _ask(program: str, pattern: str, *arguments: str) -> str | None:
-    with tempfile.TemporaryDirectory(prefix="preflight-") as home:
-        done = run([program, *arguments], cwd=Path(home), ceiling=ASK)
+    with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed
+        done = run([program, *arguments], cwd=home, ceiling=ASK)
     found = re.search(pattern, done.stdout)
     return found[1] if found else None
 

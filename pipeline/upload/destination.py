@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import UploadError
@@ -52,9 +53,9 @@ class Tools:
     bandwidth: Bucket | None
     wait: float  # seconds to wait for the far end's verdict
 
-    def body(self, item_path: Any, start: int, length: int) -> Body:
+    def body(self, path: Path, start: int, length: int) -> Body:
         """A stretch of a file to send."""
-        return Body(item_path, start, length, self.sent, self.bandwidth)
+        return Body(path, start, length, self.sent, self.bandwidth)
 
 
 class Destination(Protocol):

@@ -168,12 +168,9 @@ def parts(size: int) -> int:
 
 
 def stretches(size: int, count: int) -> list[tuple[int, int]]:
-    """Start and length of every part: equal, whole MiB, the rest in the last."""
-    step = max(1, -(-size // count))
-    if step > 1 << 20:
-        step = -(-step // (1 << 20)) * (1 << 20)
-    starts = list(range(0, size, step))
-    return [(start, min(step, size - start)) for start in starts]
+    """Start and length of every part: equal, the rest in the last. Exactly `count` of them for count² <= size."""
+    step = -(-size // count)
+    return [(start, min(step, size - start)) for start in range(0, size, step)]
 
 
 def user_id(text: str) -> str:

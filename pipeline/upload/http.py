@@ -26,6 +26,8 @@ from pipeline.upload.secrets import Secrets
 from pipeline.upload.transfer import LOOPBACK, Body, Patience, Refused, Unknown, secure
 
 _BUSY: Final = frozenset({"APIGW.0308", "APIG.0308"})  # over the rate limit (MS-Intro 4.3)
+# The platform answers 500 to much that will never succeed; these may pass (MSS codes of MS-API 12.2).
+_PASSING: Final = frozenset({"MSS.10000102", "MSS.10000103", "MSS.100000032", "MSS.10010013"})
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
 _ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
 
@@ -148,10 +150,10 @@ class Caller:
                 if not again:
                     raise last from None
                 continue
-            if answer.status == 429 or answer.code in _BUSY:
+            if answer.status == 429 or (answer.status >= 400 and answer.code in _BUSY):
                 last = self.refused(what, answer)
                 continue
-            if answer.status >= 500 and not answer.code.startswith("MSS."):
+            if answer.status >= 500 and (answer.code in _PASSING or not answer.code.startswith("MSS.")):
                 last = Unknown(*self._said(what, answer))
                 if not again:
                     raise last

@@ -37,7 +37,7 @@ class Bucket:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._rate, self._depth = rate, depth
+        self.rate, self._depth = rate, depth
         self._clock, self._sleep = clock, sleep
         self._guard = threading.Lock()
         self._level, self._at = depth, clock()
@@ -46,10 +46,10 @@ class Bucket:
         """Wait until `amount` may be spent. The debt is booked at once, so that waiting threads queue up."""
         with self._guard:
             now = self._clock()
-            self._level = min(self._depth, self._level + (now - self._at) * self._rate)
+            self._level = min(self._depth, self._level + (now - self._at) * self.rate)
             self._at = now
             self._level -= amount
-            wait = -self._level / self._rate if self._level < 0 else 0.0
+            wait = -self._level / self.rate if self._level < 0 else 0.0
         if wait:
             self._sleep(wait)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -37,7 +37,7 @@ def send_all(
     secrets: Secrets,
     how: How,
     sent: Callable[[int], None],
-) -> Iterator[tuple[int, Entry]]:
+) -> Generator[tuple[int, Entry], None, None]:
     """Every item's entry with its place in `items`, as they end. Raises UsageError when nothing can go there."""
     places: dict[str, int] = {}
     sendable: list[Item] = []

@@ -67,10 +67,12 @@ class Body:
         return self.length
 
     def __iter__(self) -> Iterator[bytes]:
+        # Slowed down it goes in smaller steps, or the far end would take the pauses for the end.
+        step = max(4096, min(CHUNK, int(self._limit.rate / 4))) if self._limit else CHUNK
         with self._path.open("rb") as file:
             file.seek(self._start)
             while self.position < self.length:
-                chunk = file.read(min(CHUNK, self.length - self.position))
+                chunk = file.read(min(step, self.length - self.position))
                 if not chunk:
                     raise UploadError(
                         f"{self._path}: became shorter while it was sent", f"{self._path}：发送过程中文件变短"

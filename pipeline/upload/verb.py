@@ -51,8 +51,13 @@ def upload_verb(options: Namespace, lang: str) -> int:
         if options.dry_run:
             return _dry_run(place, items, how, options)
         found: list[Entry | None] = [None] * len(items)
-        with Journal(folder, place.place) as journal, _progress(options, items) as (sent, ended):
-            for number, entry in send_all(place, items, journal, secrets, how, sent):
+        # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
+        with (
+            Journal(folder, place.place) as journal,
+            _progress(options, items) as (sent, ended),
+            closing(send_all(place, items, journal, secrets, how, sent)) as ending,
+        ):
+            for number, entry in ending:
                 found[number] = entry
                 ended()
                 if options.jsonl:

@@ -1,0 +1,182 @@
+"""What repairing video costs against the commands people are told to use. Whole processes, proof included.
+
+`PREFLIGHT_BENCH_SECONDS` (30) and `PREFLIGHT_BENCH_SCENES` ("street-1080 talk-1080 street-2160 talk-2160") choose
+what is measured; `PREFLIGHT_BENCH_MEDIA` keeps the scenes from run to run. Processor seconds are told beside wall
+time because they are what another load on the machine changes least.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks._run import PREFLIGHT, command, peak_memory, table
+from benchmarks._scenes import ffmpeg, make
+from pipeline.tools import programs
+
+SECONDS = int(os.environ.get("PREFLIGHT_BENCH_SECONDS", "30"))
+SCENES = os.environ.get("PREFLIGHT_BENCH_SCENES", "street-1080 talk-1080 street-2160 talk-2160").split()
+
+# The size is left alone, so that both commands encode the same number of pixels.
+PRESET = """schema = 1
+id = "bench/h264"
+title = { en = "H.264 of any size", zh = "任意尺寸 H.264" }
+extends = "convert/h264-1080p"
+drop = ["convert.h264-1080p.size"]
+"""
+
+
+class Cost(NamedTuple):
+    """Seconds of wall time and of all processors together."""
+
+    wall: float
+    cpu: float
+
+
+_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def cost(words: Sequence[str | Path]) -> Cost:
+    """Of one command and all it starts, workers of workers included: the orphans among them come to us."""
+    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = command(words)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def vmaf(made: Path, source: Path, folder: Path) -> float:
+    """Mean VMAF of every fifth frame of the whole clip, by the pinned ffmpeg."""
+    log = folder / "vmaf.json"
+    graph = f"[0:v][1:v]libvmaf=n_threads=2:n_subsample=5:log_fmt=json:log_path={log}"
+    ffmpeg("-i", made, "-i", source, "-lavfi", graph, "-f", "null", "-")
+    return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
+
+
+def prepared(source: Path, preset: str | Path, folder: Path) -> tuple[Cost, Path]:
+    """`preflight prepare`, whole process."""
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    spent = cost([*PREFLIGHT, "prepare", source, "-p", preset, "-o", out, "--json"])
+    made = [path for path in out.iterdir() if path.suffix in {".mp4", ".mov"}]
+    if len(made) != 1:
+        raise SystemExit(f"{source.name}: nothing was made: {(out / 'manifest.json').read_text()[:2000]}")
+    return spent, made[0]
+
+
+def transcode(name: str, media: Path, folder: Path) -> None:
+    """H.265 to H.264."""
+    scene, height = name.split("-")
+    source = make(scene, int(height) * 16 // 9, int(height), SECONDS, media)
+    preset = folder / "bench.toml"
+    preset.write_text(PRESET)
+    plain = folder / "plain.mp4"
+    peer = cost([programs.ffmpeg(), "-nostdin", "-v", "error", "-y", "-i", source, "-c:v", "libx264", plain])
+    ours, made = prepared(source, preset, folder)
+    decoding = cost([programs.ffmpeg(), "-nostdin", "-v", "error", "-i", source, "-f", "null", "-"])
+    rows = [(f"{name}, {SECONDS} s, H.265 to H.264", "wall s", "CPU s", "of wall", "of CPU", "VMAF", "MB", "of size")]
+    for label, spent, file in (("ffmpeg -c:v libx264", peer, plain), ("preflight prepare", ours, made)):
+        shares = (f"{spent.wall / peer.wall:.2f}", f"{spent.cpu / peer.cpu:.2f}")
+        size = file.stat().st_size
+        quality = (f"{vmaf(file, source, folder):.2f}", f"{size / 1e6:.1f}", f"{size / plain.stat().st_size:.2f}")
+        rows.append((label, f"{spent.wall:.1f}", f"{spent.cpu:.1f}", *shares, *quality))
+    less = (f"{decoding.wall / peer.wall:.2f}", f"{decoding.cpu / peer.cpu:.2f}")
+    rows.append(("decoding alone", f"{decoding.wall:.1f}", f"{decoding.cpu:.1f}", *less, "-", "-", "-"))
+    table(rows)
+    print()
+    kept = folder / "kept.mp4"
+    shutil.move(made, kept)
+    remux(kept, peer, folder)
+    compliant(kept, folder)
+
+
+def remux(made: Path, encoding: Cost, folder: Path) -> None:
+    """The same picture in the wrong container, against encoding it."""
+    wrong = folder / "wrong.mkv"
+    ffmpeg("-i", made, "-map", "0", "-c", "copy", wrong)
+    ours, _ = prepared(wrong, folder / "bench.toml", folder)
+    rows = [("remux, Matroska to MP4", "wall s", "times faster than encoding")]
+    rows.append(("preflight prepare", f"{ours.wall:.2f}", f"{encoding.wall / ours.wall:.0f}"))
+    table(rows)
+    print()
+
+
+def compliant(kept: Path, folder: Path) -> None:
+    """A file that needs nothing, against the digest alone."""
+    from pipeline.checking import Job
+    from pipeline.digest import content_md5
+    from pipeline.preparing import prepare
+
+    job = Job(path=str(kept), stem="kept", preset=str(folder / "bench.toml"), out=str(folder / "kept"))
+    prepare(job, lambda _: None)
+    shutil.rmtree(folder / "kept")
+    started = time.perf_counter()
+    prepare(job, lambda _: None)
+    ours = time.perf_counter() - started
+    started = time.perf_counter()
+    content_md5(kept)
+    digest = time.perf_counter() - started
+    shutil.rmtree(folder / "kept")
+    rows = [("compliant file, past start-up", "ms"), ("digest alone", f"{digest * 1000:.1f}")]
+    table([*rows, ("prepare: check, link, digest, publish", f"{ours * 1000:.1f}")])
+    print()
+
+
+def alpha(media: Path, folder: Path) -> None:
+    """WebM with alpha to ProRes 4444."""
+    seconds = min(SECONDS, 10)
+    picture = make("talk", 1920, 1080, seconds, media)
+    source = media / f"alpha-{seconds}.webm"
+    if not source.exists():
+        disc = "geq=lum='255*clip((130-hypot(X-240-60*sin(2*PI*T/2)\\,Y-150))/20\\,0\\,1)'"
+        mask = f"color=gray:s=480x270:r=25:d={seconds},{disc},scale=1920:1080"
+        graph = "[0:v]format=yuv420p[a];[1:v]format=gray[m];[a][m]alphamerge,format=yuva420p[v]"
+        coding = "-an -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1 -crf 24 -b:v 0 -auto-alt-ref 0"
+        tag = ["-metadata:s:v", "alpha_mode=1"]
+        maps = ["-filter_complex", graph, "-map", "[v]"]
+        ffmpeg("-i", picture, "-f", "lavfi", "-i", mask, *maps, *coding.split(), *tag, source)
+    plain = folder / "plain.mov"
+    head = [programs.ffmpeg(), "-nostdin", "-v", "error", "-y", "-c:v", "libvpx-vp9", "-i", source]
+    peer = cost([*head, "-c:v", "prores_ks", "-profile:v", "4444", plain])
+    ours, made = prepared(source, "convert/webm-to-mov", folder)
+    rows = [(f"WebM alpha to MOV, 1080p, {seconds} s", "wall s", "CPU s", "of wall", "of CPU", "MB")]
+    for label, spent, file in (("ffmpeg prores_ks 4444", peer, plain), ("preflight prepare", ours, made)):
+        shares = (f"{spent.wall / peer.wall:.2f}", f"{spent.cpu / peer.cpu:.2f}")
+        rows.append((label, f"{spent.wall:.1f}", f"{spent.cpu:.1f}", *shares, f"{file.stat().st_size / 1e6:.0f}"))
+    table(rows)
+    manifest = json.loads((made.parent / "manifest.json").read_text())
+    print("\nproof:", next(p["found"] for p in manifest["assets"][0]["proof"] if p["name"] == "alpha plane"), "\n")
+
+
+def memory(media: Path, folder: Path) -> None:
+    """The largest processes of one run."""
+    source = make("talk", 1920, 1080, SECONDS, media)
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    words = [*PREFLIGHT, "prepare", source, "-p", "convert/h264-1080p", "-o", folder / "out", "--json"]
+    main_process, largest = peak_memory(words)
+    rows = [("1080p, prepare", "peak MB"), ("main process", f"{main_process / 1e6:.0f}")]
+    table([*rows, ("largest other process (ffmpeg or the worker)", f"{largest / 1e6:.0f}")])
+
+
+def main() -> None:
+    """Entry point."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        media = Path(os.environ.get("PREFLIGHT_BENCH_MEDIA", name))
+        media.mkdir(parents=True, exist_ok=True)
+        for scene in SCENES:
+            transcode(scene, media, folder)
+        alpha(media, folder)
+        memory(media, folder)

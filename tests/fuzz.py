@@ -1,0 +1,184 @@
+"""Damaged files by the thousand, always the same ones: `python -m tests.fuzz --count 20000 --seed 1`.
+
+Every mutant of a generated sample is checked by a worker, as a stranger's file would be, and every so many are
+prepared too. What may happen: a verdict, or an error that somebody wrote. What may not: an exception nobody
+expected, a worker that dies or runs into its time limit, a file written anywhere but below the output folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.checking import Job
+from pipeline.pool import Event, Pool, cores
+from pipeline.run import check_entry, prepare_entry
+from samples import SAMPLES, build
+
+LARGEST = 400_000  # bytes of a sample; larger ones differ in length, not in structure
+WALL = 60.0  # seconds of one mutant, far above what the slowest takes
+PREPARED = 20  # one mutant in so many is prepared, not only checked
+PRESETS = {"video": "convert/h264-1080p", "decks": "convert/slides-to-pages"}
+OTHERWISE = "metastudio/asset-library"
+
+
+# --- damage -----------------------------------------------------------------------------------------
+
+
+def flip(data: bytearray, rng: random.Random, _: bytes) -> None:
+    """Single bits, here and there."""
+    for _ in range(rng.choice((1, 3, 30))):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+
+
+def cut(data: bytearray, rng: random.Random, _: bytes) -> None:
+    """The end is missing."""
+    del data[rng.randrange(len(data)) :]
+
+
+def splice(data: bytearray, rng: random.Random, other: bytes) -> None:
+    """A piece of another file in the middle."""
+    start = rng.randrange(len(other))
+    place = rng.randrange(len(data))
+    data[place : place + rng.randrange(4096)] = other[start : start + rng.randrange(1, 4096)]
+
+
+def number(data: bytearray, rng: random.Random, _: bytes) -> None:
+    """A field of two, four or eight bytes, most likely near the head, holds an extreme value."""
+    width = rng.choice((2, 4, 8))
+    place = rng.randrange(max(1, min(len(data), rng.choice((64, 1024, len(data)))) - width))
+    value = rng.choice((0, 1, 2 ** (width * 8 - 1) - 1, 2 ** (width * 8 - 1), 2 ** (width * 8) - 1, len(data)))
+    value = min(value, 2 ** (width * 8) - 1)
+    data[place : place + width] = value.to_bytes(width, rng.choice(("big", "little")))
+
+
+def repeat(data: bytearray, rng: random.Random, _: bytes) -> None:
+    """A piece twice, or many times."""
+    start = rng.randrange(len(data))
+    piece = data[start : start + rng.randrange(1, 2048)]
+    data[start:start] = piece * rng.choice((1, 2, 50))
+
+
+def blank(data: bytearray, rng: random.Random, _: bytes) -> None:
+    """A piece of zeros, as a disk leaves behind."""
+    start = rng.randrange(len(data))
+    size = min(rng.randrange(1, 4096), len(data) - start)
+    data[start : start + size] = bytes(size)
+
+
+DAMAGES: Sequence[Callable[[bytearray, random.Random, bytes], None]] = (flip, cut, splice, number, repeat, blank)
+
+
+def mutant(pristine: Sequence[Path], index: int, seed: int) -> tuple[str, bytes]:
+    """Extension and bytes of mutant `index`: the same for the same seed and samples."""
+    rng = random.Random(f"{seed}/{index}")  # noqa: S311  reproducible damage
+    source = pristine[index % len(pristine)]
+    other = pristine[rng.randrange(len(pristine))].read_bytes() or b"\0"
+    data = bytearray(source.read_bytes() or b"\0")
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        rng.choice(DAMAGES)(data, rng, other)
+        data = data or bytearray(b"\0")
+    suffix = source.suffix if rng.random() < 0.95 else rng.choice(pristine).suffix
+    return suffix, bytes(data)
+
+
+# --- a campaign -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Found:
+    """What became of all mutants."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+def work(job: Job, progress: Callable[[float], None]) -> dict[str, Any]:
+    """What a worker does with a mutant."""
+    return prepare_entry(job, progress) if job.out else check_entry(job, progress)
+
+
+def pristine(folder: Path) -> list[Path]:
+    """Every sample that can be made here and is not too large."""
+    made = build(SAMPLES, folder)
+    return [path for _, path in sorted(made.items()) if 0 < path.stat().st_size <= LARGEST]
+
+
+def campaign(samples: Sequence[Path], count: int, seed: int, folder: Path, first: int = 0) -> Found:
+    """Mutants `first` to `first + count`, in blocks that are removed when they are done."""
+    found = Found()
+    for start in range(first, first + count, 500):
+        _block(samples, range(start, min(start + 500, first + count)), seed, folder / str(start), found)
+    return found
+
+
+def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, found: Found) -> None:
+    import shutil
+
+    source = folder / "in"
+    source.mkdir(parents=True)
+    jobs, bodies = [], {}
+    for index in indices:
+        suffix, data = mutant(samples, index, seed)
+        path = source / f"{index}{suffix}"
+        path.write_bytes(data)
+        bodies[path] = data
+        preset = PRESETS.get(samples[index % len(samples)].parent.name, OTHERWISE)
+        out = str(folder / "out" / str(index)) if index % PREPARED == 0 else ""
+        jobs.append(Job(path=str(path), stem="x", preset=preset if out else OTHERWISE, out=out))
+    with Pool(work, cores(), WALL) as pool:
+        for event in pool.run(jobs):
+            if event.ended:
+                _take(event, jobs[event.index], seed, found)
+    found.wrong += [
+        f"{path.name}: the source was changed" for path, data in bodies.items() if path.read_bytes() != data
+    ]
+    outside = [p for p in folder.rglob("*") if p.is_file() and p.parent != source and folder / "out" not in p.parents]
+    found.wrong += [f"{path}: written outside the output folder" for path in outside]
+    found.wrong += [f"{path}: left behind" for path in folder.glob("out/*/.preflight-work*")]
+    shutil.rmtree(folder)
+
+
+def _take(event: Event[dict[str, Any]], job: Job, seed: int, found: Found) -> None:
+    name = f"seed {seed} mutant {Path(job.path).name}"
+    if event.result is None:
+        found.statuses["lost"] += 1
+        found.wrong.append(f"{name}: {event.error}")
+        return
+    found.statuses[event.result["status"]] += 1
+    error = event.result["error"]
+    if error and "trace" in error:
+        found.wrong.append(f"{name}: {error['trace']}")
+
+
+def _told(found: Found) -> Iterator[str]:
+    total = sum(found.statuses.values())
+    yield f"{total} mutants: " + ", ".join(f"{count} {status}" for status, count in found.statuses.most_common())
+    bound = f"; with 95 % confidence fewer than {3 / total:.4%} of such files" if total and not found.wrong else ""
+    yield f"{len(found.wrong)} uncaught, lost, over time, or written elsewhere{bound}"
+    yield from found.wrong[:50]
+
+
+def main() -> int:
+    """Entry point."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--count", type=int, default=20_000)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--first", type=int, default=0, help="number of the first mutant, to look at one again")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="preflight-fuzz-") as folder:
+        samples = pristine(Path("samples/out"))
+        found = campaign(samples, given.count, given.seed, Path(folder), given.first)
+    sys.stdout.write("\n".join(_told(found)) + "\n")
+    return 1 if found.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

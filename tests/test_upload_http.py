@@ -1,0 +1,181 @@
+"""The one way to the far end: what it follows, how long it waits, and when it tries again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UploadError
+from pipeline.upload.http import Caller
+from pipeline.upload.rates import BELOW, METASTUDIO, Bucket, metastudio
+from pipeline.upload.secrets import Secrets
+from pipeline.upload.transfer import Body, Patience, Refused, Unknown
+
+QUICK = Patience(attempts=3, first=0.01, cap=0.01)
+
+
+@contextmanager
+def _serving(answer: Callable[[BaseHTTPRequestHandler, int], None]) -> Iterator[tuple[str, list[str]]]:
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            seen.append(f"{self.command} {self.path}")
+            answer(self, len(seen))
+
+        do_PUT = do_POST  # noqa: N815  the name the base class looks for
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name of the base class
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _say(status: int, body: bytes = b"{}", **headers: str) -> Callable[[BaseHTTPRequestHandler, int], None]:
+    def answer(handler: BaseHTTPRequestHandler, _: int) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+@pytest.fixture
+def caller() -> Iterator[Caller]:
+    made = Caller(Secrets(environment={}), QUICK, timeout=0.5)
+    yield made
+    made.close()
+
+
+def _call(caller: Caller, url: str, *, again: bool) -> Any:
+    return caller.call("POST", url, lambda _: {}, {"a": 1}, bucket=Bucket(1e6, 1e6), again=again, what="call")
+
+
+def test_redirects_are_not_followed(caller: Caller) -> None:
+    with _serving(_say(200)) as (elsewhere, reached), _serving(_say(307, Location=elsewhere)) as (url, _):
+        with pytest.raises(Refused):
+            _call(caller, url, again=True)
+        assert reached == []
+
+
+@pytest.mark.parametrize(("again", "calls"), [(True, 3), (False, 1)])
+@pytest.mark.parametrize("answer", ["silence", "500"])
+def test_what_may_have_happened_is_repeated_only_where_that_does_no_harm(
+    caller: Caller, again: bool, calls: int, answer: str
+) -> None:
+    release = threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler, _: int) -> None:
+        release.wait(5)
+        handler.close_connection = True
+
+    with _serving(_say(500) if answer == "500" else silent) as (url, seen):
+        with pytest.raises(Unknown):
+            _call(caller, url, again=again)
+        release.set()
+        assert len(seen) == calls
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+def test_a_no_is_not_asked_again(caller: Caller, status: int) -> None:
+    with _serving(_say(status, b'{"error_code": "MSS.10000003", "error_msg": "bad"}')) as (url, seen):
+        with pytest.raises(Refused, match=r"MSS\.10000003: a parameter breaks a constraint"):
+            _call(caller, url, again=True)
+        assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("code", "calls"), [("MSS.20010019", 1), ("MSS.10000102", 3), ("APIGW.0106", 3)])
+def test_a_500_with_a_lasting_reason_is_a_no(caller: Caller, code: str, calls: int) -> None:
+    with _serving(_say(500, f'{{"error_code": "{code}", "error_msg": ""}}'.encode())) as (url, seen):
+        with pytest.raises(UploadError, match=code):
+            _call(caller, url, again=True)
+        assert len(seen) == calls
+
+
+def test_too_many_requests_are_waited_out_even_for_what_creates(caller: Caller) -> None:
+    def busy_twice(handler: BaseHTTPRequestHandler, number: int) -> None:
+        busy = number < 3
+        _say(429 if busy else 200, b'{"error_code": "APIGW.0308"}' if busy else b"{}")(handler, number)
+
+    with _serving(busy_twice) as (url, seen):
+        assert _call(caller, url, again=False).status == 200
+        assert len(seen) == 3
+
+
+def test_an_endless_answer_is_not_read(caller: Caller) -> None:
+    with _serving(_say(200, b"x" * (9 << 20))) as (url, _), pytest.raises(UploadError, match="too long"):
+        _call(caller, url, again=True)
+
+
+def test_a_put_sends_exactly_its_stretch(caller: Caller, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    got: list[bytes] = []
+
+    class Kept(Body):
+        def __iter__(self) -> Iterator[bytes]:
+            for chunk in super().__iter__():
+                got.append(chunk)
+                yield chunk
+
+    with _serving(_say(200, b"", ETag="tag")) as (url, _):
+        caller.put(url, {}, lambda: Kept(path, 3, 4, lambda _: None, None), expected="tag", what="PUT")
+    assert b"".join(got) == b"3456"
+
+
+def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"short")
+    with pytest.raises(UploadError, match="became shorter"):
+        list(Body(path, 0, 10, lambda _: None, None))
+
+
+# --- rates ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [1.0, 4.5, 9.0, 18.0])
+def test_a_bucket_never_lets_more_through_than_its_rate(rate: float) -> None:
+    now = 0.0
+    taken: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    bucket = Bucket(rate, clock=lambda: now, sleep=sleep)
+    for _ in range(200):
+        bucket.take()
+        taken.append(now)
+    for start in taken:
+        assert sum(start <= at < start + 1.0 for at in taken) <= rate + 1
+    assert taken[-1] <= 200 / rate
+
+
+@pytest.mark.parametrize("region", ["cn-north-4", "cn-east-3", "ap-southeast-3", "eu-west-0"])
+def test_every_group_of_calls_stays_below_what_the_region_states(region: str) -> None:
+    buckets = metastudio(region)
+    assert set(buckets) == set(METASTUDIO)
+    stated = {"cn-north-4": 0, "cn-east-3": 1, "ap-southeast-3": 2}
+    for call, bucket in buckets.items():
+        rate = METASTUDIO[call][stated[region]] if region in stated else min(METASTUDIO[call])
+        assert bucket.rate == pytest.approx(BELOW * rate)

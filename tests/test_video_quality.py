@@ -1,0 +1,257 @@
+"""The proofs of a new video that need the files at hand: its quality, its transparency, its copied streams."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import samples
+from pipeline import judging, planning, presets, proving, quality
+from pipeline.checking import Job
+from pipeline.convert import video
+from pipeline.convert.recipe import Recipe, recipe
+from pipeline.model import Kind, MediaInfo, Outcome, Plan, Proof, Role, Status, Value
+from pipeline.preparing import prepare
+from pipeline.probe import probe, timeline
+from pipeline.tools import programs
+
+Find = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Find:
+    """A sample by name, made when first asked for."""
+    folder = tmp_path_factory.mktemp("samples")
+
+    def find(name: str) -> Path:
+        return samples.build([name], folder)[name]
+
+    return find
+
+
+def ffmpeg(*args: str | Path) -> None:
+    subprocess.run([programs.ffmpeg(), "-nostdin", "-v", "error", "-y", *map(str, args)], check=True)
+
+
+def prepared(source: Path, out: Path, preset: str, **more: object) -> Outcome:
+    """The file through every stage."""
+    job = Job(path=str(source), stem="clip", preset=preset, out=str(out))
+    return prepare(replace(job, **more), lambda _: None)  # type: ignore[arg-type]  # fields by name
+
+
+def proof(outcome: Outcome, name: str) -> Proof:
+    return next(p for p in outcome.proof if p.name == name)
+
+
+def planned(info: MediaInfo, preset: str) -> tuple[Plan, Role]:
+    role = presets.load(preset).role_for(Kind.VIDEO)
+    assert role is not None
+    return planning.plan(judging.judge(info, role)), role
+
+
+def measured(source: Path, made: Path, work: Path, preset: str, **deliver: Value) -> dict[str, Proof]:
+    """The picture in `made` against `source`, as if `preset` had made it."""
+    info, output = probe(source), probe(made)
+    plan, role = planned(info, preset)
+    followed: Recipe = recipe(info, plan, role)
+    asked = replace(role, deliver=tuple(sorted({**dict(role.deliver), **deliver}.items())))
+    line = timeline.read(source, info.video[0].index)
+    return {p.name: p for p in quality.measure(source, info, line, followed, made, output, asked, work)}
+
+
+PLAIN = "convert/h264-1080p"
+
+
+# --- pictures ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["video/59.94fps.mp4", "video/wmv2.wmv", "video/rotated90.mp4", "video/hevc10-pq.mp4"])
+def test_an_encoded_picture_is_compared_with_its_source(name: str, sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample(name), tmp_path / "out", PLAIN)
+    assert outcome.status is Status.FIXED, outcome.error
+    assert float(proof(outcome, "VMAF").found.split()[0]) > 85
+    assert float(proof(outcome, "SSIM").found.split()[0]) > 0.97
+
+
+def test_another_picture_of_the_same_shape_is_found_out(sample: Find, tmp_path: Path) -> None:
+    other = tmp_path / "other.mp4"
+    ffmpeg("-i", sample("video/60fps.mp4"), "-vf", "hflip,fps=30", "-c:a", "copy", other)
+    found = measured(sample("video/60fps.mp4"), other, tmp_path, PLAIN)
+    assert not found["VMAF"].passed
+    assert not found["SSIM"].passed
+
+
+def test_frames_one_too_late_are_found_out(sample: Find, tmp_path: Path) -> None:
+    late = tmp_path / "late.mp4"
+    ffmpeg(
+        "-i", sample("video/60fps.mp4"), "-vf", "trim=start_frame=4,fps=30,setpts=PTS-STARTPTS", "-c:a", "copy", late
+    )
+    assert not measured(sample("video/60fps.mp4"), late, tmp_path, PLAIN)["VMAF"].passed
+
+
+def test_the_preset_sets_the_floor(sample: Find, tmp_path: Path) -> None:
+    source = sample("video/60fps.mp4")
+    info = probe(source)
+    (made,) = video.convert(source, info, *planned(info, PLAIN), tmp_path, lambda _: None)
+    low = measured(source, Path(made.path), tmp_path, PLAIN, min_vmaf=Fraction(50))
+    high = measured(
+        source, Path(made.path), tmp_path, PLAIN, min_vmaf=Fraction(999, 10), min_ssim=Fraction(9999, 10000)
+    )
+    assert low["VMAF"].passed
+    assert not high["VMAF"].passed
+    assert not high["SSIM"].passed
+
+
+def test_spans_are_spread_and_begin_where_decoding_can() -> None:
+    line = timeline.Timeline(750, Fraction(0), Fraction(30), True, (Fraction(0), Fraction(10), Fraction(20)))
+    places = quality.spans(line, Fraction(0), Fraction(25), Fraction(30), variable=False, counted=True)
+    assert [place.enter for place in places] == [0, 10, 20]
+    assert [place.begin for place in places] == [None, Fraction(1006, 100), Fraction(2006, 100)]
+
+
+# --- transparency -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["video/vp9-alpha.webm", "video/vp8-alpha.webm"])
+def test_the_alpha_plane_reaches_quicktime_unchanged(name: str, sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample(name), tmp_path / "out", "convert/webm-to-mov")
+    assert outcome.status is Status.FIXED, outcome.error
+    assert float(proof(outcome, "alpha plane").found.split("/")[0]) < 0.5
+    assert outcome.outputs[0].facts.video[0].alpha is True
+
+
+def test_an_alpha_plane_that_stands_still_is_found_out(sample: Find, tmp_path: Path) -> None:
+    still = tmp_path / "still.mov"
+    hold = (
+        "[0:v]split[a][b];[b]alphaextract,loop=loop=-1:size=1,trim=end_frame=25[c];[a][c]alphamerge,format=yuva444p10le"
+    )
+    coding = ["-c:v", "prores_aw", "-profile:v", "4", "-c:a", "pcm_s16le"]
+    ffmpeg("-c:v", "libvpx-vp9", "-i", sample("video/vp9-alpha.webm"), "-filter_complex", hold, *coding, still)
+    found = measured(sample("video/vp9-alpha.webm"), still, tmp_path, "convert/webm-to-mov")
+    assert not found["alpha plane"].passed
+
+
+def test_transparency_stays_where_the_scenario_has_a_home_for_it(sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample("video/prores4444-alpha.mov"), tmp_path / "out", "metastudio/video-production")
+    assert outcome.status is Status.FIXED, outcome.error
+    facts = outcome.outputs[0].facts
+    assert (facts.container, facts.video[0].codec, facts.video[0].alpha) == ("webm", "vp9", True)
+    assert proof(outcome, "alpha plane").passed
+
+
+def test_transparency_that_must_go_is_said_to_go(sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample("video/prores4444-alpha.mov"), tmp_path / "out", "metastudio/livestream")
+    assert outcome.status is Status.FIXED, outcome.error
+    assert "transparency is lost: laid over #FFFFFF" in outcome.steps[0].does.en
+
+
+# --- copies -----------------------------------------------------------------------------------------
+
+
+def test_a_copied_stream_is_proven_by_its_bytes_and_not_decoded(sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample("video/h264.mkv"), tmp_path / "out", PLAIN)
+    assert proof(outcome, "copied streams").found == "2 with the same coded frames"
+    assert {p.name for p in outcome.proof} & {"decodes whole", "VMAF"} == set()
+
+
+def test_an_encoded_stream_is_no_copy(sample: Find, tmp_path: Path) -> None:
+    again = tmp_path / "again.mp4"
+    ffmpeg("-i", sample("video/h264.mkv"), "-c:v", "libx264", "-c:a", "copy", again)
+    found = proving.identical(sample("video/h264.mkv"), again, ((0, 0), (1, 1)), tmp_path)
+    assert (found.passed, found.found) == (False, "1 with the same coded frames")
+
+
+def test_frames_that_an_edit_list_hides_are_not_missed(sample: Find, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    ffmpeg("-ss", "0.5", "-i", sample("video/60fps.mp4"), "-c", "copy", cut)
+    info = probe(cut)
+    line = timeline.read(cut, info.video[0].index)
+    assert line is not None
+    assert line.frames < (info.video[0].frames or 0)
+    outcome = prepared(cut, tmp_path / "out", PLAIN)
+    assert outcome.status is Status.FIXED, outcome.error
+    assert proof(outcome, "frames").passed
+
+
+# --- what is given up -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_limit(tmp_path: Path) -> str:
+    """A scenario of at most one second."""
+    path = tmp_path / "short.toml"
+    path.write_text(
+        'schema = 1\nid = "test/short"\ntitle = { en = "s", zh = "s" }\nextends = "convert/h264-1080p"\n'
+        '[[rule]]\nid = "test.short"\nrole = "video"\ncheck = "media.duration"\nmax = "1 s"\n'
+        'sources = ["TEST 1 (2026-01-01)"]\n'
+    )
+    return str(path)
+
+
+def test_too_long_is_cut_only_on_request(short_limit: str, sample: Find, tmp_path: Path) -> None:
+    source = sample("video/good-1080p25.mp4")
+    refused = prepared(source, tmp_path / "a", short_limit)
+    assert refused.status is Status.BLOCKED
+    assert any("--trim" in (finding.reason.en if finding.reason else "") for finding in refused.blocked)
+    cut = prepared(source, tmp_path / "b", short_limit, allow=frozenset({"media.duration"}))
+    assert cut.status is Status.FIXED, cut.error
+    assert cut.outputs[0].facts.duration is not None
+    assert Fraction(3, 4) < cut.outputs[0].facts.duration <= 1
+    assert "cut off after 0.88 s" in cut.steps[0].does.en
+
+
+def test_a_source_damaged_inside_is_not_painted_over(sample: Find, tmp_path: Path) -> None:
+    data = bytearray(sample("video/4k.mp4").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 3000] = bytes(3000)
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(data)
+    outcome = prepared(bad, tmp_path / "out", PLAIN)
+    assert outcome.status is Status.FAILED
+    assert outcome.error is not None
+    assert "damaged" in outcome.error.message.en
+    assert list((tmp_path / "out").rglob("*.mp4")) == []
+
+
+# --- what few tools look at -------------------------------------------------------------------------
+
+
+def test_an_animated_gif_is_a_short_video_where_only_video_is_taken(sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample("video/animation.gif"), tmp_path / "out", PLAIN)
+    assert (outcome.kind, outcome.status) == (Kind.VIDEO, Status.FIXED), outcome.error
+    assert outcome.outputs[0].facts.video[0].frames == 10
+
+
+def _with_clean_aperture(source: Path, made: Path, width: int, height: int) -> None:
+    """A copy whose sample entry carries `clap` (ISO/IEC 14496-12, 12.1.4); the index must be the last box."""
+    data = bytearray(source.read_bytes())
+    entry = data.rfind(b"avc1") - 4
+    box = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    end = entry + int.from_bytes(data[entry : entry + 4], "big")
+    places = [
+        entry,
+        *(data.rfind(name, 0, entry) - 4 for name in (b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov")),
+    ]
+    data[end:end] = box
+    for at in places:
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(box)).to_bytes(4, "big")
+    made.write_bytes(data)
+
+
+def test_a_cropping_rectangle_is_seen_and_baked_in(tmp_path: Path) -> None:
+    plain, cropped = tmp_path / "plain.mp4", tmp_path / "cropped.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=50:duration=1", "-pix_fmt", "yuv420p", plain)
+    _with_clean_aperture(plain, cropped, 160, 90)
+    matroska = tmp_path / "cropped.mkv"
+    ffmpeg("-apply_cropping", "none", "-i", cropped, "-c", "copy", matroska)
+    for number, source in enumerate((cropped, matroska)):
+        assert probe(source).video[0].size == (160, 90)
+        outcome = prepared(source, tmp_path / str(number), "convert/edit-25fps")
+        assert outcome.status is Status.FIXED, outcome.error
+        assert outcome.outputs[0].facts.video[0].coded == (160, 90)
