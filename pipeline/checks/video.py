@@ -36,7 +36,7 @@ def _shrunk(actual: Value, wanted: Value) -> Safety:
     """Smaller in the same shape, within what rounding to even numbers takes."""
     if isinstance(actual, Size) and isinstance(wanted, Size):
         scale = Fraction(wanted.width, actual.width)
-        if abs(actual.height * scale - wanted.height) > max(2, Fraction(wanted.height, 100)):
+        if abs(actual.height * scale - wanted.height) > max(Fraction(2), Fraction(wanted.height, 100)):
             return Safety.MANUAL
     return only_down(actual, wanted)
 
