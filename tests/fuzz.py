@@ -19,6 +19,7 @@ from typing import Any
 
 from pipeline.checking import Job
 from pipeline.pool import Event, Pool, cores
+from pipeline.publish import sweep
 from pipeline.run import check_entry, prepare_entry
 from samples import SAMPLES, build
 
@@ -142,6 +143,8 @@ def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, fou
     ]
     outside = [p for p in folder.rglob("*") if p.is_file() and p.parent != source and folder / "out" not in p.parents]
     found.wrong += [f"{path}: written outside the output folder" for path in outside]
+    for out in (folder / "out").glob("*"):
+        sweep(out)  # as every run does at its end: an office is ended with its worker and cannot tidy up
     found.wrong += [f"{path}: left behind" for path in folder.glob("out/*/.preflight-work*")]
     shutil.rmtree(folder)
 

@@ -111,7 +111,8 @@ def test_the_foundations_stand_on_nothing_above_them(module: str, allowed: set[s
 
 @pytest.mark.parametrize("module", in_package("pipeline.checks"))
 def test_a_check_reads_facts_and_knows_nothing_else(module: str) -> None:
-    siblings = set(in_package("pipeline.checks")) if module == "pipeline.checks" else {"pipeline.checks.base", "pipeline.checks.face_advice", "pipeline.checks.preferences"}
+    helpers = {f"pipeline.checks.{name}" for name in ("base", "face_advice", "preferences")}
+    siblings = set(in_package("pipeline.checks")) if module == "pipeline.checks" else helpers
     assert ours(module) <= {"pipeline.model", *siblings}
 
 
@@ -252,9 +253,7 @@ def _words(name: str) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize(
-    "module", [m for m in MODULES if m.split(".")[1:2] not in (["upload"], ["sandbox"])]
-)
+@pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[1:2] not in (["upload"], ["sandbox"])])
 def test_only_presets_and_uploads_name_a_platform(module: str) -> None:
     """A new platform whose rules limit facts that are already read is a preset and no Python."""
     assert [word for word in _words(module) if PLATFORM.search(word)] == []
