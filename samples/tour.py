@@ -70,6 +70,8 @@ def main() -> int:
     for preset, role, samples in wanted:
         present = [name for name in samples if name in paths]
         skipped += len(samples) - len(present)
+        if not present:
+            continue
         folder = options.out / preset.replace("/", "_") / (role or "")
         for name, asset in zip(present, prepare(preset, role, [paths[n] for n in present], folder), strict=True):
             status = asset["status"]

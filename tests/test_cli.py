@@ -28,6 +28,17 @@ def preflight(*words: str | Path, env: dict[str, str] | None = None) -> subproce
     )
 
 
+@pytest.mark.parametrize("name", ["video/av1.webm", "decks/notes.pptx", "images/scan.tiff"])
+def test_folders_may_be_named_from_where_one_stands(sample: Sample, tmp_path: Path, name: str) -> None:
+    presets = {"video": VIDEO, "decks": "convert/slides-to-pages", "images": VIDEO}
+    source = sample(name)
+    shutil.copy(source, tmp_path / source.name)
+    words = [sys.executable, "-m", "pipeline", "prepare", source.name, "-p", presets[name.split("/")[0]], "-o", "o/p"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "o" / "p" / "manifest.json").is_file()
+
+
 def document(*words: str | Path) -> tuple[int, dict[str, Any]]:
     done = preflight(*words, "--json")
     return done.returncode, json.loads(done.stdout)

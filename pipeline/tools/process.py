@@ -184,6 +184,7 @@ def run(
     """
     name = Path(command[0]).name
     watch = _Watch(pulse)
+    cwd = cwd.resolve()  # the fence is set from inside it, where a relative name would mean something else
 
     def seen(line: str) -> None:
         watch.see(line)
@@ -196,7 +197,7 @@ def run(
             "memory": ceiling.memory,
             "file_size": ceiling.file_size,
             "read": _readable(command[0], cwd),
-            "write": [str(cwd), *WRITABLE, *writable],
+            "write": [str(cwd), *WRITABLE, *(os.path.realpath(path) for path in writable)],
         }
     )
     started = time.monotonic()
