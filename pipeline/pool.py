@@ -41,7 +41,8 @@ Progress = Callable[[float], None]
 Work = Callable[[J, Progress], R]
 
 _ATTEMPTS: Final = 2
-_SOCKET: Final = 80  # characters; a socket in the folder may have 107 with its own name
+_SOCKET: Final = 45  # characters of a folder; 60 more are ours and the socket's, and 107 are all there may be
+_SHORT: Final = Path("/tmp")  # noqa: S108  the folder made in it is private
 _AHEAD: Final = 4  # light jobs a worker may hold, so that it never waits for the next one
 
 
@@ -138,10 +139,13 @@ def _temporary() -> Path:
     """
     top = Path(tempfile.gettempdir())
     publish.sweep(top)
-    folder = publish.private(top)
+    # The name of a socket is short by law (108 bytes on Linux): a long TMPDIR leaves it no room.
+    place = top if len(str(top)) < _SOCKET else _SHORT
+    folder = publish.private(place)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if len(str(folder)) < _SOCKET:
-        multiprocessing.current_process()._config.setdefault("tempdir", str(folder))  # type: ignore[attr-defined]  # noqa: SLF001  it has no other way
+    multiprocessing.current_process()._config.setdefault("tempdir", str(folder))  # type: ignore[attr-defined]  # noqa: SLF001  it has no other way
+    if place is not top:
+        publish.sweep(place)
     return top
 
 
