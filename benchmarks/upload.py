@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks._run import PREFLIGHT, table
 from pipeline.digest import content_md5
-from pipeline.sandbox.faults import Faults
+from pipeline.upload.sandbox.faults import Faults
 from tests import upload_world as made
 
 GIB = 1 << 30

@@ -343,6 +343,6 @@ def _upload(options: Namespace, lang: str) -> int:
 
 
 def _sandbox(options: Namespace, lang: str) -> int:
-    from pipeline.sandbox.verb import sandbox_verb
+    from pipeline.upload.sandbox.verb import sandbox_verb
 
     return sandbox_verb(options, lang)

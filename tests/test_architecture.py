@@ -207,7 +207,7 @@ def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:
 def test_the_network_is_for_uploads() -> None:
     clients = ("socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp")
     reaching = [m for m in MODULES if within(imports(m), *clients)]
-    assert set(reaching) <= {m for name in ("upload", "sandbox", "serve") for m in in_package(f"pipeline.{name}")}
+    assert set(reaching) <= {m for name in ("upload", "serve") for m in in_package(f"pipeline.{name}")}
 
 
 # --- platforms --------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def _words(name: str) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[1:2] not in (["upload"], ["sandbox"])])
+@pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[1:2] != ["upload"]])
 def test_only_presets_and_uploads_name_a_platform(module: str) -> None:
     """A new platform whose rules limit facts that are already read is a preset and no Python."""
     assert [word for word in _words(module) if PLATFORM.search(word)] == []

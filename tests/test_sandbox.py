@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.sandbox.faults import KINDS, Faults
-from pipeline.sandbox.server import Sandbox
-from pipeline.sandbox.world import Url
 from pipeline.upload import signing
+from pipeline.upload.sandbox.faults import KINDS, Faults
+from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.sandbox.world import Url
 from pipeline.upload.transfer import Refused
 from tests import upload_world as made
 
@@ -236,7 +236,7 @@ def test_the_verb_prints_settings_and_stops() -> None:
 @pytest.mark.parametrize("words", [["--fault", "earthquake"], ["--faults", "2"]])
 def test_the_verb_refuses_nonsense(words: list[str]) -> None:
     from pipeline import cli
-    from pipeline.sandbox import verb
+    from pipeline.upload.sandbox import verb
 
     with pytest.raises(UsageError, match="--fault"):
         verb.sandbox_verb(cli.parser().parse_args(["sandbox", *words]), "en")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.sandbox.faults import Faults
-from pipeline.sandbox.server import Sandbox
 from pipeline.upload import fields
 from pipeline.upload.journal import Journal
+from pipeline.upload.sandbox.faults import Faults
+from pipeline.upload.sandbox.server import Sandbox
 from tests import upload_world as made
 
 
@@ -358,7 +358,7 @@ def test_no_quota_names_the_asset_the_step_and_the_code_and_gives_it_up(near: Pa
 def test_a_full_store_fails_the_file_on_the_platform(
     near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.sandbox.obs._LARGEST", 10)
+    monkeypatch.setattr("pipeline.upload.sandbox.obs._LARGEST", 10)
     told = made.deliver(made.library(running), _one(near))
     assert "EntityTooLarge" in told[0]["message"]
     assert told[0]["abandoned"][0]["state"] == "FAILED"

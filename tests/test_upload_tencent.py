@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("qcloud_cos")
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.sandbox.faults import Faults
-from pipeline.sandbox.server import Sandbox
 from pipeline.upload import cos
 from pipeline.upload.codes import told_tencent
 from pipeline.upload.journal import Journal
+from pipeline.upload.sandbox.faults import Faults
+from pipeline.upload.sandbox.server import Sandbox
 from tests import upload_world as made
 
 KEY = "customer-pipeline/1000/"

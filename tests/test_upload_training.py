@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.sandbox.server import Sandbox
 from pipeline.upload import training
 from pipeline.upload.journal import Journal
+from pipeline.upload.sandbox.server import Sandbox
 from pipeline.upload.training import Avatar
 from pipeline.upload.voice import Voice
 from tests import upload_world as made

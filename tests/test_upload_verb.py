@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
-from pipeline.sandbox.faults import Faults
-from pipeline.sandbox.server import Sandbox
+from pipeline.upload.sandbox.faults import Faults
+from pipeline.upload.sandbox.server import Sandbox
 from pipeline.upload.transfer import Patience
 from tests import upload_world as made
 

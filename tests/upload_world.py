@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.sandbox.faults import KINDS as KINDS_OF_FAULT
-from pipeline.sandbox.faults import Faults
-from pipeline.sandbox.server import Sandbox
-from pipeline.sandbox.world import World
 from pipeline.upload import entries, rates
 from pipeline.upload.destination import Destination
 from pipeline.upload.huawei import Api
 from pipeline.upload.journal import Journal
 from pipeline.upload.metastudio import Library
+from pipeline.upload.sandbox.faults import KINDS as KINDS_OF_FAULT
+from pipeline.upload.sandbox.faults import Faults
+from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.sandbox.world import World
 from pipeline.upload.secrets import Secrets
 from pipeline.upload.sending import Entry, How, send_all
 from pipeline.upload.tencent import Tencent

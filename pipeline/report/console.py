@@ -83,7 +83,9 @@ def _reasons(asset: Mapping[str, Any], lang: str, full: bool) -> list[str]:
         if f["verdict"] == "pass" or (not full and not f["blocks"] and (unknown or f["level"] == "info")):
             continue
         word = "unknown" if unknown else f["level"]
-        text = f"[{_COLOURS[word]}]{say(word, lang)}[/] {clean(f['message'])}"
+        mended = asset["status"] == "fixed" and f["blocks"]
+        label = "fixed" if mended else word
+        text = f"[{_COLOURS[label]}]{say(label, lang)}[/] {clean(f['message'])}"
         if f["fix"] and (f["rule"], f["stream"], f["where"]) not in blocked:
             text += f" [cyan]→ {clean(f['fix']['does'])}[/cyan]"
         if full:
@@ -117,7 +119,8 @@ def assets_table(assets: Iterable[Mapping[str, Any]], lang: str, *, full: bool) 
         table.add_row(
             coloured(asset["status"], lang),
             clean(asset["source"]),
-            f"{asset['kind']}\n[dim]{asset['role'] or '-'}[/dim]",
+            asset["kind"]
+            + (f"\n[dim]{clean(asset['role'])}[/dim]" if asset["role"] not in {None, asset["kind"]} else ""),
             "\n".join(why),
         )
     return table

@@ -8,10 +8,10 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from pipeline.sandbox import cos
-from pipeline.sandbox.wire import Request, Response
-from pipeline.sandbox.world import World
 from pipeline.upload import signing
+from pipeline.upload.sandbox import cos
+from pipeline.upload.sandbox.wire import Request, Response
+from pipeline.upload.sandbox.world import World
 
 _WINDOW: Final = 300.0  # seconds; the documents say "now" and give no window
 _TYPES: Final = frozenset({"IMAGE", "IMAGE_GENERAL", "IMAGE_4K", "IMAGE_PHOTO", "VOICE", "ZERO_SHOT_VOICE"})

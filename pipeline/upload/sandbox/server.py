@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.sandbox import cos, metastudio, obs, tencent, training
-from pipeline.sandbox.wire import Request, Response
-from pipeline.sandbox.world import World
+from pipeline.upload.sandbox import cos, metastudio, obs, tencent, training
+from pipeline.upload.sandbox.wire import Request, Response
+from pipeline.upload.sandbox.world import World
 
 _READ: Final = 1 << 20
 _SMALL: Final = 16 << 20  # bytes of a JSON body

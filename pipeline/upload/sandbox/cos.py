@@ -13,9 +13,9 @@ from xml.sax.saxutils import escape
 
 from defusedxml.ElementTree import fromstring
 
-from pipeline.sandbox.obs import error
-from pipeline.sandbox.wire import Request, Response
-from pipeline.sandbox.world import World, b64
+from pipeline.upload.sandbox.obs import error
+from pipeline.upload.sandbox.wire import Request, Response
+from pipeline.upload.sandbox.world import World, b64
 
 _HOST: Final = ".myqcloud.com"
 _LARGEST: Final = 5 << 30  # bytes of a PUT or of a part

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.sandbox.wire import Request, Response
-from pipeline.sandbox.world import Url, World, b64
 from pipeline.upload import fields, rates, signing
+from pipeline.upload.sandbox.wire import Request, Response
+from pipeline.upload.sandbox.world import Url, World, b64
 
 _WINDOW: Final = timedelta(minutes=15)  # between the signature's date and the gateway's clock
 _ALIVE: Final = frozenset({"CREATING", "UPLOADED", "REVIEW", "CREATED"})

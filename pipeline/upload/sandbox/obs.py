@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.sandbox.wire import Request, Response
-from pipeline.sandbox.world import World, b64
+from pipeline.upload.sandbox.wire import Request, Response
+from pipeline.upload.sandbox.world import World, b64
 
 _LARGEST: Final = 5 << 30  # bytes of one PUT
 

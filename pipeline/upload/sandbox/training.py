@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any, Final
 
-from pipeline.sandbox.metastudio import admitted, fail, limited, project_path
-from pipeline.sandbox.wire import Request, Response
-from pipeline.sandbox.world import Url, World
+from pipeline.upload.sandbox.metastudio import admitted, fail, limited, project_path
+from pipeline.upload.sandbox.wire import Request, Response
+from pipeline.upload.sandbox.world import Url, World
 
 _AVATAR: Final = "/digital-human-training-manage/user/jobs"
 _VOICE: Final = "/voice-training-manage/user"

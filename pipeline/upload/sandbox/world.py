@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.sandbox.faults import Faults
+from pipeline.upload.sandbox.faults import Faults
 
 URL_AGE: Final = 24 * 3600.0  # seconds; upload URLs (Table 4-180)
 

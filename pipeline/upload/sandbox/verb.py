@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.report import console
-from pipeline.sandbox.faults import KINDS, Faults
-from pipeline.sandbox.server import Sandbox
-from pipeline.sandbox.world import World
+from pipeline.upload.sandbox.faults import KINDS, Faults
+from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.sandbox.world import World
 
 
 def sandbox_verb(options: Namespace, lang: str) -> int:
