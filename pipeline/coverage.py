@@ -140,7 +140,8 @@ platforms' documents; `preflight explain ID` shows limit, document, section, dat
 
 The level is that of the statement: **H** a stated limit, **S** a recommendation or a behaviour, **V** a
 stated limit that takes a face, speech or human check, **R** decided on the platform. *Measured* rules need
-`--deep` or an optional measurement; without it their answer is *unknown*.
+the faces, the sound or the decoded picture, which `check` measures where a rule asks; where that cannot be
+done the answer is *unknown*.
 
 """
 
