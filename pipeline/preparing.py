@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 
 from pipeline import judging, planning, presets, proving, publish, twins, verify
 from pipeline.checking import Job, check, problem, role_of
-from pipeline.convert.sound import listens
+from pipeline.convert import listening
 from pipeline.convert.wanted import NAMING
 from pipeline.digest import content_md5, content_type
 from pipeline.errors import AssetError, ProofFailed
@@ -101,10 +101,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     before = _identity(source)
     with publish.workshop(Path(job.out)) as work:
         if converts(wanted, role, info):
-            module, edits = converter(report.kind), without_names(wanted)
-            info = heard(source, info, edits, role)
-            steps = module.steps(info, edits, role)
-            made = twins.made(job, work) or module.convert(source, info, edits, role, work, progress)
+            info, steps, made = _converted(job, info, without_names(wanted), role, work, progress)
             outputs, proofs = _judged(made, job, role, info, wanted, work)
         else:
             how = publish.share(source, work / "kept")
@@ -120,6 +117,8 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
         )
         promised = [(Path(file.path), (one.path, one.size, one.md5)) for file, one in zip(made, finished, strict=True)]
         publish.publish_all(promised, Path(job.out), work, ours=lambda name: _ours(job, name))
+    if report.facts and info.speech != report.facts.speech:
+        outcome = replace(outcome, facts=replace(report.facts, speech=info.speech))
     changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
@@ -141,11 +140,16 @@ def _ours(job: Job, name: str) -> bool:
     return (name, md5) in job.ours or publish.promised(Path(job.out), name, md5)
 
 
-def heard(source: Path, info: MediaInfo, edits: Plan, role: Role) -> MediaInfo:
-    """The facts with those about the sound that a converter must know; measured only where it must."""
-    if info.kind in (Kind.VIDEO, Kind.AUDIO) and listens(info, edits, role):
-        return replace(info, speech=probe(source, frozenset({"speech"})).speech)
-    return info
+def _converted(
+    job: Job, info: MediaInfo, edits: Plan, role: Role, work: Path, progress: Progress
+) -> tuple[MediaInfo, tuple[Step, ...], tuple[Made, ...]]:
+    """The facts, with what was measured on the way; what was done; what was made."""
+    source, module = Path(job.path), converter(info.kind)
+    made = twins.made(job, work)
+    if not made and listening.wanted(info, edits, role):
+        return listening.convert(source, info, edits, role, work, progress)
+    info = listening.heard(source, info, edits, role)
+    return info, module.steps(info, edits, role), made or module.convert(source, info, edits, role, work, progress)
 
 
 def _judged(

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pipeline import journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
+from pipeline.convert import listening
 from pipeline.errors import PreflightError
 from pipeline.model import Finding, MediaInfo, Status, Step
 from pipeline.pool import Progress
@@ -67,7 +68,7 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
                 module = preparing.converter(report.facts.kind)
                 try:
                     named = preparing.without_names(edits)
-                    facts = preparing.heard(Path(job.path), report.facts, named, role)
+                    facts = listening.heard(Path(job.path), report.facts, named, role)
                     steps = module.steps(facts, named, role)
                 except PreflightError as error:  # known before anything is started: it cannot be made
                     entry |= {"status": "error", "error": document.error(problem(error), job.lang)}

@@ -64,11 +64,26 @@ def test_speech_survives_stereo_that_cancels(tmp_path: Path) -> None:
     job = Job(path=str(path), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
     outcome = prepare(job, lambda _: None)
     assert (outcome.status, outcome.error) == (Status.FIXED, None)
+    assert ["c1" in step.command[step.command.index("-filter_complex") + 1] for step in outcome.steps] == [False, True]
+    assert "channel 2 alone" in outcome.steps[1].does.en
     made = probe(tmp_path / "out" / outcome.outputs[0].path, frozenset({"speech"}))
     assert made.audio[0].channels == 1
     assert made.speech is not None
     assert made.speech.true_peak is not None
     assert made.speech.true_peak > -4
+
+
+def test_a_recording_is_measured_in_the_run_that_converts_it(tmp_path: Path) -> None:
+    path = save(tmp_path / "in.wav", np.stack([voice(2), 0.5 * voice(2)]))
+    job = Job(path=str(path), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
+    shares: list[float] = []
+    outcome = prepare(job, shares.append)
+    assert (outcome.status, outcome.error) == (Status.FIXED, None)
+    (step,) = outcome.steps
+    assert step.command.count("pipe:1") == 1
+    assert shares
+    assert outcome.facts is not None
+    assert outcome.facts.speech == probe(path, frozenset({"speech"})).speech
 
 
 def test_a_lossy_sound_is_made_no_poorer_than_the_rules_advise_and_that_is_said(

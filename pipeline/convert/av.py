@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.convert import command
-from pipeline.convert.recipe import recipe
+from pipeline.convert.recipe import Recipe, recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import Category, Made, MediaInfo, Plan, Role, Step
 from pipeline.tools import ceilings, process
-from pipeline.tools.ffmpeg import out_time, pulse
+from pipeline.tools.ffmpeg import complaints, out_time, pulse
 
 # What FFmpeg's decoders and demuxers say, at level error, of data they could not read.
 _DAMAGE: Final = re.compile(
@@ -36,17 +36,13 @@ def convert(
     Raises AssetError where the plan cannot be carried out, ToolFailed and TimedOut when ffmpeg does not.
     """
     chosen = recipe(info, plan, role)
-    target = work / command.output_name(chosen)
-    (work / command.SOURCE).symlink_to(source.resolve())
-    for step in command.steps(chosen):
-        _run(step, info, chosen.length or info.duration, work, progress)
-    if not target.is_file() or target.stat().st_size == 0:
-        raise ToolFailed(
-            f"{info.name}: ffmpeg ended without writing anything. The source may be damaged; try to play it.",
-            f"{info.name}：ffmpeg 结束但没有写出任何内容。源文件可能已损坏，请尝试播放。",
-        )
-    name = "{stem}." + chosen.format.extension
-    return (Made(path=str(target), category=Category.MAIN, name=name),)
+
+    def on_line(line: str) -> None:
+        done = out_time(line)
+        if done is not None and (part := share(done, chosen.length or info.duration)) is not None:
+            progress(part)
+
+    return run(source, info, chosen, work, on_line=on_line)[0]
 
 
 def share(done: Fraction, whole: Fraction | None) -> float | None:
@@ -54,25 +50,44 @@ def share(done: Fraction, whole: Fraction | None) -> float | None:
     return min(1.0, max(0.0, float(done / whole))) if whole else None
 
 
-def _run(step: Step, info: MediaInfo, whole: Fraction | None, work: Path, progress: Callable[[float], None]) -> None:
-    def on_line(line: str) -> None:
-        done = out_time(line)
-        if done is not None and (part := share(done, whole)) is not None:
-            progress(part)
+def run(
+    source: Path,
+    info: MediaInfo,
+    chosen: Recipe,
+    work: Path,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    sink: Callable[[bytes], None] | None = None,
+) -> tuple[tuple[Made, ...], str]:
+    """Carry out a recipe in the folder `work`: what was made, and what ffmpeg said.
 
-    ended = process.run(step.command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
+    `on_line` gets its progress, or `sink` the sound of a recipe that listens. Raises as `convert`.
+    """
+    target, link = work / command.output_name(chosen), work / command.SOURCE
+    link.unlink(missing_ok=True)
+    link.symlink_to(source.resolve())
+    (step,) = command.steps(chosen)
+    ended = process.run(step.command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse, sink=sink)
+    grave = ended.stderr.splitlines() if sink is None else complaints(ended.stderr)
     # Zero proves nothing (the output is judged afterwards), but anything else is ffmpeg giving up.
     if ended.code != 0:
+        said = " | ".join(line for line in grave[-3:] if line.strip())
         raise ToolFailed(
-            f"{info.name}: ffmpeg gave up with code {ended.code}: {ended.last_words() or 'no reason given'}. "
+            f"{info.name}: ffmpeg gave up with code {ended.code}: {said or 'no reason given'}. "
             "The source may be damaged; try to play it.",
-            f"{info.name}：ffmpeg 以代码 {ended.code} 中止：{ended.last_words() or '未说明原因'}。"
-            "源文件可能已损坏，请尝试播放。",
+            f"{info.name}：ffmpeg 以代码 {ended.code} 中止：{said or '未说明原因'}。源文件可能已损坏，请尝试播放。",
         )
     # A decoder paints over what it cannot read and goes on; the output would look whole and not be so.
-    if complaint := next((line for line in ended.stderr.splitlines() if _DAMAGE.search(line)), None):
+    if complaint := next((line for line in grave if _DAMAGE.search(line)), None):
         said = complaint.rpartition("] ")[2][:200]
         raise ToolFailed(
             f"{info.name} is damaged inside: its decoder says {said!r}. Export it again from the original.",
             f"{info.name} 内部已损坏：解码器报告 {said!r}。请从原始素材重新导出。",
         )
+    if not target.is_file() or target.stat().st_size == 0:
+        raise ToolFailed(
+            f"{info.name}: ffmpeg ended without writing anything. The source may be damaged; try to play it.",
+            f"{info.name}：ffmpeg 结束但没有写出任何内容。源文件可能已损坏，请尝试播放。",
+        )
+    name = "{stem}." + chosen.format.extension
+    return (Made(path=str(target), category=Category.MAIN, name=name),), ended.stderr

@@ -12,7 +12,7 @@ from pipeline.convert.recipe import Recipe
 from pipeline.convert.sound import Sound
 from pipeline.model import Step, Text
 from pipeline.tools import programs
-from pipeline.tools.ffmpeg import HEAD, reading
+from pipeline.tools.ffmpeg import HEAD, TELLING, poured, reading
 
 SOURCE = "in0"
 
@@ -102,7 +102,11 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     graph: list[str] = ffmpeg.get_args(target)
     opened = ("-i", SOURCE)
     at = next(i for i in range(len(graph)) if tuple(graph[i : i + 2]) == opened)
-    return (*HEAD, *graph[:at], *reading(SOURCE, *decoders), *graph[at + 2 :])
+    head: tuple[str, ...] = HEAD
+    also: tuple[str, ...] = ()
+    if voice := recipe.listened:
+        head, also = TELLING, poured(voice.index, voice.sample_rate or 0, voice.channels or 0)
+    return (*head, *graph[:at], *reading(SOURCE, *decoders), *graph[at + 2 :], *also)
 
 
 def _how(recipe: Recipe) -> Text:

@@ -57,6 +57,7 @@ class Recipe:
     audio_reasons: tuple[tuple[Text, ...], ...] = ()
     length: Fraction | None = None  # seconds after which the rest is cut off; None: nothing is
     others: bool = False  # covers and subtitles are taken along
+    listened: AudioStream | None = None  # measured in the same run, for it is not known whether its channels mix well
     reasons: tuple[Text, ...] = ()  # for making the file anew at all
 
     @property
@@ -146,10 +147,14 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         (*why, *sound.remarks(info, present, made)) if made else why
         for present, made, why in zip(audio, sounds, sound_why, strict=True)
     )
+    # Where pictures are encoded, doing it twice would cost more than listening first.
+    first = _one(info, audio)[0] if not picture_why and sound.listens(info, plan, role) else None
+    listened = first if first and first.sample_rate and first.channels else None
     return Recipe(
         container=name,
         video=video[0] if video else None,
         picture=picture.design(info, video[0], wishes, name, audio, sounds) if picture_why else None,
+        listened=listened,
         audio=audio,
         sounds=sounds,
         video_reasons=picture_why,

@@ -24,7 +24,7 @@ from pipeline.probe.speech_frames import FRAMES, Frames
 from pipeline.probe.speech_levels import Levels, Samples
 from pipeline.probe.speech_trace import Trace
 from pipeline.tools import ceilings, process, programs
-from pipeline.tools.ffmpeg import reading
+from pipeline.tools.ffmpeg import TELLING, poured, reading
 
 _SOURCE: Final = "in0"
 _BLOCK: Final = 1.0  # seconds that are worked on at a time
@@ -44,6 +44,7 @@ class Heard:
     frames: Frames
     activity: Activity
     loudness: float | None  # LUFS
+    settled: bool  # False: the rest of it is not like its beginning, by which the channel was chosen
 
     @property
     def trace(self) -> Trace | None:
@@ -56,13 +57,17 @@ class Heard:
         return Fraction(self.levels.count, self.rate)
 
 
-class _Ear:
-    """Takes interleaved samples as they come."""
+class Ear:
+    """Takes interleaved 32-bit floats as they come.
 
-    def __init__(self, rate: int, channels: int, channel: int | None, decided: bool) -> None:
+    `decided`: it is known which channel (None: the mean of all) tells of the voice; else the beginning decides.
+    """
+
+    def __init__(self, rate: int, channels: int, channel: int | None = None, *, decided: bool = False) -> None:
         self.levels = Levels(channels)
         self.frames = Frames(rate)
-        self.channel = channel  # None: the mean of all
+        self.channel = channel
+        decided = decided or channels == 1
         self._channels = channels
         self._bytes = bytearray()
         self._wanted = max(1, round(rate * _BLOCK)) * channels * 4
@@ -114,37 +119,56 @@ class _Ear:
         loss = self.levels.mid_loss
         return self.levels.best if loss is not None and loss > MAX_LOSS else None
 
-    def end(self) -> None:
-        """There is no more."""
+    @property
+    def seconds(self) -> Fraction:
+        """How much was heard so far."""
+        return Fraction(self.levels.count, self.frames.rate)
+
+    def heard(self, said: str) -> Heard:
+        """All of it, when there is no more; `said` are ffmpeg's words, the loudness among them."""
         self._work()
         if self._waiting is not None:
             self._decide()
+        found = _LOUDNESS.findall(said.rpartition("Summary:")[2])
+        loudness = float(found[-1]) if found else None
+        return Heard(
+            rate=self.frames.rate,
+            levels=self.levels,
+            frames=self.frames,
+            activity=find(self.frames.levels),
+            loudness=loudness if loudness is not None and loudness > -70 else None,  # -70: the gate never opened
+            settled=self.channel == self.choice,
+        )
 
 
 def command(index: int, rate: int, channels: int) -> tuple[str, ...]:
-    """The ffmpeg that pours stream `index` of the file `in0` into its standard output as 32-bit floats."""
-    return (
-        programs.ffmpeg(),
-        *("-nostdin", "-hide_banner", "-y", "-nostats", "-v", "info"),
-        *reading(_SOURCE),
-        *("-map", f"0:{index}", "-af", "ebur128=framelog=quiet"),
-        *("-ar", str(rate), "-ac", str(channels), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"),
-    )
+    """The ffmpeg that pours stream `index` of the file `in0` into its standard output."""
+    return (programs.ffmpeg(), *TELLING, *reading(_SOURCE), *poured(index, rate, channels))
 
 
-def _pour(path: Path, stream: AudioStream, ear: _Ear, rate: int, channels: int) -> str:
+def _pour(path: Path, stream: AudioStream, ear: Ear, rate: int, channels: int) -> Heard:
     with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
         work = Path(folder)
         (work / _SOURCE).symlink_to(path.resolve())
         ended = process.run(command(stream.index, rate, channels), cwd=work, ceiling=ceilings.FFMPEG, sink=ear.pour)
-    ear.end()
-    if not ear.levels.count:
+    heard = ear.heard(ended.stderr)
+    if not heard.levels.count:
         raise Unreadable(
             f"{path.name}: stream {stream.index} gave no sound when decoded. "
             "It is empty or damaged: record or export it again.",
             f"{path.name}：流 {stream.index} 解码后没有任何声音。文件为空或已损坏，请重新录制或导出。",
         )
-    return ended.stderr
+    return heard
+
+
+def shape(path: Path, stream: AudioStream) -> tuple[int, int]:
+    """Sample rate in hertz and channels of a stream that is to be heard. Raises Unreadable where it tells none."""
+    if not stream.sample_rate or not stream.channels:
+        raise Unreadable(
+            f"{path.name}: stream {stream.index} tells no sample rate or no channels. Export it again.",
+            f"{path.name}：流 {stream.index} 未说明采样率或声道数。请重新导出。",
+        )
+    return stream.sample_rate, stream.channels
 
 
 def listen(path: Path, stream: AudioStream, *, seconds: float | None = None) -> Heard:
@@ -154,28 +178,15 @@ def listen(path: Path, stream: AudioStream, *, seconds: float | None = None) -> 
 
     Raises Unreadable when nothing decodes, ToolMissing and TimedOut as ffmpeg does.
     """
-    if not stream.sample_rate or not stream.channels:
-        raise Unreadable(
-            f"{path.name}: stream {stream.index} tells no sample rate or no channels. Export it again.",
-            f"{path.name}：流 {stream.index} 未说明采样率或声道数。请重新导出。",
-        )
-    rate, channels = stream.sample_rate, stream.channels
-    ear = _Ear(rate, channels, None, decided=channels == 1)
+    rate, channels = shape(path, stream)
+    ear = Ear(rate, channels)
     ear.draw(seconds)
-    said = _pour(path, stream, ear, rate, channels)
-    if ear.channel != ear.choice:  # the rest of the recording is not like its beginning
-        ear = _Ear(rate, channels, ear.choice, decided=True)
+    heard = _pour(path, stream, ear, rate, channels)
+    if not heard.settled:
+        ear = Ear(rate, channels, ear.choice, decided=True)
         ear.draw(seconds)
-        said = _pour(path, stream, ear, rate, channels)
-    found = _LOUDNESS.findall(said.rpartition("Summary:")[2])
-    loudness = float(found[-1]) if found else None
-    return Heard(
-        rate=rate,
-        levels=ear.levels,
-        frames=ear.frames,
-        activity=find(ear.frames.levels),
-        loudness=loudness if loudness is not None and loudness > -70 else None,  # -70: the gate never opened
-    )
+        heard = _pour(path, stream, ear, rate, channels)
+    return heard
 
 
 def _exact(value: float | None, digits: int = 2) -> Fraction | None:
