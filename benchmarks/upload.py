@@ -65,7 +65,7 @@ url, md5, path = sys.argv[1:]
 caller, size = Caller(Secrets(environment={}), Patience()), Path(path).stat().st_size
 headers = {"Content-Type": "video/mp4", "Content-MD5": md5}
 started = time.perf_counter()
-caller.put(url, headers, lambda: Body(Path(path), 0, size, lambda _: None, None), expected=None, what="PUT")
+caller.put(url, headers, lambda: Body(Path(path), 0, size, lambda _: None, None, md5), expected=None, what="PUT")
 print(time.perf_counter() - started)
 """
 
@@ -80,52 +80,86 @@ def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
-def transfers(folder: Path, size: int) -> None:
-    """One file to a sandbox in a process of its own: curl, the PUT of this tool, and the whole verb, by turns."""
-    port = "18099"
-    words = [*PREFLIGHT, "sandbox", "--json", "--port", port, "--folder", str(folder / "far")]
+@contextmanager
+def _far(folder: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """A sandbox in a process of its own: its interface, and the settings that lead there."""
+    from pipeline.upload.huawei import Api
+    from pipeline.upload.secrets import Secrets
+
+    words = [*PREFLIGHT, "sandbox", "--json", "--quota", "1000G", "--pace", "100", "--folder", str(folder)]
     with _ended(subprocess.Popen(words, stdout=subprocess.PIPE, text=True)) as running:
         assert running.stdout is not None
-        settings = json.loads(running.stdout.readline())["environment"]
-        path = _file(folder / "one.mp4", size)
-        md5, curl, put, whole = content_md5(path), [], [], []
-        with made.sandbox(folder / "unused") as here:  # only for its account
-            settings |= {k: v for k, v in here.settings().items() if not v.startswith("http")}
-        from pipeline.upload.huawei import Api
-        from pipeline.upload.secrets import Secrets
-
+        settings = json.loads(running.stdout.readline())["environment"] | {"PREFLIGHT_METASTUDIO_PACE": "100"}
         api = Api(Secrets(environment=settings), made.QUICK, None, None)
-        for turn in range(4):
-
-            def url(name: str, turn: int = turn) -> str:
-                asset = {"asset_name": f"{name}{turn}", "asset_type": "VIDEO"}
-                told = api.call("POST", "/digital-assets", asset, group="create asset", what="create")
-                file = {"file_name": "a.mp4", "file_md5": md5, "file_size": size, "asset_file_category": "MAIN"}
-                file |= {"asset_id": told["asset_id"], "file_type": "mp4"}
-                return str(api.call("POST", "/files", file, group="file", what="file")["upload_url"])
-
-            head = ["-H", f"Content-MD5: {md5}", "-H", "Content-Type: video/mp4"]
-            curl.append(_seconds(["curl", "-s", "-f", "-T", path, *head, url("curl")]))
-            done = subprocess.run(
-                [sys.executable, "-c", _PUT, url("ours"), md5, str(path)], capture_output=True, text=True, check=True
-            )
-            put.append(float(done.stdout))
-            near = folder / f"near{turn}"
-            near.mkdir()
-            os.link(path, near / f"one{turn}.mp4")
-            one = {"path": f"one{turn}.mp4", "category": "MAIN", "size": size, "md5": md5, "findings": [], "text": None}
-            manifest = made.write(near, "metastudio/asset-library", [made.asset("video", "video", [one])])
-            started = time.perf_counter()
-            again = [*PREFLIGHT, "upload", str(manifest), "--to", "metastudio", "-q"]
-            subprocess.run(again, env=os.environ | settings, stdout=subprocess.DEVNULL, check=True)
-            whole.append(time.perf_counter() - started)
+        yield api, settings
         api.caller.close()
-        path.unlink()
-    rows = [("", "s, four turns", "best MB/s")]
-    for name, taken in (("curl -T", curl), ("PUT", put), ("the verb: start, digest again, calls, PUT, verdict", whole)):
-        rows.append((name, " ".join(f"{s:.2f}" for s in taken), f"{size / 1e6 / min(taken):.0f}"))
+
+
+def _url(api: Any, name: str, md5: str, size: int) -> str:
+    """A pre-signed URL for a file of this size."""
+    asset = {"asset_name": name, "asset_type": "VIDEO"}
+    told = api.call("POST", "/digital-assets", asset, group="create asset", what="create")
+    file = {"file_name": "a.mp4", "file_md5": md5, "file_size": size, "asset_file_category": "MAIN"}
+    file |= {"asset_id": told["asset_id"], "file_type": "mp4"}
+    return str(api.call("POST", "/files", file, group="file", what="file")["upload_url"])
+
+
+def _verb(near: Path, files: list[Path], md5: str, settings: dict[str, str]) -> float:
+    """Seconds of `preflight upload` for these files, which have the same bytes, from its start to its end."""
+    near.mkdir()
+    entries = []
+    for number, path in enumerate(files):
+        os.link(path, near / f"{near.name}-{number}.mp4")
+        one = {"path": f"{near.name}-{number}.mp4", "category": "MAIN", "size": path.stat().st_size, "md5": md5}
+        entries.append(made.asset("video", "video", [one | {"findings": [], "text": None}]))
+    manifest = made.write(near, "metastudio/asset-library", entries)
+    started = time.perf_counter()
+    again = [*PREFLIGHT, "upload", str(manifest), "--to", "metastudio", "-q"]
+    subprocess.run(again, env=os.environ | settings, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
+
+
+def transfers(folder: Path, size: int, count: int, turns: int = 3) -> None:
+    """One file of `size` bytes, then `count` files of together as much, by curl and by this tool in turns.
+
+    curl only sends. This tool digests the bytes and compares them with the manifest as well, and the verb starts,
+    creates asset and file, confirms, and asks for the verdict.
+    """
+    whole = _file(folder / "one.mp4", size)
+    small = _file(folder / "small.mp4", size // count)
+    head = ["-H", "Content-Type: video/mp4"]
+    taken: dict[str, list[float]] = {name: [] for name in ("curl", "put", "verb", "curl batch", "verb batch")}
+    whole_md5, small_md5 = content_md5(whole), content_md5(small)
+    for turn in range(turns):
+        with _far(folder / "far") as (api, settings):
+            url, more = _url(api, "curl", whole_md5, size), ["-H", f"Content-MD5: {whole_md5}"]
+            taken["curl"].append(_seconds(["curl", "-s", "-f", "-T", whole, *head, *more, url]))
+            words = [sys.executable, "-c", _PUT, _url(api, "ours", whole_md5, size), whole_md5, str(whole)]
+            told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+            taken["put"].append(float(told))
+            taken["verb"].append(_verb(folder / f"near{turn}", [whole], whole_md5, settings))
+            more = ["-H", f"Content-MD5: {small_md5}"]
+            urls = [_url(api, f"batch{n}", small_md5, small.stat().st_size) for n in range(count)]
+            sends = [word for url in urls for word in ("-T", str(small), url)]
+            taken["curl batch"].append(_seconds(["curl", "-s", "-f", *head, *more, *sends]))
+            taken["verb batch"].append(_verb(folder / f"batch{turn}", [small] * count, small_md5, settings))
+        shutil.rmtree(folder / "far")
+    whole.unlink()
+    small.unlink()
+    rows = [("", f"s, {turns} turns", "best MB/s", "against curl")]
+    names = {
+        "curl": "curl -T, one file",
+        "put": "PUT with digest",
+        "verb": "the whole verb",
+        "curl batch": f"curl -T, {count} files, one connection",
+        "verb batch": f"the whole verb, {count} files",
+    }
+    for name, seconds in taken.items():
+        peer = min(taken["curl batch" if "batch" in name else "curl"])
+        listed = " ".join(f"{s:.2f}" for s in seconds)
+        rows.append((names[name], listed, f"{size / 1e6 / min(seconds):.0f}", f"{min(seconds) / peer:.2f}"))
     table(rows)
-    print(f"time against curl (best against best): PUT {min(put) / min(curl):.2f}, verb {min(whole) / min(curl):.2f}\n")
+    print()
 
 
 def _state(kind: str, running: Any, manifest: Path) -> str:
@@ -192,6 +226,6 @@ def main() -> None:
         if shutil.which("openssl"):
             digests(folder, int(4 * scale) * GIB or GIB)
         if shutil.which("curl"):
-            transfers(folder, GIB // 4)
+            transfers(folder, int(2 * scale) * GIB or GIB // 4, 32)
         hardship(folder, int(200 * scale), int(50 * scale))
     sys.stdout.flush()

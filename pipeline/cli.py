@@ -120,6 +120,7 @@ def _delivery(verbs: Any, common: _Parser) -> None:
     sandbox.add_argument("--seed", type=int, default=0, help="of the faults")
     sandbox.add_argument("--region", default="cn-north-4", help="whose rate limits hold")
     sandbox.add_argument("--pace", type=float, default=1.0, help="times the stated rate limits")
+    sandbox.add_argument("--quota", default="5368709120", metavar="BYTES", help="space of the account, like 10G")
     sandbox.add_argument("--review", type=float, default=0.0, metavar="SECONDS", help="that an asset is reviewed")
     sandbox.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="its clock runs ahead")
 

@@ -7,7 +7,6 @@ is sent again. Parts are found again with ListParts, whole objects with HEAD.
 from __future__ import annotations
 
 import email.utils
-import hashlib
 import importlib
 import threading
 import time
@@ -20,7 +19,7 @@ from pipeline.errors import UploadError, UsageError
 from pipeline.upload.codes import told
 from pipeline.upload.destination import Tools
 from pipeline.upload.entries import File
-from pipeline.upload.parted import hex_md5
+from pipeline.upload.parted import Part, Parts, Stretch
 from pipeline.upload.secrets import Secrets
 from pipeline.upload.transfer import Patience, Refused, Unknown, secure
 
@@ -190,35 +189,38 @@ class Store:
 
     def put(self, key: str, file: File, journal_key: str, tools: Tools) -> tuple[bool, str]:
         """Store a file; whether anything was sent, and its ETag. Raises UploadError."""
-        parts = _stretches(file.size)
-        digests = [hex_md5(file.path, start, length) for start, length in parts]
-        tags = b"".join(bytes.fromhex(tag) for _, tag in digests)
-        joined = f"{hashlib.md5(tags, usedforsecurity=False).hexdigest()}-{len(parts)}"
-        etag = file.hex_md5 if len(parts) == 1 else joined
+        parts = tools.parts(file, _stretches(file.size))
 
         def held() -> str | None:
-            return etag if self.head(key) == (file.size, etag) else None
+            """Its ETag where the store holds it. The digests of its parts are worked out only if it may be there."""
+            there = self.head(key)
+            if there is None or there[0] != file.size:
+                return None
+            etag = file.hex_md5 if len(parts) == 1 else parts.etag
+            return etag if there[1] == etag else None
 
-        if held():
+        etag = held()
+        if etag:
             return False, etag
         for attempt in range(1, self._patience.attempts + 1):
             if len(parts) == 1:
                 tools.journal.begin(journal_key, f"put {key}")
                 self._until(f"PUT {key}", lambda client, bucket: self._whole(client, bucket, key, file, tools), held)
             else:
-                self._multipart(key, file, parts, digests, journal_key, tools, held)
-            if held():  # asked of the store itself: a 200 is not an object
+                self._multipart(key, file, parts, journal_key, tools, held)
+            etag = held()
+            if etag:  # asked of the store itself: a 200 is not an object
                 tools.journal.end(journal_key, f"put {key}")
                 return True, etag
             self._patience.pause(attempt)
         raise UploadError(
-            f"{key}: the store does not hold what was sent ({file.size} bytes, {etag})",
-            f"{key}：存储中的对象与发送内容不符（{file.size} 字节，{etag}）",
+            f"{key}: the store does not hold what was sent ({file.size} bytes, MD5 {file.md5})",
+            f"{key}：存储中的对象与发送内容不符（{file.size} 字节，MD5 {file.md5}）",
         )
 
     @staticmethod
     def _whole(client: Any, bucket: str, key: str, file: File, tools: Tools) -> str:
-        body = tools.body(file.path, 0, file.size)
+        body = tools.body(file)
         told = client.put_object(Bucket=bucket, Key=key, Body=body, ContentMD5=file.md5, ContentType=file.content_type)
         return str(told["ETag"])
 
@@ -226,8 +228,7 @@ class Store:
         self,
         key: str,
         file: File,
-        parts: list[tuple[int, int]],
-        digests: list[tuple[str, str]],
+        parts: Parts,
         journal_key: str,
         tools: Tools,
         held: Callable[[], str | None],
@@ -240,27 +241,30 @@ class Store:
                 return
             tools.journal.end(journal_key, f"forget upload {key}", uploads=None)
             upload, there = self._upload(key, file, journal_key, tools), {}
-        for number, ((start, length), (md5, tag)) in enumerate(zip(parts, digests, strict=True), 1):
-            if there.get(number) == tag:
+        for part in parts:
+            if there.get(part.number) == part.tag:
                 continue
-            tools.journal.begin(journal_key, f"put {key} part {number}")
+            step = f"put {key} part {part.number}"
+            tools.journal.begin(journal_key, step)
 
-            def send(
-                client: Any, bucket: str, number: int = number, start: int = start, length: int = length, md5: str = md5
-            ) -> str:
-                body = tools.body(file.path, start, length)
+            def send(client: Any, bucket: str, part: Part = part) -> str:
                 told = client.upload_part(
-                    Bucket=bucket, Key=key, Body=body, PartNumber=number, UploadId=upload, ContentMD5=md5
+                    Bucket=bucket,
+                    Key=key,
+                    Body=tools.part(file, part),
+                    PartNumber=part.number,
+                    UploadId=upload,
+                    ContentMD5=part.md5,
                 )
                 return str(told["ETag"]).strip('"').lower()
 
-            def stored(number: int = number, tag: str = tag) -> str | None:
-                return tag if self._listed(key, upload).get(number) == tag else None
+            def stored(part: Part = part) -> str | None:
+                return part.tag if self._listed(key, upload).get(part.number) == part.tag else None
 
-            if self._until(f"PUT {key} part {number}", send, stored) != tag or not stored():
-                self._until(f"PUT {key} part {number}", send, stored)  # the answer or the store was wrong: once more
-            tools.journal.end(journal_key, f"put {key} part {number}")
-        listed = [{"PartNumber": number, "ETag": tag} for number, (_, tag) in enumerate(digests, 1)]
+            if self._until(step, send, stored) != part.tag and not stored():
+                self._until(step, send, stored)  # the answer or the store was wrong: once more
+            tools.journal.end(journal_key, step)
+        listed = [{"PartNumber": part.number, "ETag": part.tag} for part in parts]
 
         def complete(client: Any, bucket: str) -> str:
             client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Part": listed})
@@ -321,6 +325,6 @@ def _code(body: str) -> str:
     return body.split("<Code>", 1)[1].split("</Code>", 1)[0][:64] if "<Code>" in body else ""
 
 
-def _stretches(size: int) -> list[tuple[int, int]]:
+def _stretches(size: int) -> list[Stretch]:
     step = max(PART, -(-size // _PARTS))
     return [(start, min(step, size - start)) for start in range(0, size, step)]

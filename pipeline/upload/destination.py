@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import UploadError
 from pipeline.model import Text
-from pipeline.upload.entries import Item
+from pipeline.upload.entries import File, Item
 from pipeline.upload.journal import Journal
+from pipeline.upload.parted import Part, Parts, Stretch
 from pipeline.upload.rates import Bucket
-from pipeline.upload.transfer import Body
+from pipeline.upload.transfer import Body, late
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,18 @@ class Tools:
     bandwidth: Bucket | None
     wait: float  # seconds to wait for the far end's verdict
 
-    def body(self, path: Path, start: int, length: int) -> Body:
-        """A stretch of a file to send."""
-        return Body(path, start, length, self.sent, self.bandwidth)
+    def body(self, file: File) -> Body:
+        """A whole file to send. What was too large to be digested before is digested on its way."""
+        md5 = file.md5 if late(file.size) else None
+        return Body(file.path, 0, file.size, self.sent, self.bandwidth, md5)
+
+    def part(self, file: File, part: Part) -> Body:
+        """A part of a file to send."""
+        return Body(file.path, part.start, part.length, self.sent, self.bandwidth)
+
+    def parts(self, file: File, stretches: Sequence[Stretch]) -> Parts:
+        """The parts of a file, digested as they are needed."""
+        return Parts(file, stretches, lambda: self.sent(0))
 
 
 class Destination(Protocol):

@@ -14,6 +14,7 @@ from pipeline import presets
 from pipeline.digest import content_md5, content_type
 from pipeline.errors import UploadError
 from pipeline.model import Category, Preset, Text
+from pipeline.upload.transfer import Changed, late
 
 SENT: Final = frozenset({"ready", "fixed"})  # the statuses of `prepare` that may leave the house
 _MARKER: Final = 24  # letters of a marker; 4 bits each
@@ -149,7 +150,8 @@ def _refusal(asset: dict[str, Any], main: bool) -> Text | None:
 def fresh(item: Item, *, force: bool) -> Item:
     """The item, its files looked at again right before they are sent.
 
-    Raises UploadError when a file is gone or is not what `prepare` made; with `force` the bytes that are there
+    What is large (`late`) is not read twice: its digest is taken and compared while it goes out, before its last
+    bytes. Raises UploadError when a file is gone or is not what `prepare` made; with `force` the bytes that are there
     now are sent, under their own size and digest, and the item says so.
     """
     forced = list(item.forced)
@@ -160,7 +162,9 @@ def fresh(item: Item, *, force: bool) -> Item:
     files = []
     for file in item.files:
         try:
-            size, md5 = file.path.stat().st_size, content_md5(file.path)
+            size = file.path.stat().st_size
+            later = not force and file.size == size and late(size)
+            md5 = file.md5 if later else content_md5(file.path)
         except OSError as error:
             raise UploadError(
                 f"{file.path}: {error.strerror or error}. Run `preflight prepare` again.",
@@ -168,12 +172,7 @@ def fresh(item: Item, *, force: bool) -> Item:
             ) from None
         if (size, md5) != (file.size, file.md5):
             if not force:
-                raise UploadError(
-                    f"{file.path}: changed since prepare: {size} bytes, MD5 {md5}; the manifest says {file.size} "
-                    f"bytes, {file.md5}. Run `preflight prepare` again, or pass --force to send it as it is.",
-                    f"{file.path}：prepare 之后被修改：{size} 字节，MD5 {md5}；清单为 {file.size} 字节，{file.md5}。"
-                    f"请重新运行 `preflight prepare`，或用 --force 按现状发送。",
-                )
+                raise Changed(file.path, f"{size} bytes, MD5 {md5}", f"{file.size} bytes, MD5 {file.md5}")
             forced.append(f"changed: {file.name}")
         files.append(replace(file, size=size, md5=md5))
     return replace(item, files=tuple(files), forced=tuple(forced))

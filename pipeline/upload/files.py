@@ -72,7 +72,7 @@ class Folder:
         part = target.with_name(f".{target.name}{_PART}")
         try:
             with part.open("wb") as out:
-                for chunk in tools.body(file.path, 0, file.size):
+                for chunk in tools.body(file):
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
@@ -134,9 +134,7 @@ class Anywhere:
                     skipped = False
                     tools.journal.begin(unit.key, f"write {file.name}")
                     self._system.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
-                    with self._system.open(name, "wb") as out:
-                        for chunk in tools.body(file.path, 0, file.size):
-                            out.write(chunk)
+                    self._write(name, file, tools)
                     if not _same(opened, file):
                         raise _differs(name, file)  # noqa: TRY301  the sentence is made where it is known
                     tools.journal.end(unit.key, f"write {file.name}")
@@ -149,6 +147,17 @@ class Anywhere:
                 ) from None
             verified.append({"name": f"{self.place}/{file.place}", "size": file.size, "md5": file.md5})
         return _receipt(verified, skipped=skipped)
+
+    def _write(self, name: str, file: File, tools: Tools) -> None:
+        """Closing commits what has been written, so what was not written to its end is taken away again."""
+        try:
+            with self._system.open(name, "wb") as out:
+                for chunk in tools.body(file):
+                    out.write(chunk)
+        except BaseException:
+            with contextlib.suppress(Exception):  # each file system of fsspec raises its own; the first error counts
+                self._system.rm_file(name)
+            raise
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

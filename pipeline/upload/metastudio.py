@@ -21,9 +21,9 @@ from pipeline.upload import fields
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.entries import File, Item
 from pipeline.upload.huawei import Api
-from pipeline.upload.parted import hex_md5
+from pipeline.upload.parted import Part
 from pipeline.upload.secrets import seal, unseal
-from pipeline.upload.transfer import Refused, Unknown
+from pipeline.upload.transfer import Body, Changed, Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds; an upload URL is valid for 24 h (Table 4-180)
 _THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # file states after a good confirm (Table 4-56)
@@ -232,28 +232,31 @@ class Library:
                 urls[0],
                 file.content_type,
                 file.md5,
-                lambda: tools.body(file.path, 0, file.size),
+                lambda: tools.body(file),
                 etag=file.hex_md5,
                 what=f"PUT {file.name!r}",
             )
             return
-        done = set(known.get("parts", ()))
-        for number, (start, length) in enumerate(fields.stretches(file.size, len(urls)), 1):
-            if number in done:
+        done: dict[str, str] = dict(known.get("parts", {}))
+        for part in tools.parts(file, fields.stretches(file.size, len(urls))):
+            if done.get(str(part.number)) == part.tag:
                 continue
-            part, whole = hex_md5(file.path, start, length)
-            tools.journal.begin(item.key, f"put {step} part {number}")
+            tools.journal.begin(item.key, f"put {step} part {part.number}")
+
+            def body(part: Part = part) -> Body:
+                return tools.part(file, part)
+
             self.api.put(
-                urls[number - 1],
+                urls[part.number - 1],
                 file.content_type,
-                part,
-                lambda start=start, length=length: tools.body(file.path, start, length),
-                etag=whole,
-                what=f"PUT {file.name!r} part {number}",
+                part.md5,
+                body,
+                etag=part.tag,
+                what=f"PUT {file.name!r} part {part.number}",
             )
-            done.add(number)
-            self._note(item, step, known | {"parts": sorted(done)}, tools)
-        self._note(item, step, known | {"parts": sorted(done), "put": True}, tools)
+            done[str(part.number)] = part.tag
+            self._note(item, step, known | {"parts": done}, tools)
+        self._note(item, step, known | {"parts": done, "put": True}, tools)
 
     def _confirmed(self, item: Item, file: File, step: str, known: dict[str, Any], asset_id: str, tools: Tools) -> bool:
         """Whether the platform has the object; then its own record is compared with the file. Raises UploadError."""
@@ -299,7 +302,7 @@ class Library:
 
     def _give_up(self, item: Item, asset_id: str, error: UploadError, tools: Tools) -> UploadError:
         """Mark on the platform what will not be completed; what only lost its connection stays resumable."""
-        if not isinstance(error, Refused):
+        if not isinstance(error, Refused | Changed):
             return error
         abandoned = []
         for step, known in tools.journal.facts(item.key).get("files", {}).items():

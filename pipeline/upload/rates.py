@@ -6,10 +6,13 @@ publishes none; its calls and the store's are kept modest.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
+
+from pipeline.errors import UsageError
 
 # call -> requests per second in cn-north-4, cn-east-3, ap-southeast-3
 REGIONS: Final = ("cn-north-4", "cn-east-3", "ap-southeast-3")
@@ -25,6 +28,19 @@ METASTUDIO: Final[dict[str, tuple[float, float, float]]] = {
 }
 TENCENT: Final = 5.0  # nothing is published; a pace no service minds
 BELOW: Final = 0.9  # of the stated rate: several machines' clocks never tick alike
+
+
+_UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def amount(option: str, text: str) -> float:
+    """Bytes from `500k`, `10M`, `2.5g`; decimal, as bandwidth is sold. Raises UsageError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)", text.strip().lower())
+    if not found or float(found[1]) <= 0:
+        raise UsageError(
+            f"{option} {text!r}: wants bytes, like 500k or 10M", f"{option} {text!r}：应为字节数，如 500k 或 10M"
+        )
+    return float(found[1]) * _UNITS[found[2]]
 
 
 class Bucket:

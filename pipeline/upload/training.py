@@ -18,9 +18,9 @@ from pipeline.upload import fields, orders
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
 from pipeline.upload.entries import File, Item
 from pipeline.upload.huawei import Api
-from pipeline.upload.parted import hex_md5
+from pipeline.upload.parted import Part
 from pipeline.upload.secrets import seal, unseal
-from pipeline.upload.transfer import Refused, Unknown
+from pipeline.upload.transfer import Body, Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds
 _PART: Final = 64 << 20  # bytes of a part, at least
@@ -96,7 +96,7 @@ class Job:
             url,
             kind,
             file.md5,
-            lambda: tools.body(file.path, 0, file.size),
+            lambda: tools.body(file),
             etag=file.hex_md5,
             what=f"PUT {slot} {file.name!r}",
         )
@@ -263,25 +263,22 @@ class Avatar(Job):
     def _parts(self, unit: Unit, job_id: str, slot: str, file: File, urls: list[str], tools: Tools) -> None:
         action = "ACTION_VIDEO_" if slot == "action_video" else ""
         word = "MULTIPART_" + str(self.order.get("multipart_commands", "UPLOADED"))
-        for number, (start, length) in enumerate(fields.stretches(file.size, len(urls)), 1):
-            part, tag = hex_md5(file.path, start, length)
-            if number in tools.journal.facts(unit.key).get("parts", {}).get(slot, ()):
+        for part in tools.parts(file, fields.stretches(file.size, len(urls))):
+            step = f"put {slot} {part.number}"
+            if tools.journal.facts(unit.key).get("parts", {}).get(slot, {}).get(str(part.number)) == part.tag:
                 continue
+
+            def body(part: Part = part) -> Body:
+                return tools.part(file, part)
+
             for attempt in range(1, _TRIES + 1):
-                if attempt > 1 or tools.journal.open(unit.key, f"put {slot} {number}"):
+                if attempt > 1 or tools.journal.open(unit.key, step):
                     held = self._command(job_id, f"GET_{action}{word}").get("multipart_data") or []
-                    if any(p.get("part_number") == number and str(p.get("etag")).strip('"') == tag for p in held):
+                    if (part.number, part.tag) in {(p.get("part_number"), str(p.get("etag")).strip('"')) for p in held}:
                         break
-                tools.journal.begin(unit.key, f"put {slot} {number}")
+                tools.journal.begin(unit.key, step)
                 try:
-                    self.api.put(
-                        urls[number - 1],
-                        OCTETS,
-                        part,
-                        lambda start=start, length=length: tools.body(file.path, start, length),
-                        etag=tag,
-                        what=f"PUT {slot} part {number}",
-                    )
+                    self.api.put(urls[part.number - 1], OCTETS, part.md5, body, etag=part.tag, what=step)
                     break
                 except Unknown:
                     continue
@@ -289,8 +286,8 @@ class Avatar(Job):
                     if error.status != 403 or attempt == _TRIES:
                         raise
             known = tools.journal.facts(unit.key).get("parts", {})
-            parts = known | {slot: sorted({*known.get(slot, ()), number})}
-            tools.journal.end(unit.key, f"put {slot} {number}", parts=parts)
+            parts = known | {slot: known.get(slot, {}) | {str(part.number): part.tag}}
+            tools.journal.end(unit.key, step, parts=parts)
         self._command(job_id, f"CONFIRM_{action}{word}")
 
     def _command(self, job_id: str, command: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import tempfile
 import threading
@@ -23,12 +22,12 @@ from pipeline.upload import entries, orders
 from pipeline.upload.destination import Destination
 from pipeline.upload.entries import Item
 from pipeline.upload.journal import Journal
+from pipeline.upload.rates import amount
 from pipeline.upload.secrets import Secrets, hush
 from pipeline.upload.sending import STATUSES, Entry, How, send_all
 
 SCHEMA: Final = "media-preflight/upload/1"
 RECORD: Final = "upload.json"
-_UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _COLOURS: Final = {"sent": "green", "skipped": "cyan", "pending": "yellow", "refused": "red", "failed": "red"}
 
 
@@ -44,7 +43,7 @@ def upload_verb(options: Namespace, lang: str) -> int:
         jobs=_jobs(options.jobs),
         force=options.force,
         wait=options.wait,
-        bandwidth=_rate(options.bandwidth),
+        bandwidth=amount("--bandwidth", options.bandwidth) if options.bandwidth else None,
         lang=lang,
     )
     with closing(_destination(options, secrets, order, manifest)) as place:
@@ -82,19 +81,6 @@ def _jobs(asked: int | None) -> int:
     if asked is not None and not 1 <= asked <= 64:
         raise UsageError("-j needs a number of 1 to 64", "-j 需要 1–64 的数")
     return asked or 4
-
-
-def _rate(text: str | None) -> float | None:
-    """Bytes a second from `500k`, `10M`, `2.5m`. Raises UsageError."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)", text.strip().lower())
-    if not found or float(found[1]) <= 0:
-        raise UsageError(
-            f"--bandwidth {text!r}: wants bytes a second, like 500k or 10M",
-            f"--bandwidth {text!r}：应为每秒字节数，如 10M",
-        )
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def _destination(

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.report import console
+from pipeline.upload.rates import amount
 from pipeline.upload.sandbox.faults import KINDS, Faults
 from pipeline.upload.sandbox.server import Sandbox
-from pipeline.upload.sandbox.world import World
+from pipeline.upload.sandbox.world import Account, World
 
 
 def sandbox_verb(options: Namespace, lang: str) -> int:
@@ -34,6 +35,7 @@ def sandbox_verb(options: Namespace, lang: str) -> int:
             review=options.review,
             clock_offset=options.clock_offset,
             pace=options.pace,
+            account=Account(quota=int(amount("--quota", options.quota))),
         )
         try:
             sandbox = Sandbox(world, options.port)
