@@ -27,8 +27,8 @@ def _file(path: Path, size: int) -> Path:
     """A file of bytes that do not repeat within a block."""
     block = random.Random(7).randbytes(64 << 20)  # noqa: S311  reproducible is what is wanted
     with path.open("wb") as out:
-        for _ in range(size // len(block)):
-            out.write(block)
+        while size > 0:
+            size -= out.write(block[:size])
     return path
 
 
