@@ -92,6 +92,9 @@ def _repair() -> _Parser:
         "--at-least", choices=["lossless", "lossy"], default="lossy", help="the least safe repair allowed"
     )
     repair.add_argument("--split", action="store_true", help="split decks of too many slides into parts")
+    repair.add_argument(
+        "--strip-tags", action="store_true", help="remove SSML elements that the rules refuse, keep words"
+    )
     repair.add_argument("--trim", action="store_true", help="cut videos and sounds that are too long off at the limit")
     return repair
 

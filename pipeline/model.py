@@ -143,6 +143,7 @@ class Check:
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
     help: Text | None = None  # what a person can do when it fails
     advise: Callable[[MediaInfo, Limit], Text | None] | None = None  # ... with the figures of this file
+    says: Callable[[Value, Value], Text] | None = None  # (actual, wanted): the repair in words, where figures mislead
     # (file, reading, nearest, obeys): a value that costs less than the nearest; see `pipeline.checks.preferences`
     prefer: Callable[[MediaInfo, Reading, Value, Callable[[MediaInfo, frozenset[str]], bool]], Value] | None = None
 

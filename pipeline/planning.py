@@ -24,6 +24,10 @@ _Place = tuple[str, int | None, str | None]
 # Repairs that take a work apart; nobody is served by one that was not asked for.
 ON_REQUEST: Final = {
     "slides.pages": Text("it is split into parts on request (--split)", "需主动要求才会拆分（--split）"),
+    "ssml.tag": Text(
+        "its tags are removed on request, its words kept (--strip-tags)",
+        "需主动要求才会删除标签、保留文字（--strip-tags）",
+    ),
     "media.duration": Text("it is cut off at the limit on request (--trim)", "需主动要求才会截去超出部分（--trim）"),
 }
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from pipeline import judging, planning, presets
 from pipeline.checking import Job, role_of
 from pipeline.checks.text import CHARACTERS_A_MINUTE
-from pipeline.convert.script import split, without_tags
+from pipeline.convert.script import bare, split, without_tags
 from pipeline.convert.text import budget_of
 from pipeline.errors import AssetError, UsageError
 from pipeline.model import Kind, Level, MediaInfo, Role, Rule, Verdict
@@ -104,9 +104,10 @@ def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterato
             said.en if said else f"{info.name} is not well-formed.", said.zh if said else f"{info.name} 格式有误。"
         )
     if tagged and job.strip:
-        kept = frozenset(tag for tag in _tags(text, info.name) if _allowed(role, tag))
-        text, _ = without_tags(text, kept)
-        tagged = bool(kept)
+        tags = _tags(text, info.name)
+        gone = frozenset(tag for tag in tags if not _allowed(role, tag))
+        tagged = gone != tags
+        text = without_tags(text, gone) if tagged else bare(text)
     for number, part in enumerate(_within(text, role, tagged=tagged)):
         yield _scene(number, part, role, job.lang, tagged=tagged)
 
@@ -147,13 +148,13 @@ def _scene(number: int, text: str, role: Role, lang: str, *, tagged: bool) -> En
     """One scene: the words of the request, then what is known about them."""
     info = _as_info(text, tagged=tagged)
     spoken = info.text.spoken if info.text and info.text.spoken is not None else 0
-    bare = re.sub(r"<[^>]*>", "", text) if tagged else text
+    words = bare(text) if tagged else text
     findings = [f for f in judging.judge(info, role) if f.verdict is not Verdict.PASS and not f.rule.batch]
     return {
         "sequence_no": number,
-        "title": next((line.strip()[:60] for line in bare.splitlines() if line.strip()), ""),
+        "title": next((line.strip()[:60] for line in words.splitlines() if line.strip()), ""),
         "text_config": {"text": text},
-        "subtitle": " ".join(_BREAKS.sub(" ", line).strip() for line in bare.splitlines() if line.strip()),
+        "subtitle": " ".join(_BREAKS.sub(" ", line).strip() for line in words.splitlines() if line.strip()),
         "characters": info.text.characters if info.text else None,
         "spoken": spoken,
         "seconds": round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1),

@@ -249,7 +249,7 @@ def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str
 
 def _allowed(options: Namespace) -> frozenset[str]:
     """The checks whose repair was asked for."""
-    asked = {"slides.pages": options.split, "media.duration": options.trim}
+    asked = {"slides.pages": options.split, "media.duration": options.trim, "ssml.tag": options.strip_tags}
     return frozenset(check for check, wanted in asked.items() if wanted)
 
 

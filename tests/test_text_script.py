@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,17 @@ from hypothesis import strategies as st
 from pipeline import judging, planning, presets
 from pipeline.checking import Job
 from pipeline.convert import text as converter
-from pipeline.convert.script import Budget, broken_lines, plain, split, ssml, with_attribute, without_tags, wrapped
+from pipeline.convert.script import (
+    Budget,
+    bare,
+    broken_lines,
+    plain,
+    split,
+    ssml,
+    with_attribute,
+    without_tags,
+    wrapped,
+)
 from pipeline.errors import ToolFailed
 from pipeline.model import MediaInfo, Role, Verdict
 from pipeline.probe import probe
@@ -148,18 +159,24 @@ def test_only_the_named_attribute_changes() -> None:
 
 
 def test_tags_go_and_words_stay() -> None:
-    text, gone = without_tags(
-        "<speak><voice name='a>b'>你好<!-- x --></voice>。<break/></speak>", frozenset({"speak", "break"})
-    )
-    assert (text, gone) == ("<speak>你好。<break/></speak>", 3)
+    text = "<speak><voice name='a>b'>你好&amp;<!-- x --></voice>。<blink/><break/></speak>"
+    assert without_tags(text, frozenset({"voice", "blink"})) == "<speak>你好&amp;<!-- x -->。<break/></speak>"
+    assert bare(text) == "你好&。"
 
 
 def prepared(
-    name: str, content: bytes, preset: str, folder: Path, role_name: str | None = None
-) -> tuple[dict[str, object], bytes]:
+    name: str, content: bytes, preset: str, folder: Path, role_name: str | None = None, allow: str = ""
+) -> tuple[dict[str, Any], bytes]:
     source = folder / name
     source.write_bytes(content)
-    job = Job(path=str(source), stem=source.stem, preset=preset, role=role_name, out=str(folder / "out"))
+    job = Job(
+        path=str(source),
+        stem=source.stem,
+        preset=preset,
+        role=role_name,
+        out=str(folder / "out"),
+        allow=frozenset({allow} - {""}),
+    )
     done = prepare_entry(job, lambda _: None)
     outputs = done["outputs"]
     return done, (folder / "out" / outputs[0]["path"]).read_bytes() if outputs else b""
@@ -236,3 +253,25 @@ def test_what_a_plan_says_is_what_is_done(tmp_path: Path) -> None:
     plan = planning.plan(judging.judge(info, wanted))
     (step,) = converter.steps(info, plan, wanted)
     assert "at most 10000 characters" in step.does.en
+
+
+def test_refused_tags_go_on_request_only(tmp_path: Path) -> None:
+    script = '<speak>一<voice name="a">二<break time="1s"/>三</voice>\n四<blink/>五&lt;</speak>'.encode()
+    left, _ = prepared("left.ssml", script, "metastudio/video-production", tmp_path)
+    assert left["status"] == "blocked"
+    assert any("--strip-tags" in finding["message"] for finding in left["blocked"])
+    done, made = prepared("gone.ssml", script, "metastudio/video-production", tmp_path, allow="ssml.tag")
+    assert done["status"] == "fixed"
+    assert made.decode() == '<speak>一二<break time="1s"/>三\n四五&lt;</speak>'
+    assert [step["does"] for step in done["steps"]] == [
+        "remove the tags of <voice> at line 1, column 9, keep their words",
+        "remove the tags of <blink> at line 2, column 2, keep their words",
+    ]
+    assert {p["name"]: p["found"] for p in done["proof"]}["words"] == "6 characters"
+
+
+def test_a_fault_is_told_with_its_place_and_reason(tmp_path: Path) -> None:
+    done, _ = prepared("open.ssml", "<speak>你好\n<sub alias='x'>a</speak>".encode(), "metastudio/livestream", tmp_path)
+    told = next(f for f in done["findings"] if f["check"] == "ssml.well_formed")
+    assert told["where"] == "line 2, column 19: mismatched tag"
+    assert "（第 2 行第 19 列：标签不配对）" in told["said"]["zh"]

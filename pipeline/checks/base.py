@@ -91,6 +91,7 @@ def check(
     needs: frozenset[str] = frozenset(),
     help: Text | None = None,  # noqa: A002  the word used in reports; the builtin is not needed here
     prefer: Callable[[MediaInfo, Reading, Value, Obeys], Value] | None = None,
+    says: Callable[[Value, Value], Text] | None = None,
 ) -> Check:
     """A check, written as one line of a table. `repairs` defaults to all its kinds when it has a `safety`."""
     return Check(
@@ -105,4 +106,5 @@ def check(
         needs=needs,
         help=help,
         prefer=prefer,
+        says=says,
     )

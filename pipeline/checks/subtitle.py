@@ -15,10 +15,15 @@ def _of(value: Callable[[TextInfo], Value | None]) -> Read:
 
 
 def _count(what: str) -> Read:
-    def count(info: MediaInfo) -> int | None:
-        return sum(mark.what == what for mark in info.text.marks) if info.text else None
+    """How many marks of one sort there are, and where the first one is."""
 
-    return of_file(count)
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        found = [mark for mark in info.text.marks if mark.what == what] if info.text else []
+        known = info.text is not None and info.text.characters is not None
+        where = f"line {found[0].line}, column {found[0].column}" if found and what != "cue" else None
+        yield Reading(len(found) if known else None, None, where)
+
+    return read
 
 
 def _one(what: str) -> Read:

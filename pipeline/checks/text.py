@@ -57,7 +57,48 @@ def _clamped(actual: Value, wanted: Value) -> Safety:
     return lossy(actual, wanted) if isinstance(actual, int | Fraction) else Safety.MANUAL
 
 
-_SAFETY = {"root": lossless, "break.time": _clamped, "prosody.rate": _clamped}
+_SAFETY: Final = {"root": lossless, "tag": lossy, "break.time": _clamped, "prosody.rate": _clamped}
+
+
+def _well_formed(info: MediaInfo) -> Iterator[Reading]:
+    """Whether it is, and where and why it is not."""
+    text = info.text
+    fault = next((mark for mark in text.marks if mark.what == "fault.xml"), None) if text else None
+    where = f"line {fault.line}, column {fault.column}: {fault.value}" if fault else None
+    yield Reading(text.well_formed if text else None, None, where)
+
+
+def _untagged(actual: Value, _: Value) -> Text:
+    return Text(f"remove the tags of <{actual}>, keep their words", f"删除 <{actual}> 标签，保留其中文字")
+
+
+def _in_parts(unit_en: str, unit_zh: str) -> Callable[[Value, Value], Text]:
+    """A script that is too long is not shortened."""
+
+    def says(_: Value, wanted: Value) -> Text:
+        return Text(
+            f"split at sentence ends, at most {wanted} {unit_en} each", f"在句末拆分，每份不超过 {wanted} {unit_zh}"
+        )
+
+    return says
+
+
+def _parts_of_time(_: Value, wanted: Value) -> Text:
+    time = f"{float(wanted):g}" if isinstance(wanted, int | Fraction) else wanted
+    return Text(f"split at sentence ends, at most {time} s each", f"在句末拆分，每份不超过 {time} 秒")
+
+
+def _more_lines(_: Value, wanted: Value) -> Text:
+    return Text(
+        f"break lines at sentence ends, at most {wanted} characters each", f"在句末换行，每段不超过 {wanted} 字"
+    )
+
+
+def _cleaned(actual: Value, _: Value) -> Text:
+    return Text(f"remove {actual} of them", f"删除这 {actual} 个字符")
+
+
+_SAYS: Final = {"tag": _untagged}
 
 CHECKS = (
     check("text.format", "text format", "文本格式", "text", WORDS, _of(lambda t: t.format)),
@@ -79,6 +120,7 @@ CHECKS = (
         WORDS,
         _hidden,
         safety=lossless,
+        says=_cleaned,
     ),
     check(
         "text.characters",
@@ -89,6 +131,7 @@ CHECKS = (
         _of(lambda t: t.characters),
         safety=_split,
         unit="characters",
+        says=_in_parts("characters", "字"),
     ),
     check(
         "text.spoken",
@@ -107,6 +150,7 @@ CHECKS = (
         WORDS,
         of_file(lambda i: i.size),
         safety=_split,
+        says=_in_parts("bytes", "字节"),
     ),
     check(
         "text.paragraph",
@@ -117,13 +161,30 @@ CHECKS = (
         _paragraphs,
         safety=_split,
         unit="characters",
+        says=_more_lines,
     ),
     check(
-        "text.speech_seconds", "estimated speaking time", "预计朗读时长", "seconds", WORDS, _of(_spoken), safety=_split
+        "text.speech_seconds",
+        "estimated speaking time",
+        "预计朗读时长",
+        "seconds",
+        WORDS,
+        _of(_spoken),
+        safety=_split,
+        says=_parts_of_time,
     ),
-    check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", WORDS, _of(lambda t: t.well_formed)),
+    check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", WORDS, _well_formed),
     *(
-        check(f"ssml.{what.replace('.', '_')}", en, zh, type_, WORDS, marks(what), safety=_SAFETY.get(what))
+        check(
+            f"ssml.{what.replace('.', '_')}",
+            en,
+            zh,
+            type_,
+            WORDS,
+            marks(what),
+            safety=_SAFETY.get(what),
+            says=_SAYS.get(what),
+        )
         for what, en, zh, type_ in (
             ("root", "SSML root element", "SSML 根元素", "text"),
             ("tag", "SSML element", "SSML 元素", "text"),

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Final, NamedTuple
 
 from pipeline.errors import ToolFailed
@@ -36,6 +37,11 @@ class Budget:
     characters: int | None = None
     bytes: int | None = None  # in UTF-8
     around: int = 0
+
+    @property
+    def most(self) -> tuple[int | None, int | None]:
+        """Characters and bytes."""
+        return self.characters, self.bytes
 
     @property
     def empty(self) -> bool:
@@ -279,13 +285,17 @@ def attribute_values(text: str, element: str, attribute: str) -> list[str]:
     return found
 
 
-def without_tags(text: str, kept: frozenset[str]) -> tuple[str, int]:
-    """The text without tags of elements outside `kept`, their words kept; and how many tags went."""
-    out, gone = [], 0
+def without_tags(text: str, gone: frozenset[str]) -> str:
+    """The text without the tags of these elements; what stands between them stays."""
+    return "".join(token for token in _TOKEN.findall(text) if _name(token) not in gone)
+
+
+def bare(text: str) -> str:
+    """The words of a well-formed text alone: no tags, no comments, entities as the characters they stand for."""
+    words = []
     for token in _TOKEN.findall(text):
-        name = _name(token)
-        if token.startswith(("<!--", "<!", "<?")) or (name and name not in kept):
-            gone += 1
-            continue
-        out.append(token)
-    return "".join(out), gone
+        if token.startswith("<![CDATA["):
+            words.append(token[9:-3])
+        elif not token.startswith("<"):
+            words.append(unescape(token))
+    return "".join(words)

@@ -15,16 +15,18 @@ from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.script import (
     Budget,
     attribute_values,
+    bare,
     broken_lines,
     plain,
     split,
     ssml,
     with_attribute,
+    without_tags,
     wrapped,
 )
 from pipeline.convert.wanted import NAMING, extension, value_of
 from pipeline.errors import ToolFailed, Unreadable
-from pipeline.model import Fix, Kind, Made, MediaInfo, Plan, Role, Step, Text, Value
+from pipeline.model import Fix, Kind, Made, MediaInfo, Plan, Proof, Role, Step, Text, Value
 from pipeline.probe.encoding import HIDDEN
 from pipeline.probe.ssml import number, seconds
 from pipeline.probe.subtitle import Cue, parse
@@ -33,7 +35,7 @@ from pipeline.values import show
 
 _ORDER: Final = frozenset({"subtitle.disorder", "subtitle.overlaps"})
 _LENGTHS: Final = frozenset({"text.characters", "text.bytes", "text.speech_seconds"})
-_TAGS: Final = frozenset({"ssml.root", "ssml.break_time", "ssml.prosody_rate"})
+_TAGS: Final = frozenset({"ssml.root", "ssml.tag", "ssml.break_time", "ssml.prosody_rate"})
 _CLEAN: Final = frozenset({"text.encoding", "text.hidden"})
 HANDLES: Final[dict[Kind, frozenset[str]]] = {
     Kind.TEXT: NAMING | _LENGTHS | _TAGS | _CLEAN | {"text.paragraph"},
@@ -96,7 +98,7 @@ def _work(info: MediaInfo, plan: Plan) -> _Work:
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What will be done. Raises ToolFailed or Unreadable where the plan cannot be carried out."""
     if info.kind is Kind.TEXT and rewrites(plan):
-        return tuple(Step(does=said) for said in _told(plan))
+        return tuple(Step(does=said) for said in _told(plan, info))
     work = _work(info, plan)
     done: list[Step] = []
     if work.rewrite:
@@ -163,7 +165,7 @@ def budget_of(fixes: Iterable[Fix]) -> Budget:
     return Budget(min(characters, default=None), min(size, default=None))
 
 
-def _told(plan: Plan) -> Iterator[Text]:
+def _told(plan: Plan, info: MediaInfo) -> Iterator[Text]:
     asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
     wanted = budget_of((*plan.fixes, *plan.advised))
     if "text.encoding" in asked:
@@ -172,6 +174,13 @@ def _told(plan: Plan) -> Iterator[Text]:
         yield Text("remove invisible and control characters", "删除不可见字符与控制字符")
     if "ssml.root" in asked:
         yield Text("put one speak element around the text", "在文本外加上唯一的 speak 元素")
+    gone = _gone(plan)
+    for mark in info.text.marks if info.text and gone else ():
+        if mark.what == "tag" and mark.value in gone:
+            yield Text(
+                f"remove the tags of <{mark.value}> at line {mark.line}, column {mark.column}, keep their words",
+                f"删除第 {mark.line} 行第 {mark.column} 列的 <{mark.value}> 标签，保留其中文字",
+            )
     for check, what in (("ssml.break_time", "break time"), ("ssml.prosody_rate", "prosody rate")):
         values = {(fix.actual, fix.value) for fix in plan.fixes if fix.check == check}
         for actual, value in sorted(values, key=str):
@@ -186,12 +195,16 @@ def _told(plan: Plan) -> Iterator[Text]:
             )
             break
     if any(fix.check in _LENGTHS for fix in plan.fixes):
-        most = ", ".join(
-            f"{amount} {unit}"
-            for amount, unit in ((wanted.characters, "characters"), (wanted.bytes, "bytes"))
-            if amount is not None
+        en, zh = (
+            ", ".join(f"{amount} {unit}" for amount, unit in zip(wanted.most, units, strict=True) if amount is not None)
+            for units in (("characters", "bytes"), ("字", "字节"))
         )
-        yield Text(f"split at the ends of sentences into files of at most {most}", f"在句末拆分，每个文件不超过 {most}")
+        yield Text(f"split at the ends of sentences into files of at most {en}", f"在句末拆分，每个文件不超过 {zh}")
+
+
+def _gone(plan: Plan) -> frozenset[str]:
+    """The elements whose tags go."""
+    return frozenset(str(fix.actual) for fix in plan.fixes if fix.check == "ssml.tag")
 
 
 def _script(
@@ -207,6 +220,9 @@ def _script(
     asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
     if "text.hidden" in asked:
         text = HIDDEN.sub("", text)
+    gone = _gone(plan)
+    words = bare(text) if gone else ""
+    text = without_tags(text, gone)
     text = _retagged(text, plan, asked)
     lines = [fix.value for fix in plan.fixes if fix.check == "text.paragraph" and isinstance(fix.value, int)]
     if lines:
@@ -215,14 +231,22 @@ def _script(
     if any(fix.check in _LENGTHS for fix in plan.fixes):
         cut = split(text, budget_of((*plan.fixes, *plan.advised)), tagged=tagged)
     ending = extension(info.text.format, info, role)
+    kept = _words_kept(words, "".join(bare(part) for part in cut)) if gone else ()
     made = []
     for place, part in enumerate(cut, 1):
         path = work / f"out{place}.{ending}"
         path.write_bytes(part.encode())
         numbered = "{stem}-" + f"{place:0{len(str(len(cut)))}}" if len(cut) > 1 else "{stem}"
-        made.append(Made(path=str(path), name=f"{numbered}.{ending}"))
+        made.append(Made(path=str(path), name=f"{numbered}.{ending}", proof=kept if place == 1 else ()))
         progress(place / len(cut))
     return tuple(made)
+
+
+def _words_kept(before: str, after: str) -> tuple[Proof, ...]:
+    """That no word went with a tag. Blanks do not count: lines may have been broken, a new root stands close."""
+    wanted, found = ("".join(text.split()) for text in (before, after))
+    told = [f"{len(text)} characters" for text in (wanted, found)]
+    return (Proof(name="words", expected=told[0], found=told[1], passed=wanted == found),)
 
 
 def _retagged(text: str, plan: Plan, asked: set[str]) -> str:

@@ -50,7 +50,10 @@ def decode(data: bytes) -> Decoded:
         if data.startswith(mark):
             text = _decode(data[len(mark) :], codec)
             return Decoded(name if text is not None else None, True, text)
-    if b"\0" in data:
+    zeros = data.count(0)
+    if zeros and zeros * 4 < len(data) and (text := _decode(data, "utf-8")) is not None:
+        return Decoded("utf-8", False, text)  # with stray zeros: UTF-16 of Latin letters holds as many as letters
+    if zeros:
         even, odd = data[::2].count(0), data[1::2].count(0)
         codec = "utf-16-le" if odd > even else "utf-16-be"
         text = _decode(data, codec) if min(even, odd) == 0 else None

@@ -25,6 +25,7 @@ _LONG: Final = 100  # characters of an attribute that are looked at and shown
 MAX_MARKS: Final = 200_000  # a script of MAX_TEXT bytes of tags would hold millions
 
 _KNOWN: Final = re.compile(rf"</?(?:{'|'.join(TAGS)})(?=[\s/>])")
+_ROOTED: Final = re.compile(r"\s*<([A-Za-z][\w.-]*)(?=[\s/>])")
 _TAG: Final = re.compile(r"<[^<>]*>")
 _HEAD: Final = re.compile(r"\s*<\?xml[^>]*\?>")
 _TYPE: Final = re.compile(r"<!(?:DOCTYPE|ENTITY)\b")
@@ -54,8 +55,9 @@ class Ssml(NamedTuple):
 
 
 def looks_like_ssml(text: str) -> bool:
-    """Whether the text begins with or holds an element that only SSML has."""
-    return _KNOWN.search(text) is not None
+    """Whether the text holds an element that only SSML has, or stands between two tags of one name."""
+    rooted = _ROOTED.match(text)
+    return _KNOWN.search(text) is not None or (rooted is not None and text.rstrip().endswith(f"</{rooted[1]}>"))
 
 
 def seconds(raw: str) -> Value:
@@ -202,6 +204,7 @@ def read_ssml(name: str, text: str) -> Ssml:
         well_formed = False
         spoken = _TAG.sub("", text)
         line = max(1, error.line - 1)
+        reader.marks.append(Mark(what="fault.xml", value=error.reason, line=line, column=error.column))
         remarks = (
             Text(
                 f"{name}, line {line}, column {error.column}: not well-formed ({error.reason}).",

@@ -19,6 +19,9 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CUE: Final = re.compile(r"^\s*\d{1,3}:\d\d(:\d\d)?[,.]\d{1,3}\s*-->", re.MULTILINE)
+# A cue by its number and arrow, when its times cannot be read.
+_NUMBERED: Final = re.compile(r"\d+[ \t]*\n[^\n]{0,60}-+>[^\n]{0,60}(?:\n|$)")
+_MOST: Final = 50  # one control character in so many is damage to a text; more is no text
 _ROOT: Final = re.compile(r"<(?:\w+:)?([A-Za-z]\w*)[\s/>]")
 _SSML: Final = re.compile(r"<(speak|break|phoneme|say-as|sub|prosody|word|emotion|insert-action)\b[^<>]*>")
 _ROOTS: Final = {"svg": "svg", "speak": "ssml", "html": "html", "mpd": "dash", "smil": "smil", "tt": "ttml"}
@@ -44,7 +47,7 @@ def _decoded(data: bytes, encoding: str, *, whole: bool) -> str | None:
 
 
 def text_of(data: bytes, *, whole: bool) -> str | None:
-    """`data` as text, or None when it is none.
+    """`data` as text, or None when it is none. Damaged by at most one control character in _MOST, it still is.
 
     UTF-8, UTF-16 and UTF-32 with a mark, UTF-16 without one when half its bytes are zero, else GB 18030
     (which holds GBK and GB 2312). `whole` says that `data` is everything there is.
@@ -61,7 +64,8 @@ def text_of(data: bytes, *, whole: bool) -> str | None:
         text = _decoded(data, encoding, whole=whole)
         if text is not None and not _CONTROLS.search(text):
             return text
-    return None
+    text = _decoded(data, "utf-8", whole=whole)  # a text with a few stray bytes is still one; a rule names them
+    return text if text and len(_CONTROLS.findall(text)) * _MOST <= len(text) else None
 
 
 def sniff_text(data: bytes, *, whole: bool) -> str | None:
@@ -83,6 +87,6 @@ def sniff_text(data: bytes, *, whole: bool) -> str | None:
             return _ROOTS[root[1].lower()]
         if start.startswith("<?xml"):
             return "xml"
-    if _CUE.search(text, 0, 4096):
+    if _CUE.search(text, 0, 4096) or _NUMBERED.match(text):
         return "srt"
     return "ssml" if _SSML.search(text) else "plain"

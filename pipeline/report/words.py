@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from pipeline.checks import CHECKS
-from pipeline.model import Finding, Fix, Role, Rule, Safety, Text, Verdict
+from pipeline.model import Finding, Fix, Kind, Role, Rule, Safety, Text, Verdict
 from pipeline.values import show
 
 _SAFETY = {
@@ -11,6 +14,8 @@ _SAFETY = {
     Safety.LOSSY: Text("re-encoded", "有损"),
     Safety.MANUAL: Text("by hand", "需人工"),
 }
+_REWRITTEN: Final = Text("changes the script", "改动文案")  # nothing is encoded anew in a text
+LANGS: Final = ("en", "zh")
 
 
 def limit(rule: Rule, lang: str) -> str:
@@ -18,15 +23,37 @@ def limit(rule: Rule, lang: str) -> str:
     return rule.limit.describe(lang)
 
 
+# How places are written, and how they are said in Chinese.
+_PLACES: Final = (
+    (re.compile(r"\bline (\d+), column (\d+)"), r"第 \1 行第 \2 列"),
+    (re.compile(r"\bparagraph (\d+)"), r"第 \1 段"),
+    (re.compile(r"\bstream (\d+)"), r"第 \1 条流"),
+    (re.compile(r": (?=mismatched|not well|unclosed|undefined|duplicate|no element|a document|junk|nested)"), "："),
+    (re.compile(r"\bmismatched tag"), "标签不配对"),
+    (re.compile(r"\bnot well-formed \(invalid token\)"), "此处的字符无效"),
+    (re.compile(r"\bunclosed token"), "标签未写完"),
+    (re.compile(r"\bundefined entity"), "未定义的实体"),
+    (re.compile(r"\bduplicate attribute"), "属性重复"),
+    (re.compile(r"\bno element found"), "标签未闭合"),
+    (re.compile(r"\ba document type \(DTD\) or an entity is declared"), "声明了文档类型（DTD）或实体"),
+    (re.compile(r"\bnested deeper than (\d+) elements"), r"嵌套超过 \1 层"),
+)
+
+
+def place(where: str) -> Text:
+    """A place of a finding in both languages."""
+    said = where
+    for pattern, chinese in _PLACES:
+        said = pattern.sub(chinese, said)
+    return Text(where, said)
+
+
 def _place(where: str | None, actual: str, lang: str) -> str:
     """Where it was found, unless that is what was found."""
     if where is None or where == actual:
         return ""
-    if lang == "zh":
-        for en, zh in (("line ", "行 "), ("column ", "列 "), ("paragraph ", "段落 ")):
-            where = where.replace(en, zh)
-        return f"（{where}）"
-    return f" ({where})"
+    said = place(where).of(lang)
+    return f"（{said}）" if lang == "zh" else f" ({said})"
 
 
 def _said(finding: Finding, lang: str) -> str:
@@ -55,10 +82,16 @@ def message(finding: Finding) -> Text:
 
 def edit(fix: Fix) -> Text:
     """What a fix does: "60 fps -> 30 fps (re-encoded)"."""
-    kind = CHECKS[fix.check].type
-    change = f"{show(fix.actual, kind)} -> {show(fix.value, kind)}"
-    safety = _SAFETY[fix.safety]
-    return Text(f"{change} ({safety.en})", f"{change}（{safety.zh}）")
+    check = CHECKS[fix.check]
+    if check.says is not None:
+        change = check.says(fix.actual, fix.value)
+    else:
+        change = Text(
+            *(f"{show(fix.actual, check.type, lang)} -> {show(fix.value, check.type, lang)}" for lang in LANGS)
+        )
+    written = check.kinds <= {Kind.TEXT, Kind.SUBTITLE} and fix.safety is Safety.LOSSY
+    safety = _REWRITTEN if written else _SAFETY[fix.safety]
+    return Text(f"{change.en} ({safety.en})", f"{change.zh}（{safety.zh}）")
 
 
 def role(role: Role) -> Text:
