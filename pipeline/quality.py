@@ -2,7 +2,8 @@
 
 The source goes through the same filters as it did for encoding, so that size, rate and colours are those of the
 output and only what the encoder did is left to see. Spans begin where the source can be entered without decoding
-what comes before. VMAF and SSIM are libvmaf's (https://github.com/Netflix/vmaf), 0 to 100 and 0 to 1.
+what comes before. VMAF (https://github.com/Netflix/vmaf), 0 to 100, sees brightness of every second frame of a span;
+SSIM, 0 to 1, sees brightness and colour of every frame.
 """
 
 from __future__ import annotations
@@ -38,8 +39,11 @@ _SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
 _FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
 _EPSILON: Final = Fraction(1, 500)  # seconds; what containers round
 _CLOCK: Final = 25  # frames per second of what is compared; any will do
+_EVERY: Final = 2  # frames from one that VMAF scores to the next; it follows motion through all
 _SCORES: Final = "scores.json"
+_SSIM: Final = "ssim.log"
 _ALPHA: Final = "alpha.log"
+_LOGS: Final = (_SCORES, _SSIM, _ALPHA)
 
 
 class Span(NamedTuple):
@@ -111,21 +115,24 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...]) -> l
         ]
         alpha = ffmpeg.filter(planes, "psnr", stats_file=_ALPHA)
     shape = _plain(made.pixel_format)
-    main, reference = (_joined([stream.filter("format", pix_fmts=shape) for stream in side]) for side in sides)
+    main, reference = (
+        _joined([stream.filter("format", pix_fmts=shape) for stream in side]).split() for side in sides
+    )
     shown = output.video[0].size or Size(1920, 1080)
     model = (
         "version=vmaf_4k_v0.6.1" if shown.width * shown.height > _FINE.width * _FINE.height else "version=vmaf_v0.6.1"
     )
     scores = ffmpeg.filter(
-        [main, reference],
+        [main[0], reference[0]],
         "libvmaf",
         model=model,
-        feature="name=float_ssim",
+        n_subsample=_EVERY,
         n_threads=2,
         log_path=_SCORES,
         log_fmt="json",
     )
-    outputs = [ffmpeg.output(scores, "-", f="null")]
+    alike = ffmpeg.filter([main[1], reference[1]], "ssim", stats_file=_SSIM)
+    outputs = [ffmpeg.output(scores, "-", f="null"), ffmpeg.output(alike, "-", f="null")]
     if made.alpha:
         outputs.append(ffmpeg.output(alpha, "-", f="null"))
     graph: list[str] = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
@@ -198,28 +205,36 @@ def measure(
     command = (*head, *_arguments(recipe, output, places))
     try:
         ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
-        scores = _read_scores(work / _SCORES)
-        transparency = (work / _ALPHA).read_text() if (work / _ALPHA).exists() else None
+        logs = {name: (work / name).read_text() for name in _LOGS if (work / name).exists()}
     finally:
-        for name in (*links, _SCORES, _ALPHA):
+        for name in (*links, *_LOGS):
             (work / name).unlink(missing_ok=True)
-    if scores is None:
+    vmaf, ssim = _vmaf(logs.get(_SCORES, "")), _numbers(logs.get(_SSIM, ""), "All")
+    scored = stream.size is None or min(stream.size) >= _SMALLEST
+    if not ssim or (scored and not vmaf):
         raise ToolFailed(
             f"the picture could not be compared with its source: {ended.last_words() or 'no score was given'}",
             f"无法将画面与源文件比较：{ended.last_words() or '未得到分数'}",
         )
-    yield from _judged(scores, output, role)
-    if transparency is not None and recipe.picture is not None:
-        yield _alpha(transparency, recipe.picture.codec)
+    if scored:
+        yield _judged("VMAF", vmaf, _floor(role, "min_vmaf", VMAF_FLOOR), 1)
+    yield _judged("SSIM", ssim, _floor(role, "min_ssim", SSIM_FLOOR), 4)
+    if _ALPHA in logs and recipe.picture is not None:
+        yield _alpha(_numbers(logs[_ALPHA], "mse_avg"), recipe.picture.codec)
 
 
-def _read_scores(path: Path) -> list[dict[str, float]] | None:
+def _vmaf(text: str) -> list[float]:
+    """The scores in libvmaf's report; frames that only motion was measured on have none."""
     try:
-        frames = json.loads(path.read_text())["frames"]
-    except (OSError, ValueError, KeyError):
-        return None
-    scores = [frame["metrics"] for frame in frames]
-    return scores or None
+        frames = [frame["metrics"] for frame in json.loads(text)["frames"]]
+    except (ValueError, KeyError):
+        return []
+    return [metrics["vmaf"] for metrics in frames if "vmaf" in metrics]
+
+
+def _numbers(log: str, key: str) -> list[float]:
+    """What stands behind `key:` in the lines that ffmpeg's ssim and psnr write, one a frame."""
+    return [float(word.removeprefix(f"{key}:")) for word in log.split() if word.startswith(f"{key}:")]
 
 
 def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
@@ -227,25 +242,18 @@ def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
     return Fraction(wanted) if isinstance(wanted, int | Fraction) else usual
 
 
-def _judged(scores: list[dict[str, float]], output: MediaInfo, role: Role) -> Iterator[Proof]:
-    size = output.video[0].size
-    measures = [("SSIM", "float_ssim", _floor(role, "min_ssim", SSIM_FLOOR), 4)]
-    if size is None or min(size) >= _SMALLEST:
-        measures.insert(0, ("VMAF", "vmaf", _floor(role, "min_vmaf", VMAF_FLOOR), 1))
-    for name, key, floor, digits in measures:
-        mean = sum(frame[key] for frame in scores) / len(scores)
-        worst = min(frame[key] for frame in scores)
-        yield Proof(
-            name=name,
-            expected=f"at least {float(floor):g}",
-            found=f"{mean:.{digits}f} (mean of {len(scores)} frames, worst {worst:.{digits}f})",
-            passed=mean >= floor,
-        )
+def _judged(name: str, scores: list[float], floor: Fraction, digits: int) -> Proof:
+    mean = sum(scores) / len(scores)
+    return Proof(
+        name=name,
+        expected=f"at least {float(floor):g}",
+        found=f"{mean:.{digits}f} (mean of {len(scores)} frames, worst {min(scores):.{digits}f})",
+        passed=mean >= floor,
+    )
 
 
-def _alpha(log: str, codec: str) -> Proof:
-    """From psnr's lines, `n:1 mse_avg:0.12 ...`: the root of the mean square is never below the mean difference."""
-    squares = [float(word.removeprefix("mse_avg:")) for word in log.split() if word.startswith("mse_avg:")]
+def _alpha(squares: list[float], codec: str) -> Proof:
+    """From mean square errors: their root is never below the mean difference."""
     found = (sum(squares) / len(squares)) ** 0.5 if squares else None
     slack = _ALPHA_SLACK.get(codec, Fraction(1))
     return Proof(

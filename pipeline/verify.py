@@ -281,6 +281,10 @@ _PROOFS: Final = {Kind.VIDEO: _media, Kind.AUDIO: _media, Kind.IMAGE: _image, Ki
 
 # --- one full decode --------------------------------------------------------------------------------
 
+# The filter that smooths block edges reads nothing from the file, so leaving it out hides no damage; it takes a
+# sixth of an H.264 decoder's time.
+_UNFILTERED: Final = ("-skip_loop_filter", "all")
+
 
 def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False) -> Proof:
     """Whether the file at `path` (facts `info`) decodes from end to end and holds what its container says.
@@ -302,7 +306,7 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
         programs.ffmpeg(),
         *HEAD,
         "-xerror",
-        *reading(link.name, "-err_detect", "explode"),
+        *reading(link.name, *_UNFILTERED, "-err_detect", "explode"),
         *what,
         "-f",
         "null",
