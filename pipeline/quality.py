@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SPANS: Final = 3  # at most, evenly over the length
 FRAMES: Final = 6  # of each
 _LEAD: Final = 2  # frames before a span: a deinterlacer and a new rate look back
-# Floors, where the preset sets none. CRF 19 gives 90 to 99; a picture below 70 is called poor by most viewers
+# Floors, where the preset sets none. CRF 17 gives 90 to 99; a picture below 70 is called poor by most viewers
 # (the model's own scale has 20 for bad and 100 for excellent).
 VMAF_FLOOR: Final = Fraction(70)
 SSIM_FLOOR: Final = Fraction(85, 100)
@@ -115,9 +115,7 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...]) -> l
         ]
         alpha = ffmpeg.filter(planes, "psnr", stats_file=_ALPHA)
     shape = _plain(made.pixel_format)
-    main, reference = (
-        _joined([stream.filter("format", pix_fmts=shape) for stream in side]).split() for side in sides
-    )
+    main, reference = (_joined([stream.filter("format", pix_fmts=shape) for stream in side]).split() for side in sides)
     shown = output.video[0].size or Size(1920, 1080)
     model = (
         "version=vmaf_4k_v0.6.1" if shown.width * shown.height > _FINE.width * _FINE.height else "version=vmaf_v0.6.1"

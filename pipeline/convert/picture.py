@@ -23,7 +23,7 @@ _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream tha
 _POOREST: Final = 100_000  # bit/s; below this no picture is worth handing over
 # Seconds between entry points: x264's own at 25 fps. Every two seconds would cost a calm picture half its size again.
 _ENTRY: Final = 10
-_NO_CAP: Final = 80_000_000  # bit/s; more than CRF 19 asks for at 4K, so a cap there would only raise the level
+_NO_CAP: Final = 80_000_000  # bit/s; more than CRF 17 asks for at 4K, so a cap there would only raise the level
 _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
 
