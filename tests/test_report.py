@@ -19,12 +19,13 @@ from pipeline.checking import Job, check
 from pipeline.cli import main
 from pipeline.errors import UsageError
 from pipeline.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
-from pipeline.model import Limit, Size, Value
+from pipeline.model import Limit, Size, Text, Value
 from pipeline.report import document, export
 from pipeline.report.card import CardJob, bare, card_entry
+from pipeline.report.chinese import proof_value
 from pipeline.report.html import Source, write
 from pipeline.report.scale import WIDTH, scale
-from pipeline.report.told import rules_of, tell, told
+from pipeline.report.told import rules_of, stopped, tell, told
 from pipeline.run import plan_entry, prepare_entry
 from samples import build
 from tests import factory
@@ -143,10 +144,10 @@ def test_the_language_asked_for_comes_first() -> None:
 def test_a_finding_says_value_limit_source_code_and_repair() -> None:
     text = " ".join("".join(Elements(page(asset())).words).split())
     assert "frame rate帧率 60 fps wanted" in text
-    assert "<= 30 fps" in text
+    assert "≤ 30 fps" in text
     assert "MS-Intro 4.6 Table 4-5 (2025-02-07)" in text
     assert "metastudio.video-production.video.max-fps" in text
-    assert "can be done可自动处理: 60 fps -> 30 fps (re-encoded)" in text
+    assert "can be done可自动处理: 60 fps → 30 fps (re-encoded)" in text
 
 
 def test_the_worst_comes_first() -> None:
@@ -166,9 +167,9 @@ def test_a_thousand_places_of_one_rule_are_one_line() -> None:
 
 def test_limits_that_have_changed_since_are_shown_as_written() -> None:
     one = finding(limit="<= 99")
-    assert tell(one, None).limit.en == "<= 99"
+    assert tell(one, None).limit.en == "≤ 99"
     shown, _ = told([one], rules_of(PRESET))
-    assert shown[0].limit.en == "<= 99"
+    assert shown[0].limit.en == "≤ 99"
     assert shown[0].scale is None
 
 
@@ -181,7 +182,7 @@ def test_a_document_of_another_version_is_still_shown() -> None:
     old = {key: value for key, value in finding().items() if key != "said"}
     old["fix"] = {"does": "60 -> 30", "safety": "lossy"}
     words = "".join(Elements(page(asset(findings=[old]))).words)
-    assert "60 -> 30" in words
+    assert "60 → 30" in words
 
 
 def card(entry: dict[str, Any], folder: Path, **changes: Any) -> CardJob:
@@ -401,3 +402,30 @@ def test_a_plan_shows_its_steps(tmp_path: Path) -> None:
     words = "".join(Elements(bare(card(entry, tmp_path))).words)
     assert "What would be done" in words
     assert "libx264" in words
+
+
+@pytest.mark.parametrize(
+    ("value", "chinese"),
+    [
+        ("more than 0 bytes", "大于 0 字节"),
+        ("1 picture, 1 sound", "画面 1，声音 1"),
+        ("1.000 s within 35 ms", "1.000 s，误差 35 毫秒内"),
+        ("96.3 (mean of 6 frames, worst 95.6)", "96.3 （6 帧平均，最差 95.6）"),
+        ("1 with the same coded frames", "1 条，编码帧完全相同"),
+        ("30 frames within 1", "30 帧，误差 1 内"),
+        ("1920x1080", "1920x1080"),
+    ],
+)
+def test_proofs_are_told_in_chinese(value: str, chinese: str) -> None:
+    assert proof_value(value) == Text(value, chinese)
+
+
+def test_what_kept_an_asset_from_repair_says_why_and_promises_nothing() -> None:
+    fixed = finding()
+    limit = fixed["limit"]
+    said = {"en": f"x; wanted {limit} (asked only)", "zh": f"x；要求 {limit}（需要求）"}
+    kept = fixed | {"fix": None, "said": said}
+    entry = asset(findings=[fixed]) | {"blocked": [kept]}
+    assert [f["fix"] for f in stopped(entry)] == [None]
+    told_, _ = told(stopped(entry), {})
+    assert (told_[0].fix, told_[0].rest.zh) == (None, "需要求")

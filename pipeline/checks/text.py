@@ -173,6 +173,8 @@ CHECKS = (
         safety=_split,
         says=_parts_of_time,
     ),
+    # A rule that only advises asks this one: nothing is taken out of a script for advice.
+    check("ssml.effective", "SSML element that takes effect", "生效的 SSML 元素", "text", WORDS, marks("tag")),
     check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", WORDS, _well_formed),
     *(
         check(

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import PreflightError
 from pipeline.model import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
-from pipeline.report.labels import PROOFS, UNSEEN, WORDS
-from pipeline.report.told import Entry, both, passed, rules_of, solved_by, told, unmeasured, value_of
+from pipeline.report.chinese import proof_name, proof_value, words
+from pipeline.report.labels import UNSEEN, WORDS
+from pipeline.report.told import Entry, both, passed, rules_of, solved_by, stopped, told, unmeasured, value_of
 from pipeline.values import show
 
 if TYPE_CHECKING:
@@ -89,14 +90,9 @@ def environment() -> Environment:
     )
     made.filters["visible"] = visible
     made.globals["words"] = WORDS
-    made.globals["proof_name"] = lambda name: Text(name, _proof_in_chinese(name))
+    made.globals["proof_name"] = proof_name
+    made.globals["proof_value"] = proof_value
     return made
-
-
-def _proof_in_chinese(name: str) -> str:
-    """Names may end in the stream they are about: "audio duration (stream 1)"."""
-    bare, _, stream = name.partition(" (")
-    return PROOFS.get(bare, bare) + (f"（{stream.rstrip(')')}）" if stream else "")
 
 
 def visible(text: object) -> str:
@@ -107,7 +103,8 @@ def visible(text: object) -> str:
 def render(job: CardJob, pictures: Pictures | None) -> str:
     """The card from the entry of a report or manifest."""
     entry, rules = job.entry, rules_of(job.preset)
-    shown, hidden = told(list(entry["findings"]), rules, solved_by(entry.get("outputs") or ()))
+    findings = stopped(entry)
+    shown, hidden = told(findings, rules, solved_by(entry.get("outputs") or ()))
     return (
         environment()
         .get_template("card.html.jinja")
@@ -119,8 +116,8 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
             facts=facts_line(entry.get("facts") or {}),
             findings=shown,
             hidden=hidden,
-            passed=passed(list(entry["findings"]), rules),
-            unmeasured=unmeasured(list(entry["findings"]), rules),
+            passed=passed(findings, rules),
+            unmeasured=unmeasured(findings, rules),
             steps=[(both(step, "does"), " ".join(map(_quoted, step["command"]))) for step in entry.get("steps") or ()],
             outputs=entry.get("outputs") or [],
             listed=_LISTED,
@@ -183,7 +180,8 @@ def _facts(facts: Entry) -> Iterator[Text]:
         yield Text(f"{slides['format']}, {slides.get('pages')} pages", f"{slides['format']}，{slides.get('pages')} 页")
     if text:
         count = text.get("characters")
-        yield _same(f"{text['format']} {text.get('encoding') or '?'}")
+        encoding = text.get("encoding") or "?"
+        yield Text(f"{text['format']} {encoding}", f"{words(str(text['format']))} {encoding}")
         if count is not None:
             yield Text(f"{count} characters", f"{count} 字")
     if archive:
@@ -193,7 +191,8 @@ def _facts(facts: Entry) -> Iterator[Text]:
     if duration is not None:
         yield _same(f"{float(Fraction(str(duration))):.4g} s")
     if isinstance(facts.get("size"), int):
-        yield _same(show(facts["size"], "bytes").partition(" (")[0])
+        size = show(facts["size"], "bytes").partition(" (")[0]
+        yield Text(size, size.replace("bytes", "字节"))
 
 
 # --- pictures -----------------------------------------------------------------------------------------

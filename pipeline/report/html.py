@@ -18,6 +18,7 @@ from pipeline.pool import Pool
 from pipeline.report.card import ORDER, TEMPLATES, CardJob, bare, card_entry, environment
 from pipeline.report.labels import WORDS
 from pipeline.report.told import Told, both, loadable, rule_of, rules_of, tell
+from pipeline.report.words import place
 from pipeline.tools.ceilings import CHECK_WALL
 
 Document = Mapping[str, Any]
@@ -137,12 +138,12 @@ def _headline(statuses: Counter[str]) -> Text:
         ("blocked", Text("need a person", "需人工处理")),
         ("fixable", Text("can be repaired", "可自动修复")),
         ("fixed", Text("repaired and proven", "已修复并验证")),
-        ("ready", Text("were fine", "本已合规")),
-        ("pass", Text("are fine", "合格")),
+        ("ready pass", Text("in order as they are", "本已合规")),
     ):
-        if statuses[key]:
-            en.append(f"{statuses[key]} {words.en}")
-            zh.append(f"{statuses[key]} 个{words.zh}")
+        count = sum(statuses[one] for one in key.split())
+        if count:
+            en.append(f"{count} {words.en}")
+            zh.append(f"{count} 个{words.zh}")
     return Text(f"{total} asset{'' if total == 1 else 's'}: {', '.join(en)}", f"共 {total} 个素材：{'，'.join(zh)}")
 
 
@@ -217,10 +218,16 @@ def _reason(job: CardJob) -> Text:
     one = tell(stuck[0], rule_of(stuck[0], rules))
     if one.verdict == "unknown":
         return Text(f"{one.title.en}: {one.rest.en}", f"{one.title.zh}：{one.rest.zh}")
+    at = place(stuck[0]["where"]) if stuck[0]["where"] else Text("", "")
+    wanted = Text("", "") if one.found.en == "no" or not one.limit.en else one.limit
     return Text(
-        f"{one.title.en} {one.found.en}, {WORDS['wanted'].en} {one.limit.en}",
-        f"{one.title.zh} {one.found.zh}，{WORDS['wanted'].zh} {one.limit.zh}",
+        f"{one.title.en}: {one.found.en}" + (f", {WORDS['wanted'].en} {wanted.en}" if wanted.en else "") + _at(at.en),
+        f"{one.title.zh}：{one.found.zh}" + (f"，{WORDS['wanted'].zh} {wanted.zh}" if wanted.zh else "") + _at(at.zh),
     )
+
+
+def _at(place_: str) -> str:
+    return f" · {place_}" if place_ else ""
 
 
 def _tools(sources: Sequence[Source]) -> list[str]:

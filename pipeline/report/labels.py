@@ -88,18 +88,3 @@ WORDS: Final[Mapping[str, Text]] = {
     "subtitle": Text("subtitle", "字幕"),
     "unknown-kind": Text("unknown", "未知"),
 }
-
-# Names of what is proven, as `pipeline.verify` writes them.
-PROOFS: Final[Mapping[str, str]] = {
-    "size": "大小",
-    "streams": "流",
-    "decodes whole": "完整解码",
-    "picture size": "画面尺寸",
-    "video duration": "视频时长",
-    "frames": "帧数",
-    "sound after picture": "音画同步",
-    "pages": "页数",
-    "duration": "时长",
-    "audio duration": "音频时长",
-    "alpha": "透明通道",
-}

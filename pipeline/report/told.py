@@ -13,7 +13,9 @@ from pipeline.checks import CHECKS
 from pipeline.errors import PresetError
 from pipeline.limits import Pattern
 from pipeline.model import Preset, Rule, Size, Text, Value
+from pipeline.report.chinese import words
 from pipeline.report.scale import Scale, scale
+from pipeline.report.words import place
 from pipeline.values import show
 
 Entry = Mapping[str, Any]
@@ -40,7 +42,7 @@ class Told:
     safety: str | None
     sources: tuple[str, ...]
     code: str | None
-    where: tuple[str, ...]
+    where: tuple[Text, ...]
     more: int  # further places of the same rule
     scale: Scale | None
     solved: bool  # an output was made in which it is in order
@@ -103,7 +105,19 @@ def value_of(raw: str | None, type_: str) -> Value | None:
 def _shown(value: Value | None, raw: str | None, type_: str) -> Text:
     if value is None:
         return Text(raw, raw) if raw is not None else Text("not known", "未知")
-    return Text(show(value, type_, "en"), show(value, type_, "zh"))
+    en, zh = show(value, type_, "en"), show(value, type_, "zh")
+    return Text(en, words(zh) if type_ == "text" else zh.replace(" bytes", " 字节"))
+
+
+_SIGNS: Final = ((">= ", "≥ "), ("<= ", "≤ "), (" -> ", " → "))
+
+
+def signs(said: Text) -> Text:
+    """Our own sentences as they are set in print."""
+    en, zh = said
+    for typed, printed in _SIGNS:
+        en, zh = en.replace(typed, printed), zh.replace(typed, printed)
+    return Text(en, zh)
 
 
 def both(entry: Entry, key: str) -> Text:
@@ -117,7 +131,7 @@ def both(entry: Entry, key: str) -> Text:
 def _limit(finding: Entry, rule: Rule | None) -> Text:
     en = rule.limit.describe("en") if rule else str(finding["limit"])
     zh = rule.limit.describe("zh") if rule else str(finding["limit"])
-    return Text(en, zh)
+    return signs(Text(en, words(zh).replace(" bytes", " 字节")))
 
 
 _WANTED: Final = {"en": "; wanted ", "zh": "；要求 "}
@@ -140,7 +154,9 @@ def _rest(finding: Entry, rule: Rule | None) -> Text:
             said = said.partition("; wanted " if lang == "en" else "；要求 ")[2].partition(
                 ". " if lang == "en" else "。"
             )[2]
-        out.append(said.strip(" .。；;"))
+        said = said.strip(" .。；;")
+        alone = said[:1] in {"(", "（"} and said[-1:] in {")", "）"}
+        out.append(said[1:-1] if alone else said)
     return Text(*out)
 
 
@@ -169,11 +185,11 @@ def tell(
         found=found,
         limit=limit,
         rest=rest,
-        fix=both(finding["fix"], "does") if finding["fix"] else None,
+        fix=signs(both(finding["fix"], "does")) if finding["fix"] else None,
         safety=finding["fix"]["safety"] if finding["fix"] else None,
-        sources=tuple(f"{s['document']} {s['section']} ({s['date']})" for s in sources),
+        sources=tuple(f"{s['document']} {s['section']}" + (f" ({s['date']})" if s["date"] else "") for s in sources),
         code=finding["code"],
-        where=where,
+        where=tuple(place(one) for one in where),
         more=more,
         scale=scale(value, rule.limit, type_) if rule and finding["verdict"] != "unknown" else None,
         solved=solved,
@@ -189,6 +205,12 @@ def solved_by(outputs: Iterable[Entry]) -> frozenset[str]:
     """The rules that were asked of the main outputs and hold for all of them."""
     asked = [f for output in outputs if output["category"] == "MAIN" for f in output["findings"]]
     return frozenset(f["rule"] for f in asked) - {f["rule"] for f in asked if f["verdict"] != "pass"}
+
+
+def stopped(entry: Entry) -> list[Entry]:
+    """The findings of an asset; those that kept it from being repaired say why, and promise nothing."""
+    named = {(f["rule"], f["stream"], f["where"]): f for f in entry.get("blocked") or ()}
+    return [named.get((f["rule"], f["stream"], f["where"]), f) for f in entry["findings"]]
 
 
 def told(findings: list[Entry], rules: Rules, solved: Collection[str] = ()) -> tuple[list[Told], int]:
