@@ -181,12 +181,12 @@ def _told(plan: Plan, info: MediaInfo) -> Iterator[Text]:
                 f"remove the tags of <{mark.value}> at line {mark.line}, column {mark.column}, keep their words",
                 f"删除第 {mark.line} 行第 {mark.column} 列的 <{mark.value}> 标签，保留其中文字",
             )
-    for check, what in (("ssml.break_time", "break time"), ("ssml.prosody_rate", "prosody rate")):
+    for check, en, zh in (("ssml.break_time", "break time", "停顿时长"), ("ssml.prosody_rate", "prosody rate", "语速")):
         values = {(fix.actual, fix.value) for fix in plan.fixes if fix.check == check}
         for actual, value in sorted(values, key=str):
             kind = "seconds" if check == "ssml.break_time" else "number"
-            change = f"{what}: {show(actual, kind)} -> {show(value, kind)}"
-            yield Text(change, change)
+            change = f"{show(actual, kind)} -> {show(value, kind)}"
+            yield Text(f"{en}: {change}", f"{zh}：{change}")
     for fix in plan.fixes:
         if fix.check == "text.paragraph":
             yield Text(
@@ -195,11 +195,13 @@ def _told(plan: Plan, info: MediaInfo) -> Iterator[Text]:
             )
             break
     if any(fix.check in _LENGTHS for fix in plan.fixes):
-        en, zh = (
+        most_en, most_zh = (
             ", ".join(f"{amount} {unit}" for amount, unit in zip(wanted.most, units, strict=True) if amount is not None)
             for units in (("characters", "bytes"), ("字", "字节"))
         )
-        yield Text(f"split at the ends of sentences into files of at most {en}", f"在句末拆分，每个文件不超过 {zh}")
+        yield Text(
+            f"split at the ends of sentences into files of at most {most_en}", f"在句末拆分，每个文件不超过 {most_zh}"
+        )
 
 
 def _gone(plan: Plan) -> frozenset[str]:

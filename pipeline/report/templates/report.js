@@ -79,7 +79,7 @@
   addEventListener("hashchange", () => { const card = $(location.hash.slice(1)); if (card && card.hidden) { reset(); card.scrollIntoView(); } });
   // Inside the local page, which has switches of its own.
   addEventListener("message", ({ data }) => {
-    if (data && /^(en|zh)$/.test(data.lang)) speak(data.lang);
+    if (data && /^(en|zh)$/.test(data.lang)) { speak(data.lang); $("lang").hidden = $("theme").hidden = true; }
     if (data && /^(light|dark)$/.test(data.theme)) root.dataset.theme = data.theme;
   });
   filter();
