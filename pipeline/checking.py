@@ -27,6 +27,7 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.probe import probe
+from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
 
 MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
 
@@ -96,6 +97,19 @@ def role_of(preset: Preset, kind: Kind, name: str | None) -> Role | None:
 def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:
     """`needs`, and decoding of everything where the job asks for it."""
     return needs | {"decode"} if job.deep else needs
+
+
+def wall(preset: Preset | None, *, deep: bool) -> float:
+    """Most seconds that one asset may take to be judged: more where its frames or its sound are decoded to the end.
+
+    Sound is heard for rules about it, and by `plan` before several channels become one.
+    """
+    roles = preset.roles if preset else ()
+    hears = any(
+        role.wants("channels") == 1 or any("speech" in judging.needs(role, kind) for kind in role.kinds)
+        for role in roles
+    )
+    return DEEP_WALL if deep or hears else CHECK_WALL
 
 
 def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:

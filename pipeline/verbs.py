@@ -13,14 +13,13 @@ from typing import Any, Final, TypeVar
 from pipeline import batch, inputs, presets, publish, totals
 from pipeline import manifest as manifests
 from pipeline import run as work
-from pipeline.checking import Job
+from pipeline.checking import Job, wall
 from pipeline.errors import AssetError, UsageError, nearest_word
 from pipeline.journal import Journal
 from pipeline.model import Preset, Safety
 from pipeline.pool import Work
 from pipeline.report import console, document
 from pipeline.report.spool import Spool, write_document
-from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
 
 J = TypeVar("J")
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
@@ -211,9 +210,9 @@ def _path(job: Job) -> str:
 
 def _probe(options: Namespace, lang: str) -> int:
     jobs = _jobs(options, lang)
-    wall = DEEP_WALL if options.deep else CHECK_WALL
+    seconds = wall(None, deep=options.deep or bool(options.plots))
     with Spool(len(jobs)) as spool:
-        _collect(batch.entries(work.probe_entry, jobs, options, wall, _lost, names=_path), spool, options, "probed")
+        _collect(batch.entries(work.probe_entry, jobs, options, seconds, _lost, names=_path), spool, options, "probed")
         if options.json:
             write_document(sys.stdout, document.head("media-preflight/facts/1", None), "assets", spool, {})
         elif not options.jsonl:
@@ -239,9 +238,9 @@ def _plan(options: Namespace, lang: str) -> int:
 def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str, **more: Any) -> int:
     preset = _preset(options)
     jobs = _jobs(options, lang, **more)
-    wall = DEEP_WALL if options.deep else CHECK_WALL
+    seconds = wall(preset, deep=options.deep or bool(getattr(options, "plots", None)))
     with Spool(len(jobs)) as spool:
-        _collect(batch.entries(function, jobs, options, wall, _lost, names=_path), spool, options, event)
+        _collect(batch.entries(function, jobs, options, seconds, _lost, names=_path), spool, options, event)
         summed = totals.findings(preset, spool, lang)
         _tell(document.head(document.REPORT, preset), spool, summed, document.CHECKED, options, lang)
         return _exit_code(spool, summed)
@@ -312,7 +311,7 @@ def _verify(options: Namespace, lang: str) -> int:
             manifests.verify_entry,
             jobs,
             options,
-            CHECK_WALL,
+            wall(presets.load(jobs[0].preset) if jobs and jobs[0].preset else None, deep=False),
             failed,
             names=lambda again: f"{again.folder}/{again.path}",
         )

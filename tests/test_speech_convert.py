@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from pipeline import presets
-from pipeline.checking import Job
+from pipeline.checking import Job, wall
 from pipeline.convert import audio
 from pipeline.convert.sound import listens
 from pipeline.model import Fix, MediaInfo, Plan, Role, Safety, Speech, Status
 from pipeline.preparing import prepare
 from pipeline.probe import probe
+from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
 from tests.test_speech import RATE, save, voice
 
 TO_MONO = Plan(fixes=(Fix(check="audio.channels", stream=0, actual=2, value=1, safety=Safety.LOSSY),))
@@ -102,3 +103,16 @@ def test_a_lossy_sound_is_made_no_poorer_than_the_rules_advise_and_that_is_said(
 def test_tags_are_left_behind(tmp_path: Path) -> None:
     (step,) = audio.steps(probe(save(tmp_path / "a.wav", np.stack([voice(1)] * 2), RATE)), TO_MONO, mono_role())
     assert step.command[step.command.index("-map_metadata") + 1] == "-1"
+
+
+@pytest.mark.parametrize(
+    ("preset", "deep", "seconds"),
+    [
+        ("tencent/voice", False, DEEP_WALL),  # its rules hear
+        ("convert/mono-wav", False, DEEP_WALL),  # its plan does
+        ("metastudio/asset-library", False, CHECK_WALL),
+        ("metastudio/asset-library", True, DEEP_WALL),
+    ],
+)
+def test_hours_of_sound_have_the_time_they_need(preset: str, deep: bool, seconds: float) -> None:
+    assert wall(presets.load(preset), deep=deep) == seconds

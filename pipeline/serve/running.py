@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pipeline import run as work
 from pipeline import totals
-from pipeline.checking import Job
+from pipeline.checking import Job, wall
 from pipeline.errors import AssetError, PreflightError
 from pipeline.model import Preset
 from pipeline.pool import Pool
@@ -17,7 +17,7 @@ from pipeline.report import document
 from pipeline.report.html import Source, write
 from pipeline.report.spool import Spool
 from pipeline.serve.room import Batch
-from pipeline.tools.ceilings import CHECK_WALL, PREPARE_WALL
+from pipeline.tools.ceilings import PREPARE_WALL
 
 _TURN: Final = threading.Semaphore(1)  # one run at a time: it uses every processor
 
@@ -52,9 +52,10 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
         for file, stem in zip(batch.files, _stems(batch), strict=True)
     ]
     batch.state = "running"
-    function, wall = (work.prepare_entry, PREPARE_WALL) if verb == "prepare" else (work.plan_entry, CHECK_WALL)
+    making = verb == "prepare"
+    function, seconds = (work.prepare_entry, PREPARE_WALL) if making else (work.plan_entry, wall(preset, deep=False))
     with Spool(len(jobs)) as spool:
-        with Pool(function, workers, wall) as pool:
+        with Pool(function, workers, seconds) as pool:
             for event in pool.run(jobs):
                 if batch.stop.is_set():
                     return

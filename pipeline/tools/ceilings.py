@@ -65,7 +65,7 @@ WRITABLE: Final = ("/dev/null",)
 # A worker process that reads or converts one asset.
 WORKER_MEMORY: Final = 6 * GiB
 CHECK_WALL: Final = 60.0  # seconds to probe and judge one asset
-DEEP_WALL: Final = 3600.0  # ... with every frame decoded
+DEEP_WALL: Final = 3600.0  # ... with every frame decoded, or hours of sound measured (a minute for each at worst)
 PREPARE_WALL: Final = 7 * 3600.0  # above FFMPEG.wall, so that its own message comes first
 
 # Pictures and video frames.
