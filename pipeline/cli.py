@@ -96,6 +96,7 @@ def _repair() -> _Parser:
         "--strip-tags", action="store_true", help="remove SSML elements that the rules refuse, keep words"
     )
     repair.add_argument("--trim", action="store_true", help="cut videos and sounds that are too long off at the limit")
+    repair.add_argument("--trim-silence", action="store_true", help="cut long silence off both ends of recordings")
     return repair
 
 

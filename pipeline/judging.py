@@ -72,20 +72,22 @@ def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
         return
     readings = tuple(check.read(info))
     if not readings and not rule.optional:
-        reason = _unmeasured(check) or _NOTHING_READ
+        reason = _unmeasured(check, info) or _NOTHING_READ
         yield Finding(rule=rule, verdict=Verdict.UNKNOWN, actual=None, reason=reason)
     for reading in readings:
         yield _weigh(rule, check, info, reading, role)
 
 
-def _unmeasured(check: Check) -> Text | None:
+def _unmeasured(check: Check, info: MediaInfo) -> Text | None:
+    if check.untold is not None and info.speech is not None:
+        return check.untold
     return next((_UNMEASURED[need] for need in sorted(check.needs) if need in _UNMEASURED), None)
 
 
 def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role) -> Finding:
     value = reading.value
     if value is None:
-        verdict, reason = Verdict.UNKNOWN, _unmeasured(check) or _NO_VALUE
+        verdict, reason = Verdict.UNKNOWN, _unmeasured(check, info) or _NO_VALUE
     else:
         verdict, reason = (Verdict.PASS if rule.limit.accepts(value) else Verdict.FAIL), None
     return Finding(

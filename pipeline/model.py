@@ -142,6 +142,7 @@ class Check:
     safety: Callable[[Value, Value], Safety] | None = None  # (actual, wanted); None: nothing can be done
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
     help: Text | None = None  # what a person can do when it fails
+    untold: Text | None = None  # why it may be unknown although all it needs was measured
     advise: Callable[[MediaInfo, Limit], Text | None] | None = None  # ... with the figures of this file
     says: Callable[[Value, Value], Text] | None = None  # (actual, wanted): the repair in words, where figures mislead
     # (file, reading, nearest, obeys): a value that costs less than the nearest; see `pipeline.checks.preferences`

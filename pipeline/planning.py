@@ -9,11 +9,13 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.checks import CHECKS
+from pipeline.checks.speech import SILENCES
 from pipeline.limits import OneOf
 from pipeline.model import Finding, Fix, Level, Plan, Safety, Text, Value, Verdict
 
 # One round per rule is enough for rules that agree; more means they push a value to and fro.
 _ROUNDS = 8
+
 
 _CONTRADICTION = Text("its rules contradict each other: no value satisfies all", "规则互相矛盾：没有满足全部规则的值")
 _TOO_COSTLY = Text("its repair is not among those allowed (--at-least)", "其修复方式不在允许范围内（--at-least）")
@@ -29,6 +31,9 @@ ON_REQUEST: Final = {
         "需主动要求才会删除标签、保留文字（--strip-tags）",
     ),
     "media.duration": Text("it is cut off at the limit on request (--trim)", "需主动要求才会截去超出部分（--trim）"),
+    **dict.fromkeys(
+        SILENCES, Text("silence is cut off on request (--trim-silence)", "需主动要求才会截去静音（--trim-silence）")
+    ),
 }
 
 
@@ -58,8 +63,9 @@ def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY, allow: fr
             blocked.extend(replace(f, fix=None, reason=_TOO_COSTLY) for f in hard)
         elif edit.check in ON_REQUEST and edit.check not in allow:
             blocked.extend(replace(f, fix=None, reason=ON_REQUEST[edit.check]) for f in hard)
-        elif hard:
-            fixes.append(edit)
+        elif hard or edit.check in ON_REQUEST:
+            if hard or edit.check in allow:  # asked for by name, so made also where only advice wants it
+                fixes.append(edit)
         elif edit.safety >= at_least:
             advised.append(edit)
     return Plan(

@@ -14,6 +14,7 @@ from pipeline import batch, inputs, presets, publish, totals
 from pipeline import manifest as manifests
 from pipeline import run as work
 from pipeline.checking import Job, wall
+from pipeline.checks.speech import SILENCES
 from pipeline.errors import AssetError, UsageError, nearest_word
 from pipeline.journal import Journal
 from pipeline.model import Preset, Safety
@@ -249,6 +250,7 @@ def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str
 def _allowed(options: Namespace) -> frozenset[str]:
     """The checks whose repair was asked for."""
     asked = {"slides.pages": options.split, "media.duration": options.trim, "ssml.tag": options.strip_tags}
+    asked |= dict.fromkeys(SILENCES, options.trim_silence)
     return frozenset(check for check, wanted in asked.items() if wanted)
 
 

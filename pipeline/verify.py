@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.convert.formats import keeps_alpha
+from pipeline.convert.sound import silence
 from pipeline.model import AudioStream, Kind, MediaInfo, Plan, Proof, Size, Value, VideoStream
 from pipeline.tools import ceilings, process, programs
 from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
@@ -83,6 +84,8 @@ def _media(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     if isinstance(limit, int | Fraction) and not isinstance(limit, bool):
         yield _cut(output, Fraction(limit))
         source = _shortened(source, output)
+    elif cut := silence(plan, source.duration):
+        source = _without_silence(source, cut)
     picture = (source.video[0], output.video[0]) if source.video and output.video else None
     sounds = tuple(zip(_kept(source, output, plan), output.audio, strict=False))
     if picture:
@@ -115,6 +118,16 @@ def _shortened(source: MediaInfo, output: MediaInfo) -> MediaInfo:
     video = tuple(replace(s, duration=picture, frames=None) for s in source.video)
     audio = tuple(replace(s, duration=sound) for s in source.audio)
     return replace(source, duration=output.duration, video=video, audio=audio)
+
+
+def _without_silence(source: MediaInfo, cut: tuple[Fraction, Fraction | None]) -> MediaInfo:
+    """The source as long as it is between the two cuts."""
+
+    def left(seconds: Fraction | None) -> Fraction | None:
+        return None if seconds is None else min(seconds, cut[1] or seconds) - cut[0]
+
+    audio = tuple(replace(s, duration=left(s.duration)) for s in source.audio)
+    return replace(source, duration=left(source.duration), audio=audio)
 
 
 def _kept(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[AudioStream, ...]:

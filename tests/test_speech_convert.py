@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import presets
+from pipeline import planning, presets
 from pipeline.checking import Job, wall
+from pipeline.checks.speech import SILENCES
 from pipeline.convert import audio
 from pipeline.convert.sound import listens
-from pipeline.model import Fix, MediaInfo, Plan, Role, Safety, Speech, Status
+from pipeline.judging import judge
+from pipeline.model import Fix, Kind, MediaInfo, Plan, Role, Safety, Speech, Status, Verdict
 from pipeline.preparing import prepare
 from pipeline.probe import probe
 from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
-from tests.test_speech import RATE, save, voice
+from tests.test_speech import RATE, near, noise, save, voice
 
 TO_MONO = Plan(fixes=(Fix(check="audio.channels", stream=0, actual=2, value=1, safety=Safety.LOSSY),))
 
@@ -116,3 +118,42 @@ def test_tags_are_left_behind(tmp_path: Path) -> None:
 )
 def test_hours_of_sound_have_the_time_they_need(preset: str, deep: bool, seconds: float) -> None:
     assert wall(presets.load(preset), deep=deep) == seconds
+
+
+def quiet_ends(tmp_path: Path) -> Path:
+    """Thirteen seconds of voice between three seconds of silence."""
+    gap = np.zeros(3 * RATE)
+    signal = np.concatenate([gap, voice(8, pause=0.3), gap])
+    return save(tmp_path / "in.wav", signal + noise(len(signal), -70))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_silence_at_both_ends_is_told_and_cut_off_on_request_only(asked: bool, tmp_path: Path) -> None:
+    path = quiet_ends(tmp_path)
+    allow = frozenset(SILENCES if asked else ())
+    job = Job(path=str(path), stem="in", preset="tencent/voice-instant", out=str(tmp_path / "out"), allow=allow)
+    outcome = prepare(job, lambda _: None)
+    told = {f.rule.check for f in outcome.findings if f.verdict is Verdict.FAIL}
+    assert told >= set(SILENCES)
+    assert (outcome.status, outcome.error) == (Status.FIXED if asked else Status.READY, None)
+    before, after = probe(path), probe(tmp_path / "out" / outcome.outputs[0].path, frozenset({"speech"}))
+    assert before.duration is not None
+    assert after.duration is not None
+    assert after.speech is not None
+    assert (before.duration - after.duration > 4) is asked
+    assert {f.rule.check for f in outcome.outputs[0].findings if f.verdict is Verdict.FAIL} & set(SILENCES) == (
+        set() if asked else set(SILENCES)
+    )
+    assert outcome.facts is not None
+    assert outcome.facts.speech is not None
+    assert near(after.speech.speech, float(outcome.facts.speech.speech or 0), 0.1)
+
+
+def test_a_length_that_is_only_advised_is_not_cut_to_without_being_asked() -> None:
+    role = presets.load("tencent/voice-instant").role("audio")
+    assert role is not None
+    long = MediaInfo(name="a.flac", kind=Kind.AUDIO, size=10**6, extension="flac", duration=Fraction(30))
+    findings = judge(long, role)
+    assert "media.duration" not in {fix.check for fix in planning.plan(findings).advised}
+    asked = planning.plan(findings, allow=frozenset({"media.duration"}))
+    assert "media.duration" in {fix.check for fix in asked.fixes}

@@ -90,6 +90,7 @@ def check(
     unit: str = "",
     needs: frozenset[str] = frozenset(),
     help: Text | None = None,  # noqa: A002  the word used in reports; the builtin is not needed here
+    untold: Text | None = None,
     prefer: Callable[[MediaInfo, Reading, Value, Obeys], Value] | None = None,
     says: Callable[[Value, Value], Text] | None = None,
 ) -> Check:
@@ -105,6 +106,7 @@ def check(
         unit=unit,
         needs=needs,
         help=help,
+        untold=untold,
         prefer=prefer,
         says=says,
     )

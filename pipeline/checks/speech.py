@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Final
 
-from pipeline.checks.base import SOUNDING, Read, check, of_file
-from pipeline.model import Speech, Text
+from pipeline.checks.base import SOUNDING, Read, check, of_file, only_down
+from pipeline.model import Kind, Speech, Text
 
+RECORDING = frozenset({Kind.AUDIO})
+SILENCES: Final = ("speech.leading_silence", "speech.trailing_silence")
 SPEECH = frozenset({"speech"})
+_NOBODY = Text("no speech was heard in it", "其中没有听到语音")
+_TRIM = Text("Cut it off, or have it cut off with --trim-silence.", "请剪去，或使用 --trim-silence 自动截去。")
 
 
 def _of(value: Callable[[Speech], Fraction | int | None]) -> Read:
@@ -25,6 +30,7 @@ CHECKS = (
         _of(lambda s: s.snr),
         needs=SPEECH,
         unit="dB",
+        untold=_NOBODY,
         help=Text("Record in a quieter place, closer to the microphone.", "请在更安静的环境、离麦克风更近处录制。"),
     ),
     check(
@@ -36,6 +42,9 @@ CHECKS = (
         _of(lambda s: s.c50),
         needs=SPEECH,
         unit="dB",
+        untold=Text(
+            "noise hides how sounds die away, or no speech was heard in it", "噪声掩盖了声音的衰减，或其中没有听到语音"
+        ),
         help=Text("Record in a smaller, softer room.", "请在更小、有吸音材料的房间录制。"),
     ),
     check(
@@ -65,6 +74,10 @@ CHECKS = (
         SOUNDING,
         _of(lambda s: s.text_accuracy),
         needs=SPEECH,
+        untold=Text(
+            "it takes a recogniser and a text of the same name beside the recording",
+            "需要语音识别器，且录音旁有同名文本",
+        ),
         help=Text("Read the text exactly as written.", "请严格按文本朗读。"),
     ),
     check(
@@ -75,5 +88,82 @@ CHECKS = (
         SOUNDING,
         _of(lambda s: s.bandwidth),
         needs=SPEECH,
+    ),
+    check(
+        "speech.leading_silence",
+        "silence before the first word",
+        "开头静音",
+        "seconds",
+        SOUNDING,
+        _of(lambda s: s.leading_silence),
+        safety=only_down,
+        repairs=RECORDING,
+        needs=SPEECH,
+        untold=_NOBODY,
+        help=_TRIM,
+    ),
+    check(
+        "speech.trailing_silence",
+        "silence after the last word",
+        "结尾静音",
+        "seconds",
+        SOUNDING,
+        _of(lambda s: s.trailing_silence),
+        safety=only_down,
+        repairs=RECORDING,
+        needs=SPEECH,
+        untold=_NOBODY,
+        help=_TRIM,
+    ),
+    check(
+        "speech.long_silences",
+        "pauses of 2 s and more",
+        "2 秒及以上的停顿数",
+        "count",
+        SOUNDING,
+        _of(lambda s: s.long_silences),
+        needs=SPEECH,
+        untold=_NOBODY,
+    ),
+    check(
+        "speech.dc_offset",
+        "DC offset",
+        "直流偏移",
+        "share",
+        SOUNDING,
+        _of(lambda s: s.dc_offset),
+        needs=SPEECH,
+        help=Text("The microphone or its interface is at fault: try another one.", "麦克风或声卡有问题，请更换。"),
+    ),
+    check(
+        "speech.dead_channels",
+        "channels without sound",
+        "无声的声道数",
+        "count",
+        SOUNDING,
+        _of(lambda s: None if s.dead_channels is None else len(s.dead_channels)),
+        needs=SPEECH,
+        help=Text("Record in mono, or look at the plug of the microphone.", "请用单声道录制，或检查麦克风接头。"),
+    ),
+    check(
+        "speech.hum",
+        "mains hum suspected",
+        "疑似工频交流声",
+        "flag",
+        SOUNDING,
+        _of(lambda s: None if s.hum is None else s.hum > 0),
+        needs=SPEECH,
+        help=Text("Look for a bad cable or a charger nearby.", "请检查线材或附近的充电器。"),
+    ),
+    check(
+        "speech.music",
+        "music behind the voice suspected",
+        "疑似背景音乐",
+        "flag",
+        SOUNDING,
+        _of(lambda s: s.music),
+        needs=SPEECH,
+        untold=Text("there are too few pauses to hear it in", "停顿太少，无法判断"),
+        help=Text("Record the voice alone.", "请只录制人声。"),
     ),
 )

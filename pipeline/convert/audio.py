@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipeline.checks.speech import SILENCES
 from pipeline.convert.av import convert, steps
 from pipeline.convert.recipe import SOUND_FIXES
 
@@ -23,6 +24,6 @@ FILE_FIXES: Final = frozenset(
     }
 )
 # Checks whose fixes this module carries out. Names of files are the publisher's work, asked for the same way.
-HANDLES: Final = FILE_FIXES | SOUND_FIXES | {"audio.count"}
+HANDLES: Final = FILE_FIXES | SOUND_FIXES | {"audio.count", *SILENCES}
 
 __all__ = ["HANDLES", "convert", "steps"]

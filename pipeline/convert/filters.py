@@ -100,7 +100,13 @@ def of_sound(made: Sound) -> tuple[Filter, ...]:
         options["ochl"] = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(made.channels, f"{made.channels}c")
     if made.fewer_bits:
         options |= {"osf": "s16" if made.encoder.depth == 16 else "s32", "dither_method": "triangular"}
-    alone = () if made.channel is None else (Filter("pan", (("args", f"mono|c0=c{made.channel}"),)),)
+    alone: tuple[Filter, ...] = ()
+    if made.cut:
+        start, end = made.cut
+        until = {} if end is None else {"end": f"{float(end):.6f}"}
+        alone = (_filter("atrim", start=f"{float(start):.6f}", **until), _filter("asetpts", expr="PTS-STARTPTS"))
+    if made.channel is not None:
+        alone = (*alone, Filter("pan", (("args", f"mono|c0=c{made.channel}"),)))
     if not options:
         return alone
     return (*alone, _filter("aresample", **options, resampler="soxr"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from pipeline.checks.speech import SILENCES
 from pipeline.convert import picture, sound
 from pipeline.convert.formats import CONTAINERS, SOUND_ONLY, Container, keeps_alpha
 from pipeline.convert.picture import Picture
@@ -42,6 +43,8 @@ PICTURE_FIXES: Final = frozenset(
 SOUND_FIXES: Final = frozenset(
     {"audio.codec", "audio.channels", "audio.sample_rate", "audio.bit_depth", "audio.bit_rate"}
 )
+# Read from the file as a whole, and said where a stream is made anew for their sake.
+_OF_STREAMS: Final = frozenset({"file.size", *SILENCES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     sound_why = tuple(
         tuple(_because(f) for f in plan.fixes if f.stream == s.index and f.check in SOUND_FIXES) for s in audio
     )
+    quiet = tuple(_because(f) for f in plan.fixes if f.check in SILENCES)
+    sound_why = tuple((*why, *quiet) for why in sound_why)
     too_big = next((f for f in plan.fixes if f.check == "file.size"), None)
     if too_big and video:
         picture_why += (_because(too_big),)
@@ -161,7 +166,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         audio_reasons=sound_why,
         length=wishes.length(None),
         others=_others(info, wishes, name) if video else False,
-        reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check != "file.size"),
+        reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check not in _OF_STREAMS),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
+from pipeline.checks.speech import SILENCES
 from pipeline.convert.formats import AUDIO_ENCODERS, CONTAINERS, AudioEncoder
 from pipeline.convert.wishes import Wishes
 from pipeline.errors import AssetError
@@ -28,6 +29,7 @@ class Sound:
     channel: int | None = None  # mono of this channel alone, from 0, where a mix of all would lose too much
     bit_rate: int | None = None  # bits per second
     fewer_bits: bool = False  # the depth falls: dither
+    cut: tuple[Fraction, Fraction | None] | None = None  # seconds of the source between which it is kept
 
     @property
     def encoder(self) -> AudioEncoder:
@@ -82,6 +84,23 @@ def _too_long(info: MediaInfo, seconds: Fraction, budget: int) -> AssetError:
         "handing over. Cut it into shorter parts.",
         f"{info.name}：{float(seconds):.0f} 秒的声音无法在可用的音质下控制在 {limit} 以内。请剪成更短的片段。",
     )
+
+
+def silence(plan: Plan, seconds: Fraction | None) -> tuple[Fraction, Fraction | None] | None:
+    """The seconds between which a recording of so many seconds is kept, its outer silence cut off; None: all of it.
+
+    Half of the silence that is allowed stays, so that the cut is in silence wherever a detector sees its end.
+    """
+    off = {fix.check: fix for fix in plan.fixes if fix.check in SILENCES}
+    less = {
+        check: fix.actual - fix.value / 2
+        for check, fix in off.items()
+        if isinstance(fix.actual, Fraction | int) and isinstance(fix.value, Fraction | int)
+    }
+    if not less:
+        return None
+    before, after = (Fraction(less.get(check, 0)) for check in SILENCES)
+    return before, None if seconds is None or not after else seconds - after
 
 
 def best_alone(info: MediaInfo) -> int | None:
@@ -166,6 +185,7 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
         channels=channels if channels != stream.channels else None,
         channel=best_alone(info) if channels == 1 and stream.channels != 1 else None,
         bit_rate=_bits(wishes, stream, encoder, channels or 2),
+        cut=silence(wishes.plan, stream.duration or info.duration),
         fewer_bits=encoder.depth is not None and (stream.bit_depth is None or stream.bit_depth > encoder.depth),
     )
     return _within(info, made, stream, wishes) if alone else made
