@@ -43,7 +43,7 @@ class Job:
     deep: bool = False
     lang: str = "en"
     out: str = ""
-    plots: str = ""  # folder for pictures of the sound; none are drawn without
+    plots: str = ""  # folder for pictures of what was measured; none are drawn without
     at_least: Safety = Safety.LOSSY
     allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
     replace: bool = False

@@ -72,7 +72,10 @@ def _inputs() -> _Parser:
 def _drawn() -> _Parser:
     drawn = _Parser(add_help=False)
     drawn.add_argument(
-        "--plots", metavar="DIR", help="draw every sound: outline and spectrogram, as PNG in this folder"
+        "--plots",
+        metavar="DIR",
+        help="draw what was measured, as PNG in this folder: of sounds outline and spectrogram, of photos box, "
+        "outline, axes of the head and crop",
     )
     return drawn
 

@@ -17,22 +17,31 @@ from pipeline.report import document
 
 
 def _plotted(job: Job, info: MediaInfo | None) -> None:
-    """The sound as a picture in the folder that the job names, if it names one."""
-    if not job.plots or info is None or not info.audio:
+    """What was measured as a picture in the folder that the job names, if it names one: sound, or faces."""
+    if not job.plots or info is None:
         return
-    from pipeline.report.pictures.sound import plot
-
-    stream = next((sound for sound in info.audio if sound.default), info.audio[0])
     out, name = Path(job.plots), f"{job.stem}.png"
-    with publish.workshop(out) as work:
-        plot(Path(job.path), stream, float(stream.duration or info.duration or 0), work / "plot.png")
-        publish.publish(work / "plot.png", out / name, replace=True)
+    if info.audio:
+        from pipeline.report.pictures.sound import plot
+
+        stream = next((sound for sound in info.audio if sound.default), info.audio[0])
+        with publish.workshop(out) as work:
+            plot(Path(job.path), stream, float(stream.duration or info.duration or 0), work / "plot.png")
+            publish.publish(work / "plot.png", out / name, replace=True)
+    elif info.faces is not None:
+        from pipeline.report.pictures.face import verdict
+
+        drawn = verdict(Path(job.path), info)
+        if drawn:
+            with publish.workshop(out) as work:
+                (work / "plot.png").write_bytes(drawn)
+                publish.publish(work / "plot.png", out / name, replace=True)
 
 
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), wanted(job, frozenset({"speech"} if job.plots else ())))
+        info = probe(Path(job.path), wanted(job, frozenset({"speech", "faces"} if job.plots else ())))
         _plotted(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return {
