@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.upload import training
+from pipeline.upload.huawei import Api
 from pipeline.upload.journal import Journal
 from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.secrets import Secrets
 from pipeline.upload.training import Avatar
 from pipeline.upload.voice import Voice
 from tests import upload_world as made
@@ -79,6 +82,21 @@ def test_sound_of_its_own_and_an_action_video(near: Path, running: Sandbox) -> N
     job = next(iter(running.world.jobs.values()))
     assert job["audio_source_type"] == "AUDIO"
     assert {"audio", "action_video"} <= set(_stored(running))
+
+
+def test_pictures_before_and_after_retouching_go_where_the_order_says(near: Path, running: Sandbox) -> None:
+    manifest = json.loads(_avatar(near).read_text(encoding="utf-8"))
+    extra = [made.asset("image", "id-card", [made.output(near, f"{n}.jpg", n.encode())]) for n in ("before", "after")]
+    whole = made.write(near, "metastudio/avatar-training", [*manifest["assets"], *extra])
+    places = {"before.jpg": "pre_beauty_image", "after.jpg": "post_beauty_image"}
+    made.deliver(Avatar(made.api(running), ORDER | {"files": places}, flexus=False), whole)
+    assert {"pre_beauty_image", "post_beauty_image"} <= set(_stored(running))
+
+
+def test_the_international_site_has_a_region_of_its_own(running: Sandbox) -> None:
+    settings = {k: v for k, v in running.settings().items() if "REGION" not in k}
+    for abroad, region in ((True, "ap-southeast-3"), (False, "cn-north-4")):
+        assert Api(Secrets(environment=settings), made.QUICK, None, None, abroad=abroad).region == region
 
 
 def test_again_it_is_skipped(near: Path, running: Sandbox) -> None:

@@ -22,8 +22,17 @@ _LOST: Final = frozenset({"APIG.0301", "APIGW.0301"})
 class Api:
     """One project of one region."""
 
-    def __init__(self, secrets: Secrets, patience: Patience, region: str | None, project: str | None) -> None:
-        self.region = region or secrets.find("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or "cn-north-4"
+    def __init__(
+        self,
+        secrets: Secrets,
+        patience: Patience,
+        region: str | None,
+        project: str | None,
+        *,
+        abroad: bool = False,
+    ) -> None:
+        usual = "ap-southeast-3" if abroad else "cn-north-4"  # the one region of the international site (Table 1-1)
+        self.region = region or secrets.find("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or usual
         if not _REGION.fullmatch(self.region):
             raise UsageError(
                 f"{self.region!r} is no region; there are {', '.join(rates.REGIONS)}",

@@ -36,8 +36,10 @@ _SLOTS: Final = {
     "grant-file": ("grant_file",),
     "audio": ("audio",),
 }
+# Pictures before and after retouching, placed by the order (8.1)
+_BEAUTY: Final = ("pre_beauty_image", "post_beauty_image")
 _NEEDED: Final = ("training_video", "id_card_image1", "id_card_image2", "grant_file")
-_KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) | {"cover"}
+_KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) | {"cover"} | set(_BEAUTY)
 
 
 class Job:

@@ -99,7 +99,7 @@ def _destination(
             from pipeline.upload.transfer import Patience
             from pipeline.upload.voice import Voice
 
-            api = Api(secrets, Patience(), options.region, options.project)
+            api = Api(secrets, Patience(), options.region, options.project, abroad="-intl/" in preset)
             if "training" in preset:
                 return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
             if "/voice-" in preset:

@@ -18,6 +18,8 @@ _SINGLE: Final = {
     "id_card_image1_upload_url": _OCTETS,
     "id_card_image2_upload_url": _OCTETS,
     "grant_file_upload_url": _OCTETS,
+    "pre_beauty_image_upload_url": _OCTETS,
+    "post_beauty_image_upload_url": _OCTETS,
     "audio_upload_url": "application/zip",
 }
 
