@@ -140,6 +140,15 @@ class Embedded:
     part: str  # name inside the package
 
 
+@dataclass(frozen=True, slots=True)
+class OnSlide:
+    """Where something is that a page will not show, or not as it was."""
+
+    slide: int  # from 1, hidden ones counted; 0: on a master or layout
+    what: str  # animation, transition, media, gif, link or reflow
+    detail: str = ""  # the words of a text box and their font, the target of a link
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlidesInfo:
     """A deck or a PDF."""
@@ -156,6 +165,7 @@ class SlidesInfo:
     embedded_fonts: tuple[str, ...] | None = None  # those it carries with it
     swaps: tuple[FontSwap, ...] | None = None  # of the fonts used, here; None: the machine does not tell
     reflowing: int | None = None  # text boxes whose font is replaced by one of other widths
+    places: tuple[OnSlide, ...] = ()  # of what is counted below and above, slide by slide
     scanned: int | None = None  # pages that are one picture and no text
     animations: int | None = None  # slides with animation timing
     transitions: int | None = None

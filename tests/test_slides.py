@@ -20,7 +20,7 @@ from pipeline.convert import deck_parts
 from pipeline.errors import CeilingExceeded
 from pipeline.judging import judge
 from pipeline.model import Embedded, FontSwap, Kind, SlidesInfo, Verdict
-from pipeline.probe import probe
+from pipeline.probe import ppt, probe
 from pipeline.report.pictures.contact import CELL, contact
 from pipeline.tools import fonts
 from samples import SAMPLES, build, missing
@@ -206,6 +206,87 @@ def test_only_the_font_that_the_letters_need_is_used(tmp_path: Path, words: str,
     assert slides is not None
     assert slides.fonts == used
     assert slides.reflowing == 1
+
+
+# --- where things are, and the other formats ------------------------------------------------------------
+
+
+def test_a_warning_names_the_slides_and_the_words_that_will_move() -> None:
+    deck = probe(sample("missing-font.pptx")).slides
+    assert deck is not None
+    (place,) = deck.places
+    assert (place.slide, place.what) == (1, "reflow")
+    assert place.detail.endswith(" in Kein Solcher Font")
+    role = role_of(presets.load(PAGES), Kind.SLIDES, None)
+    assert role is not None
+    found = judge(probe(sample("animated.pptx")), role)
+    assert {f.where for f in found if f.rule.id == "convert.slides-to-pages.moving"} == {"slide 1"}
+    linked = judge(probe(sample("linked-picture.pptx")), role)
+    (outside,) = [f for f in linked if f.rule.id == "convert.slides-to-pages.outside"]
+    assert outside.where == "slide 1: http://127.0.0.1:9/picture.png"
+
+
+STYLES = """<office:document-styles xmlns:office="o" xmlns:style="s" xmlns:fo="f"><office:styles>
+<style:default-style style:family="graphic"><style:text-properties style:font-name="Plain"/></style:default-style>
+<style:style style:name="base" style:family="graphic"><style:text-properties style:font-name="Base"
+ style:font-name-asian="House"/></style:style>
+<style:style style:name="unused" style:family="graphic"><style:text-properties style:font-name="Never"/></style:style>
+</office:styles><style:page-layout style:name="wide"><style:page-layout-properties fo:page-width="10in"
+ fo:page-height="5in"/></style:page-layout><style:page-layout style:name="high"><style:page-layout-properties
+ fo:page-width="5in" fo:page-height="10in"/></style:page-layout>
+<style:master-page style:name="one" style:page-layout-name="wide"/>
+<style:master-page style:name="two" style:page-layout-name="high"/></office:document-styles>"""
+
+CONTENT = """<office:document-content xmlns:office="o" xmlns:style="s" xmlns:draw="d" xmlns:text="t" xmlns:svg="v"
+ xmlns:xlink="x" xmlns:presentation="p">
+<style:font-face style:name="Base" svg:font-family="'Base Sans'"/>
+<style:style style:name="box" style:family="graphic" style:parent-style-name="base"/>
+<style:style style:name="loud" style:family="text"><style:text-properties style:font-name="Loud"/></style:style>
+<style:style style:name="away" style:family="drawing-page">
+<style:drawing-page-properties presentation:visibility="hidden"/></style:style>
+<draw:page draw:master-page-name="one"><draw:frame draw:style-name="box"><draw:text-box>
+<text:p>Base <text:span text:style-name="loud">Loud</text:span> 汉</text:p></draw:text-box></draw:frame>
+<draw:frame><draw:plugin xlink:href="http://127.0.0.1:9/film.mp4"/></draw:frame></draw:page>
+<draw:page draw:style-name="away"><draw:frame draw:style-name="unused"><draw:text-box><text:p>No</text:p>
+</draw:text-box></draw:frame></draw:page>
+<draw:page draw:master-page-name="two"><draw:frame><draw:text-box><text:p>Plain</text:p></draw:text-box></draw:frame>
+</draw:page></office:document-content>"""
+
+
+def test_an_open_document_tells_fonts_boxes_links_and_sizes_like_a_pptx(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "installed", lambda: frozenset({"plain", "house", "base sans"}))
+    with zipfile.ZipFile(tmp_path / "deck.odp", "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.presentation")
+        package.writestr("content.xml", CONTENT)
+        package.writestr("styles.xml", STYLES)
+        package.writestr("Basic/Standard/Module1.xml", "<x/>")
+    deck = probe(tmp_path / "deck.odp").slides
+    assert deck is not None
+    assert (deck.pages, deck.hidden, deck.page_sizes, deck.page_size) == (2, 1, 2, (720, 360))
+    assert deck.fonts == ("Base Sans", "House", "Loud", "Plain")
+    assert (deck.reflowing, deck.media, deck.external_links, deck.macros) == (1, 1, 1, True)
+    assert [place.detail for place in deck.places if place.what == "reflow"] == ["“Base Loud 汉” in Loud"]
+    assert [place.slide for place in deck.places if place.what == "link"] == [1]
+
+
+def test_a_ppt_under_rights_management_is_not_taken_for_its_notice(tmp_path: Path) -> None:
+    streams = {"PowerPoint Document": bytes(4096), "\tDRMContent": bytes(4096), "Current User": bytes(4096)}
+    (tmp_path / "drm.ppt").write_bytes(compound_file(streams))
+    deck = probe(tmp_path / "drm.ppt").slides
+    assert deck is not None
+    assert (deck.encrypted, deck.restricted, deck.pages) == (True, True, None)
+
+
+@pytest.mark.parametrize(("flags", "links"), [(10, 1), (0, 0)])
+def test_a_picture_that_a_ppt_only_points_to_is_an_outside_link(flags: int, links: int) -> None:
+    pair = (0x0106).to_bytes(2, "little") + flags.to_bytes(4, "little")
+    atom = (
+        ((1 << 4) | 3).to_bytes(2, "little") + (0xF00B).to_bytes(2, "little") + len(pair).to_bytes(4, "little") + pair
+    )
+    slide = (15).to_bytes(2, "little") + (0x03EE).to_bytes(2, "little") + len(atom).to_bytes(4, "little") + atom
+    assert ppt._slide(ppt._Records(slide), 0, []).links == links
 
 
 # --- hostile decks --------------------------------------------------------------------------------------

@@ -9,16 +9,36 @@ from pipeline.checks.base import Read, check, lossy, of_file
 from pipeline.model import Kind, MediaInfo, Reading, Safety, SlidesInfo, Text, Value
 
 DECK = frozenset({Kind.SLIDES})
+_TOLD = 4  # things that are described; of the others only the slide is said
 
 
-def _of(value: Callable[[SlidesInfo], Value | None]) -> Read:
-    return of_file(lambda info: value(info.slides) if info.slides else None)
+def _of(value: Callable[[SlidesInfo], Value | None], *what: str) -> Read:
+    """One value of the deck; `what` names the things it counts, whose places are said with it."""
+    if not what:
+        return of_file(lambda info: value(info.slides) if info.slides else None)
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        deck = info.slides
+        yield Reading(value(deck) if deck else None, None, _where(deck, what) if deck else None)
+
+    return read
+
+
+def _where(deck: SlidesInfo, what: tuple[str, ...]) -> str | None:
+    """The slides, the first of them with what is there: "slide 2: Arial, slides 3, 7"."""
+    found = sorted(place for place in {(p.slide, p.detail) for p in deck.places if p.what in what} if place[0])
+    told = [f"slide {slide}: {detail}" for slide, detail in found[:_TOLD] if detail]
+    bare = sorted({slide for slide, detail in (found if not told else found[_TOLD:])})
+    if bare:
+        told.append(("slide " if len(bare) == 1 else "slides ") + ", ".join(map(str, bare)))
+    return "; ".join(told) or None
 
 
 def _fonts(info: MediaInfo) -> Iterator[Reading]:
-    """Each font used; a deck whose fonts are known to be none has nothing to ask."""
+    """Each font used, written with spaces; a deck whose fonts are known to be none has nothing to ask."""
     for font in (info.slides.fonts or ()) if info.slides else ():
-        yield Reading(font, None, font)
+        name = " ".join(font.replace("_", " ").split())
+        yield Reading(name, None, name)
 
 
 def _split(actual: Value, wanted: Value) -> Safety:
@@ -94,21 +114,28 @@ CHECKS = (
         "换行会改变的文本框",
         "count",
         DECK,
-        _of(lambda s: s.reflowing),
+        _of(lambda s: s.reflowing, "reflow"),
     ),
     check("slides.aspect", "page shape", "页面宽高比", "ratio", DECK, _of(_aspect)),
     check("slides.page_sizes", "different page sizes", "不同页面尺寸数", "count", DECK, _of(lambda s: s.page_sizes)),
     check("slides.scanned", "scanned pages", "扫描页", "count", DECK, _of(lambda s: s.scanned)),
-    check("slides.animations", "slides with animation", "含动画的页", "count", DECK, _of(lambda s: s.animations)),
+    check(
+        "slides.animations",
+        "slides with animation",
+        "含动画的页",
+        "count",
+        DECK,
+        _of(lambda s: s.animations, "animation"),
+    ),
     check(
         "slides.transitions",
         "slides with transitions",
         "含切换效果的页",
         "count",
         DECK,
-        _of(lambda s: s.transitions),
+        _of(lambda s: s.transitions, "transition"),
     ),
-    check("slides.media", "embedded videos and sounds", "内嵌音视频", "count", DECK, _of(lambda s: s.media)),
+    check("slides.media", "embedded videos and sounds", "内嵌音视频", "count", DECK, _of(lambda s: s.media, "media")),
     check(
         "slides.moving",
         "animations, videos, sounds and moving pictures",
@@ -120,7 +147,10 @@ CHECKS = (
                 None
                 if s.animations is None or s.media is None or s.animated_pictures is None
                 else s.animations + s.media + s.animated_pictures
-            )
+            ),
+            "animation",
+            "media",
+            "gif",
         ),
     ),
     check(
@@ -129,7 +159,7 @@ CHECKS = (
         "外部链接",
         "count",
         DECK,
-        _of(lambda s: s.external_links),
+        _of(lambda s: s.external_links, "link"),
     ),
     check("slides.macros", "macros", "宏", "flag", DECK, _of(lambda s: s.macros)),
     check(

@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import Embedded, SlidesInfo, Text
+from pipeline.model import Embedded, OnSlide, SlidesInfo, Text
+from pipeline.probe.deck_text import Box, reflows
+from pipeline.probe.odp_fonts import Style, Styles
 from pipeline.probe.opc import Package
 from pipeline.probe.safexml import Place
 from pipeline.probe.zipsafe import Zip
@@ -23,7 +25,7 @@ _POINTS: Final = {
     "pc": Fraction(12),
 }
 _LENGTH: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(cm|mm|in|pt|pc)")
-_FONTS: Final = ("style:font-name", "style:font-name-asian", "style:font-name-complex")
+_SHOWN_TARGET: Final = 200  # letters of an address that are kept
 _OUTSIDE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:|\.\./|/)", re.IGNORECASE)
 # What a renderer fills in; not what a page says.
 _FIELDS: Final = frozenset(
@@ -36,6 +38,7 @@ _FIELDS: Final = frozenset(
         "presentation:date-time",
     }
 )
+_INNER: Final = {"text:p": "paragraph", "text:h": "paragraph", "text:span": "text"}
 _CLICKED: Final = frozenset({"text:a", "draw:a", "presentation:event-listener", "script:event-listener"})
 
 
@@ -44,49 +47,65 @@ def _points(raw: str | None) -> Fraction | None:
     return Fraction(found[1]) * _POINTS[found[2]] if found else None
 
 
+Sides = tuple[Fraction, Fraction]  # width and height in points
+
+
 @dataclass(slots=True)
 class _Page:
     style: str
+    master: str
     effects: bool = False
     words: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    fonts: set[str] = field(default_factory=set)
+    boxes: list[tuple[frozenset[str], str]] = field(default_factory=list)
+
+
+# What holds a text box, and the attributes that name its style and those inside it, by family.
+_HOLDERS: Final = frozenset(
+    {"draw:frame", "draw:custom-shape", "draw:rect", "draw:ellipse", "draw:polygon", "draw:path"}
+)
+_STYLED: Final = {
+    "presentation:style-name": "presentation",
+    "draw:style-name": "graphic",
+    "draw:text-style-name": "paragraph",
+}
 
 
 class _Content:
     """Handlers for content.xml."""
 
-    def __init__(self) -> None:
+    def __init__(self, styles: Styles) -> None:
         self.pages: list[_Page] = []
         self.hidden: set[str] = set()  # names of page styles
         self.moving: set[str] = set()
-        self.faces: dict[str, str] = {}  # font name to family
-        self.used: dict[str, None] = {}
+        self.styles = styles
+        self.holders: list[list[Style]] = []  # styles of the shapes that are open, the innermost last
+        self.inner: list[list[Style]] = []  # of the paragraphs and spans that are open
+        self.box: tuple[set[str], list[str]] = (set(), [])  # fonts and words of the shape being read
         self.style = ""
         self.path: list[str] = []
         self.media: dict[str, int] = {}  # name or address, and the page it is on
-        self.carried: set[str] = set()  # fonts that come with the deck
-        self.face = ""
-        self.outside: set[str] = set()
-        self.gifs: set[str] = set()
+        self.outside: dict[str, int] = {}
+        self.gifs: dict[str, int] = {}
 
     def start(self, name: str, attributes: dict[str, str], _: Place) -> None:
         self.path.append(name)
+        self.styles.start(name, attributes)
         if name == "style:style":
             self.style = attributes.get("style:name", "")
-        elif name == "style:font-face":
-            family = attributes.get("svg:font-family", "").strip("'\"")
-            self.faces[attributes.get("style:name", "")] = self.face = family
-        elif name == "svg:font-face-uri":
-            self.carried.add(self.face)
         elif name == "style:drawing-page-properties":
             if attributes.get("presentation:visibility") == "hidden":
                 self.hidden.add(self.style)
             if "smil:type" in attributes or attributes.get("presentation:transition-style", "none") != "none":
                 self.moving.add(self.style)
-        elif name == "style:text-properties":
-            self.used.update((attributes[key], None) for key in _FONTS if key in attributes)
         elif name == "draw:page":
-            self.pages.append(_Page(attributes.get("draw:style-name", "")))
+            self.pages.append(_Page(attributes.get("draw:style-name", ""), attributes.get("draw:master-page-name", "")))
+        elif name in _HOLDERS:
+            self.holders.append([(family, attributes[key]) for key, family in _STYLED.items() if key in attributes])
+        elif name in _INNER:
+            style = attributes.get("text:style-name")
+            self.inner.append([(_INNER[name], style)] if style else [])
         elif self.pages and attributes.get("presentation:preset-class") in {
             "entrance",
             "exit",
@@ -98,18 +117,33 @@ class _Content:
         if name == "draw:plugin":
             self.media.setdefault(target.removeprefix("./"), len(self.pages))
         if target and _OUTSIDE.match(target) and name not in _CLICKED:
-            self.outside.add(target)
+            self.outside.setdefault(target, len(self.pages))
         elif name == "draw:image" and target.lower().endswith(".gif"):
-            self.gifs.add(target.removeprefix("./"))
+            self.gifs.setdefault(target.removeprefix("./"), len(self.pages))
 
     def end(self, name: str) -> None:
         self.path.pop()
+        self.styles.end(name)
+        if name in _HOLDERS and self.holders:
+            self.holders.pop()
+            fonts, words = self.box
+            if fonts and self.pages:
+                self.pages[-1].boxes.append((frozenset(fonts), "".join(words)))
+            self.box = (set(), [])
+        elif name in _INNER and self.inner:
+            self.inner.pop()
         if name in {"text:p", "text:h"} and self.pages:
             self._into().append("\n")
 
     def text(self, words: str) -> None:
         if self.path[-1] not in _FIELDS and self.pages and ("text:p" in self.path or "text:h" in self.path):
             self._into().append(words)
+            if words.strip() and "presentation:notes" not in self.path:
+                chain = [style for group in (*self.inner[::-1], *self.holders[::-1]) for style in group]
+                fonts = self.styles.used(words, chain)
+                self.pages[-1].fonts |= fonts
+                self.box[0].update(fonts)
+                self.box[1].append(words)
 
     def _into(self) -> list[str]:
         page = self.pages[-1]
@@ -120,21 +154,23 @@ def _said(words: list[str]) -> str:
     return "\n".join(line for line in "".join(words).split("\n") if line.strip())
 
 
-def _style_facts(package: Package) -> tuple[list[Fraction], str | None]:
-    """Page size from styles.xml and the program from meta.xml; what is missing stays unknown."""
-    size: list[Fraction] = []
-    layouts: dict[str, list[Fraction]] = {}
+def _style_facts(package: Package, styles: Styles) -> tuple[dict[str, Sides], str | None]:
+    """Named styles and page sizes by master from styles.xml, the program from meta.xml; what is missing is unknown."""
+    masters: dict[str, Sides] = {}
+    layouts: dict[str, Sides] = {}
     layout, producer, inside = "", [], False
 
     def start(name: str, attributes: dict[str, str], _: Place) -> None:
         nonlocal layout
+        styles.start(name, attributes)
         if name == "style:page-layout":
             layout = attributes.get("style:name", "")
         elif name == "style:page-layout-properties":
-            sides = [_points(attributes.get(f"fo:page-{side}")) for side in ("width", "height")]
-            layouts[layout] = [side for side in sides if side is not None]
-        elif name == "style:master-page" and not size:
-            size.extend(layouts.get(attributes.get("style:page-layout-name", ""), []))
+            width, height = (_points(attributes.get(f"fo:page-{side}")) for side in ("width", "height"))
+            if width is not None and height is not None:
+                layouts[layout] = width, height
+        elif name == "style:master-page" and attributes.get("style:page-layout-name") in layouts:
+            masters[attributes.get("style:name", "")] = layouts[attributes["style:page-layout-name"]]
 
     def begin(name: str, _: dict[str, str], __: Place) -> None:
         nonlocal inside
@@ -145,10 +181,10 @@ def _style_facts(package: Package) -> tuple[list[Fraction], str | None]:
             producer.append(run)
 
     if package.has("styles.xml"):
-        package.xml("styles.xml", start)
+        package.xml("styles.xml", start, styles.end)
     if package.has("meta.xml"):
         package.xml("meta.xml", begin, words=words)
-    return size, "".join(producer).strip() or None
+    return masters, "".join(producer).strip() or None
 
 
 def _encrypted(package: Package) -> bool:
@@ -164,6 +200,18 @@ def _encrypted(package: Package) -> bool:
     return found
 
 
+def _places(content: _Content, moving: dict[str, int]) -> list[OnSlide]:
+    """Where things are, hidden pages left out except for what is in the file whatever is shown."""
+    places = [OnSlide(slide, "media") for slide in content.media.values()]
+    places += [OnSlide(slide, "link", target[:_SHOWN_TARGET]) for target, slide in content.outside.items()]
+    places += [OnSlide(slide, "gif") for slide in moving.values()]
+    for number, page in enumerate(content.pages, 1):
+        if page.style not in content.hidden:
+            places += [OnSlide(number, "animation")] if page.effects else []
+            places += [OnSlide(number, "transition")] if page.style in content.moving else []
+    return places
+
+
 def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     """Facts about an open .odp.
 
@@ -172,7 +220,9 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     package = Package(archive)
     if _encrypted(package):
         return SlidesInfo(format="odp", encrypted=True), []
-    content = _Content()
+    styles = Styles()
+    masters, producer = _style_facts(package, styles)
+    content = _Content(styles)
     package.xml("content.xml", content.start, content.end, content.text)
     if len(content.pages) > MAX_PAGES:
         raise CeilingExceeded(
@@ -181,28 +231,39 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
         )
     shown = [page for page in content.pages if page.style not in content.hidden]
     texts = tuple(_said(page.notes) or _said(page.words) for page in shown)
-    fonts = dict.fromkeys(content.faces.get(name, name) for name in content.used)
-    size, producer = _style_facts(package)
+    sizes = list(dict.fromkeys(masters[page.master] for page in content.pages if page.master in masters))
+    used = tuple(sorted(set[str]().union(*(page.fonts for page in shown))))
+    replaced = swaps(used, styles.carried)
+    boxes = [
+        Box(number, *box)
+        for number, page in enumerate(content.pages, 1)
+        if page.style not in content.hidden
+        for box in page.boxes
+    ]
+    reflowing = reflows(boxes, replaced)
+    moving = {part: slide for part, slide in content.gifs.items() if package.moving_gif(part)}
     packed = sum(member.packed for member in archive.members)
-    used = tuple(font for font in fonts if font)
     macros = [n for n in package.parts if n.startswith("basic/") and not n.endswith(("-lc.xml", "-lb.xml"))]
     return (
         SlidesInfo(
             format="odp",
             pages=len(shown),
             hidden=len(content.pages) - len(shown),
-            page_size=(size[0], size[1]) if len(size) == 2 else None,
+            page_size=sizes[0] if sizes else None,
+            page_sizes=len(sizes) or None,
             encrypted=False,
             restricted=False,
             valid=True,
             fonts=used,
-            embedded_fonts=tuple(sorted(font for font in content.carried if font)),
-            swaps=swaps(used, content.carried),
+            embedded_fonts=tuple(sorted(font for font in styles.carried if font)),
+            swaps=replaced,
+            reflowing=len(reflowing) if reflowing is not None else None,
+            places=(*_places(content, moving), *(reflowing or ())),
             animations=sum(page.effects for page in shown),
             transitions=sum(page.style in content.moving for page in shown),
             media=len(content.media),
             embedded=tuple(Embedded(page, part) for part, page in content.media.items() if package.has(part)),
-            animated_pictures=sum(package.moving_gif(name) for name in content.gifs),
+            animated_pictures=len(moving),
             external_links=len(content.outside),
             macros=bool(macros),
             compression_ratio=Fraction(sum(m.size for m in archive.members), packed) if packed else None,

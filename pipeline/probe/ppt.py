@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import SlidesInfo, Text
+from pipeline.model import OnSlide, SlidesInfo, Text
 from pipeline.probe.ole import BadOle, Ole
 from pipeline.tools.ceilings import MAX_PAGES
 from pipeline.tools.fonts import swaps
@@ -22,6 +22,10 @@ _TAG_BLOB: Final = 0x138B  # an atom by its header that holds records (2.5.21)
 # Sounds and films, embedded or linked (2.10.5 to 2.10.10).
 _MEDIA: Final = frozenset({0x1006, 0x1007, 0x100D, 0x100E, 0x100F, 0x1010})
 _OLE_LINK: Final = 0x0FCE
+# Those of the above that are only pointed to: films always are.
+_LINKED: Final = frozenset({_OLE_LINK, 0x1006, 0x1007, 0x100D, 0x1010})
+_SHAPE: Final = 0xF00B  # properties of a shape ([MS-ODRAW] 2.2.9)
+_PICTURE_FLAGS, _LINKED_PICTURE = 0x0106, 8  # property and its bit: the picture is a file elsewhere (2.3.23.11)
 # An effect of PowerPoint 97, and the behaviours that effects are made of since 2002 (2.8.28 on).
 _EFFECTS: Final = frozenset({0x1014, *range(0xF12B, 0xF132)})
 _ENCRYPTED: Final = 0xF3D1C4DF  # header token of the Current User stream (2.3.2)
@@ -145,6 +149,7 @@ class _Slide(NamedTuple):
     effects: bool
     notes: int  # number of its notes page, 0 for none
     text: str
+    links: int  # pictures outside
 
 
 def _slide(records: _Records, offset: int, outline: list[str]) -> _Slide:
@@ -152,7 +157,7 @@ def _slide(records: _Records, offset: int, outline: list[str]) -> _Slide:
     if slide.type != _SLIDE:
         raise BadOle("a slide is not where the list says", "幻灯片不在目录所述位置")
     hidden = transition = effects = False
-    notes, parts = 0, list(outline)
+    notes, links, parts = 0, 0, list(outline)
     for record in records.walk(slide):
         if record.type == _SHOW_INFO:
             hidden = bool(records.number(record, 10, 2) & _HIDDEN)
@@ -161,8 +166,27 @@ def _slide(records: _Records, offset: int, outline: list[str]) -> _Slide:
             notes = records.number(record, 16)
         elif record.type in {_TEXT_CHARS, _TEXT_BYTES}:
             parts.append(records.words(record))
+        elif record.type == _SHAPE:
+            links += _linked_pictures(records, record)
         effects = effects or record.type in _EFFECTS
-    return _Slide(hidden, transition, effects, notes, _said(parts))
+    return _Slide(hidden, transition, effects, notes, _said(parts), links)
+
+
+def _linked_pictures(records: _Records, shape: _Record) -> int:
+    """Whether the picture of a shape is a file elsewhere: its properties are pairs of number and value (2.2.7)."""
+    count = min(shape.instance, (shape.end - shape.start) // 6)
+    pairs = ((records.number(shape, 6 * n, 2) & 0x3FFF, records.number(shape, 6 * n + 2)) for n in range(count))
+    return any(number == _PICTURE_FLAGS and value & _LINKED_PICTURE for number, value in pairs)
+
+
+def _places(slides: list[_Slide]) -> tuple[OnSlide, ...]:
+    places = []
+    for number, slide in enumerate(slides, 1):
+        places += [OnSlide(number, "link")] * slide.links
+        if not slide.hidden:
+            places += [OnSlide(number, "animation")] if slide.effects else []
+            places += [OnSlide(number, "transition")] if slide.transition else []
+    return tuple(places)
 
 
 def _notes(records: _Records, offset: int | None) -> str:
@@ -200,8 +224,8 @@ def _producer(ole: Ole) -> str | None:
 def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     """Facts about an open .ppt.
 
-    Fonts are those the deck names; whether its GIFs move is not known. Raises BadOle when its records cannot
-    be followed, CeilingExceeded above MAX_PAGES slides.
+    Fonts are those the deck names, drawn with or not. Which boxes reflow and whether its GIFs move is not known.
+    Raises BadOle when its records cannot be followed, CeilingExceeded above MAX_PAGES slides.
     """
     for name in ("Current User", "PowerPoint Document"):
         if name not in ole.streams:
@@ -231,7 +255,7 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
         elif record.type == _VBA_ATOM:
             macros = bool(records.number(record, 4))
         media += record.type in _MEDIA
-        links += record.type == _OLE_LINK
+        links += record.type in _LINKED
     missing = [n for n, entry in enumerate(listed, 1) if entry.persist not in places]
     if missing:
         raise BadOle(f"slide {missing[0]} is missing", f"缺少第 {missing[0]} 页")
@@ -247,13 +271,15 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
             page_size=(size[0], size[1]) if size else None,
             page_sizes=1,  # the format knows one for all slides
             encrypted=False,
+            restricted=False,
             valid=True,
             fonts=used,
             swaps=swaps(used),
             animations=sum(slide.effects for slide in shown),
             transitions=sum(slide.transition for slide in shown),
             media=media,
-            external_links=links,
+            external_links=links + sum(slide.links for slide in slides),
+            places=_places(slides),
             macros=macros,
             longest_page_text=max(map(len, texts), default=0),
             page_texts=texts,

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import Embedded, SlidesInfo, Text
+from pipeline.model import Embedded, OnSlide, SlidesInfo, Text
+from pipeline.probe.deck_text import Box, reflows, scripts
 from pipeline.probe.opc import CLICKED, MOVING, Link, Package
 from pipeline.probe.safexml import BadXml, Place, local
 from pipeline.probe.zipsafe import BadZip, Zip
@@ -19,10 +20,9 @@ _EFFECTS: Final = frozenset({"entr", "exit", "emph", "path"})  # preset classes 
 # Animation behaviours, for effects without a preset class (19.5).
 _BEHAVIOURS: Final = frozenset({"anim", "animClr", "animEffect", "animMotion", "animRot", "animScale"})
 _FACES: Final = ("latin", "ea", "cs")
-_EAST: Final = 0x2E80  # the first of the CJK radicals; what comes before is not drawn with an East Asian face
-_COMPLEX: Final = (0x0590, 0x1000)  # Hebrew to Tibetan: scripts that take the complex face
 # Parts beside the slide whose words are shown on it.
 _SHOWN: Final = frozenset({"chart", "diagramDrawing", "chartEx"})
+_SHOWN_TARGET: Final = 200  # letters of an address that are kept
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Page:
     effects: bool = False
     transition: bool = False
     faces: set[str] = field(default_factory=set)  # typefaces as written; "+mn-lt" means the theme's
-    boxes: list[frozenset[str]] = field(default_factory=list)  # of each shape with text, the same
+    boxes: list[tuple[frozenset[str], str]] = field(default_factory=list)  # faces and words of each shape with text
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -54,6 +54,7 @@ class _SlideReader:
         self.path: list[str] = []
         self.run: dict[str, str] = {}  # faces of the run being read
         self.box: set[str] = set()  # faces of the shape being read
+        self.said: list[str] = []  # in the shape being read
         self.words: list[str] = []
         self.line: list[str] = []
         self.kind: str | None = None  # placeholder type of the shape being read
@@ -99,6 +100,7 @@ class _SlideReader:
             self.line.append(words)
             if words.strip():
                 faces = _drawn_with(words, self.run)
+                self.said.append(words)
                 self.page.faces.update(faces)
                 self.box.update(faces)
         elif name == "p":
@@ -109,8 +111,8 @@ class _SlideReader:
         elif name in {"sp", "graphicFrame"}:
             self.kind = None
             if self.box:
-                self.page.boxes.append(frozenset(self.box))
-            self.box = set()
+                self.page.boxes.append((frozenset(self.box), "".join(self.said)))
+            self.box, self.said = set(), []
 
 
 def _drawn_with(words: str, run: dict[str, str]) -> set[str]:
@@ -118,15 +120,8 @@ def _drawn_with(words: str, run: dict[str, str]) -> set[str]:
 
     What the run does not name comes from the master, thus from the theme.
     """
-    eastern = any(ord(letter) >= _EAST for letter in words)
-    western = any(ord(letter) < _EAST and not letter.isspace() for letter in words)
     latin = run.get("latin", "+mn-lt")
-    faces = {latin} if western else set()
-    if eastern:
-        faces.add(run.get("ea", latin))
-    if "cs" in run and any(_COMPLEX[0] <= ord(letter) < _COMPLEX[1] for letter in words):
-        faces.add(run["cs"])
-    return faces
+    return {run.get(script, latin) for script in scripts(words)}
 
 
 def _page(package: Package, name: str) -> Page:
@@ -140,10 +135,11 @@ class _Deck:
     """What is collected over all slides."""
 
     fonts: dict[str, None] = field(default_factory=dict)  # an ordered set
-    boxes: list[frozenset[str]] = field(default_factory=list)  # fonts of each text box that is shown
+    boxes: list[Box] = field(default_factory=list)  # those that are shown
+    places: list[OnSlide] = field(default_factory=list)
     media: dict[str, int | None] = field(default_factory=dict)  # part or address, and the slide it is on
     outside: set[tuple[str, str]] = field(default_factory=set)
-    gifs: set[str] = field(default_factory=set)
+    gifs: dict[str, int] = field(default_factory=dict)  # part, and the first slide it is on
     texts: list[str] = field(default_factory=list)
     hidden: int = 0
     animations: int = 0
@@ -188,11 +184,14 @@ def _links(package: Package, name: str, deck: _Deck, slide: int | None = None) -
     links = package.links(name)
     for link in links:
         if link.type in MOVING:
+            if link.target not in deck.media:
+                deck.places.append(OnSlide(slide or 0, "media"))
             deck.media.setdefault(link.target, None if link.external else slide)
         if link.external and link.type not in CLICKED:
             deck.outside.add((link.type, link.target))
+            deck.places.append(OnSlide(slide or 0, "link", link.target[:_SHOWN_TARGET]))
         if link.type == "image" and not link.external and link.target.lower().endswith(".gif"):
-            deck.gifs.add(link.target)
+            deck.gifs.setdefault(link.target, slide or 0)
     return links
 
 
@@ -210,6 +209,9 @@ def _slide(package: Package, name: str, number: int, deck: _Deck, themes: dict[s
         return
     deck.animations += page.effects
     deck.transitions += page.transition
+    deck.places += [
+        OnSlide(number, what) for what, there in (("animation", page.effects), ("transition", page.transition)) if there
+    ]
     deck.texts.append(_notes(package, links) or page.text)
     faces = set(page.faces)
     for link in links:
@@ -222,7 +224,7 @@ def _slide(package: Package, name: str, number: int, deck: _Deck, themes: dict[s
         return {font for font in fonts if font}
 
     deck.fonts.update(dict.fromkeys(sorted(named(faces))))
-    deck.boxes.extend(frozenset(named(box)) for box in page.boxes)
+    deck.boxes.extend(Box(number, frozenset(named(faces)), words) for faces, words in page.boxes)
 
 
 def _main_part(package: Package) -> str:
@@ -300,7 +302,9 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     packed = sum(member.packed for member in archive.members)
     # LibreOffice does not read the fonts a .pptx carries, so they do not count as being here.
     replaced = swaps(deck.fonts)
-    strangers = {swap.font for swap in replaced or () if swap.by is None}
+    reflowing = reflows(deck.boxes, replaced)
+    moving = {part: slide for part, slide in deck.gifs.items() if package.moving_gif(part)}
+    deck.places += [OnSlide(slide, "gif") for slide in moving.values()]
     return (
         SlidesInfo(
             format="pptx",
@@ -314,14 +318,13 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             fonts=tuple(deck.fonts) if not broken else None,
             embedded_fonts=tuple(font for font in carried if font),
             swaps=replaced if not broken else None,
-            reflowing=sum(not box.isdisjoint(strangers) for box in deck.boxes)
-            if replaced is not None and not broken
-            else None,
+            reflowing=len(reflowing) if reflowing is not None and not broken else None,
+            places=(*deck.places, *(reflowing or ())),
             animations=deck.animations if not broken else None,
             transitions=deck.transitions if not broken else None,
             media=len(deck.media),
             embedded=tuple(Embedded(slide, part) for part, slide in deck.media.items() if slide and package.has(part)),
-            animated_pictures=sum(package.moving_gif(name) for name in deck.gifs),
+            animated_pictures=len(moving),
             external_links=len(deck.outside),
             macros=any(name.endswith("vbaproject.bin") for name in package.parts),
             compression_ratio=Fraction(sum(m.size for m in archive.members), packed) if packed else None,

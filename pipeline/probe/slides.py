@@ -58,4 +58,7 @@ def _compound(path: Path, format_: str) -> Found:
         if "EncryptedPackage" in ole.names:
             # 2.2.4: with rights management, a transform of this name does the encrypting; else a password does.
             return SlidesInfo(format=format_, encrypted=True, restricted=_rights(ole)), []
+        # 1.3.3: the same for the old formats; the slides one finds are a notice that the deck is protected.
+        if "\tDRMContent" in ole.names:
+            return SlidesInfo(format=format_, encrypted=True, restricted=True), []
         return read_ppt(ole)

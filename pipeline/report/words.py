@@ -29,6 +29,8 @@ _PLACES: Final = (
     (re.compile(r"\bparagraph (\d+)"), r"第 \1 段"),
     (re.compile(r"\bstream (\d+)"), r"第 \1 条流"),
     (re.compile(r": (?=mismatched|not well|unclosed|undefined|duplicate|no element|a document|junk|nested)"), "："),
+    (re.compile(r"\bslides? (?=\d)"), "幻灯片 "),
+    (re.compile(r"(?<=”) in "), "，字体为 "),
     (re.compile(r"\bmismatched tag"), "标签不配对"),
     (re.compile(r"\bnot well-formed \(invalid token\)"), "此处的字符无效"),
     (re.compile(r"\bunclosed token"), "标签未写完"),
