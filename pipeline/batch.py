@@ -10,20 +10,20 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pipeline
 from pipeline import publish, twins
-from pipeline import run as work
 from pipeline.checking import Job, role_of
 from pipeline.errors import AssetError, ToolMissing, UsageError
 from pipeline.journal import Journal, Slot, digest, fingerprint, state
 from pipeline.model import Kind, Preset
-from pipeline.pool import Pool, Work, cores
 from pipeline.report import document
-from pipeline.report.progress import progress
 from pipeline.tools.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.tools.programs import ffmpeg, soffice
+
+if TYPE_CHECKING:
+    from pipeline.pool import Work
 
 J = TypeVar("J")
 Entry = dict[str, Any]
@@ -68,6 +68,8 @@ def entries(
     """
     if not jobs:
         return
+    from pipeline.report.progress import progress
+
     with ExitStack() as stack:
         pool = stack.enter_context(_executor(function, options, wall, weigh))
         sizes = [_size(names(job)) for job in jobs]
@@ -83,6 +85,8 @@ def entries(
 
 def _executor(function: Work[J, Entry], options: Namespace, wall: float, weigh: Callable[[J], int] | None) -> Any:
     """Local workers, or those of a Dask cluster."""
+    from pipeline.pool import Pool, cores  # where the journal knows everything, nobody needs workers
+
     workers = cores() if options.jobs is None else options.jobs
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
@@ -126,11 +130,13 @@ def prepared(
     pairs = twins.groups(jobs, todo, contents)
     later = {index for others in pairs.values() for index in others}
     todo = [index for index in todo if index not in later]
+    if todo:
+        from pipeline.run import journaled_entry
     while todo:
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
         for position, entry in entries(
-            work.journaled_entry, again, options, PREPARE_WALL, failed, weigh=weight, names=_path
+            journaled_entry, again, options, PREPARE_WALL, failed, weigh=weight, names=_path
         ):
             index, job = todo[position], again[position]
             seen, receipt = entry.pop("seen", ("", "")), entry.pop("receipt", "")

@@ -132,6 +132,7 @@ def _delivery(verbs: Any, common: _Parser) -> None:
     sandbox.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="its clock runs ahead")
 
 
+_WORKING = frozenset({"probe", "check", "plan", "prepare", "verify"})
 VERBS = (
     "probe",
     "check",
@@ -218,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         options = parser().parse_args(given)
+        _warm(options)
         from pipeline import verbs
 
         return verbs.run(options, language(options.lang))
@@ -231,6 +233,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _warm(options: argparse.Namespace) -> None:
+    """Let the server of the workers load what they need while this process does, unless none may be needed."""
+    if options.verb not in _WORKING or getattr(options, "executor", "local") != "local":
+        return
+    if options.verb == "prepare":
+        from pipeline.publish import LOCK
+
+        if os.path.exists(os.path.join(options.out, LOCK)):  # noqa: PTH110, PTH118  before anything is imported
+            return  # an earlier run was here, and its journal may know everything
+    from pipeline.pool import warm
+
+    warm()
 
 
 class _Terminated(BaseException):

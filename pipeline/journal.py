@@ -86,8 +86,9 @@ class Journal:
             self._db = sqlite3.connect(self._path, timeout=_WAIT)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            for table in _TABLES:
-                self._db.execute(table)
+            known = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('seen', 'assets')")
+            if known.fetchone()[0] < len(_TABLES):
+                self._db.executescript(f"BEGIN; {'; '.join(_TABLES)}; COMMIT")
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 

@@ -8,16 +8,18 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipeline import judging, presets
 from pipeline.checking import problem, role_of
 from pipeline.digest import content_md5
 from pipeline.errors import UsageError
-from pipeline.pool import Progress
 from pipeline.probe import probe
 from pipeline.report import document
 from pipeline.report.spool import Spool, write_document
+
+if TYPE_CHECKING:
+    from pipeline.pool import Progress
 
 NAME: Final = "manifest.json"
 QUARANTINE: Final = "quarantine.list"

@@ -43,6 +43,13 @@ Work = Callable[[J, Progress], R]
 _ATTEMPTS: Final = 2
 _SOCKET: Final = 45  # characters of a folder; 60 more are ours and the socket's, and 107 are all there may be
 _SHORT: Final = Path("/tmp")  # noqa: S108  the folder made in it is private
+_PRELOADED: Final = (
+    "__main__",
+    "pipeline.run",
+    "pipeline.probe.av",
+    "pipeline.convert.video",
+    "pipeline.probe.timeline",
+)
 _AHEAD: Final = 4  # light jobs a worker may hold, so that it never waits for the next one
 
 
@@ -63,7 +70,7 @@ class Event(Generic[R]):
 
 def _limit(writes: tuple[str, ...] | None) -> None:
     """What a worker may use and where it may write; see `pipeline.tools.launch`."""
-    launch.limit({"cpu": 1 << 40, "memory": WORKER_MEMORY, "file_size": 64 * GiB})
+    launch.limit(cpu=1 << 40, memory=WORKER_MEMORY, file_size=64 * GiB)
     launch.alone()
     if writes is not None:
         launch.fence(None, (*writes, "/dev/null"))
@@ -129,6 +136,24 @@ def _context() -> Any:
     """A clean server process forks the workers: no threads, no open pipes of ours, and cheap to repeat."""
     method = "forkserver" if sys.platform.startswith("linux") else "spawn"
     return multiprocessing.get_context(method)
+
+
+def warm() -> None:
+    """Start the server that forks workers: it loads what all of them need, once, while we do other things.
+
+    Only code is loaded there; no file is opened before a worker has limited itself.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    _temporary()
+    forkserver.set_forkserver_preload(list(_PRELOADED))
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None  # what it starts with, it keeps
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 @cache

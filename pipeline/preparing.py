@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from pipeline import judging, planning, presets, proving, publish, twins, verify
 from pipeline.checking import Job, check, problem, role_of
@@ -32,8 +32,10 @@ from pipeline.model import (
     Step,
     Text,
 )
-from pipeline.pool import Progress
 from pipeline.probe import probe
+
+if TYPE_CHECKING:
+    from pipeline.pool import Progress
 
 
 class Converter(Protocol):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline import journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
 from pipeline.convert import listening
 from pipeline.errors import PreflightError
 from pipeline.model import Finding, MediaInfo, Status, Step
-from pipeline.pool import Progress
 from pipeline.probe import probe
 from pipeline.report import document
+
+if TYPE_CHECKING:
+    from pipeline.pool import Progress
 
 
 def _plotted(job: Job, info: MediaInfo | None) -> None:

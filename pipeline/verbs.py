@@ -8,19 +8,20 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pipeline import batch, inputs, presets, publish, totals
-from pipeline import manifest as manifests
-from pipeline import run as work
 from pipeline.checking import Job, wall
 from pipeline.checks.speech import SILENCES
 from pipeline.errors import AssetError, UsageError, nearest_word
 from pipeline.journal import Journal
 from pipeline.model import Preset, Safety
-from pipeline.pool import Work
-from pipeline.report import console, document
+from pipeline.report import document
 from pipeline.report.spool import Spool, write_document
+
+if TYPE_CHECKING:
+    from pipeline import manifest as manifests
+    from pipeline.pool import Work
 
 J = TypeVar("J")
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
@@ -29,8 +30,6 @@ Entry = dict[str, Any]
 
 def run(options: Namespace, lang: str) -> int:
     """Do what the options ask; returns the exit code."""
-    from pipeline import library
-
     verbs: dict[str, Callable[[Namespace, str], int]] = {
         "probe": _probe,
         "check": _check,
@@ -39,14 +38,21 @@ def run(options: Namespace, lang: str) -> int:
         "verify": _verify,
         "upload": _upload,
         "sandbox": _sandbox,
-        "presets": library.presets_verb,
-        "explain": library.explain_verb,
-        "doctor": library.doctor_verb,
+        "presets": _library,
+        "explain": _library,
+        "doctor": _library,
         "report": _report,
         "scenes": _scenes,
         "package": _package,
         "serve": _serve,
     }
+    return verbs[options.verb](options, lang)
+
+
+def _library(options: Namespace, lang: str) -> int:
+    from pipeline import library
+
+    verbs = {"presets": library.presets_verb, "explain": library.explain_verb, "doctor": library.doctor_verb}
     return verbs[options.verb](options, lang)
 
 
@@ -177,6 +183,8 @@ def _tell(
     if options.jsonl:
         _line({"event": "summary", **head, **tail})
         return
+    from pipeline.report import console
+
     out = console.console()
     if not options.quiet:
         calm = len(spool) > _TABLE and not options.explain
@@ -210,13 +218,17 @@ def _path(job: Job) -> str:
 
 
 def _probe(options: Namespace, lang: str) -> int:
+    from pipeline.run import probe_entry
+
     jobs = _jobs(options, lang)
     seconds = wall(None, deep=options.deep or bool(options.plots))
     with Spool(len(jobs)) as spool:
-        _collect(batch.entries(work.probe_entry, jobs, options, seconds, _lost, names=_path), spool, options, "probed")
+        _collect(batch.entries(probe_entry, jobs, options, seconds, _lost, names=_path), spool, options, "probed")
         if options.json:
             write_document(sys.stdout, document.head("media-preflight/facts/1", None), "assets", spool, {})
         elif not options.jsonl:
+            from pipeline.report import console
+
             out = console.console()
             for entry in spool:
                 out.print(f"[bold]{console.clean(entry['source'])}[/bold]")
@@ -227,12 +239,16 @@ def _probe(options: Namespace, lang: str) -> int:
 
 
 def _check(options: Namespace, lang: str) -> int:
-    return _judge(options, lang, work.check_entry, "checked")
+    from pipeline.run import check_entry
+
+    return _judge(options, lang, check_entry, "checked")
 
 
 def _plan(options: Namespace, lang: str) -> int:
+    from pipeline.run import plan_entry
+
     return _judge(
-        options, lang, work.plan_entry, "planned", at_least=Safety[options.at_least.upper()], allow=_allowed(options)
+        options, lang, plan_entry, "planned", at_least=Safety[options.at_least.upper()], allow=_allowed(options)
     )
 
 
@@ -281,6 +297,8 @@ def _prepare(options: Namespace, lang: str) -> int:
             finally:  # what workers held open until now: an office and its profile, or all when interrupted
                 publish.sweep(out, journal.names, wait=publish.DYING)
         summed = totals.findings(preset, spool, lang)
+        from pipeline import manifest as manifests
+
         manifests.quarantine(out, [job.path for job in jobs], spool)
         head = document.head(document.MANIFEST, preset)
         tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
@@ -301,6 +319,8 @@ def _keep_apart(jobs: Sequence[Job], out: Path) -> None:
 
 
 def _verify(options: Namespace, lang: str) -> int:
+    from pipeline import manifest as manifests
+
     manifest = manifests.read(options.manifest)
     jobs = manifests.outputs(manifest, Path(options.manifest).parent, lang)
 
@@ -325,6 +345,8 @@ def _verify(options: Namespace, lang: str) -> int:
         elif options.jsonl:
             _line({"event": "summary", **head, "summary": counted})
         else:
+            from pipeline.report import console
+
             out = console.console()
             if not options.quiet:
                 rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in spool]

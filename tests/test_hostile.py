@@ -228,9 +228,9 @@ def walls(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "bare":
         text = Path(launch.__file__).read_text("utf-8")
         bare = text.replace("contained = alone(contained=True)", "contained = False")
-        bare = bare.replace('    fence(wanted["read"], wanted["write"])\n', "")
+        bare = bare.replace("    fence(read, write)\n", "")
         assert text.count("alone(contained=True)") == 1
-        assert bare.count("fence(wanted") == 0
+        assert bare.count("fence(read, write)") == 0
         launcher = tmp_path / "bare.py"
         launcher.write_text(bare, "utf-8")
         monkeypatch.setattr(process, "_LAUNCH", str(launcher))

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from pipeline.report import console
-
 # A small file costs more than its bytes: about what reading this many bytes of a large one does.
 _LEAST: Final = 256 * 1024
 _FIRST: Final = 10.0  # seconds before the first plain line; short runs have none
@@ -127,6 +125,8 @@ def _bars(
     verb: str, names: Sequence[str], measure: Measure, busy: Callable[[], list[tuple[int, int]]]
 ) -> Iterator[Callable[[News], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
+
+    from pipeline.report import console
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
     with Progress(*columns, console=console.console(error=True), transient=True) as bars:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -11,7 +12,7 @@ from pipeline.errors import ToolMissing
 from pipeline.model import Text
 from pipeline.tools.isolation import layers
 from pipeline.tools.programs import ffmpeg, soffice
-from pipeline.tools.versions import ffmpeg_version, office_version
+from pipeline.tools.versions import asked_ffmpeg, office_version
 
 # What a conversion may ask ffmpeg for.
 _ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libmp3lame", "pcm_s16le")
@@ -60,10 +61,11 @@ def _faces(lang: str) -> dict[str, Any]:
 
 def _program(name: str, lang: str) -> dict[str, Any]:
     """ffmpeg or soffice: where it is and which version answers."""
-    locate, version, needed = {
-        "ffmpeg": (ffmpeg, ffmpeg_version, True),
+    known: dict[str, tuple[Callable[[], str], Callable[[], str | None], bool]] = {
+        "ffmpeg": (ffmpeg, asked_ffmpeg, True),
         "soffice": (soffice, office_version, False),
-    }[name]
+    }
+    locate, version, needed = known[name]
     try:
         path = locate()
     except ToolMissing as error:

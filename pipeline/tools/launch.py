@@ -1,6 +1,7 @@
-"""Put limits on this process, then become the program. Run as a script; nothing here imports the package.
+"""Put limits on this process, then become the program. Runs on its own; nothing here imports the package.
 
-`python -I -S launch.py '{"memory": ..., ...}' program argument...`
+`python -I -S -c BOOT launch.py LIMITS... program argument...`, with the limits as `words` writes them. Started for
+every outside program, so it imports little, and as a module, whose compiled form is kept.
 
 A separate process between us and the program, because code run after a fork in a process that has threads can
 deadlock, and because a limit set before the program starts cannot be raced. Where the kernel allows, the program
@@ -11,12 +12,9 @@ What the kernel refuses is left off; `preflight doctor` tells which layers work 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
-import select
-import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -39,11 +37,28 @@ _TCP = 0b11  # bind and connect; since version 4
 _SCOPES = 0b11  # abstract sockets of, and signals to, anybody outside; since version 6
 
 
-def limit(wanted: dict[str, int]) -> None:
-    """Processor seconds, address space, file size; no core files (they would hold the user's media)."""
-    _set("RLIMIT_CPU", wanted["cpu"])
-    _set("RLIMIT_AS", wanted["memory"])
-    _set("RLIMIT_FSIZE", wanted["file_size"])
+# What `python -c` is given to run: this module, named by the word after it.
+BOOT = "import os,sys;w=os.path.split(sys.argv.pop(1));sys.path.append(w[0]);__import__(w[1][:-3]).main()"
+
+
+def words(cpu: int, memory: int, file_size: int, read: Sequence[str], write: Sequence[str]) -> list[str]:
+    """Limits and fence as words of a command line; numbers as for `limit`, paths as for `fence`."""
+    return [str(cpu), str(memory), str(file_size), str(len(read)), *read, str(len(write)), *write]
+
+
+def _paths(given: list[str]) -> list[str]:
+    """Take one list of paths from the front."""
+    count = 1 + int(given[0])
+    taken = given[1:count]
+    del given[:count]
+    return taken
+
+
+def limit(cpu: int, memory: int, file_size: int) -> None:
+    """Processor seconds, bytes of address space and of a file; no core files (they would hold the user's media)."""
+    _set("RLIMIT_CPU", cpu)
+    _set("RLIMIT_AS", memory)
+    _set("RLIMIT_FSIZE", file_size)
     _set("RLIMIT_NOFILE", 1024)
     _set("RLIMIT_CORE", 0)
 
@@ -176,6 +191,8 @@ def _within(command: list[str]) -> int:
     if first == 0:
         os.close(theirs)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        import select
+
         if select.select([ours], [], [], 0)[0]:  # the pipe ended: the parent died before the call above
             os._exit(1)
         program = os.fork()
@@ -192,21 +209,19 @@ def _within(command: list[str]) -> int:
 
 def main() -> None:
     """Entry point."""
-    wanted = json.loads(sys.argv[1])
-    limit(wanted)
+    command = sys.argv[1:]
+    limit(*(int(command.pop(0)) for _ in range(3)))
     contained = alone(contained=True)
-    fence(wanted["read"], wanted["write"])
-    command = sys.argv[2:]
+    read, write = _paths(command), _paths(command)
+    fence(read, write)
     if not contained:
         _become(command)
     status = _within(command)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number != SIGKILL:
+            import signal
+
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,8 +8,8 @@ session, killed as a whole. The exit code is handed back as a hint: callers look
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -161,6 +161,32 @@ def _reap(process: subprocess.Popen[bytes], *, block: bool) -> int | None:
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+class _Ending:
+    """Wakes its waiter as soon as a process has ended, where the kernel tells (Linux 5.3)."""
+
+    def __init__(self, pid: int) -> None:
+        self._handle: int | None = None
+        self._poll: select.poll | None = None
+        with contextlib.suppress(AttributeError, OSError):
+            self._handle = os.pidfd_open(pid)
+            self._poll = select.poll()
+            self._poll.register(self._handle, select.POLLIN)
+        self._pause = 0.001
+
+    def wait(self, seconds: float) -> None:
+        """So long at most."""
+        if self._poll is not None:
+            self._poll.poll(seconds * 1000)
+            return
+        time.sleep(min(self._pause, seconds))
+        self._pause *= 1.5
+
+    def close(self) -> None:
+        """Let go of the process."""
+        if self._handle is not None:
+            os.close(self._handle)
+
+
 def run(
     command: Sequence[str],
     *,
@@ -191,19 +217,17 @@ def run(
         if on_line:
             on_line(line)
 
-    limits = json.dumps(
-        {
-            "cpu": ceiling.cpu,
-            "memory": ceiling.memory,
-            "file_size": ceiling.file_size,
-            "read": _readable(command[0], cwd),
-            "write": [str(cwd), *WRITABLE, *(os.path.realpath(path) for path in writable)],
-        }
+    limits = launch.words(
+        ceiling.cpu,
+        ceiling.memory,
+        ceiling.file_size,
+        _readable(command[0], cwd),
+        [str(cwd), *WRITABLE, *(os.path.realpath(path) for path in writable)],
     )
     started = time.monotonic()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", _LAUNCH, limits, *command],
+            [sys.executable, "-I", "-S", "-c", launch.BOOT, _LAUNCH, *limits, *command],
             cwd=cwd,
             env=environment(cwd, env),
             stdin=subprocess.DEVNULL,
@@ -230,16 +254,16 @@ def run(
     for drain in drains:
         drain.start()
     late: TimedOut | None = None
-    pause = 0.001
+    end = _Ending(process.pid)
     try:
         while (peak := _reap(process, block=False)) is None:
             now = time.monotonic()
             late = _late(name, now - started, now - watch.since, ceiling)
             if late or any(drain.failure for drain in drains):
                 break
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.05)
+            end.wait(0.05)
     finally:
+        end.close()
         # Also after a normal end: what it left running in its session is an orphan.
         _kill(process)
         if process.returncode is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from functools import cache
@@ -33,6 +34,9 @@ def ffmpeg() -> str:
                 f"PREFLIGHT_FFMPEG 指向的 {chosen!r} 不是程序。取消该变量即可使用自带的 ffmpeg。",
             )
         return found
+    found = _bundled()
+    if found:
+        return found
     try:
         import imageio_ffmpeg
 
@@ -42,6 +46,16 @@ def ffmpeg() -> str:
             "ffmpeg is missing; it converts video and audio. Install it with: pip install imageio-ffmpeg",
             "缺少 ffmpeg（用于转换音视频）。安装命令：pip install imageio-ffmpeg",
         ) from None
+
+
+def _bundled() -> str | None:
+    """The program in the wheel, found without its package, which would start it to see whether it runs."""
+    wheel = importlib.util.find_spec("imageio_ffmpeg")
+    for place in (wheel and wheel.submodule_search_locations) or ():
+        for program in Path(place, "binaries").glob("ffmpeg-*"):
+            if os.access(program, os.X_OK):
+                return str(program)
+    return None
 
 
 @cache

@@ -2,38 +2,75 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from pipeline.errors import PreflightError
-from pipeline.publish import workshop
-from pipeline.tools.ceilings import ASK
-from pipeline.tools.process import run
+from pipeline.tools.cache import folder
 from pipeline.tools.programs import ffmpeg, soffice
+
+_FFMPEG: Final = r"ffmpeg version n?(\S+)"
+_OFFICE: Final = r"LibreOffice (\S+)"
 
 
 def _ask(program: str, pattern: str, *arguments: str) -> str | None:
+    from pipeline.publish import workshop
+    from pipeline.tools.ceilings import ASK
+    from pipeline.tools.process import run
+
     with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed
         done = run([program, *arguments], cwd=home, ceiling=ASK)
     found = re.search(pattern, done.stdout)
     return found[1] if found else None
 
 
+def file_state(program: str) -> str:
+    """What tells that a program is still the one that was asked. Raises OSError."""
+    stat = os.stat(program)  # noqa: PTH116  a name found by `programs`
+    return f"{program} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+
+
 @cache
 def ffmpeg_version() -> str | None:
-    """Such as "9.0.2"; None when there is no usable ffmpeg."""
+    """Such as "9.0.2"; None when there is no usable ffmpeg. Asked once for each build, and remembered."""
+    place = folder()
+    note = place / "ffmpeg-version.json" if place else None
     try:
-        return _ask(ffmpeg(), r"ffmpeg version n?(\S+)", "-version")
+        now = file_state(ffmpeg())
+        if note:
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                seen, answer = json.loads(note.read_text("utf-8"))
+                if seen == now:
+                    return str(answer)
+        version: str | None = asked_ffmpeg()
+    except (OSError, PreflightError):
+        return None
+    if note and version:
+        with contextlib.suppress(OSError):  # asked again next time
+            fresh = note.with_suffix(f".{os.getpid()}")
+            fresh.write_text(json.dumps([now, version]), "utf-8")
+            fresh.replace(note)
+    return version
+
+
+def asked_ffmpeg() -> str | None:
+    """As `ffmpeg_version`, by starting it now."""
+    try:
+        return _ask(ffmpeg(), _FFMPEG, "-version")
     except PreflightError:
         return None
 
 
 @cache
 def office_version() -> str | None:
-    """Such as "7.4.7.2"; None when there is no usable LibreOffice."""
+    """Such as "7.4.7.2"; None when there is no usable LibreOffice. Takes a second: it is started."""
     try:
-        return _ask(soffice(), r"LibreOffice (\S+)", "--version")
+        return _ask(soffice(), _OFFICE, "--version")
     except PreflightError:
         return None
