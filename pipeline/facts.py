@@ -67,6 +67,7 @@ class VideoStream:
     color_transfer: str | None = None
     color_matrix: str | None = None
     color_range: str | None = None  # "tv" or "pc"
+    dolby_vision: str | None = None  # profile and compatibility of the base layer, "8.4"; None: none is stated
     coded: Size | None = None  # as stored, before rotation and pixel aspect
     size: Size | None = None  # as shown: after rotation and pixel aspect
     sample_aspect: Fraction | None = None

@@ -236,6 +236,40 @@ def make_rotated(degrees: int, to: Path) -> None:
         ffmpeg("-display_rotation", str(degrees), "-i", folder / "flat.mp4", "-c", "copy", to=to)
 
 
+def make_dolby_vision(profile: int, compatible: int, to: Path) -> None:
+    """An HLG clip that says it is the base layer of Dolby Vision, as telephones write it.
+
+    The box goes to the end of the sample entry; the index comes last, so that no offset into the data moves.
+    """
+    with workdir() as folder:
+        size, rate = "320x180", f"{_X265} {_X265_SET}:colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc"
+        make_clip(Clip("", "", f"{rate} {_AAC}", size, colours=_HDR.format("arib-std-b67")), folder / "base.mp4")
+        data = bytearray((folder / "base.mp4").read_bytes())
+    box = b"\x00\x00\x00\x20" + (b"dvvC" if profile > 7 else b"dvcC") + bytes((1, 0, profile << 1, 0x0D))
+    box += bytes((compatible << 4,)) + bytes(19)
+    path, at, inside = [], 0, len(data)
+    for name, skipped in (
+        (b"moov", 8),
+        (b"trak", 8),
+        (b"mdia", 8),
+        (b"minf", 8),
+        (b"stbl", 8),
+        (b"stsd", 16),
+        (b"hvc1", 0),
+    ):
+        while data[at + 4 : at + 8] != name:
+            at += int.from_bytes(data[at : at + 4], "big")
+            if at >= inside:
+                raise ValueError(f"no box {name!r}")
+        path.append(at)
+        inside = at + int.from_bytes(data[at : at + 4], "big")
+        at += skipped
+    for outer in path:
+        data[outer : outer + 4] = (int.from_bytes(data[outer : outer + 4], "big") + len(box)).to_bytes(4, "big")
+    data[inside:inside] = box
+    to.write_bytes(data)
+
+
 def make_cover(to: Path) -> None:
     """An MP4 whose second video stream is a still cover (attached_pic)."""
     with workdir() as folder:
@@ -283,6 +317,8 @@ SAMPLES = (
         partial(make_rotated, 90),
     ),
     Sample("video/rotated180.mp4", "video", "upside down by its display matrix", partial(make_rotated, 180)),
+    Sample("video/dolby-vision-8.4.mp4", "video", "HLG base layer", partial(make_dolby_vision, 8, 4)),
+    Sample("video/dolby-vision-5.mp4", "video", "base layer for Dolby Vision only", partial(make_dolby_vision, 5, 0)),
     Sample("video/cover-art.mp4", "video", "with a still cover as its second video stream", make_cover),
     Sample("video/two-languages.mp4", "video", "two audio streams, chi and eng", make_two_languages),
     Sample(

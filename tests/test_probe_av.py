@@ -71,6 +71,8 @@ FACTS: dict[str, tuple[str, dict[str, object]]] = {
             "color_primaries": "bt2020", "color_transfer": "arib-std-b67", "color_matrix": "bt2020nc",
         },
     ),
+    "video/dolby-vision-8.4.mp4": ("mp4", {"dolby_vision": "8.4", "color_transfer": "arib-std-b67", "hdr": True}),
+    "video/dolby-vision-5.mp4": ("mp4", {"dolby_vision": "5.0"}),
     "video/hevc10-pq.mp4": ("mp4", {"color_transfer": "smpte2084", "hdr": True}),
     "video/60fps.mp4": ("mp4", {"frame_rate": 60, "variable": False, "frames": 60}),
     "video/59.94fps.mp4": ("mp4", {"frame_rate": Fraction(60000, 1001), "variable": False}),

@@ -49,6 +49,13 @@ def _to_true(actual: Value, wanted: Value) -> Safety:
     return Safety.LOSSY if actual is False and wanted is True else Safety.MANUAL
 
 
+def _base_layer(info: MediaInfo) -> Iterator[Reading]:
+    """Of streams that state Dolby Vision. Profile 5 keeps its base layer in colours of its own (compatibility 0)."""
+    for stream in info.video:
+        if stream.dolby_vision is not None:
+            yield Reading(not stream.dolby_vision.endswith(".0"), stream.index)
+
+
 CHECKS = (
     check(
         "video.count",
@@ -170,6 +177,14 @@ CHECKS = (
         MOVING,
         of_video(lambda s: s.hdr),
         safety=_to_false,
+    ),
+    check(
+        "video.base_layer",
+        "picture without Dolby Vision can be seen",
+        "不经杜比视界解码亦可正常观看",
+        "flag",
+        MOVING,
+        _base_layer,
     ),
     check(
         "video.alpha",

@@ -177,6 +177,7 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
         color_transfer=transfer,
         color_matrix=matrix,
         color_range=range_,
+        dolby_vision=track.dolby_vision if track else None,
         coded=coded,
         size=as_shown(coded, aspect, rotation),
         sample_aspect=aspect or Fraction(1),

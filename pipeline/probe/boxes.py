@@ -29,6 +29,7 @@ class Track:
     frame_rate: Fraction | None = None  # frames per second, when all frames but the last last equally long
     variable: bool | None = None
     clean: tuple[int, int] | None = None  # width and height that a cropping rectangle leaves of the coded picture
+    dolby_vision: str | None = None  # "8.4": profile, and what the base layer is compatible with
 
 
 @dataclass(slots=True)
@@ -132,22 +133,28 @@ def _track(data: bytes, at: int, end: int, found: Boxes) -> None:
             elif name == b"stts" and stop - start >= 8:
                 table = start, stop
             elif name == b"stsd":
-                track.clean = _clean(data, start + 8, stop)
+                _entry(data, start + 8, stop, track)
     if table and scale:
         _timing(data, *table, scale, track)
     if number is not None:
         found.tracks[number] = track
 
 
-def _clean(data: bytes, at: int, end: int) -> tuple[int, int] | None:
-    """The clean aperture (`clap`, 12.1.4) of the first sample entry, whose own fields take 78 bytes."""
+def _entry(data: bytes, at: int, end: int, track: Track) -> None:
+    """What lies in the first sample entry behind the 78 bytes of a picture's own fields.
+
+    The clean aperture (`clap`, 12.1.4), and the configuration of Dolby Vision (Dolby Vision Streams Within the ISO
+    Base Media File Format 2.1, 3.2: after two version bytes 7 bits of profile; 4 bits of base layer compatibility
+    at the start of the fifth byte).
+    """
     entry = next(_children(data, at, end), None)
     for name, start, stop in _children(data, entry[1] + 78, entry[2]) if entry else ():
         if name == b"clap" and stop - start >= 16:
             width, by, height, down = struct.unpack_from(">4I", data, start)
             if by and down and not width % by and not height % down and width and height:
-                return width // by, height // down
-    return None
+                track.clean = width // by, height // down
+        elif name in {b"dvcC", b"dvvC", b"dvwC"} and stop - start >= 5:
+            track.dolby_vision = f"{data[start + 2] >> 1}.{data[start + 4] >> 4}"
 
 
 def _turns(data: bytes, at: int) -> bytes:
