@@ -80,7 +80,7 @@ _TEXTS: dict[str, tuple[str, str, bytes]] = {
     "texts/control-characters.txt": (
         "text",
         "NUL and escape among the words",
-        ("你好\0世界\x1b[31m。" + "今天我们学习如何准备素材。" * 10).encode(),
+        ("你好\0世界\x1b[31m。" + "今天我们学习如何准备素材。" * 20).encode(),
     ),
     "texts/good.ssml": ("text", "every tag of the closed list", _GOOD_SSML.encode()),
     "texts/unclosed.ssml": ("text", "a tag left open", b'<speak>Hello <prosody rate="120">there</speak>'),
