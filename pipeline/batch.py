@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pipeline
-from pipeline import publish, twins
+from pipeline import publish, twins, urls
 from pipeline.checking import Job, role_of
 from pipeline.errors import AssetError, ToolMissing, UsageError
-from pipeline.journal import Journal, Slot, digest, fingerprint, state
+from pipeline.journal import Journal, Slot, digest, fingerprint, size_in, state
 from pipeline.model import Kind, Preset
 from pipeline.report import document
 from pipeline.tools.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.tools.programs import ffmpeg, soffice
 
 if TYPE_CHECKING:
+    from pipeline.away import Away
     from pipeline.pool import Work
 
 J = TypeVar("J")
@@ -71,8 +72,8 @@ def entries(
     from pipeline.report.progress import progress
 
     with ExitStack() as stack:
-        pool = stack.enter_context(_executor(function, options, wall, weigh))
-        sizes = [_size(names(job)) for job in jobs]
+        pool = stack.enter_context(_executor(function, options, wall, weigh, moved=_moved(jobs)))
+        sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
         tell = stack.enter_context(progress(options, told, sizes, pool.busy))
         for event in pool.run(jobs):
@@ -83,8 +84,14 @@ def entries(
                 yield event.index, event.result
 
 
-def _executor(function: Work[J, Entry], options: Namespace, wall: float, weigh: Callable[[J], int] | None) -> Any:
-    """Local workers, or those of a Dask cluster."""
+def _moved(jobs: Sequence[object]) -> bool:
+    return any(isinstance(job, Job) and job.away for job in jobs)
+
+
+def _executor(
+    function: Work[J, Entry], options: Namespace, wall: float, weigh: Callable[[J], int] | None, *, moved: bool
+) -> Any:
+    """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.pool import Pool, cores  # where the journal knows everything, nobody needs workers
 
     workers = cores() if options.jobs is None else options.jobs
@@ -99,7 +106,12 @@ def _executor(function: Work[J, Entry], options: Namespace, wall: float, weigh: 
     plots = getattr(options, "plots", None)
     if plots:  # a fence knows only folders that are there
         Path(plots).mkdir(parents=True, exist_ok=True)
-    return Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
+    pool = Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
+    if not moved:
+        return pool
+    from pipeline.moving import Mover
+
+    return Mover(pool, workers)
 
 
 def prepared(
@@ -107,26 +119,28 @@ def prepared(
     options: Namespace,
     journal: Journal,
     preset: Preset,
-    out: Path,
+    out: Path | Away,
     failed: Callable[[Job, AssetError], Entry],
 ) -> Generator[tuple[int, Entry], None, None]:
     """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
     jobs = list(jobs)
     slots = [_slot(job, preset) for job in jobs]
     rules = _rules_of(preset)
+    size = partial(size_in, out) if isinstance(out, Path) else out.size
     todo: list[int] = []
     for index, job in enumerate(jobs):
         entry = None
         if not (options.no_resume or job.replace):
             try:
-                entry = journal.done(slots[index], Path(job.path), partial(rules, job.role), out)
+                entry = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
                 entry = None
         if entry is None:
             todo.append(index)
         else:
             yield index, entry | {"source": document.shown(job.path)}
-    contents = {index: journal.content(Path(jobs[index].path)) for index in twins.suspects(jobs, todo)}
+    near = [index for index in todo if not jobs[index].away]
+    contents = {index: journal.content(Path(jobs[index].path)) for index in twins.suspects(jobs, near)}
     pairs = twins.groups(jobs, todo, contents)
     later = {index for others in pairs.values() for index in others}
     todo = [index for index in todo if index not in later]
@@ -140,9 +154,14 @@ def prepared(
         ):
             index, job = todo[position], again[position]
             seen, receipt = entry.pop("seen", ("", "")), entry.pop("receipt", "")
+            if urls.is_url(job.path):
+                seen = (job.state, seen[1])
             if entry["status"] in DONE and _untouched(job, seen):
-                journal.write(slots[index], Path(job.path), seen, rules(job.role, entry), entry)
-            publish.settle(out, receipt)
+                journal.write(slots[index], job.path, seen, rules(job.role, entry), entry)
+            if isinstance(out, Path):
+                publish.settle(out, receipt)
+            else:
+                out.settle(receipt, journal)
             yield index, entry
             if index in pairs:
                 made = twins.outputs(entry) if entry["status"] in DONE else ()
@@ -158,6 +177,8 @@ def _with_ours(job: Job, outputs: dict[str, str]) -> Job:
 
 def _untouched(job: Job, seen: tuple[str, str]) -> bool:
     """Whether what the worker saw is still what is there: only then is its content known."""
+    if urls.is_url(job.path):  # looked at when it was fetched
+        return all(seen)
     try:
         return bool(seen[1]) and state(Path(job.path)) == seen[0]
     except OSError:

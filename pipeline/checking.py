@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline import judging, planning, presets
+from pipeline import judging, planning, presets, urls
 from pipeline.errors import PreflightError
 from pipeline.limits import OneOf
 from pipeline.model import (
@@ -43,12 +43,24 @@ class Job:
     deep: bool = False
     lang: str = "en"
     out: str = ""
+    far: str = ""  # address of the output folder where that is elsewhere; `out` is then set by `moving`
+    state: str = ""  # of a source that is elsewhere, as it was listed: bytes first; see `remote`
     plots: str = ""  # folder for pictures of what was measured; none are drawn without
     at_least: Safety = Safety.LOSSY
     allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
     replace: bool = False
     ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
     twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
+
+    @property
+    def away(self) -> bool:
+        """Whether its source or its outputs are elsewhere."""
+        return bool(self.far) or urls.is_url(self.path)
+
+    @property
+    def known_size(self) -> int:
+        """Bytes of a source that is elsewhere; 0 where they are not known."""
+        return int(self.state.split()[0]) if self.state else 0
 
 
 def check(job: Job) -> Report:

@@ -57,8 +57,11 @@ def _common() -> _Parser:
 def _inputs() -> _Parser:
     inputs = _Parser(add_help=False)
     group = inputs.add_argument_group("input")
-    group.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; folders are walked")
+    group.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files, folders (walked), 'patterns' with **, or their addresses"
+    )
     group.add_argument("--from-file", metavar="LIST", help="paths from a file, one a line; - for standard input")
+    group.add_argument("-0", "--null", action="store_true", help="paths in LIST end with NUL, as find -print0 has them")
     group.add_argument("--include", action="append", default=[], metavar="GLOB", help="of a folder, only these")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="of a folder, not these")
     group.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
@@ -170,7 +173,7 @@ def parser() -> argparse.ArgumentParser:
         parents=[inputs, rules, repair, common],
         help="repair, prove, digest; sources are never touched",
     )
-    prepare.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    prepare.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder, or its address")
     prepare.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
     prepare.add_argument("--dry-run", action="store_true", help="plan only")
     prepare.add_argument("--no-resume", action="store_true", help="ignore what earlier runs finished")

@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Generic, Self, TypeVar
 
+from pipeline import moving
+from pipeline.checking import Job
 from pipeline.errors import AssetError, UsageError, WorkerLost
 from pipeline.pool import Event, Pool, Work
 
@@ -41,8 +43,25 @@ def remote(work: Work[Any, Any], job: Any, wall: float, weighed: bool) -> tuple[
         _held.pool = pool = Pool(work, 1, wall, writes=None if weighed else ())
         _held.work = work
         atexit.register(pool.__exit__)
+    if isinstance(job, Job) and job.away:
+        return _around(pool, job)
+    return _done(pool, job)
+
+
+def _done(pool: Pool[Any, Any], job: Any) -> tuple[Any, AssetError | None]:
     ended = next(event for event in pool.run([job]) if event.ended)
     return ended.result, ended.error
+
+
+def _around(pool: Pool[Any, Any], job: Job) -> tuple[Any, AssetError | None]:
+    """What is elsewhere is fetched by this host and delivered by it."""
+    try:
+        with moving.home() as home:
+            here, _ = moving.begin(job, home)
+            result, error = _done(pool, here)
+            return (None if result is None else moving.end(job, here, result)), error
+    except AssetError as error:
+        return None, error
 
 
 class Cluster(Generic[J, R]):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import stat
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from pipeline import urls
 from pipeline.errors import UsageError
 
+_MAGIC: Final = re.compile(r"[*?\[]")
 # What operating systems and editors leave lying about; never an asset when found by walking.
 _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
@@ -21,40 +25,51 @@ _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 class Found:
     """One input file, and where its output goes below the output folder (without extension)."""
 
-    path: str
+    path: str  # or address
     stem: str
+    state: str = ""  # of what is elsewhere; see `pipeline.remote`
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    path: str
+    relative: str
+    state: str = ""
 
 
 def find(
     paths: Iterable[str],
     *,
     from_file: str | None = None,
+    null: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> list[Found]:
-    """Every file named, and every file below every folder named; folders are walked in sorted order.
+    """Every file named, those below a folder named, sorted, and those that a pattern (`*?[]`, `**`) matches.
 
-    `from_file` names a list, one path per line (NUL-separated when it holds NULs; "-" is standard input).
+    Each may be an address that fsspec knows. `from_file` names a list, one path per line (NUL-separated with `null`
+    and when it holds NULs; "-" is standard input); what it names and is not there is told with the asset.
     Files named outright are always taken; `include` and `exclude` filter what walking finds.
     Raises UsageError for a path that does not exist and when nothing at all was named.
     """
-    named = [*paths, *(_listed(from_file) if from_file else ())]
-    if not named:
+    listed = list(_listed(from_file, null=null)) if from_file else []
+    named = list(paths)
+    if not named and not listed:
         raise UsageError("nothing to do: name at least one file or folder", "没有输入：请至少给出一个文件或文件夹")
-    distinct: dict[str, tuple[str, str]] = {}
-    for name in named:
-        for path, relative in _expand(name, include, exclude):
-            distinct.setdefault(os.path.realpath(path), (path, relative))
+    distinct: dict[str, _Named] = {}
+    for number, name in enumerate([*named, *listed]):
+        for one in _expand(urls.local(name), include, exclude, listed=number >= len(named)):
+            distinct.setdefault(one.path if urls.is_url(one.path) else os.path.realpath(one.path), one)
     # Two sources that would make the same output keep their extensions in its name.
-    stems = Counter(_stem(relative).casefold() for _, relative in distinct.values())
+    stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
     taken = {stem for stem, count in stems.items() if count == 1}
     found: list[Found] = []
-    for path, relative in distinct.values():
-        stem = _stem(relative)
+    for one in distinct.values():
+        stem = _stem(one.relative)
         if stems[stem.casefold()] > 1:
-            stem = _clear(f"{stem}_{Path(relative).suffix.lstrip('.')}", taken)
+            stem = _clear(f"{stem}_{Path(one.relative).suffix.lstrip('.')}", taken)
             taken.add(stem.casefold())
-        found.append(Found(path, stem))
+        found.append(Found(one.path, stem, one.state))
     return found
 
 
@@ -74,27 +89,68 @@ def _stem(relative: str) -> str:
     return "/".join(part.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for part in parts)
 
 
-def _listed(name: str) -> Iterator[str]:
+def _listed(name: str, *, null: bool) -> Iterator[str]:
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}", f"{name}：{error.strerror}") from None
-    for line in raw.split(b"\0" if b"\0" in raw else b"\n"):
-        text = os.fsdecode(line.rstrip(b"\r"))
+    null = null or b"\0" in raw
+    for line in raw.split(b"\0" if null else b"\n"):
+        text = os.fsdecode(line if null else line.removesuffix(b"\r"))
         if text:
             yield text
 
 
-def _expand(name: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed: bool) -> Iterator[_Named]:
+    if urls.is_url(name):
+        yield from _elsewhere(name, include, exclude)
+        return
     path = Path(name)
     try:
         mode = path.stat().st_mode
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}", f"{name}：{error.strerror}") from None
+    except (OSError, ValueError) as error:
+        if listed:
+            yield _Named(name, path.name)
+        elif _MAGIC.search(name):
+            yield from _matching(name, include, exclude)
+        else:
+            said = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"{name}: {said}", f"{name}：{said}") from None
+        return
     if stat.S_ISDIR(mode):
         yield from _walk(path, include, exclude)
     else:
-        yield name, path.name
+        yield _Named(name, path.name)
+
+
+def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
+    from pipeline import remote
+
+    for one in remote.find(url):
+        if one.url == url:
+            yield _Named(url, one.relative, one.state)
+        elif not _hidden(one.relative) and _wanted(one.relative, include, exclude):
+            yield _Named(one.url, one.relative, one.state)
+
+
+def _matching(pattern: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
+    """Files that the pattern matches; their outputs keep their place below its fixed part. Raises UsageError."""
+    parts = Path(pattern).parts
+    first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
+    top, wild = Path(*parts[:first]), parts[first:]
+    depth = None if "**" in wild else len(wild)
+    found = [one for one in _walk(top, include, exclude, depth) if _fits(Path(one.relative).parts, wild)]
+    if not found:
+        raise UsageError(f"{pattern}: no file matches", f"{pattern}：没有匹配的文件")
+    yield from found
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":  # any number of folders, or all that is left
+        return any(_fits(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
 def _closed(error: OSError) -> None:
@@ -102,19 +158,26 @@ def _closed(error: OSError) -> None:
     raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
 
 
-def _walk(top: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int | None = None) -> Iterator[_Named]:
+    """Files below `top`, at most `depth` folders down; links are not followed."""
     for folder, folders, files in os.walk(top, onerror=_closed):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _LITTER)
+        deep = len(Path(folder).relative_to(top).parts) + 1
+        folders[:] = [] if deep == depth else sorted(f for f in folders if not _hidden(f))
         for file in sorted(files):
             path = Path(folder, file)
             relative = str(path.relative_to(top))
-            if file.startswith(".") or file in _LITTER or path.is_symlink() or not path.is_file():
+            if _hidden(file) or path.is_symlink() or not path.is_file():
                 continue
-            if include and not _matches(relative, include):
-                continue
-            if _matches(relative, exclude):
-                continue
-            yield str(path), relative
+            if _wanted(relative, include, exclude):
+                yield _Named(str(path), relative)
+
+
+def _hidden(relative: str) -> bool:
+    return any(part.startswith(".") or part in _LITTER for part in relative.split("/"))
+
+
+def _wanted(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    return (not include or _matches(relative, include)) and not _matches(relative, exclude)
 
 
 def _matches(relative: str, globs: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from pipeline import urls
 from pipeline.errors import UsageError
 
 NAME: Final = ".preflight-journal.sqlite"
@@ -112,31 +113,47 @@ class Journal:
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 
+    def seen(self, name: str, now: str) -> str:
+        """The content of what has this path or address and is in this state; "" when it was never read."""
+        row = self._row("SELECT content FROM seen WHERE path = ? AND stat = ?", _bytes(name), now)
+        return "" if row is None else str(row[0])
+
     def content(self, path: Path) -> str:
         """The content of a file, from memory where it was not written to since. Raises OSError."""
-        name, now = _bytes(path), state(path)
-        row = self._row("SELECT content FROM seen WHERE path = ? AND stat = ?", name, now)
-        if row is not None:
-            return str(row[0])
+        name, now = _bytes(str(path)), state(path)
+        known = self.seen(str(path), now)
+        if known:
+            return known
         found = content(path)
         self._write("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (name, now, found))
         return found
 
     def done(
-        self, slot: Slot, path: Path, rules: Callable[[dict[str, Any]], str], folder: Path
+        self,
+        slot: Slot,
+        path: str,
+        rules: Callable[[dict[str, Any]], str],
+        size: Callable[[str], int | None],
+        now: str = "",
     ) -> dict[str, Any] | None:
         """The entry written for this asset, if nothing that decides it changed and every output is still there.
 
-        `rules` names the rules that now hold for an entry. Raises UsageError when the journal is damaged, OSError
-        when the file cannot be read.
+        `rules` names the rules that now hold for an entry, `size` tells the bytes of an output, None without it.
+        `now` is the state of a source that is elsewhere: it is never read here.
+        Raises UsageError when the journal is damaged, OSError when the file cannot be read.
         """
         row = self._row("SELECT size, content, rules, entry FROM assets WHERE slot = ? AND made_by = ?", *_key(slot))
-        if row is None or path.stat().st_size != row[0] or self.content(path) != row[1]:
+        if row is None or not self._same(path, now, row[0], row[1]):
             return None
         entry = self._entry(row[3])
-        if rules(entry) != row[2] or any(_size(folder / o["path"]) != o["size"] for o in entry["outputs"]):
+        if rules(entry) != row[2] or any(size(o["path"]) != o["size"] for o in entry["outputs"]):
             return None
         return entry
+
+    def _same(self, path: str, now: str, size: int, content: str) -> bool:
+        if urls.is_url(path):
+            return now != "" and self.seen(path, now) == content
+        return Path(path).stat().st_size == size and self.content(Path(path)) == content
 
     def _entry(self, text: str) -> dict[str, Any]:
         try:
@@ -158,7 +175,7 @@ class Journal:
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 
-    def write(self, slot: Slot, path: Path, seen: tuple[str, str], rules: str, entry: dict[str, Any]) -> None:
+    def write(self, slot: Slot, path: str, seen: tuple[str, str], rules: str, entry: dict[str, Any]) -> None:
         """Remember an asset; on return the row is on the disk. `seen` is its state and content when it was read.
 
         Raises UsageError when it cannot be written.
@@ -169,6 +186,13 @@ class Journal:
             with self._db:
                 self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (_bytes(path), now, found))
                 self._db.execute("INSERT OR REPLACE INTO assets VALUES (?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def copy(self, target: sqlite3.Connection) -> None:
+        """All of it as it is now. Raises UsageError."""
+        try:
+            self._db.backup(target)
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 
@@ -184,12 +208,15 @@ def _key(slot: Slot) -> tuple[str, str]:
     return slot.name, slot.made_by
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: str) -> bytes:
+    if urls.is_url(path):  # it may hold a signature, which is nobody's to keep
+        return f"{urls.shown(path)} {digest(path)}".encode("utf-8", "surrogateescape")
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100  Path.absolute keeps "..", which names a file twice
 
 
-def _size(path: Path) -> int | None:
+def size_in(folder: Path, name: str) -> int | None:
+    """Bytes of a file below `folder`; None when there is none."""
     try:
-        return path.stat().st_size
+        return (folder / name).stat().st_size
     except OSError:
         return None

@@ -33,7 +33,7 @@ Promise = tuple[str, int, str]  # path below the output folder, bytes, base64 MD
 
 
 @cache
-def _here() -> str:
+def here() -> str:
     """This machine since its start and, in a container, this container: where a process number means something."""
     words = [platform.node()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
@@ -44,7 +44,7 @@ def _here() -> str:
 
 def private(out: Path, label: str = "") -> Path:
     """A new folder (mode 0700) below `out` whose name says which process of which machine it belongs to."""
-    return Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-{_here()}-{label}", dir=out))
+    return Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-{here()}-{label}", dir=out))
 
 
 @contextmanager
@@ -110,7 +110,11 @@ def claim(out: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with (out / LOCK).open("a") as lock:
+    try:
+        lock = (out / LOCK).open("a")
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -167,14 +171,15 @@ def _dead(folder: Path) -> bool:
     owner, where, *_ = [*folder.name.removeprefix(WORK).split("-"), ""]
     if not owner.isdigit():
         return False
-    if len(where) == len(_here()) and where.startswith("h") and where != _here():
+    if len(where) == len(here()) and where.startswith("h") and where != here():
         with contextlib.suppress(OSError):
             return time.time() - folder.stat().st_mtime > _STRANGER
         return False
-    return not _alive(int(owner))
+    return not alive(int(owner))
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether there is such a process on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pipeline import batch, inputs, presets, publish, totals
+from pipeline import batch, inputs, presets, publish, totals, urls
 from pipeline.checking import Job, wall
 from pipeline.checks.speech import SILENCES
 from pipeline.errors import AssetError, UsageError, nearest_word
@@ -21,6 +21,7 @@ from pipeline.report.spool import Spool, write_document
 
 if TYPE_CHECKING:
     from pipeline import manifest as manifests
+    from pipeline.away import Away
     from pipeline.pool import Work
 
 J = TypeVar("J")
@@ -84,10 +85,17 @@ def _serve(options: Namespace, lang: str) -> int:
 
 
 def _jobs(options: Namespace, lang: str, **more: Any) -> list[Job]:
-    found = inputs.find(options.paths, from_file=options.from_file, include=options.include, exclude=options.exclude)
+    found = inputs.find(
+        options.paths,
+        from_file=options.from_file,
+        null=options.null,
+        include=options.include,
+        exclude=options.exclude,
+    )
     return [
         Job(
             path=one.path,
+            state=one.state,
             stem=one.stem,
             preset=getattr(options, "preset", ""),
             role=getattr(options, "role", None),
@@ -274,21 +282,32 @@ def _prepare(options: Namespace, lang: str) -> int:
     if options.dry_run:
         options.verb = "plan"
         return _plan(options, lang)
-    preset, out = _preset(options), Path(options.out)
+    preset, out = _preset(options), urls.local(options.out)
+    place = {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out))}
     jobs = _jobs(
         options,
         lang,
         at_least=Safety[options.at_least.upper()],
         allow=_allowed(options),
-        out=str(out),
         replace=options.overwrite == "always",
+        **place,
     )
     _keep_apart(jobs, out)
+    with Spool(len(jobs)) as spool:
+        if urls.is_url(out):
+            from pipeline.away import Away
+
+            with Away(out) as there:
+                return _prepared_there(jobs, preset, there, spool, options, lang)
+        return _prepared_here(jobs, preset, Path(out), spool, options, lang)
+
+
+def _prepared_here(jobs: list[Job], preset: Preset, out: Path, spool: Spool, options: Namespace, lang: str) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
-    with publish.claim(out), Spool(len(jobs)) as spool:
+    with publish.claim(out):
         with Journal(out) as journal:
             publish.sweep(out, journal.names, wait=publish.DYING)
             pairs = batch.prepared(jobs, options, journal, preset, out, _lost_preparing)
@@ -296,25 +315,50 @@ def _prepare(options: Namespace, lang: str) -> int:
                 _collect(pairs, spool, options, "prepared")
             finally:  # what workers held open until now: an office and its profile, or all when interrupted
                 publish.sweep(out, journal.names, wait=publish.DYING)
-        summed = totals.findings(preset, spool, lang)
-        from pipeline import manifest as manifests
-
-        manifests.quarantine(out, [job.path for job in jobs], spool)
-        head = document.head(document.MANIFEST, preset)
-        tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
-        manifests.write(out, head, spool, tail)
-        _tell(head, spool, summed, document.PREPARED, options, lang)
-        return _exit_code(spool, summed)
+        return _finished(jobs, preset, out, spool, options, lang)
 
 
-def _keep_apart(jobs: Sequence[Job], out: Path) -> None:
+def _prepared_there(jobs: list[Job], preset: Preset, out: Away, spool: Spool, options: Namespace, lang: str) -> int:
+    with Journal(out.folder) as journal:
+        out.take_back(journal)
+        pairs = batch.prepared(jobs, options, journal, preset, out, _lost_preparing)
+        try:
+            _collect(pairs, spool, options, "prepared")
+        finally:
+            out.push(journal)
+    code = _finished(jobs, preset, out.folder, spool, options, lang)
+    out.finish()
+    return code
+
+
+def _finished(jobs: list[Job], preset: Preset, folder: Path, spool: Spool, options: Namespace, lang: str) -> int:
+    """Manifest and quarantine list in `folder`, the end told."""
+    from pipeline import manifest as manifests
+
+    summed = totals.findings(preset, spool, lang)
+    manifests.quarantine(folder, [job.path for job in jobs], spool)
+    head = document.head(document.MANIFEST, preset)
+    tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
+    manifests.write(folder, head, spool, tail)
+    _tell(head, spool, summed, document.PREPARED, options, lang)
+    return _exit_code(spool, summed)
+
+
+def _keep_apart(jobs: Sequence[Job], out: str) -> None:
     """No output may take the place of a source."""
-    top = out.resolve()
+    far, top = urls.is_url(out), Path(out).resolve()
     for job in jobs:
-        if Path(job.path).resolve().is_relative_to(top):
+        if urls.is_url(job.path):
+            from pipeline import remote
+
+            inside = far and remote.inside(job.path, out)
+        else:
+            inside = not far and Path(job.path).resolve().is_relative_to(top)
+        if inside:
+            named, folder = document.shown(job.path), document.shown(out)
             raise UsageError(
-                f"{job.path} lies in the output folder {out}; choose another one",
-                f"{job.path} 位于输出目录 {out} 中；请更换输出目录",
+                f"{named} lies in the output folder {folder}; choose another one",
+                f"{named} 位于输出目录 {folder} 中；请更换输出目录",
             )
 
 

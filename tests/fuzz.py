@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -24,10 +25,19 @@ from pipeline.run import check_entry, prepare_entry
 from samples import SAMPLES, build
 
 LARGEST = 400_000  # bytes of a sample; larger ones differ in length, not in structure
+BLOCK = 500  # mutants on the disk at a time
 WALL = 60.0  # seconds of one mutant, far above what the slowest takes
-PREPARED = 20  # one mutant in so many is prepared, not only checked
-PRESETS = {"video": "convert/h264-1080p", "decks": "convert/slides-to-pages"}
-OTHERWISE = "metastudio/asset-library"
+PREPARED = 3  # one mutant in so many is prepared, not only checked
+# By the folder of the sample, in turn, so that every prober and every converter has its share.
+PRESETS = {
+    "video": ("convert/h264-1080p", "metastudio/asset-library", "metastudio/avatar-training"),
+    "audio": ("convert/mono-wav", "tencent/voice-instant", "tencent/driver-audio"),
+    "images": ("metastudio/asset-library", "metastudio/photo-avatar", "tencent/photo-premium"),
+    "decks": ("convert/slides-to-pages", "metastudio/video-production"),
+    "packages": ("metastudio/voice-advanced", "metastudio/voice-basic", "metastudio/voice-middle", "tencent/voice"),
+    "texts": ("metastudio/livestream", "metastudio/video-production", "tencent/driver-audio"),
+}
+OTHERWISE = ("metastudio/asset-library",)
 
 
 # --- damage -----------------------------------------------------------------------------------------
@@ -113,16 +123,24 @@ def pristine(folder: Path) -> list[Path]:
 
 
 def campaign(samples: Sequence[Path], count: int, seed: int, folder: Path, first: int = 0) -> Found:
-    """Mutants `first` to `first + count`, in blocks that are removed when they are done."""
+    """Mutants `first` to `first + count`, in blocks that are removed when they are done; workers stay."""
     found = Found()
-    for start in range(first, first + count, 500):
-        _block(samples, range(start, min(start + 500, first + count)), seed, folder / str(start), found)
+    with Pool(work, cores(), WALL) as pool:
+        for start in range(first, first + count, BLOCK):
+            indices = range(start, min(start + BLOCK, first + count))
+            _block(pool, samples, indices, seed, folder / str(start), found)
     return found
 
 
-def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, found: Found) -> None:
-    import shutil
+def preset(sample: Path, turn: int) -> str:
+    """What the mutants of this sample are held against, another one each turn."""
+    presets = PRESETS.get(sample.parent.name, OTHERWISE)
+    return presets[turn % len(presets)]
 
+
+def _block(
+    pool: Pool[Job, dict[str, Any]], samples: Sequence[Path], indices: range, seed: int, folder: Path, found: Found
+) -> None:
     source = folder / "in"
     source.mkdir(parents=True)
     jobs, bodies = [], {}
@@ -131,13 +149,12 @@ def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, fou
         path = source / f"{index}{suffix}"
         path.write_bytes(data)
         bodies[path] = data
-        preset = PRESETS.get(samples[index % len(samples)].parent.name, OTHERWISE)
+        turn, which = divmod(index, len(samples))
         out = str(folder / "out" / str(index)) if index % PREPARED == 0 else ""
-        jobs.append(Job(path=str(path), stem="x", preset=preset if out else OTHERWISE, out=out))
-    with Pool(work, cores(), WALL) as pool:
-        for event in pool.run(jobs):
-            if event.ended:
-                _take(event, jobs[event.index], seed, found)
+        jobs.append(Job(path=str(path), stem="x", preset=preset(samples[which], turn), out=out))
+    for event in pool.run(jobs):
+        if event.ended:
+            _take(event, jobs[event.index], seed, found)
     found.wrong += [
         f"{path.name}: the source was changed" for path, data in bodies.items() if path.read_bytes() != data
     ]

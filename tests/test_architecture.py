@@ -194,7 +194,7 @@ def test_one_module_starts_workers() -> None:
     libraries = ("multiprocessing", "concurrent.futures", "distributed")
     starting = [m for m in MODULES if within(imports(m), *libraries)]
     # These start threads, which wait for disk, network and outside programs.
-    for threads in ("pipeline.proving", "pipeline.upload.parted", "pipeline.upload.sending"):
+    for threads in ("pipeline.moving", "pipeline.proving", "pipeline.upload.parted", "pipeline.upload.sending"):
         starting.remove(threads)
     assert starting == ["pipeline.cluster", "pipeline.pool"]  # the first through the second, on each host
 

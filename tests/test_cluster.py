@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.cluster import Cluster
+from pipeline.digest import content_md5
 from pipeline.errors import TimedOut, UsageError, WorkerLost
 from pipeline.pool import Event, Pool
 from tests.pool_work import Job, work
@@ -151,7 +153,7 @@ def test_without_a_scheduler_it_says_so_at_once() -> None:
 # --- the whole command ------------------------------------------------------------------------------
 
 
-def prepare(source: Path, out: Path, *more: str) -> dict[str, Any]:
+def prepare(source: Path | str, out: Path | str, *more: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "pipeline", "prepare", str(source), "-p", "metastudio/asset-library"]
     done = subprocess.run(
         [*command, "-o", str(out), "--json", *more], cwd=ROOT, capture_output=True, text=True, check=False
@@ -191,6 +193,24 @@ def test_a_batch_of_pictures_is_the_same_with_one_of_two_workers_killed(
     assert told_of(clustered) == told_of(local)
     left = {path.name for path in (tmp_path / "farm-out").iterdir() if path.name.startswith(".preflight-work")}
     assert left == set()
+
+
+def test_hosts_fetch_and_deliver_what_is_elsewhere_themselves(farm: Farm, tmp_path: Path, sample: Sample) -> None:
+    """fsspec's other name for the files of this machine stands in for a store that every host reaches."""
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("good.jpeg", "scan.tiff", "79x79.png"):
+        shutil.copyfile(sample(f"images/{name}"), source / name)
+    near = prepare(source, tmp_path / "near")
+    words = ("--executor", "dask", "--scheduler", farm.address)
+    far = prepare(f"local://{source}", f"local://{tmp_path}/far", *words)
+    assert [(status, outputs) for _, status, outputs in told_of(far)] == [
+        (status, outputs) for _, status, outputs in told_of(near)
+    ]
+    for asset in far["assets"]:
+        for output in asset["outputs"]:
+            assert content_md5(tmp_path / "far" / output["path"]) == output["md5"]
+    assert {path.name for path in (tmp_path / "far").glob(".*")} == {".preflight-journal.sqlite"}
 
 
 _KILLER = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import inputs
+from pipeline.checking import Job, check
 from pipeline.errors import UsageError
 from pipeline.inputs import find
 
@@ -130,6 +132,93 @@ def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
         find([], from_file=str(tmp_path / "nosuch"))
 
 
+def test_a_name_may_hold_line_breaks_where_nul_ends_it(tmp_path: Path) -> None:
+    make(tmp_path, "a\nb.wav", "c\r")
+    (tmp_path / "list").write_bytes(os.fsencode(tmp_path / "a\nb.wav"))
+    assert [one.stem for one in find([], from_file=str(tmp_path / "list"), null=True)] == ["a\nb"]
+    (tmp_path / "list").write_bytes(os.fsencode(tmp_path / "c\r") + b"\0")
+    assert [one.stem for one in find([], from_file=str(tmp_path / "list"))] == ["c\r"]
+
+
+def test_what_a_list_names_and_is_gone_costs_that_asset_alone(tmp_path: Path) -> None:
+    make(tmp_path, "a.wav")
+    (tmp_path / "list").write_text(f"{tmp_path}/gone.wav\n{tmp_path}/a.wav\n")
+    assert [one.stem for one in find([], from_file=str(tmp_path / "list"))] == ["gone", "a"]
+    report = check(Job(path=str(tmp_path / "gone.wav"), stem="gone", preset="metastudio/asset-library"))
+    assert report.error is not None
+    assert "gone.wav" in report.error.message.en
+
+
+# --- patterns ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("*.wav", ["a.wav"]),
+        ("**/*.wav", ["a.wav", "sub/b.wav", "sub/deep/c.wav"]),
+        ("**", ["a.wav", "b.mp4", "clip[1].wav2", "sub/b.wav", "sub/deep/c.wav", "中文.mp4"]),
+        ("*/*.wav", ["sub/b.wav"]),
+        ("sub/**/c.wav", ["deep/c.wav"]),
+        ("[ab].*", ["a.wav", "b.mp4"]),
+        ("?.wav", ["a.wav"]),
+        ("中*", ["中文.mp4"]),
+        ("*/deep/*", ["sub/deep/c.wav"]),
+    ],
+)
+def test_patterns_are_expanded_without_a_shell(tmp_path: Path, pattern: str, matches: list[str]) -> None:
+    make(
+        tmp_path,
+        "a.wav",
+        "b.mp4",
+        "clip[1].wav2",
+        "sub/b.wav",
+        "sub/deep/c.wav",
+        "中文.mp4",
+        ".hid/x.wav",
+        "sub/.x.wav",
+    )
+    (tmp_path / "link").symlink_to(tmp_path / "sub")
+    assert sorted(one.stem for one in find([f"{tmp_path}/{pattern}"])) == stems_of(matches)
+
+
+def stems_of(names: list[str]) -> list[str]:
+    return sorted(str(Path(name).with_suffix("")) for name in names)
+
+
+def test_a_name_with_brackets_is_a_name_first(tmp_path: Path) -> None:
+    make(tmp_path, "clip[1].wav", "clip1.wav")
+    assert stems(tmp_path / "clip[1].wav") == ["clip[1]"]
+    assert stems(tmp_path / "clip[1].*") == ["clip1"]
+
+
+def test_a_pattern_that_matches_nothing_is_a_mistake(tmp_path: Path) -> None:
+    make(tmp_path, "a.wav")
+    with pytest.raises(UsageError, match=r"\*\.mp4: no file matches"):
+        find([f"{tmp_path}/*.mp4"])
+    with pytest.raises(UsageError, match="nosuch"):
+        find([f"{tmp_path}/nosuch/*.mp4"])
+
+
+# --- what is no file --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_refused_at_once_when_it_is_named(tmp_path: Path) -> None:
+    """A pipe would be waited for, a device never ends."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    (tmp_path / "nowhere.wav").symlink_to(tmp_path / "gone.wav")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket.wav"))
+        for name in ("pipe", "loop", "nowhere", "zero", "socket"):
+            report = check(Job(path=str(tmp_path / f"{name}.wav"), stem="x", preset="metastudio/asset-library"))
+            assert report.error is not None, name
+            assert report.error.trace is None, report.error
+            assert f"{name}.wav" in report.error.message.en
+
+
 # --- names for outputs ------------------------------------------------------------------------------
 
 
@@ -181,6 +270,6 @@ def test_a_name_of_dots_still_makes_a_name_without_leading_dot(tmp_path: Path, n
 def test_no_two_assets_ever_share_an_output(names: list[str]) -> None:
     pairs = {f"/{n}/{name}.{ext}": f"{name}.{ext}" for n, name in enumerate(names) for ext in ("mp4", "mov")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "_expand", lambda name, *_: [(name, pairs[name])])
+        patch.setattr(inputs, "_expand", lambda name, *_, **__: [inputs._Named(name, pairs[name])])
         made = [found.stem.casefold() for found in find(pairs)]
     assert len(set(made)) == len(made) == len(pairs)

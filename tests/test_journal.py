@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from pipeline import journal as module
 from pipeline import presets
 from pipeline.errors import UsageError
-from pipeline.journal import NAME, Journal, Slot, content, digest, fingerprint, state
+from pipeline.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
 
 ROOT = Path(__file__).parent.parent
 SLOT = Slot("clip", "tools 1")
@@ -34,7 +35,7 @@ def rules(_: dict[str, Any]) -> str:
 
 
 def remember(journal: Journal, source: Path, told: dict[str, Any], slot: Slot = SLOT) -> None:
-    journal.write(slot, source, (state(source), content(source)), "rules 1", told)
+    journal.write(slot, str(source), (state(source), content(source)), "rules 1", told)
 
 
 @pytest.fixture
@@ -56,17 +57,17 @@ def output(tmp_path: Path) -> Path:
 
 def test_what_was_written_is_found_again_by_another_run(tmp_path: Path, source: Path, output: Path) -> None:
     with Journal(tmp_path) as journal:
-        assert journal.done(SLOT, source, rules, tmp_path) is None
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) is None
         remember(journal, source, entry(output))
     with Journal(tmp_path) as journal:
-        assert journal.done(SLOT, source, rules, tmp_path) == entry(output)
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) == entry(output)
 
 
 def test_the_last_word_counts(tmp_path: Path, source: Path, output: Path) -> None:
     with Journal(tmp_path) as journal:
         remember(journal, source, entry())
         remember(journal, source, entry(output))
-        assert journal.done(SLOT, source, rules, tmp_path) == entry(output)
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) == entry(output)
 
 
 def test_an_unchanged_file_is_not_read_again(
@@ -75,7 +76,7 @@ def test_an_unchanged_file_is_not_read_again(
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output))
         monkeypatch.setattr(module, "content", lambda _: pytest.fail("read"))
-        assert journal.done(SLOT, source, rules, tmp_path)
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path))
 
 
 def test_a_row_survives_a_run_that_is_killed(tmp_path: Path, source: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_row_survives_a_run_that_is_killed(tmp_path: Path, source: Path) -> No
 
         folder, source = Path(sys.argv[1]), Path(sys.argv[2])
         journal = Journal(folder)
-        journal.write(Slot("first", ""), source, ("6 0 0", "content"), "rules", {"outputs": []})
+        journal.write(Slot("first", ""), str(source), ("6 0 0", "content"), "rules", {"outputs": []})
         journal._db.execute("BEGIN IMMEDIATE")
         journal._db.execute("INSERT INTO assets VALUES ('second', 6, 'content', '', 'rules', '{}')")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -112,7 +113,7 @@ def test_the_folder_can_be_moved(tmp_path: Path, source: Path) -> None:
         remember(journal, source, entry(first / "clip.out.mp4"))
     first.rename(second)
     with Journal(second) as journal:
-        assert journal.done(SLOT, source, rules, second)
+        assert journal.done(SLOT, str(source), rules, partial(size_in, second))
 
 
 def test_what_a_place_holds_is_ours_whatever_made_it(tmp_path: Path, source: Path, output: Path) -> None:
@@ -130,7 +131,7 @@ def test_a_file_that_was_only_touched_is_the_same_asset(tmp_path: Path, source: 
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output))
         os.utime(source, ns=(1, 1))
-        assert journal.done(SLOT, source, rules, tmp_path)
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path))
 
 
 def test_so_is_a_copy_in_another_place(tmp_path: Path, source: Path, output: Path) -> None:
@@ -138,7 +139,7 @@ def test_so_is_a_copy_in_another_place(tmp_path: Path, source: Path, output: Pat
     copy.write_bytes(source.read_bytes())
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output))
-        assert journal.done(SLOT, copy, rules, tmp_path)
+        assert journal.done(SLOT, str(copy), rules, partial(size_in, tmp_path))
 
 
 @pytest.mark.parametrize("changed", [b"longer than before", b"equals"])
@@ -147,20 +148,20 @@ def test_other_bytes_are_another_asset(tmp_path: Path, source: Path, output: Pat
         remember(journal, source, entry(output))
         source.write_bytes(changed)
         os.utime(source, ns=(1, 1))
-        assert journal.done(SLOT, source, rules, tmp_path) is None
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) is None
 
 
 def test_other_tools_or_options_mean_anew(tmp_path: Path, source: Path, output: Path) -> None:
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output))
-        assert journal.done(Slot("clip", "tools 2"), source, rules, tmp_path) is None
-        assert journal.done(Slot("other", "tools 1"), source, rules, tmp_path) is None
+        assert journal.done(Slot("clip", "tools 2"), str(source), rules, partial(size_in, tmp_path)) is None
+        assert journal.done(Slot("other", "tools 1"), str(source), rules, partial(size_in, tmp_path)) is None
 
 
 def test_so_do_other_rules(tmp_path: Path, source: Path, output: Path) -> None:
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output))
-        assert journal.done(SLOT, source, lambda _: "rules 2", tmp_path) is None
+        assert journal.done(SLOT, str(source), lambda _: "rules 2", partial(size_in, tmp_path)) is None
 
 
 def test_a_source_that_is_gone_is_told(tmp_path: Path, source: Path, output: Path) -> None:
@@ -168,14 +169,14 @@ def test_a_source_that_is_gone_is_told(tmp_path: Path, source: Path, output: Pat
         remember(journal, source, entry(output))
         source.unlink()
         with pytest.raises(FileNotFoundError):
-            journal.done(SLOT, source, rules, tmp_path)
+            journal.done(SLOT, str(source), rules, partial(size_in, tmp_path))
 
 
 def test_an_output_that_is_gone_means_anew(tmp_path: Path, source: Path, output: Path) -> None:
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output))
         output.unlink()
-        assert journal.done(SLOT, source, rules, tmp_path) is None
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) is None
 
 
 def test_so_does_an_output_of_another_size(tmp_path: Path, source: Path, output: Path) -> None:
@@ -184,7 +185,7 @@ def test_so_does_an_output_of_another_size(tmp_path: Path, source: Path, output:
     with Journal(tmp_path) as journal:
         remember(journal, source, entry(output, second))
         second.write_bytes(b"cut")
-        assert journal.done(SLOT, source, rules, tmp_path) is None
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) is None
 
 
 def test_words_do_not_run_together() -> None:
@@ -248,7 +249,7 @@ def test_so_is_damage_that_shows_only_when_it_is_read(tmp_path: Path, source: Pa
     data[4096:] = b"\xff" * (len(data) - 4096)
     path.write_bytes(data)
     with Journal(tmp_path) as journal, pytest.raises(UsageError, match="Delete it"):
-        journal.done(Slot(f"{7:064}", ""), source, rules, tmp_path)
+        journal.done(Slot(f"{7:064}", ""), str(source), rules, partial(size_in, tmp_path))
 
 
 def test_so_is_a_row_that_is_no_entry(tmp_path: Path, source: Path) -> None:
@@ -257,7 +258,7 @@ def test_so_is_a_row_that_is_no_entry(tmp_path: Path, source: Path) -> None:
         with journal._db:
             journal._db.execute("UPDATE assets SET entry = 'half an ent'")
         with pytest.raises(UsageError, match="Delete it"):
-            journal.done(SLOT, source, rules, tmp_path)
+            journal.done(SLOT, str(source), rules, partial(size_in, tmp_path))
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.convert.pages import drawn, opened
 from pipeline.errors import ProofFailed, ToolFailed
 from pipeline.model import Proof, Size
+from pipeline.probe.image import DAMAGE
 from pipeline.probe.zipsafe import Member, Zip
 from pipeline.tools.ceilings import MAX_ENTRY, MAX_PIXELS, MiB
 
@@ -54,7 +55,7 @@ def _smaller(data: bytes, side: int, quality: int) -> _New | None:
                 opened_.draft("RGB", (side, side))
                 opened_.load()
                 picture = opened_.copy()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (*DAMAGE, Image.DecompressionBombError):
         return None
     if picture.mode in {"CMYK", "YCCK", "I", "F", "I;16"}:  # what other programs draw differently stays as it is
         return None

@@ -6,9 +6,7 @@ Only for workers: Pillow is imported at the top.
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -21,6 +19,7 @@ from PIL import Image, ImageCms, ImageColor
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import Size
 from pipeline.probe.face_crop import Box
+from pipeline.probe.image import DAMAGE
 from pipeline.tools.ceilings import MAX_PIXELS, MAX_SIDE
 
 # Formats by content, and which reader of Pillow may open them; none other is tried.
@@ -44,21 +43,6 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-# What Pillow's readers raise on damaged files.
-_DAMAGE: Final = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    OverflowError,
-    RuntimeError,  # AVIF
-    struct.error,
-    zlib.error,
-)
 
 
 def turned(size: Size, orientation: int) -> Size:
@@ -88,7 +72,7 @@ def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
         raise CeilingExceeded(
             f"{name}: {error}. Scale it down first.", f"{name}：像素过多，拒绝解码。请先缩小图片。"
         ) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Unreadable(
             f"{name} cannot be decoded as {format_}: {error}. Open it in an image program and save it again.",
             f"{name} 无法按 {format_} 解码：{error}。请用图片软件打开并重新保存。",

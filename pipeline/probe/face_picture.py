@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from PIL import Image
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import ImageInfo
 from pipeline.probe.face_models import Pixels
-from pipeline.probe.image import PILLOW, guard
+from pipeline.probe.image import DAMAGE, PILLOW, guard
 
 READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif"})
 _UPRIGHT: Final = {
@@ -51,8 +50,7 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
         raise CeilingExceeded(
             f"{path.name}: {error}. Save it smaller.", f"{path.name}：像素过多，拒绝解码。请缩小后重新保存。"
         ) from error
-    # What Pillow raises for damaged data depends on the plugin.
-    except (OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, EOFError) as error:
+    except DAMAGE as error:
         raise Unreadable(
             f"{path.name} cannot be decoded ({error}), so no face can be measured. Export it anew.",
             f"{path.name} 无法解码（{error}），因此无法测量人脸。请重新导出。",

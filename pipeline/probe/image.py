@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -32,7 +33,7 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
 }
 _MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif"})  # may hold more frames than one
 # What Pillow raises for damaged data depends on the plugin; all of these have been seen.
-_DAMAGE: Final = (
+DAMAGE: Final = (
     OSError,
     SyntaxError,
     ValueError,
@@ -42,6 +43,7 @@ _DAMAGE: Final = (
     LookupError,
     EOFError,
     struct.error,
+    zlib.error,
 )
 _ORIENTATION: Final = 0x0112  # Exif 2.32, 4.6.4
 _GPS: Final = 0x8825  # Exif 2.32, 4.6.3
@@ -113,7 +115,7 @@ def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list
 def _opened(name: str, file: BinaryIO, format_: str) -> Image.Image:
     try:
         return Image.open(file, formats=PILLOW[format_])
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _unreadable(name, format_, error) from error
 
 
@@ -158,7 +160,7 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
             file.seek(0)
             return gif_frames(file, MAX_FRAMES_IMAGE + 1)
         return int(getattr(picture, "n_frames", 1))
-    except _DAMAGE:
+    except DAMAGE:
         return None
     finally:
         file.seek(here)
@@ -189,7 +191,7 @@ def _exif(
         orientation = exif.get(_ORIENTATION, 1)
         located = located or bool(exif.get_ifd(_GPS))
         damage = next((str(w.message) for w in warned if "EXIF" in str(w.message)), None)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         orientation, damage = 1, str(error)
     if damage:
         remarks.append(
@@ -241,7 +243,7 @@ def _decodes(picture: Image.Image, frames: int, name: str, remarks: list[Text]) 
                 picture.seek(frame)
                 guard(name, Size(*picture.size))  # the pages of a TIFF differ in size
             picture.load()
-    except _DAMAGE as error:
+    except DAMAGE as error:
         remarks.append(Text(f"{name} cannot be decoded: {error}.", f"{name} 无法解码：{error}。"))
         return False
     return True

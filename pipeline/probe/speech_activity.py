@@ -132,7 +132,8 @@ def find(levels: Levels) -> Activity:
         for part, noise, wavers in zip(found.parts, found.noise, found.wavers, strict=True):
             above = (levels[part][:, voiced] - noise[voiced]) / np.maximum(_STEADY, wavers[voiced])
             score[part] = np.clip(above, -2, 12).mean(axis=1)
-        score = np.convolve(score, np.full(3, 1 / 3, np.float32), mode="same")
+        if len(score) >= 3:  # `convolve` makes shorter ones longer
+            score = np.convolve(score, np.full(3, 1 / 3, np.float32), mode="same")
         flags = (score > 1) & (loud > np.percentile(loud, 98) - _RANGE) & (loud > floor + 1) & (loud > _HEARD)
         speech = _loud_enough(joined(joined(flags, 4, 5), GAP, LEAST), loud)
     return Activity(speech, *_powers(loud, speech, floor))

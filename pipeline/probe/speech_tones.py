@@ -30,7 +30,8 @@ class Tones(NamedTuple):
 
 def _bandwidth(long: Long) -> int | None:
     level = long.mean
-    width = max(1, round(_SMOOTH / float(long.frequencies[1])))
+    # No wider than the spectrum, which is short at a rate of a few hertz: `convolve` would make it longer.
+    width = min(max(1, round(_SMOOTH / float(long.frequencies[1]))), len(level))
     smooth = 10 * np.log10(np.convolve(10 ** (level / 10), np.ones(width) / width, mode="same"))
     used = np.flatnonzero(smooth > max(float(smooth[1:].max()) - _DEPTH, _ROUNDING))
     return round(float(long.frequencies[used[-1]])) if len(used) else None

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import pipeline
+from pipeline import urls
 from pipeline.checks import CHECKS
 from pipeline.model import (
     Finding,
@@ -167,5 +168,6 @@ def head(schema: str, preset: Preset | None) -> _Json:
 
 
 def shown(path: str) -> str:
-    """A file name that can be printed and stored: bytes that are not UTF-8 are shown as escapes."""
+    """A file name that can be printed and stored: bytes that are not UTF-8 are escapes, addresses hold no secrets."""
+    path = urls.shown(path) if urls.is_url(path) else path
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -68,6 +68,10 @@ CHECK_WALL: Final = 60.0  # seconds to probe and judge one asset
 DEEP_WALL: Final = 3600.0  # ... with every frame decoded, or hours of sound measured (a minute for each at worst)
 PREPARE_WALL: Final = 7 * 3600.0  # above FFMPEG.wall, so that its own message comes first
 
+# A source at an address.
+MAX_FETCHED: Final = 64 * GiB  # bytes
+FETCH_WALL: Final = 6 * 3600.0  # seconds
+
 # Pictures and video frames.
 MAX_PIXELS: Final = 100_000_000  # 100 megapixels: ten times the largest picture any scenario takes
 MAX_SIDE: Final = 30_000  # pixels

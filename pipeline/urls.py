@@ -1,0 +1,32 @@
+"""What is written like the address of a file elsewhere, and how it is shown: without passwords and signatures."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_url(name: str) -> bool:
+    """Whether `name` is an address, as s3://bucket/clip.mp4. file:// is one too until `local` made it a path."""
+    return _URL.match(name) is not None
+
+
+def local(name: str) -> str:
+    """The path in a file:// address of this machine; everything else as it is."""
+    if name[:7].lower() != "file://":
+        return name
+    split = urlsplit(name)
+    return unquote(split.path) if split.netloc in ("", "localhost") else name
+
+
+def shown(url: str) -> str:
+    """The address without user, password, query and fragment: what may stand in documents and messages."""
+    head, mark, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    if head.lower() in ("http", "https"):
+        path = path.partition("?")[0].partition("#")[0]
+        place = place.partition("?")[0]
+    return f"{head}{mark}{place.rpartition('@')[2]}{slash}{path}"
