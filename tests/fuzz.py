@@ -123,12 +123,10 @@ def pristine(folder: Path) -> list[Path]:
 
 
 def campaign(samples: Sequence[Path], count: int, seed: int, folder: Path, first: int = 0) -> Found:
-    """Mutants `first` to `first + count`, in blocks that are removed when they are done; workers stay."""
+    """Mutants `first` to `first + count`, in blocks that are removed when they are done."""
     found = Found()
-    with Pool(work, cores(), WALL) as pool:
-        for start in range(first, first + count, BLOCK):
-            indices = range(start, min(start + BLOCK, first + count))
-            _block(pool, samples, indices, seed, folder / str(start), found)
+    for start in range(first, first + count, BLOCK):
+        _block(samples, range(start, min(start + BLOCK, first + count)), seed, folder / str(start), found)
     return found
 
 
@@ -138,9 +136,7 @@ def preset(sample: Path, turn: int) -> str:
     return presets[turn % len(presets)]
 
 
-def _block(
-    pool: Pool[Job, dict[str, Any]], samples: Sequence[Path], indices: range, seed: int, folder: Path, found: Found
-) -> None:
+def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, found: Found) -> None:
     source = folder / "in"
     source.mkdir(parents=True)
     jobs, bodies = [], {}
@@ -152,9 +148,10 @@ def _block(
         turn, which = divmod(index, len(samples))
         out = str(folder / "out" / str(index)) if index % PREPARED == 0 else ""
         jobs.append(Job(path=str(path), stem="x", preset=preset(samples[which], turn), out=out))
-    for event in pool.run(jobs):
-        if event.ended:
-            _take(event, jobs[event.index], seed, found)
+    with Pool(work, cores(), WALL) as pool:  # ended with the block: an office that stays holds a folder in it
+        for event in pool.run(jobs):
+            if event.ended:
+                _take(event, jobs[event.index], seed, found)
     found.wrong += [
         f"{path.name}: the source was changed" for path, data in bodies.items() if path.read_bytes() != data
     ]
