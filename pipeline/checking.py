@@ -29,6 +29,11 @@ from pipeline.model import (
 from pipeline.probe import probe
 from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
 
+_TEXT_NAMES: Final = frozenset({"txt", "ssml", "xml", "srt", "vtt"})
+_UNREADABLE_TEXT: Final = Text(
+    "Its name says text, but its bytes are text in no known encoding, or in two at once; save it as UTF-8",
+    "文件名表明是文本，但内容不属于任何已知编码，或混用了两种编码；请另存为 UTF-8",
+)
 MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
 
 
@@ -141,13 +146,16 @@ def _status(findings: tuple[Finding, ...], job: Job) -> Status:
 def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:
     role = preset.role(role_name) if role_name else None
     kinds = role.kinds if role else frozenset[Kind]().union(*(r.kinds for r in preset.roles))
+    unreadable = info.kind is Kind.UNKNOWN and info.extension in _TEXT_NAMES
     rule = Rule(
         id=f"{preset.id.replace('/', '.')}.kind",
         check="file.kind",
         limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
         level=Level.ERROR,
         sources=(Source(preset.id, "roles", ""),),
-        note=Text("This scenario has no use for such a file.", "该场景不使用此类文件。"),
+        note=_UNREADABLE_TEXT
+        if unreadable
+        else Text("This scenario has no use for such a file.", "该场景不使用此类文件。"),
     )
     return Finding(rule=rule, verdict=Verdict.FAIL, actual=info.kind.value)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import judging, planning, presets
-from pipeline.checking import Job
+from pipeline.checking import Job, check
 from pipeline.convert import text as converter
 from pipeline.convert.script import (
     Budget,
@@ -26,7 +26,7 @@ from pipeline.convert.script import (
     wrapped,
 )
 from pipeline.errors import ToolFailed
-from pipeline.model import MediaInfo, Role, Verdict
+from pipeline.model import MediaInfo, Role, Status, Verdict
 from pipeline.probe import probe
 from pipeline.run import prepare_entry
 
@@ -275,3 +275,14 @@ def test_a_fault_is_told_with_its_place_and_reason(tmp_path: Path) -> None:
     told = next(f for f in done["findings"] if f["check"] == "ssml.well_formed")
     assert told["where"] == "line 2, column 19: mismatched tag"
     assert "（第 2 行第 19 列：标签不配对）" in told["said"]["zh"]
+
+
+def test_a_text_in_two_encodings_is_told_to_be_saved_as_utf8(tmp_path: Path) -> None:
+    for name, said in (("mixed.txt", True), ("mixed.bin", False)):
+        path = tmp_path / name
+        path.write_bytes("今天学习。\n".encode() * 20 + "今天学习。\n".encode("gbk") * 20)
+        report = check(Job(path=str(path), stem="mixed", preset="metastudio/video-production"))
+        assert report.status is Status.BLOCKED
+        note = report.findings[0].rule.note
+        assert note is not None
+        assert ("UTF-8" in note.en) is said
