@@ -107,6 +107,23 @@ def test_an_output_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path, s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a file system that is read-only")
+def test_an_output_folder_that_is_read_only_is_a_usage_error(tmp_path: Path, sample: Sample) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "none", str(out)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    try:
+        command = [sys.executable, "-m", "pipeline", "prepare", sample("images/good.jpeg"), "-p", PICTURES]
+        done = subprocess.run([*command, "-o", out], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert f"{out}: Read-only file system" in done.stderr
+        assert "Traceback" not in done.stderr
+    finally:
+        subprocess.run(["umount", str(out)], check=True)  # noqa: S607  as mount above, wherever it is
+
+
 def test_a_disk_that_refuses_the_name_leaves_nothing(
     tmp_path: Path, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
