@@ -7,6 +7,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Generator, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 J = TypeVar("J")
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
 Entry = dict[str, Any]
+# Verbs with a module of their own, imported when asked for.
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("presets", "explain", "doctor"), "pipeline.library"),
+    "report": "pipeline.report.export",
+    "scenes": "pipeline.scenes",
+    "package": "pipeline.packing",
+    "serve": "pipeline.serve.verb",
+    "upload": "pipeline.upload.verb",
+    "sandbox": "pipeline.upload.sandbox.verb",
+}
 
 
 def run(options: Namespace, lang: str) -> int:
@@ -37,48 +48,11 @@ def run(options: Namespace, lang: str) -> int:
         "plan": _plan,
         "prepare": _prepare,
         "verify": _verify,
-        "upload": _upload,
-        "sandbox": _sandbox,
-        "presets": _library,
-        "explain": _library,
-        "doctor": _library,
-        "report": _report,
-        "scenes": _scenes,
-        "package": _package,
-        "serve": _serve,
     }
-    return verbs[options.verb](options, lang)
-
-
-def _library(options: Namespace, lang: str) -> int:
-    from pipeline import library
-
-    verbs = {"presets": library.presets_verb, "explain": library.explain_verb, "doctor": library.doctor_verb}
-    return verbs[options.verb](options, lang)
-
-
-def _report(options: Namespace, lang: str) -> int:
-    from pipeline.report.export import report_verb
-
-    return report_verb(options, lang)
-
-
-def _scenes(options: Namespace, lang: str) -> int:
-    from pipeline.scenes import scenes_verb
-
-    return scenes_verb(options, lang)
-
-
-def _package(options: Namespace, lang: str) -> int:
-    from pipeline.packing import package_verb
-
-    return package_verb(options, lang)
-
-
-def _serve(options: Namespace, lang: str) -> int:
-    from pipeline.serve.verb import serve_verb
-
-    return serve_verb(options, lang)
+    if options.verb in verbs:
+        return verbs[options.verb](options, lang)
+    verb: Callable[[Namespace, str], int] = getattr(import_module(_ELSEWHERE[options.verb]), f"{options.verb}_verb")
+    return verb(options, lang)
 
 
 # --- running jobs -----------------------------------------------------------------------------------
@@ -401,15 +375,3 @@ def _verify(options: Namespace, lang: str) -> int:
 
 def _said(entry: Entry) -> str:
     return str(entry["error"]["message"] if entry["error"] else entry["message"])
-
-
-def _upload(options: Namespace, lang: str) -> int:
-    from pipeline.upload.verb import upload_verb
-
-    return upload_verb(options, lang)
-
-
-def _sandbox(options: Namespace, lang: str) -> int:
-    from pipeline.upload.sandbox.verb import sandbox_verb
-
-    return sandbox_verb(options, lang)
