@@ -286,3 +286,15 @@ def test_a_text_in_two_encodings_is_told_to_be_saved_as_utf8(tmp_path: Path) -> 
         note = report.findings[0].rule.note
         assert note is not None
         assert ("UTF-8" in note.en) is said
+
+
+@pytest.mark.parametrize("root", ["<speak/>", '<?xml version="1.0"?>\n<speak version="1.0"/>\n'])
+def test_a_root_closed_in_itself_is_read_without_surprise(root: str, tmp_path: Path) -> None:
+    path = tmp_path / "empty.ssml"
+    path.write_text(root, encoding="utf-8")
+    for preset in ("metastudio/livestream", "metastudio/video-production", "metastudio/photo-avatar"):
+        told = prepare_entry(
+            Job(path=str(path), stem="empty", preset=preset, out=str(tmp_path / "out")), lambda _: None
+        )
+        assert "unexpected" not in str(told["error"]), told["error"]
+    assert ssml(root).body == ()

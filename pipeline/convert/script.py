@@ -113,7 +113,10 @@ def ssml(text: str) -> Script:
     """A well-formed script with one root: each part is to have a root of its own."""
     tokens = _TOKEN.findall(text)
     opening = next(i for i, token in enumerate(tokens) if _name(token))
-    closing = max(i for i, token in enumerate(tokens) if token.startswith("</"))
+    closings = [i for i, token in enumerate(tokens) if token.startswith("</")]
+    if not closings:
+        return Script(text, (), "")  # a root closed in itself holds nothing to divide
+    closing = closings[-1]
     body: list[Atom] = []
     held, depth = "", 0
     for token in tokens[opening + 1 : closing]:
