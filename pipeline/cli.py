@@ -193,6 +193,7 @@ def parser() -> argparse.ArgumentParser:
     package.add_argument("source", metavar="FOLDER-or-TAKE", help="clips with their texts, or one recording")
     package.add_argument("--script", metavar="FILE", help="of a take: its sentences, one a line")
     package.add_argument("--cuts", metavar="FILE", help="of a take: the list of cuts, looked through and corrected")
+    package.add_argument("--in-order", action="store_true", help="of a take: its lines were read once each, in order")
     package.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
     package.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
     serve = verbs.add_parser("serve", parents=[common], help="a local page: drop files, watch, read, download")

@@ -31,6 +31,7 @@ class Order:
     out: str
     script: str | None
     cuts: str | None
+    in_order: bool  # somebody says that the lines of the script were read once each, in order
     replace: bool
     lang: str
 
@@ -60,7 +61,7 @@ def build_entry(order: Order, progress: Progress) -> Entry:
 def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
     """What is known of the package in the end; the list of cuts is told in `entry` even when it comes to nothing."""
     from pipeline.convert import package_build, package_build_take
-    from pipeline.probe import probe
+    from pipeline.probe import probe, recogniser
 
     source, out = Path(order.source), Path(order.out)
     role = _role(order.preset, order.role)
@@ -84,7 +85,8 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
                 listed = work / f"{source.stem}.cuts.csv"
                 listed.write_text(package_build_take.listed(cuts, order.lang), encoding="utf-8")
                 entry["cuts"] = _published(listed, out, replace=True)["path"]
-            package_build_take.settled(cuts, source.name)
+            heard = recogniser.installed() is not None
+            package_build_take.settled(cuts, source.name, in_order=order.in_order or heard)
             clips = package_build_take.clips(source, stream, cuts, parts)
             if not order.cuts:
                 package_build_take.read_right(clips, source.name)
@@ -126,6 +128,7 @@ def package_verb(options: Namespace, lang: str) -> int:
         out=options.out,
         script=options.script,
         cuts=options.cuts,
+        in_order=options.in_order,
         replace=options.overwrite == "always",
         lang=lang,
     )

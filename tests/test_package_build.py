@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from pipeline.convert.package_build_match import match
 from pipeline.errors import AssetError
 from pipeline.model import Kind
 from pipeline.packing import Order, build_entry
-from pipeline.probe import probe, recogniser
+from pipeline.probe import probe
 from samples._speech import LINES, speech
 from tests.test_speech import RATE, noise, save
 
@@ -236,24 +238,22 @@ def test_a_list_of_cuts_that_makes_no_sense_is_refused(row: str) -> None:
         package_build_take.reviewed(f"clip,start,end,text,doubt\n{row}", "cuts.csv")
 
 
-def test_a_recogniser_hears_what_lengths_cannot_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Listener:
-        def transcribe(self, path: Path) -> str:
-            return {"0.wav": "Look at the camera", "1.wav": "Keep the room quiet"}[path.name]
-
-    monkeypatch.setattr(recogniser, "installed", Listener)
-    right = [Clip(tmp_path / "0.wav", "Look at the camera!"), Clip(tmp_path / "1.wav", "Keep this room quiet.")]
-    package_build_take.read_right(right, "take.wav")
-    wrong = [Clip(tmp_path / "1.wav", "Look at the camera!")]
-    with pytest.raises(AssetError, match="clip 0 says something else"):
-        package_build_take.read_right(wrong, "take.wav")
+def test_lines_that_lengths_cannot_tell_apart_are_named() -> None:
+    lines = ["一二三", "一二三四五六七", "一二三四五六七八九十一二三四五六", "三二一", "三二一"]
+    cuts = match(runs(0.72, 1.52, 3.32, 0.73, 0.71), lines, "take")
+    assert [cut.doubts for cut in cuts] == [()] * 5
+    assert [cut.alike for cut in cuts] == [(3, 4), (), (), (0,), (0,)], "the same words are no other line"
+    with pytest.raises(AssetError, match="for 3 of them only the order tells which line they are: clip 0"):
+        package_build_take.settled(cuts, "take", in_order=False)
+    package_build_take.settled(cuts, "take", in_order=True)
+    package_build_take.settled([replace(cut, alike=()) for cut in cuts], "take", in_order=False)
 
 
 # --- the whole way ----------------------------------------------------------------------------------
 
 
-def order(source: Path, out: Path, **more: str) -> Order:
-    words = {"role": None, "script": None, "cuts": None} | more
+def order(source: Path, out: Path, **more: str | bool) -> Order:
+    words: dict[str, Any] = {"role": None, "script": None, "cuts": None, "in_order": False} | more
     return Order(source=str(source), preset=BASIC, out=str(out), replace=False, lang="en", **words)
 
 
@@ -263,6 +263,11 @@ def test_a_take_becomes_a_package_that_its_preset_takes(tmp_path: Path) -> None:
     script = tmp_path / "script.txt"
     script.write_text("\n".join(LINES), encoding="utf-8")
     entry = build_entry(order(path, tmp_path / "out", script=str(script)), lambda _: None)
+    assert entry["status"] == "blocked"
+    assert "--in-order" in entry["error"]["message"], "which line is which, only the order tells"
+    with (tmp_path / "out" / "take.cuts.csv").open(encoding="utf-8") as listed:
+        assert [row["text"] for row in csv.DictReader(listed) if row["alike"] and not row["doubt"]] == list(LINES)
+    entry = build_entry(order(path, tmp_path / "out", script=str(script), in_order=True), lambda _: None)
     assert (entry["status"], entry["error"]) == ("ready", None)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["take.cuts.csv", "take.zip"]
 
@@ -272,7 +277,7 @@ def test_a_doubtful_take_is_blocked_and_a_reviewed_list_of_cuts_settles_it(tmp_p
     path = save(tmp_path / "take.wav", signal)
     script, out = tmp_path / "script.txt", tmp_path / "out"
     script.write_text("\n".join(LINES), encoding="utf-8")
-    entry = build_entry(order(path, out, script=str(script)), lambda _: None)
+    entry = build_entry(order(path, out, script=str(script), in_order=True), lambda _: None)
     assert entry["status"] == "blocked"
     assert "doubtful" in entry["error"]["message"]
     assert [p.name for p in out.iterdir()] == ["take.cuts.csv"]

@@ -15,7 +15,7 @@ import pytest
 from pipeline.convert.package_build_match import syllables
 from pipeline.errors import Unreadable
 from pipeline.model import AudioStream, Speech
-from pipeline.probe import probe, recogniser
+from pipeline.probe import probe
 from pipeline.probe.speech import listen, measure
 from pipeline.report.pictures.sound import plot
 from pipeline.tools import ceilings, process
@@ -235,47 +235,13 @@ def test_lossy_and_video_files_are_measured_too(sample: Callable[[str], Path]) -
         assert found.speech > 1
 
 
-# --- text accuracy ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "apart"),
-    [("", "", 0), ("abc", "abc", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("欢迎", "欢迎你", 1)],
-)
-def test_the_distance_of_two_texts(one: str, other: str, apart: int) -> None:
-    assert recogniser.distance(one, other) == apart
-
-
-def test_accuracy_counts_letters_only() -> None:
-    assert recogniser.accuracy("Hello, World!", "hello world") == 1
-    assert recogniser.accuracy("一二三四", "一二四") == Fraction(3, 4)
-    assert recogniser.accuracy("ab", "xyxyxy") == 0
-    assert recogniser.accuracy("?!", "a") is None
-
-
-def test_a_recogniser_is_asked_only_where_a_text_lies_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Parrot:
-        def transcribe(self, path: Path) -> str:
-            assert path.name == "take.wav"
-            return "good day"
-
-    path = save(tmp_path / "take.wav", voice(1))
-    assert recogniser.measure(path) is None
-    monkeypatch.setattr(recogniser, "installed", Parrot)
-    assert recogniser.measure(path) is None
-    path.with_suffix(".txt").write_text("Good day!", encoding="utf-8")
-    assert recogniser.measure(path) == 1
-    monkeypatch.setattr(recogniser, "installed", lambda: None)
-    assert recogniser.measure(path) is None
+# --- texts and pictures ----------------------------------------------------------------------------
 
 
 def test_syllables_are_counted_roughly() -> None:
     assert syllables("欢迎来到数字人课堂。") == 9
     assert syllables("Please keep the room quiet") == 5
     assert syllables("...") == 0
-
-
-# --- pictures ---------------------------------------------------------------------------------------
 
 
 def test_a_picture_marks_speech_silence_and_clipping(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 Sentences end in pauses and last about as long as their lines have syllables. Both are weighed together: the best
 way through take and script is found by dynamic programming, and every cut is compared with its best alternative.
+
+That proves where sentences are, how many there are, and that none was left out, added or begun late. Which sentence
+is which it proves only for lines whose lengths differ enough: `Cut.alike` names the others, which only their order
+tells apart. Somebody must then say that they were read in order, or hear them.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ _NEAR: Final = 3.0  # nats by which the second best place of a cut must be worse
 _INSIDE: Final = 0.38  # seconds: a pause within a line that would do between two lines
 _SWAPPED: Final = 1.0  # nats: two neighbours that fit so much better the other way round
 _SHIFTED: Final = 2.0  # nats: lines that fit so much better one line on
+_TOLD: Final = 3.0  # nats that exchanging two lines must cost for lengths to tell them apart
 _PAD: Final = 0.25  # seconds of pause that stay at either end of a clip
 _EDGE: Final = 0.12  # seconds that every line takes beyond its syllables
 _RATES: Final = (1.8, 10.0)  # syllables a second between which people read
@@ -42,6 +47,7 @@ class Cut:
     start: float  # seconds
     end: float
     doubts: tuple[Text, ...] = ()
+    alike: tuple[int, ...] = ()  # numbers of other lines, from 0, that could be here as far as lengths tell
 
 
 def syllables(line: str) -> float:
@@ -113,7 +119,7 @@ def match(runs: Sequence[Run], lines: Sequence[str], name: str) -> tuple[Cut, ..
                     f"语速为每秒 {rate:.1f} 音节，不合常理：脚本是否正确？",
                 )
             )
-        cuts.append(Cut(line, *_padded(runs, first, last), tuple(doubts)))
+        cuts.append(Cut(line, *_padded(runs, first, last), tuple(doubts), _alike(number, lines, taken, wanted)))
         first = last + 1
     return tuple(cuts)
 
@@ -126,16 +132,36 @@ def _padded(runs: Sequence[Run], first: int, last: int) -> Run:
     return start - min(_PAD, before / 2), end + min(_PAD, after / 2)
 
 
+def _off(taken: float, wanted: float) -> float:
+    """What it costs, in nats, that a line took `taken` seconds where `wanted` were expected."""
+    return (log(taken / wanted) / _SPREAD) ** 2 / 2
+
+
+def _exchanged(one: int, other: int, taken: Sequence[float], wanted: Sequence[float]) -> float:
+    """What it costs, in nats, to exchange two lines; below nought they fit better so."""
+    crossed = _off(taken[one], wanted[other]) + _off(taken[other], wanted[one])
+    return crossed - _off(taken[one], wanted[one]) - _off(taken[other], wanted[other])
+
+
+def _alike(number: int, lines: Sequence[str], taken: Sequence[float], wanted: Sequence[float]) -> tuple[int, ...]:
+    """Other lines with other words that could be in the place of line `number` without its length telling."""
+    return tuple(
+        other
+        for other in range(len(lines))
+        if lines[other] != lines[number] and _exchanged(number, other, taken, wanted) < _TOLD
+    )
+
+
 def _elsewhere(taken: Sequence[float], wanted: Sequence[float]) -> set[int]:
     """Lines that may have been left out, added, or read in another order, by their lengths alone."""
 
     def off(at: int, line: int) -> float:
-        return (log(taken[at] / wanted[line]) / _SPREAD) ** 2 / 2
+        return _off(taken[at], wanted[line])
 
     found: set[int] = set()
     count = len(wanted)
     for one in range(count - 1):
-        if off(one, one) + off(one + 1, one + 1) - off(one, one + 1) - off(one + 1, one) > _SWAPPED:
+        if _exchanged(one, one + 1, taken, wanted) < -_SWAPPED:
             found |= {one, one + 1}
     for step in (-1, 1):
         # A stretch of lines that all fit better one line on (Kadane's largest sum).

@@ -1,6 +1,7 @@
 """Cutting one long take into the sentences of its script, with a list of cuts for people to look through.
 
-The list is CSV and can be corrected and given back: what a person has looked at is cut as it stands.
+The list is CSV and can be corrected and given back: what a person has looked at is cut as it stands. Lines that only
+their order tells apart need a word: the reader's that they were read in order, or a recogniser that hears them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pipeline.model import AudioStream
 from pipeline.tools import ceilings, process, programs
 from pipeline.tools.ffmpeg import HEAD, pulse, reading
 
-HEADER: Final = ("clip", "start", "end", "text", "doubt")
+HEADER: Final = ("clip", "start", "end", "text", "doubt", "alike")
 _FADE: Final = 5  # milliseconds at either end of a clip, against clicks
 _READ: Final = Fraction(1, 2)  # of a line's letters: with fewer it was another line
 _SOURCE: Final = "take"
@@ -37,13 +38,14 @@ def find(take: Path, stream: AudioStream, script: Sequence[str]) -> tuple[Cut, .
 
 
 def listed(cuts: Sequence[Cut], lang: str = "en") -> str:
-    """The cuts as CSV, times in seconds, with what makes a cut doubtful."""
+    """The cuts as CSV, times in seconds, with what makes a cut doubtful and which lines are too alike to tell."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(HEADER)
     for number, cut in enumerate(cuts):
         doubt = "; ".join(text.of(lang) for text in cut.doubts)
-        rows.writerow((number, f"{cut.start:.3f}", f"{cut.end:.3f}", cut.line, doubt))
+        alike = " ".join(map(str, cut.alike))
+        rows.writerow((number, f"{cut.start:.3f}", f"{cut.end:.3f}", cut.line, doubt, alike))
     return out.getvalue()
 
 
@@ -66,8 +68,12 @@ def reviewed(text: str, name: str) -> tuple[Cut, ...]:
     return tuple(cuts)
 
 
-def settled(cuts: Sequence[Cut], name: str) -> None:
-    """Raise AssetError when a cut is doubtful: it is for a person to decide, not to be guessed."""
+def settled(cuts: Sequence[Cut], name: str, *, in_order: bool) -> None:
+    """Raise AssetError when a cut is doubtful: it is for a person to decide, not to be guessed.
+
+    `in_order`: somebody has said, or will hear, that the lines were read in order; else lines that only their order
+    tells apart are refused as well.
+    """
     doubtful = [(number, cut) for number, cut in enumerate(cuts) if cut.doubts]
     if doubtful:
         number, cut = doubtful[0]
@@ -78,6 +84,18 @@ def settled(cuts: Sequence[Cut], name: str) -> None:
             "it back.",
             f"{name}：{len(cuts)} 处切分中有 {len(doubtful)} 处存疑，首处为片段 {number}"
             f"（{cut.start:.1f} 至 {cut.end:.1f} 秒）：{said.zh}。请核对切分清单，修正后再提交。",
+        )
+    unsure = [(number, cut) for number, cut in enumerate(cuts) if cut.alike]
+    if unsure and not in_order:
+        number, cut = unsure[0]
+        raise AssetError(
+            f"{name}: {len(cuts)} sentences are found, but for {len(unsure)} of them only the order tells which line "
+            f"they are: clip {number} ({cut.start:.1f} s to {cut.end:.1f} s) is about as long as line {cut.alike[0]} "
+            "would be. Were all lines read once and in the order of the script? Then say so with --in-order; else "
+            "listen to them by the list of cuts (column alike), correct it and give it back with --cuts.",
+            f"{name}：找到 {len(cuts)} 句，但其中 {len(unsure)} 句仅凭顺序才能对应到行：片段 {number}"
+            f"（{cut.start:.1f} 至 {cut.end:.1f} 秒）的时长与第 {cut.alike[0]} 行也相符。若每行都按脚本顺序读过一遍，"
+            "请加 --in-order 确认；否则请对照切分清单（alike 列）试听，修正后用 --cuts 提交。",
         )
 
 
@@ -123,18 +141,22 @@ def clips(take: Path, stream: AudioStream, cuts: Sequence[Cut], work: Path) -> l
 
 
 def read_right(clips: Sequence[Clip], name: str) -> None:
-    """Compare what is said in each clip with its line, where a recogniser is installed; lengths alone cannot.
+    """Compare what is said in each clip with all lines, where a recogniser is installed; lengths alone cannot.
 
-    Raises AssetError for a clip of which less than half was read.
+    Raises AssetError for a clip of which less than half was read, or that says another line rather than its own.
     """
     from pipeline.probe import recogniser
 
-    listener = recogniser.installed()
-    for number, clip in enumerate(clips if listener else ()):
-        if listener is None or clip.text is None:
+    if recogniser.installed() is None:
+        return
+    lines = {clip.text for clip in clips if clip.text}
+    for number, clip in enumerate(clips):
+        said = recogniser.transcribed(clip.path)
+        share = recogniser.accuracy(clip.text or "", said)
+        if share is None:
             continue
-        share = recogniser.accuracy(clip.text, listener.transcribe(clip.path))
-        if share is not None and share < _READ:
+        others = [recogniser.accuracy(line, said) or 0 for line in lines if line != clip.text]
+        if share < _READ or share <= max(others, default=0):
             raise AssetError(
                 f"{name}: clip {number} says something else than {clip.text!r} ({float(share):.0%} of it is heard). "
                 "Correct the list of cuts or record again.",
