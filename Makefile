@@ -16,7 +16,7 @@ PRESET ?=
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: $(STAMP) ## virtual environment, Python packages, LibreOffice and a CJK font where allowed
+setup: $(STAMP) ## virtual environment, Python packages, LibreOffice and fonts where allowed
 
 $(STAMP): pyproject.toml requirements-data.txt .ci/system
 	@sh .ci/system $(PYTHON)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pipeline
-from pipeline import publish, twins, urls
+from pipeline import drawing, publish, twins, urls
 from pipeline.checking import Job, role_of
 from pipeline.errors import AssetError, ToolMissing, UsageError
 from pipeline.journal import Journal, Slot, digest, fingerprint, size_in, state
@@ -72,6 +72,9 @@ def entries(
     from pipeline.report.progress import progress
 
     with ExitStack() as stack:
+        plots = getattr(options, "plots", None)
+        if plots:
+            stack.enter_context(_gallery(Path(plots)))
         pool = stack.enter_context(_executor(function, options, wall, weigh, moved=_moved(jobs)))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
@@ -82,6 +85,20 @@ def entries(
                 yield event.index, failed(jobs[event.index], event.error)
             elif event.result is not None:
                 yield event.index, event.result
+
+
+@contextmanager
+def _gallery(folder: Path) -> Iterator[None]:
+    """The folder for pictures: there before a fence is drawn around it, and swept like an output folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{error.strerror}") from None
+    publish.sweep(folder)
+    try:
+        yield
+    finally:  # what workers held open until now: an office and its profile
+        publish.sweep(folder, wait=publish.DYING)
 
 
 def _moved(jobs: Sequence[object]) -> bool:
@@ -97,15 +114,15 @@ def _executor(
     workers = cores() if options.jobs is None else options.jobs
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
+    plots = getattr(options, "plots", None)
     if getattr(options, "executor", "local") == "dask":
+        if plots:
+            raise UsageError("--plots draws on this machine only", "--plots 只能在本机绘制")
         from pipeline.cluster import Cluster
 
         return Cluster(function, options.scheduler, wall, weighed=weigh is not None)
     if getattr(options, "scheduler", None):
         raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
-    plots = getattr(options, "plots", None)
-    if plots:  # a fence knows only folders that are there
-        Path(plots).mkdir(parents=True, exist_ok=True)
     pool = Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
     if not moved:
         return pool
@@ -135,7 +152,7 @@ def prepared(
                 entry = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
                 entry = None
-        if entry is None:
+        if entry is None or drawing.missing(job, entry):
             todo.append(index)
         else:
             yield index, entry | {"source": document.shown(job.path)}

@@ -77,8 +77,8 @@ def _drawn() -> _Parser:
     drawn.add_argument(
         "--plots",
         metavar="DIR",
-        help="draw what was measured, as PNG in this folder: of sounds outline and spectrogram, of photos box, "
-        "outline, axes of the head and crop",
+        help="draw what was looked at, as PNG in this folder: of sounds outline and spectrogram, of photos box, "
+        "outline, axes of the head and crop, of decks all pages",
     )
     return drawn
 
@@ -170,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("plan", parents=[inputs, rules, repair, common], help="what prepare would do")
     prepare = verbs.add_parser(
         "prepare",
-        parents=[inputs, rules, repair, common],
+        parents=[inputs, rules, repair, _drawn(), common],
         help="repair, prove, digest; sources are never touched",
     )
     prepare.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder, or its address")

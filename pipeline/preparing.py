@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from pipeline import judging, planning, presets, proving, publish, twins, verify
+from pipeline import drawing, judging, planning, presets, proving, publish, twins, verify
 from pipeline.checking import Job, check, problem, role_of
 from pipeline.convert import listening
 from pipeline.convert.wanted import NAMING
 from pipeline.digest import content_md5, content_type
-from pipeline.errors import AssetError, ProofFailed
+from pipeline.errors import AssetError, PreflightError, ProofFailed
 from pipeline.model import (
     Category,
     Finding,
@@ -84,6 +84,10 @@ def prepare(job: Job, progress: Progress) -> Outcome:
     if report.status is Status.BLOCKED:
         blocked = planning.plan(report.findings, job.at_least, job.allow).blocked
         outcome = replace(outcome, blocked=blocked)
+        try:
+            drawing.draw(job, report.facts)
+        except (PreflightError, OSError) as error:
+            outcome = replace(outcome, status=Status.FAILED, error=problem(error))
     elif report.error is None:
         try:
             outcome = _prepare(job, report, outcome, progress)
@@ -112,6 +116,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
             outputs, proofs = (_finding_free(made[0], info, report.findings),), ()
         if _identity(source) != before:
             raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
+        drawing.draw(job, info, made, work)
         named = _names(made, job, wanted, role)
         finished = tuple(
             replace(output, path=name, content_type=content_type(Path(name)))

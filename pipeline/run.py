@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pipeline import journal, planning, preparing, presets, publish
+from pipeline import drawing, journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
 from pipeline.convert import listening
 from pipeline.errors import PreflightError
-from pipeline.model import Finding, MediaInfo, Status, Step
+from pipeline.model import Finding, Status, Step
 from pipeline.probe import probe
 from pipeline.report import document
 
@@ -18,33 +18,11 @@ if TYPE_CHECKING:
     from pipeline.pool import Progress
 
 
-def _plotted(job: Job, info: MediaInfo | None) -> None:
-    """What was measured as a picture in the folder that the job names, if it names one: sound, or faces."""
-    if not job.plots or info is None:
-        return
-    out, name = Path(job.plots), f"{job.stem}.png"
-    if info.audio:
-        from pipeline.report.pictures.sound import plot
-
-        stream = next((sound for sound in info.audio if sound.default), info.audio[0])
-        with publish.workshop(out) as work:
-            plot(Path(job.path), stream, float(stream.duration or info.duration or 0), work / "plot.png")
-            publish.publish(work / "plot.png", out / name, replace=True)
-    elif info.faces is not None:
-        from pipeline.report.pictures.face import verdict
-
-        drawn = verdict(Path(job.path), info)
-        if drawn:
-            with publish.workshop(out) as work:
-                (work / "plot.png").write_bytes(drawn)
-                publish.publish(work / "plot.png", out / name, replace=True)
-
-
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts, no rules."""
     try:
         info = probe(Path(job.path), wanted(job, frozenset({"speech", "faces"} if job.plots else ())))
-        _plotted(job, info)
+        drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return {
             "source": document.shown(job.path),
@@ -58,8 +36,8 @@ def check_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts against rules."""
     report = check(job)
     try:
-        _plotted(job, report.facts)
-    except PreflightError as error:
+        drawing.draw(job, report.facts)
+    except (PreflightError, OSError) as error:
         report = replace(report, status=Status.ERROR, error=problem(error))
     return cast(dict[str, Any], document.report(report, job.lang))
 

@@ -66,7 +66,8 @@ def _jobs(options: Namespace, lang: str, **more: Any) -> list[Job]:
         include=options.include,
         exclude=options.exclude,
     )
-    return [
+    plots = getattr(options, "plots", None) or ""
+    jobs = [
         Job(
             path=one.path,
             state=one.state,
@@ -74,12 +75,15 @@ def _jobs(options: Namespace, lang: str, **more: Any) -> list[Job]:
             preset=getattr(options, "preset", ""),
             role=getattr(options, "role", None),
             deep=options.deep,
-            plots=getattr(options, "plots", None) or "",
+            plots=plots,
             lang=lang,
             **more,
         )
         for one in found
     ]
+    if plots:
+        _keep_apart(jobs, plots)
+    return jobs
 
 
 def _preset(options: Namespace) -> Preset:
@@ -267,6 +271,11 @@ def _prepare(options: Namespace, lang: str) -> int:
         **place,
     )
     _keep_apart(jobs, out)
+    if options.plots and not urls.is_url(out) and Path(options.plots).resolve() == Path(out).resolve():
+        raise UsageError(
+            f"{out} is the output folder; choose another one for --plots",
+            f"{out} 是输出目录；请为 --plots 选择其他目录",
+        )
     with Spool(len(jobs)) as spool:
         if urls.is_url(out):
             from pipeline.away import Away

@@ -37,7 +37,7 @@ def _limit(plan: Plan, check: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _deck(info: MediaInfo) -> SlidesInfo:
+def fit(info: MediaInfo) -> SlidesInfo:
     """What is known of the deck, once it is fit to be converted. Raises Unreadable with the reason."""
     deck, name = info.slides, info.name
     if deck is None or info.size == 0:
@@ -97,7 +97,7 @@ def _target(info: MediaInfo, deck: SlidesInfo, plan: Plan, role: Role) -> str:
 
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What `convert` will do. Raises what `convert` raises before it starts anything."""
-    deck = _deck(info)
+    deck = fit(info)
     target = _target(info, deck, plan, role)
     _shrinkable(info, deck, plan, target)
     return tuple(_todo(deck, target, plan, role))
@@ -176,7 +176,7 @@ def convert(
 
     Raises Unreadable for what cannot be converted whole, ToolMissing, ToolFailed, TimedOut, ProofFailed.
     """
-    deck = _deck(info)
+    deck = fit(info)
     target = _target(info, deck, plan, role)
     _shrinkable(info, deck, plan, target)
     proofs: tuple[Proof, ...] = ()
@@ -203,6 +203,12 @@ def convert(
     made[0] = replace(made[0], proof=made[0].proof + proofs)
     progress(1.0)
     return tuple(made)
+
+
+def as_pdf(path: Path, info: MediaInfo, work: Path) -> Path:
+    """The deck as a PDF: itself, or made inside `work`. Raises what `convert` raises."""
+    deck = fit(info)
+    return path if deck.format == "pdf" else _pdf(path, info, deck, work)
 
 
 def _pdf(path: Path, info: MediaInfo, deck: SlidesInfo, work: Path) -> Path:

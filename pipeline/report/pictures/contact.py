@@ -17,7 +17,7 @@ from pipeline.report.pictures.still import DAMAGE
 CELL: Final = Size(320, 240)  # pixels at most for one page
 _GAP: Final = 12
 _LABEL: Final = 20  # pixels below each page, for its number
-_MOST: Final = 400  # pages; beyond that nobody looks
+MOST: Final = 400  # pages; beyond that nobody looks
 _BACK, _INK, _EDGE = (245, 245, 245), (60, 60, 60), (200, 200, 200)
 
 
@@ -26,7 +26,7 @@ def contact(pages: Sequence[Path]) -> bytes | None:
 
     A page that cannot be read leaves its place empty. At most 400 pages are shown.
     """
-    small: list[Image.Image | None] = [_small(path) for path in pages[:_MOST]]
+    small: list[Image.Image | None] = [_small(path) for path in pages[:MOST]]
     shown = [page for page in small if page is not None]
     if not shown:
         return None

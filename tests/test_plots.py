@@ -1,0 +1,76 @@
+"""`--plots`: what a run leaves in the folder for pictures, above all of decks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipeline import cli, drawing
+from pipeline.checking import Job
+from pipeline.report.pictures import still
+from pipeline.run import prepare_entry
+from samples.decks import pdf_bytes
+
+Sample = Callable[[str], Path]
+PAGES = "convert/slides-to-pages"
+
+
+def shown(path: Path) -> set[tuple[int, ...]]:
+    with Image.open(path) as sheet:
+        return {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24) or []}
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_a_blocked_deck_is_drawn_by_an_office_inside_the_fence_and_nothing_else_stays(
+    sample: Sample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plots = tmp_path / "plots"
+    (plots / ".preflight-work-4194304-x").mkdir(parents=True)  # of a run that was killed
+    decks = [str(sample(f"decks/{name}.pptx")) for name in ("51-slides", "encrypted")]
+    code = cli.main(["check", *decks, "-p", "metastudio/video-production", "--plots", str(plots), "--json", "-j1"])
+    told = {Path(a["source"]).name: a["status"] for a in json.loads(capsys.readouterr().out)["assets"]}
+    assert (code, told) == (1, {"51-slides.pptx": "blocked", "encrypted.pptx": "blocked"})
+    assert [path.name for path in plots.iterdir()] == ["51-slides.png"]
+    with Image.open(plots / "51-slides.png") as sheet:
+        assert sheet.width > 5 * 320, "several pages in a row"
+        assert sheet.height > 5 * 180
+
+
+def test_pages_that_were_made_are_not_drawn_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "talk.pdf"
+    source.write_bytes(pdf_bytes(2, "PowerPoint"))
+    monkeypatch.setattr(still, "pdf_pages", lambda *_: pytest.fail("drawn again"))
+    out, plots = tmp_path / "out", tmp_path / "plots"
+    job = Job(path=str(source), stem="a/talk", preset=PAGES, out=str(out), plots=str(plots))
+    entry = prepare_entry(job, lambda _: None)
+    assert entry["status"] == "fixed"
+    assert (26, 76, 76) in shown(plots / "a/talk.png"), "the bar of the first page"
+    assert not drawing.missing(job, entry)
+    (plots / "a/talk.png").unlink()
+    assert drawing.missing(job, entry), "a second run draws it"
+    assert not drawing.missing(job, entry | {"facts": {"image": {}}}), "nothing is drawn of such a file"
+
+
+def test_a_picture_that_cannot_be_written_costs_the_asset_and_nothing_of_it_is_published(tmp_path: Path) -> None:
+    source = tmp_path / "talk.pdf"
+    source.write_bytes(pdf_bytes(1, "PowerPoint"))
+    (tmp_path / "plots").write_text("a file")
+    job = Job(path=str(source), stem="talk", preset=PAGES, out=str(tmp_path / "out"), plots=str(tmp_path / "plots"))
+    assert prepare_entry(job, lambda _: None)["status"] == "failed"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["check", "--plots", "in"], ["prepare", "-o", "out", "--plots", "out"]])
+def test_the_folder_for_pictures_is_neither_that_of_sources_nor_of_outputs(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "talk.pdf").write_bytes(pdf_bytes(1, "PowerPoint"))
+    assert cli.main([words[0], "in", "-p", PAGES, *words[1:]]) == 2
+    assert "output folder" in capsys.readouterr().err
