@@ -44,9 +44,9 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.mkv"
     second = path.with_name("second.mkv")
     head = [programs.ffmpeg(), "-nostdin", "-v", "error"]
-    picture = ["-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=60:duration=1,noise=alls=40:allf=t"]
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=60:duration=0.25"]
     subprocess.run([*head, *picture, "-c:v", "mpeg4", "-q:v", "4", second], check=True)
-    subprocess.run([*head, "-stream_loop", "59", "-i", second, "-c", "copy", path], check=True)
+    subprocess.run([*head, "-stream_loop", "239", "-i", second, "-c", "copy", path], check=True)
     return path
 
 
