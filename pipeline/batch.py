@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -16,7 +17,7 @@ import pipeline
 from pipeline import drawing, publish, twins, urls
 from pipeline.checking import Job, role_of
 from pipeline.errors import AssetError, ToolMissing, UsageError
-from pipeline.journal import Journal, Slot, digest, fingerprint, size_in, state
+from pipeline.journal import Journal, Slot, digest, fingerprint, found_in, size_in, state
 from pipeline.model import Kind, Preset
 from pipeline.report import document
 from pipeline.tools.ceilings import PREPARE_WALL, GiB, MiB
@@ -142,6 +143,7 @@ def prepared(
     """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
     jobs = list(jobs)
     slots = [_slot(job, preset) for job in jobs]
+    further = count(len(jobs))  # numbers for what is found inside
     rules = _rules_of(preset)
     size = partial(size_in, out) if isinstance(out, Path) else out.size
     todo: list[int] = []
@@ -152,10 +154,13 @@ def prepared(
                 entry = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
                 entry = None
-        if entry is None or drawing.missing(job, entry):
+        if entry is None or drawing.missing(job, entry) or _lost_inside(entry):
             todo.append(index)
         else:
-            yield index, entry | {"source": document.shown(job.path)}
+            name = document.shown(job.path)
+            within = [found_in(name, one) for one in entry.pop("found", ())]
+            yield index, entry | {"source": name}
+            yield from ((next(further), one) for one in within)
     near = [index for index in todo if not jobs[index].away]
     contents = {index: journal.content(Path(jobs[index].path)) for index in twins.suspects(jobs, near)}
     pairs = twins.groups(jobs, todo, contents)
@@ -170,22 +175,32 @@ def prepared(
             journaled_entry, again, options, PREPARE_WALL, failed, weigh=weight, names=_path
         ):
             index, job = todo[position], again[position]
-            seen, receipt = entry.pop("seen", ("", "")), entry.pop("receipt", "")
+            found: list[Entry] = entry.get("found") or []
+            receipts = [one.pop("receipt", "") for one in (entry, *found)]
+            seen = entry.pop("seen", ("", ""))
             if urls.is_url(job.path):
                 seen = (job.state, seen[1])
             if entry["status"] in DONE and _untouched(job, seen):
                 journal.write(slots[index], job.path, seen, rules(job.role, entry), entry)
             if isinstance(out, Path):
-                publish.settle(out, receipt)
-            else:
-                out.settle(receipt, journal)
+                for receipt in receipts:
+                    publish.settle(out, receipt)
+            else:  # one for all that was delivered together
+                out.settle(receipts[0], journal)
+            entry.pop("found", None)
             yield index, entry
+            yield from ((next(further), one) for one in found)
             if index in pairs:
                 made = twins.outputs(entry) if entry["status"] in DONE else ()
                 for other in pairs[index]:
                     jobs[other] = replace(jobs[other], twin=made)
                 after += pairs[index]
         todo = after
+
+
+def _lost_inside(entry: Entry) -> bool:
+    """Whether something inside failed the last time: it is tried again with its deck."""
+    return any(one["status"] == "failed" for one in entry.get("found", ()))
 
 
 def _with_ours(job: Job, outputs: dict[str, str]) -> Job:
@@ -228,7 +243,11 @@ def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
     def named(kind: str, role: str | None) -> str:
         return fingerprint(role_of(preset, Kind(kind), role))
 
-    return lambda role, entry: named(entry["kind"], role)
+    def both(role: str | None, entry: Entry) -> str:
+        inside = [named(one["kind"], one["role"]) for one in entry.get("found", ())]
+        return digest(named(entry["kind"], role), *inside) if inside else named(entry["kind"], role)
+
+    return both
 
 
 def stopped(entry: Entry, options: Namespace, left: int) -> bool:

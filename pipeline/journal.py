@@ -13,7 +13,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -48,6 +48,16 @@ def state(path: Path) -> str:
     """What tells, without reading it, that a file was not written to since. Raises OSError."""
     stat = path.stat()
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+
+
+def outputs_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Outputs of an entry, and of what was found inside it (see `pipeline.inside`)."""
+    return [*entry["outputs"], *(output for one in entry.get("found", ()) for output in one["outputs"])]
+
+
+def found_in(deck: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The entry of something found inside a deck, when the deck is called so."""
+    return found | {"source": f"{deck}#{found['source'].rpartition('#')[2]}"}
 
 
 def fingerprint(value: object) -> str:
@@ -146,7 +156,7 @@ class Journal:
         if row is None or not self._same(path, now, row[0], row[1]):
             return None
         entry = self._entry(row[3])
-        if rules(entry) != row[2] or any(size(o["path"]) != o["size"] for o in entry["outputs"]):
+        if rules(entry) != row[2] or any(size(o["path"]) != o["size"] for o in outputs_of(entry)):
             return None
         return entry
 
@@ -165,13 +175,13 @@ class Journal:
     def outputs(self, slot: Slot) -> dict[str, str]:
         """Name -> base64 MD5 of what an earlier run made for this place: these files are ours to replace."""
         row = self._row("SELECT entry FROM assets WHERE slot = ?", slot.name)
-        return {o["path"]: o["md5"] for o in self._entry(row[0])["outputs"]} if row else {}
+        return {o["path"]: o["md5"] for o in outputs_of(self._entry(row[0]))} if row else {}
 
     def names(self) -> set[str]:
         """The names of all outputs, of every asset."""
         try:
             rows = self._db.execute("SELECT entry FROM assets")
-            return {output["path"] for (text,) in rows for output in self._entry(text)["outputs"]}
+            return {output["path"] for (text,) in rows for output in outputs_of(self._entry(text))}
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 

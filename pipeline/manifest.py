@@ -45,9 +45,10 @@ def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]
 def quarantine(folder: Path, paths: Sequence[str], spool: Spool) -> None:
     """List the sources that could not be made ready, as `--from-file` takes them; no file when there are none.
 
-    The sources themselves stay where they are.
+    The sources themselves stay where they are. What was found inside one of them has no path of its own.
     """
-    left = [os.fsencode(paths[index]) for index, entry in spool.numbered() if entry["status"] in {"blocked", "failed"}]
+    ended = [index for index, entry in spool.numbered() if entry["status"] in {"blocked", "failed"}]
+    left = [os.fsencode(paths[index]) for index in ended if index < len(paths)]
     path = folder / QUARANTINE
     if not left:
         path.unlink(missing_ok=True)

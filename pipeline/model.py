@@ -373,4 +373,5 @@ class Outcome:
     seconds: float = 0.0
     error: Problem | None = None
     blocked: tuple[Finding, ...] = ()  # what keeps it from being repaired
+    inside: Embedded | None = None  # where in a deck it was; `source` begins with the deck then
     receipt: str = ""  # folder below the output folder that says what was given a name; see `pipeline.publish`

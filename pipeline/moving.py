@@ -21,6 +21,7 @@ from pipeline import publish, remote, urls
 from pipeline.checking import Job
 from pipeline.digest import content_md5
 from pipeline.errors import AssetError
+from pipeline.journal import found_in, outputs_of
 from pipeline.pool import Event, Pool
 from pipeline.tools.ceilings import GiB
 
@@ -78,8 +79,10 @@ def end(job: Job, here: Job, entry: Entry) -> Entry:
     """The entry of `here` under the name of `job`, its outputs delivered. Raises AssetError."""
     if urls.is_url(job.path):
         entry = entry | {"source": urls.shown(job.path)}
-    if job.far and entry.get("outputs"):
-        entry = entry | {"receipt": deliver(job, Path(here.out), entry["outputs"])}
+    if "found" in entry:
+        entry = entry | {"found": [found_in(entry["source"], one) for one in entry["found"]]}
+    if job.far and (outputs := outputs_of(entry)):
+        entry = entry | {"receipt": deliver(job, Path(here.out), outputs)}
     return entry
 
 

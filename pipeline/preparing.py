@@ -123,7 +123,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
             for output, name in zip(outputs, named, strict=True)
         )
         promised = [(Path(file.path), (one.path, one.size, one.md5)) for file, one in zip(made, finished, strict=True)]
-        publish.publish_all(promised, Path(job.out), work, ours=lambda name: _ours(job, name))
+        publish.publish_all(promised, Path(job.out), work, ours=lambda name: ours(job, name))
     if report.facts and info.speech != report.facts.speech:
         outcome = replace(outcome, facts=replace(report.facts, speech=info.speech))
     changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
@@ -138,7 +138,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     )
 
 
-def _ours(job: Job, name: str) -> bool:
+def ours(job: Job, name: str) -> bool:
     """Whether what has this name may be replaced: asked for, or made for this asset earlier and not touched since."""
     path = Path(job.out, name)
     if job.replace or not path.is_file():
@@ -168,7 +168,7 @@ def _judged(
         path = Path(one.path)
         probed = replace(
             probe(path, judging.needs(role, info.kind)),
-            name=Path(one.name.format(stem=_stem(job, wanted))).name,
+            name=Path(one.name.format(stem=stem(job, wanted))).name,
         )
         probed = replace(probed, extension=Path(probed.name).suffix.lower().lstrip("."))
         findings: tuple[Finding, ...] = ()
@@ -220,8 +220,7 @@ def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
 def converts(wanted: Plan, role: Role, info: MediaInfo) -> bool:
     """Whether more than a name has to change."""
     deck = info.slides
-    pages = deck is not None and bool(role.wants("pages") or (role.wants("media") and deck.embedded))
-    return pages or any(fix.check not in NAMING for fix in wanted.fixes)
+    return (deck is not None and role.wants("pages") is True) or any(fix.check not in NAMING for fix in wanted.fixes)
 
 
 def without_names(wanted: Plan) -> Plan:
@@ -243,23 +242,23 @@ def _suffix(info: MediaInfo) -> str:
     return "." + {"jpeg": "jpg", "plain": "txt", "tiff": "tif"}.get(content, content)
 
 
-def _stem(job: Job, wanted: Plan) -> str:
+def stem(job: Job, wanted: Plan) -> str:
     """The output's path below the output folder, without extension, in characters the rules accept."""
-    folder, _, stem = job.stem.rpartition("/")
+    folder, _, last = job.stem.rpartition("/")
     for fix in wanted.fixes:
         if fix.check == "file.name" and isinstance(fix.value, str):
-            stem = fix.value
+            last = fix.value
     for fix in wanted.fixes:
         if fix.check == "file.name_length" and isinstance(fix.value, int):
-            stem = stem[: fix.value]
-    return f"{folder}/{stem}" if folder else stem
+            last = last[: fix.value]
+    return f"{folder}/{last}" if folder else last
 
 
 def _names(made: tuple[Made, ...], job: Job, wanted: Plan, role: Role) -> list[str]:
-    stem = _stem(job, wanted)
+    base = stem(job, wanted)
     if role.wants("stamped_name") and wanted.fixes:
-        stem = f"{stem}_{datetime.now(UTC).astimezone():%Y%m%d%H%M%S}"
-    names = [one.name.format(stem=stem) for one in made]
+        base = f"{base}_{datetime.now(UTC).astimezone():%Y%m%d%H%M%S}"
+    names = [one.name.format(stem=base) for one in made]
     for name in names:
         if re.search(r"(^|/)\.\.(/|$)", name) or name.startswith("/"):
             raise AssetError(f"{name!r} would leave the output folder", f"{name!r} 将超出输出目录")

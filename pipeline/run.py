@@ -10,7 +10,7 @@ from pipeline import drawing, journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
 from pipeline.convert import listening
 from pipeline.errors import PreflightError
-from pipeline.model import Finding, Status, Step
+from pipeline.model import Finding, Kind, Outcome, Status, Step
 from pipeline.probe import probe
 from pipeline.report import document
 
@@ -53,12 +53,16 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
         if role:
             edits = planning.plan(report.findings, job.at_least, job.allow)
             blocked = edits.blocked
+            if report.facts.kind is Kind.SLIDES and not blocked:
+                from pipeline import inside
+
+                steps = inside.steps(inside.wanted(report.facts, role))
             if not blocked and preparing.converts(edits, role, report.facts):
                 module = preparing.converter(report.facts.kind)
                 try:
                     named = preparing.without_names(edits)
                     facts = listening.heard(Path(job.path), report.facts, named, role)
-                    steps = module.steps(facts, named, role)
+                    steps = (*module.steps(facts, named, role), *steps)
                 except PreflightError as error:  # known before anything is started: it cannot be made
                     entry |= {"status": "error", "error": document.error(problem(error), job.lang)}
     entry["steps"] = [document.step(step, job.lang) for step in steps]
@@ -68,9 +72,22 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
 
 def prepare_entry(job: Job, progress: Progress) -> dict[str, Any]:
     """Repair, prove, digest; for callers who keep no journal."""
-    made = preparing.prepare(job, progress)
-    publish.settle(Path(job.out), made.receipt)
-    return cast(dict[str, Any], document.outcome(made, job.lang))
+    entry = _prepared(job, progress)
+    for one in (entry, *entry.get("found", ())):
+        publish.settle(Path(job.out), one.pop("receipt"))
+    return entry
+
+
+def _prepared(job: Job, progress: Progress) -> dict[str, Any]:
+    """The entry of an asset and, where something was found inside it, `found`: entries of those; with receipts."""
+    made, found = preparing.prepare(job, progress), tuple[Outcome, ...]()
+    if made.kind is Kind.SLIDES:
+        from pipeline import inside
+
+        made, found = inside.prepare(job, made, progress)
+    told = [document.outcome(one, job.lang) | {"receipt": one.receipt} for one in (made, *found)]
+    entry = cast(dict[str, Any], told[0])
+    return entry | {"found": told[1:]} if found else entry
 
 
 def journaled_entry(job: Job, progress: Progress) -> dict[str, Any]:
@@ -80,6 +97,4 @@ def journaled_entry(job: Job, progress: Progress) -> dict[str, Any]:
         seen = (journal.state(path), journal.content(path))
     except OSError:
         seen = ("", "")  # what cannot be read says so where it is probed
-    made = preparing.prepare(job, progress)
-    entry: dict[str, Any] = document.outcome(made, job.lang)
-    return entry | {"seen": seen, "receipt": made.receipt}
+    return _prepared(job, progress) | {"seen": seen}

@@ -45,8 +45,7 @@ def prepare(preset: str, role: str | None, files: list[Path], out: Path) -> list
     answer = json.loads(done.stdout)
     if "assets" not in answer:
         raise SystemExit(f"preflight prepare -p {preset}: {answer['error']['message']}")
-    found: list[dict[str, Any]] = answer["assets"]
-    return found
+    return [asset for asset in answer["assets"] if "inside" not in asset]
 
 
 def main() -> int:

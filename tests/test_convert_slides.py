@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -284,25 +283,6 @@ def test_what_never_ends_is_left_alone() -> None:
 
 
 # -------------------------------------------------------------------------------- taken out, smaller, in parts
-
-
-def test_videos_come_out_with_the_number_of_their_slide(tmp_path: Path) -> None:
-    source = build(["decks/video.pptx"], tmp_path / "samples")["decks/video.pptx"]
-    main, film = converted(source, role("pptx", media=True), Plan(), tmp_path)
-    assert (film.category, film.name) == (Category.OTHER, "{stem}/media/slide-001-1.mp4")
-    assert probe(Path(film.path)).kind is Kind.VIDEO
-    assert Path(main.path).read_bytes() == source.read_bytes()
-    assert [proof.found for proof in main.proof] == ["1"]
-
-
-def test_a_video_that_cannot_be_read_stays_and_is_told(tmp_path: Path) -> None:
-    source = build(["decks/video.pptx"], tmp_path / "samples")["decks/video.pptx"]
-    broken = tmp_path / "deck.pptx"
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(broken, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, b"no video" if name.endswith(".mp4") else old.read(name))
-    (main,) = converted(broken, role("pptx", media=True), Plan(), tmp_path)
-    assert [proof.found for proof in main.proof] == ["0; 1 cannot be read and stay in the deck only"]
 
 
 def asked(check: str, value: int) -> Plan:

@@ -44,6 +44,7 @@ OTHER_DATE = {"tencent.face-detect.v2.crop"}
 # Stated limits that only warn: where two documents disagree the stricter one rejects, and others have a reason.
 ONLY_ADVISED = {
     "metastudio.asset.ppt.page-content.max-len": "the text of a page is cut when pages are delivered",
+    "metastudio.asset.ppt.pdf-origin": "one of three documents says so, and the producer is only what a file claims",
     "metastudio.live.text.api-max-len": "the console's limits on a paragraph are stricter",
     "metastudio.photo-avatar.photo.formats-base64": "only where the photo travels as base64",
     "metastudio.photo-avatar.photo.max-bytes-render": "the 16 MB of the product document are stricter",

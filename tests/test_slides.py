@@ -19,7 +19,7 @@ from pipeline.checking import role_of
 from pipeline.convert import deck_parts
 from pipeline.errors import CeilingExceeded
 from pipeline.judging import judge
-from pipeline.model import Embedded, FontSwap, Kind, SlidesInfo, Verdict
+from pipeline.model import Embedded, FontSwap, Kind, Verdict
 from pipeline.probe import ppt, probe
 from pipeline.report.pictures.contact import CELL, contact
 from pipeline.tools import fonts
@@ -314,12 +314,10 @@ def test_a_video_that_calls_itself_a_path_comes_out_under_our_name(tmp_path: Pat
         return ("../../evil.mp4" if name.endswith(".mp4") else name), data
 
     path = rewritten(tmp_path / "deck.pptx", "video.pptx", edit)
-    slides = SlidesInfo(format="pptx", embedded=(Embedded(1, "../../evil.mp4"),))
     work = tmp_path / "in" / "work"
     work.mkdir(parents=True)
-    (film,) = deck_parts.media(path, slides, work)
-    assert Path(film.path) == work / "media" / "slide-001-1.mp4"
-    assert film.name == "{stem}/media/slide-001-1.mp4"
+    ((_, film),) = deck_parts.media(path, [Embedded(1, "../../evil.mp4")], work)
+    assert film == work / "media" / "slide-001-1.mp4"
     assert not list(tmp_path.rglob("evil*"))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pipeline.convert.pages import opened
 from pipeline.errors import PreflightError, Unreadable
-from pipeline.model import Category, Kind, Made, Proof, SlidesInfo
+from pipeline.model import Embedded, Kind
 from pipeline.probe import probe
 from pipeline.probe.zipsafe import BadZip, Zip
 
@@ -17,19 +17,14 @@ _SUFFIX: Final = re.compile(r"\.([a-z0-9]{1,5})$")
 _P14: Final = "{http://schemas.microsoft.com/office/powerpoint/2010/main}"
 
 
-def media(source: Path, deck: SlidesInfo, work: Path) -> list[Made]:
-    """The videos and sounds inside the deck as files of their own, named by the slide they are on.
-
-    One that cannot be read stays where it is; the first of those taken out, or none, tells about it.
-    """
-    made: list[Made] = []
-    if not deck.embedded:
-        return made
+def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Embedded, Path]]:
+    """Those of the listed videos and sounds that can be read, as files in `work` named by the slide they are on."""
     folder = work / "media"
     folder.mkdir()
+    made: list[tuple[Embedded, Path]] = []
     with Zip(source) as archive:
         members = {member.name.lower(): member for member in archive.members}
-        for number, one in enumerate(deck.embedded, 1):
+        for number, one in enumerate(listed, 1):
             suffix = _SUFFIX.search(one.part.lower())
             path = folder / f"slide-{one.slide:03}-{number}{suffix[0] if suffix else ''}"
             try:
@@ -40,26 +35,10 @@ def media(source: Path, deck: SlidesInfo, work: Path) -> list[Made]:
             except (BadZip, KeyError, PreflightError):
                 kind = Kind.UNKNOWN
             if kind in {Kind.VIDEO, Kind.AUDIO}:
-                made.append(Made(path=str(path), category=Category.OTHER, name="{stem}/media/" + path.name))
+                made.append((one, path))
             else:
                 path.unlink(missing_ok=True)
     return made
-
-
-def unread(deck: SlidesInfo, taken: Sequence[Made]) -> tuple[Proof, ...]:
-    """That every video and sound was taken out, or how many could not be."""
-    if not deck.embedded:
-        return ()
-    total = len(deck.embedded)
-    left = total - len(taken)
-    return (
-        Proof(
-            name="videos and sounds taken out",
-            expected=f"{total}, or fewer where one cannot be read",
-            found=f"{len(taken)}" + (f"; {left} cannot be read and stay in the deck only" if left else ""),
-            passed=True,
-        ),
-    )
 
 
 def groups(pages: Sequence[bool], limit: int) -> Iterator[range]:

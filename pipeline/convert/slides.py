@@ -1,7 +1,7 @@
 """Decks: to PDF with LibreOffice, and pages and cover as pictures with PDFium.
 
-A PDF is taken as it is. A deck whose name alone is wrong keeps its bytes. Videos and sounds inside come out as
-files of their own; a .pptx that is too large gets smaller pictures; one that is too long is split on request.
+A PDF is taken as it is. A deck whose name alone is wrong keeps its bytes. A .pptx that is too large gets smaller
+pictures; a deck that is too long is split on request. Videos and sounds inside are for `pipeline.inside`.
 """
 
 from __future__ import annotations
@@ -127,13 +127,6 @@ def _todo(deck: SlidesInfo, target: str, plan: Plan, role: Role) -> Iterator[Ste
         yield Step(does=Text("kept as it is", "保持原样"))
     if most is not None:
         yield Step(does=Text(f"split into parts of at most {most} slides", f"拆分为每份不超过 {most} 页"))
-    if _media_wanted(role) and deck.embedded:
-        yield Step(
-            does=Text(
-                f"{len(deck.embedded)} videos and sounds taken out, named by their slide",
-                f"取出 {len(deck.embedded)} 个音视频，按所在页命名",
-            )
-        )
     if _pages_wanted(role):
         box = _box(role)
         yield Step(
@@ -153,10 +146,6 @@ def _swapped(font: str, by: str | None) -> Text:
     )
 
 
-def _media_wanted(role: Role) -> bool:
-    return role.wants("media") is True
-
-
 def _shrinkable(info: MediaInfo, deck: SlidesInfo, plan: Plan, target: str) -> None:
     """Raises ToolFailed where bytes must be saved in a format whose pictures cannot be reached."""
     budget = _limit(plan, "file.size")
@@ -172,7 +161,7 @@ def _shrinkable(info: MediaInfo, deck: SlidesInfo, plan: Plan, target: str) -> N
 def convert(
     source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Callable[[float], None]
 ) -> tuple[Made, ...]:
-    """Make the main file or its parts and, where the role wants them, cover, pages, videos and sounds, in `work`.
+    """Make the main file or its parts and, where the role wants them, cover and pages, in `work`.
 
     Raises Unreadable for what cannot be converted whole, ToolMissing, ToolFailed, TimedOut, ProofFailed.
     """
@@ -195,10 +184,6 @@ def convert(
         drawn = pages.pictures(main, info.name, deck.pages, deck.page_texts, box, work, rest)
     suffix = "." + extension(target, info, role)
     made = _parts(main, info, deck, target, _limit(plan, "slides.pages"), suffix, work)
-    if _media_wanted(role):
-        taken = deck_parts.media(source, deck, work)
-        proofs += deck_parts.unread(deck, taken)
-        drawn += taken
     made += drawn
     made[0] = replace(made[0], proof=made[0].proof + proofs)
     progress(1.0)

@@ -208,13 +208,14 @@ class Pictures:
     def __init__(self, job: CardJob) -> None:
         self.job, self.entry = job, job.entry
         self.facts: Entry = job.entry.get("facts") or {}
-        self.source = self._source()
+        self.main = next((o for o in self.entry.get("outputs") or () if o["category"] == "MAIN"), None)
+        inside = "inside" in self.entry  # a deck, and its source is no file
+        self.source = self._output(self.main) if inside and self.main else self._source()
         self.missing = (
             Text("the source is not where it was, or has changed since", "源文件已移动或已更改")
-            if self.source is None and self.facts
+            if self.source is None and self.facts and not inside
             else None
         )
-        self.main = next((o for o in self.entry.get("outputs") or () if o["category"] == "MAIN"), None)
 
     def _source(self) -> Path | None:
         """The source, if it still has the size that was read."""

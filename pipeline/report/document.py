@@ -153,7 +153,7 @@ def outcome(one: Outcome, lang: str) -> _Json:
         "seconds": round(one.seconds, 3),
         "error": error(one.error, lang),
         "blocked": [finding(f, lang) for f in one.blocked],
-    }
+    } | ({"inside": plain(one.inside)} if one.inside else {})
 
 
 def head(schema: str, preset: Preset | None) -> _Json:

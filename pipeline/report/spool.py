@@ -40,6 +40,9 @@ class Spool:
         text = _BYTES.sub(lambda found: f"\\\\x{ord(found[0]) & 0xFF:02x}", text)
         line = text.encode("utf-8", "backslashreplace")
         self._file.seek(0, 2)
+        while index >= len(self._places):  # found inside another one
+            self._places.append(None)
+            self.expected += 1
         self._places[index] = (self._file.tell(), len(line))
         self._file.write(line)
         self.statuses[entry.get("status", "")] += 1

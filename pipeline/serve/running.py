@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +55,7 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
     batch.state = "running"
     making = verb == "prepare"
     function, seconds = (work.prepare_entry, PREPARE_WALL) if making else (work.plan_entry, wall(preset, deep=False))
+    further = count(len(jobs))  # numbers for what is found inside
     with Spool(len(jobs)) as spool:
         with Pool(function, workers, seconds) as pool:
             for event in pool.run(jobs):
@@ -64,10 +66,14 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
                     continue
                 failed = "failed" if verb == "prepare" else "error"
                 entry = event.result or _lost(jobs[event.index], event.error, failed)
-                _inside(entry, batch.folder)
+                found = entry.pop("found", [])
+                for one in (entry, *found):
+                    _inside(one, batch.folder)
                 batch.fractions[event.index] = 1.0
                 batch.statuses[event.index] = entry["status"]
                 spool.put(event.index, entry)
+                for one in found:
+                    spool.put(next(further), one)
         schema, statuses = (
             (document.MANIFEST, document.PREPARED) if verb == "prepare" else (document.REPORT, document.CHECKED)
         )
