@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.errors import PreflightError
 from pipeline.model import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.report.chinese import proof_name, proof_value, words
+from pipeline.report.document import solved_by
 from pipeline.report.labels import UNSEEN, WORDS
-from pipeline.report.told import Entry, both, passed, rules_of, solved_by, stopped, told, unmeasured, value_of
+from pipeline.report.told import Entry, both, passed, rules_of, stopped, told, unmeasured, value_of
 from pipeline.values import show
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from pipeline.model import Text
+from pipeline.report.document import solved_by
 
 _COLOURS: Final = {
     "pass": "green",
@@ -75,6 +76,7 @@ def _reasons(asset: Mapping[str, Any], lang: str, full: bool) -> list[str]:
     if asset["error"]:
         return [f"[red]{clean(asset['error']['message'])}[/red]"]
     blocked = {(f["rule"], f["stream"], f["where"]) for f in asset.get("blocked", ())}
+    solved = solved_by(asset.get("outputs", ()))
     lines: list[tuple[int, str]] = []
     unmeasured = 0
     for f in asset["findings"]:
@@ -83,7 +85,7 @@ def _reasons(asset: Mapping[str, Any], lang: str, full: bool) -> list[str]:
         if f["verdict"] == "pass" or (not full and not f["blocks"] and (unknown or f["level"] == "info")):
             continue
         word = "unknown" if unknown else f["level"]
-        mended = asset["status"] == "fixed" and f["blocks"]
+        mended = asset["status"] == "fixed" and (f["blocks"] or f["rule"] in solved)
         label = "fixed" if mended else word
         text = f"[{_COLOURS[label]}]{say(label, lang)}[/] {clean(f['message'])}"
         if f["fix"] and (f["rule"], f["stream"], f["where"]) not in blocked:

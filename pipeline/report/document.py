@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum, IntEnum
 from fractions import Fraction
@@ -57,6 +58,12 @@ def facts(info: MediaInfo | None) -> _Json:
     if info is None:
         return {}
     return {key: value for key, value in plain(info).items() if value not in (None, [], ())}
+
+
+def solved_by(outputs: Iterable[Mapping[str, _Json]]) -> frozenset[str]:
+    """The rules that were asked of the main outputs and hold for all of them."""
+    asked = [f for output in outputs if output["category"] == "MAIN" for f in output["findings"]]
+    return frozenset(f["rule"] for f in asked) - {f["rule"] for f in asked if f["verdict"] != "pass"}
 
 
 def fix(edit_: Fix | None, lang: str) -> _Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -199,12 +199,6 @@ def tell(
 _UNITS: Final = {"characters": " 字", "degrees": "°"}
 PLACES: Final = 6  # places of one rule that are listed
 RULES: Final = 40  # rules of one asset that are listed
-
-
-def solved_by(outputs: Iterable[Entry]) -> frozenset[str]:
-    """The rules that were asked of the main outputs and hold for all of them."""
-    asked = [f for output in outputs if output["category"] == "MAIN" for f in output["findings"]]
-    return frozenset(f["rule"] for f in asked) - {f["rule"] for f in asked if f["verdict"] != "pass"}
 
 
 def stopped(entry: Entry) -> list[Entry]:
