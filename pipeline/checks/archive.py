@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model import ArchiveInfo, Entry, Kind, MediaInfo, Reading, Value
+from pipeline.model import ArchiveInfo, Entry, Kind, MediaInfo, Reading, Text, Value
 
 PACKAGE = frozenset({Kind.ARCHIVE})
 
@@ -30,6 +30,21 @@ def is_litter(entry: Entry) -> bool:
     """Something an operating system left behind, not the sender."""
     parts = PurePosixPath(entry.name.replace("\\", "/")).parts
     return any(part in LITTER or part.startswith("._") for part in parts)
+
+
+def _is_hidden(entry: Entry) -> bool:
+    """The sender's, but out of sight: its name or a folder on its way begins with a dot."""
+    parts = PurePosixPath(entry.name.replace("\\", "/")).parts
+    return not is_litter(entry) and any(part.startswith(".") and part not in {".", ".."} for part in parts)
+
+
+def _words(entry: Entry) -> int | None:
+    """Letters and digits of a text; None where it could not be read."""
+    return None if entry.text is None else sum(letter.isalnum() for letter in entry.text)
+
+
+def _texts(archive: ArchiveInfo) -> list[Entry]:
+    return [e for e in files(archive) if _suffix(e) == "txt"]
 
 
 def files(archive: ArchiveInfo) -> list[Entry]:
@@ -178,6 +193,14 @@ CHECKS = (
         _of(lambda a: sum(is_litter(e) for e in a.entries if not e.directory)),
         safety=lossless,
     ),
+    check(
+        "archive.hidden",
+        "hidden files",
+        "隐藏文件",
+        "count",
+        PACKAGE,
+        _of(lambda a: sum(_is_hidden(e) for e in a.entries if not e.directory)),
+    ),
     check("archive.entry_type", "type of an entry", "条目类型", "text", PACKAGE, _each(_suffix, files)),
     check(
         "archive.clip_format",
@@ -226,7 +249,16 @@ CHECKS = (
         "文本编码",
         "text",
         PACKAGE,
-        _each(lambda e: e.encoding, lambda a: [e for e in files(a) if _suffix(e) == "txt"]),
+        _each(lambda e: e.encoding, _texts),
         safety=lossless,
+    ),
+    check(
+        "archive.text_words",
+        "letters and digits of a text",
+        "文本的字符数（不计标点）",
+        "count",
+        PACKAGE,
+        _each(_words, _texts),
+        help=Text("Save what the recording says as UTF-8.", "请将录音内容存为 UTF-8 文本。"),
     ),
 )

@@ -1,20 +1,30 @@
-"""Facts about a zip package, read without extracting: every byte is counted and compared, none is written."""
+"""Facts about a zip package: every byte is counted and compared, and nothing is extracted.
+
+Only sound whose rate and length no header tells (MP3, M4A, WMA, ...) is copied, one recording at a time, to a
+file under a name of our own that is gone when its streams have been read.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
-from pipeline.model import ArchiveInfo, Entry, Kind, MediaInfo, Text
+from pipeline.errors import AssetError
+from pipeline.model import ArchiveInfo, AudioStream, Entry, Kind, MediaInfo, Text
 from pipeline.probe.encoding import decode
 from pipeline.probe.sniff import sniff_head
 from pipeline.probe.sounds import sound
 from pipeline.probe.zipsafe import BadZip, Member, Zip
+from pipeline.tools.ceilings import GiB
 
 HEAD: Final = 1 << 16  # bytes of an entry that are looked at
 # sniff's word for text that is nothing else; packages call it by its extension.
 _WORDS: Final = {"plain": "txt"}
+_OPENED: Final = frozenset({"mp3", "m4a", "mp4", "aac", "asf", "flac", "ogg", "aiff"})
+_COPIED: Final = GiB  # bytes of a recording that are copied at most
 _PACKED: Final = frozenset({"zip", "rar", "7z", "gzip", "bzip2", "xz", "zstd"})
 
 
@@ -35,23 +45,19 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
         return entry
     if member.directory or member.encrypted:
         return entry
-    head, size = bytearray(), 0
     try:
-        for piece in archive.unpack(member):
-            if len(head) < HEAD:
-                head += piece[: HEAD - len(head)]
-            size += len(piece)
+        head, size, opened = _contents(archive, member)
     except BadZip as error:
         problems.append(f"damaged: {member.name}")
         faults.append(error.text)
         return entry
-    format_ = sniff_head(bytes(head)).format if head else None
+    format_ = sniff_head(head).format if head else None
     if format_ in _PACKED:
         problems.append(f"nested archive: {member.name}")
     text, encoding = None, None
     is_text = format_ == "plain" or (not size and member.name.lower().endswith(".txt"))
     if is_text and size <= HEAD:
-        found = decode(bytes(head))
+        found = decode(head)
         text = found.text
         encoding = f"{found.encoding}-sig" if found.bom and found.encoding == "utf-8" else found.encoding
     return Entry(
@@ -60,10 +66,41 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
         packed=member.packed,
         unsafe=member.unsafe,
         format="txt" if is_text else _WORDS.get(format_ or "", format_),
-        audio=sound(format_, bytes(head), size),
+        audio=opened or sound(format_, head, size),
         text=text,
         encoding=encoding,
     )
+
+
+def _contents(archive: Zip, member: Member) -> tuple[bytes, int, AudioStream | None]:
+    """The first bytes of an entry, how many there are, and the sound in it where it had to be opened."""
+    head, size, copy = bytearray(), 0, None
+    try:
+        for piece in archive.unpack(member):
+            if not size and sniff_head(piece).format in _OPENED and member.size <= _COPIED:
+                copy = tempfile.NamedTemporaryFile(prefix="entry-")  # noqa: SIM115  closed below, whatever happens
+            if len(head) < HEAD:
+                head += piece[: HEAD - len(head)]
+            size += len(piece)
+            if copy and size <= _COPIED:
+                copy.write(piece)
+        return bytes(head), size, _opened(copy) if copy else None
+    finally:
+        if copy:
+            copy.close()
+
+
+def _opened(copy: IO[bytes]) -> AudioStream | None:
+    """The only stream of a recording; None where it holds more, or does not open."""
+    from pipeline.probe import probe
+
+    copy.flush()
+    try:
+        info = probe(Path(copy.name))
+    except AssetError:
+        return None  # unknown, and so the package does not pass
+    stream = info.audio[0] if len(info.audio) == 1 and not info.video else None
+    return replace(stream, duration=stream.duration or info.duration) if stream else None
 
 
 def _duplicates(members: tuple[Member, ...]) -> list[str]:
