@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import pipeline
 from pipeline import drawing, publish, twins, urls
 from pipeline.checking import Job, role_of
-from pipeline.errors import AssetError, ToolMissing, UsageError
+from pipeline.errors import AssetError, UsageError
 from pipeline.journal import Journal, Slot, digest, fingerprint, found_in, size_in, state
 from pipeline.model import Kind, Preset
 from pipeline.report import document
 from pipeline.tools.ceilings import PREPARE_WALL, GiB, MiB
-from pipeline.tools.programs import ffmpeg, soffice
+from pipeline.tools.programs import states
 
 if TYPE_CHECKING:
     from pipeline.away import Away
     from pipeline.pool import Work
+    from pipeline.report.spool import Line
 
 J = TypeVar("J")
 Entry = dict[str, Any]
@@ -54,7 +55,7 @@ def _size(path: str) -> int:
 
 
 def entries(
-    function: Work[J, Entry],
+    function: Work[J, Any],
     jobs: Sequence[J],
     options: Namespace,
     wall: float,
@@ -62,7 +63,7 @@ def entries(
     *,
     weigh: Callable[[J], int] | None = None,
     names: Callable[[J], str] = str,
-) -> Generator[tuple[int, Entry], None, None]:
+) -> Generator[tuple[int, Any], None, None]:
     """What became of every job, as they end. Close it to stop; workers end with it.
 
     Without `weigh` the work only reads, and workers may write nowhere but into their own temporary folder and the
@@ -82,6 +83,8 @@ def entries(
         tell = stack.enter_context(progress(options, told, sizes, pool.busy))
         for event in pool.run(jobs):
             tell(event)
+            if event.said and options.verbose:
+                _say(told[event.index], event.said)
             if event.error is not None:
                 yield event.index, failed(jobs[event.index], event.error)
             elif event.result is not None:
@@ -102,12 +105,20 @@ def _gallery(folder: Path) -> Iterator[None]:
         publish.sweep(folder, wait=publish.DYING)
 
 
+def _say(name: str, said: str) -> None:
+    """What a library printed about a file, without whatever could move the cursor of a terminal."""
+    from pipeline.report.console import clean, console
+
+    for line in said.splitlines():
+        console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
+
+
 def _moved(jobs: Sequence[object]) -> bool:
     return any(isinstance(job, Job) and job.away for job in jobs)
 
 
 def _executor(
-    function: Work[J, Entry], options: Namespace, wall: float, weigh: Callable[[J], int] | None, *, moved: bool
+    function: Work[J, Any], options: Namespace, wall: float, weigh: Callable[[J], int] | None, *, moved: bool
 ) -> Any:
     """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.pool import Pool, cores  # where the journal knows everything, nobody needs workers
@@ -218,22 +229,9 @@ def _untouched(job: Job, seen: tuple[str, str]) -> bool:
 
 
 def _slot(job: Job, preset: Preset) -> Slot:
-    tools = (pipeline.__version__, *_programs())
+    tools = (pipeline.__version__, *states())
     made_by = digest(str(job.at_least), str(sorted(job.allow)), job.lang, str(job.deep), *tools)
     return Slot(digest(preset.id, job.role or "", job.stem), made_by)
-
-
-@cache
-def _programs() -> tuple[str, ...]:
-    """The outside programs, known by their files: to be asked for its version an office takes a second."""
-    found = []
-    for find in (ffmpeg, soffice):
-        try:
-            program = find()
-            found += [program, state(Path(program))]
-        except (ToolMissing, OSError):
-            found.append("")
-    return tuple(found)
 
 
 def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
@@ -250,9 +248,9 @@ def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
     return both
 
 
-def stopped(entry: Entry, options: Namespace, left: int) -> bool:
+def stopped(one: Line, options: Namespace, left: int) -> bool:
     """Whether --fail-fast ends the run after this entry; says so when it does."""
-    if not getattr(options, "fail_fast", False) or not (entry.get("error") or entry.get("status") in _NOT_DONE):
+    if not getattr(options, "fail_fast", False) or not (one.error or one.status in _NOT_DONE):
         return False
     if left:
         sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")

@@ -50,7 +50,9 @@ def _common() -> _Parser:
     output.add_argument("--jsonl", action="store_true", help="one JSON event a line on standard output")
     output.add_argument("--lang", choices=["en", "zh"], help="language of messages (else PREFLIGHT_LANG, LANG)")
     output.add_argument("-q", "--quiet", action="store_true", help="print only the last line")
-    output.add_argument("-v", "--verbose", action="store_true", help="show where unexpected errors happened")
+    output.add_argument(
+        "-v", "--verbose", action="store_true", help="show where unexpected errors happened and what libraries print"
+    )
     return common
 
 
@@ -90,6 +92,12 @@ def _rules() -> _Parser:
     group.add_argument("--role", help="what the files are used for (default: by their kind)")
     group.add_argument("--explain", action="store_true", help="every finding with rule, source and code")
     return rules
+
+
+def _resumed() -> _Parser:
+    resumed = _Parser(add_help=False)
+    resumed.add_argument("--no-resume", action="store_true", help="ignore what earlier runs found out or finished")
+    return resumed
 
 
 def _repair() -> _Parser:
@@ -166,17 +174,19 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
     verbs.add_parser("probe", parents=[inputs, _drawn(), common], help="facts, no rules")
-    verbs.add_parser("check", parents=[inputs, rules, _drawn(), common], help="facts against rules; changes nothing")
-    verbs.add_parser("plan", parents=[inputs, rules, repair, common], help="what prepare would do")
+    resumed = _resumed()
+    verbs.add_parser(
+        "check", parents=[inputs, rules, resumed, _drawn(), common], help="facts against rules; changes nothing"
+    )
+    verbs.add_parser("plan", parents=[inputs, rules, repair, resumed, common], help="what prepare would do")
     prepare = verbs.add_parser(
         "prepare",
-        parents=[inputs, rules, repair, _drawn(), common],
+        parents=[inputs, rules, repair, resumed, _drawn(), common],
         help="repair, prove, digest; sources are never touched",
     )
     prepare.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder, or its address")
     prepare.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
     prepare.add_argument("--dry-run", action="store_true", help="plan only")
-    prepare.add_argument("--no-resume", action="store_true", help="ignore what earlier runs finished")
     verify = verbs.add_parser("verify", parents=[common], help="files, digests and rules of a finished run, again")
     verify.add_argument("manifest", metavar="MANIFEST")
     verify.add_argument("-j", "--jobs", type=int, metavar="N", help="worker processes (default: processors)")
@@ -248,6 +258,11 @@ def _warm(options: argparse.Namespace) -> None:
 
         if os.path.exists(os.path.join(options.out, LOCK)):  # noqa: PTH110, PTH118  before anything is imported
             return  # an earlier run was here, and its journal may know everything
+    if options.verb in {"check", "plan"} and not options.no_resume and options.paths:
+        from pipeline.remembered import anything
+
+        if anything(options.paths[0]):
+            return
     from pipeline.pool import warm
 
     warm()

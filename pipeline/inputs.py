@@ -27,14 +27,15 @@ class Found:
 
     path: str  # or address
     stem: str
-    state: str = ""  # of what is elsewhere; see `pipeline.remote`
+    state: str = ""  # what tells without reading that it is still the same, bytes first; "" where nothing does
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
     path: str
-    relative: str
+    relative: str  # with "/" between folders
     state: str = ""
+    real: str = ""  # where links lead to, or the address
 
 
 def find(
@@ -59,7 +60,7 @@ def find(
     distinct: dict[str, _Named] = {}
     for number, name in enumerate([*named, *listed]):
         for one in _expand(urls.local(name), include, exclude, listed=number >= len(named)):
-            distinct.setdefault(one.path if urls.is_url(one.path) else os.path.realpath(one.path), one)
+            distinct.setdefault(one.real, one)
     # Two sources that would make the same output keep their extensions in its name.
     stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
     taken = {stem for stem, count in stems.items() if count == 1}
@@ -67,7 +68,7 @@ def find(
     for one in distinct.values():
         stem = _stem(one.relative)
         if stems[stem.casefold()] > 1:
-            stem = _clear(f"{stem}_{Path(one.relative).suffix.lstrip('.')}", taken)
+            stem = _clear(f"{stem}_{_ending(one.relative)}", taken)
             taken.add(stem.casefold())
         found.append(Found(one.path, stem, one.state))
     return found
@@ -82,11 +83,23 @@ def _clear(stem: str, taken: set[str]) -> str:
 
 
 def _stem(relative: str) -> str:
-    path = Path(relative)
+    folder, slash, name = relative.rpartition("/")
+    dot = name.rfind(".")
+    stem = name[:dot] if 0 < dot < len(name) - 1 else name
+    if stem.startswith("."):
+        stem = name.lstrip(".") or "file"
+    stem = f"{folder}{slash}{stem}"
     # Names that are not UTF-8 become printable; outputs can then be listed in a manifest.
-    stem = path.stem if path.stem and not path.stem.startswith(".") else path.name.lstrip(".") or "file"
-    parts = [*path.parent.parts, stem]
-    return "/".join(part.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for part in parts)
+    return stem if stem.isascii() else stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _ending(relative: str) -> str:
+    return Path(relative).suffix.lstrip(".")
+
+
+def state(found: os.stat_result) -> str:
+    """What tells, without reading it, that a file of this machine is still the same."""
+    return f"{found.st_size} {found.st_ino} {found.st_dev} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _listed(name: str, *, null: bool) -> Iterator[str]:
@@ -105,22 +118,21 @@ def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed
     if urls.is_url(name):
         yield from _elsewhere(name, include, exclude)
         return
-    path = Path(name)
     try:
-        mode = path.stat().st_mode
+        seen = os.stat(name)  # noqa: PTH116  a list may name thousands
     except (OSError, ValueError) as error:
         if listed:
-            yield _Named(name, path.name)
+            yield _Named(name, Path(name).name, real=name)
         elif _MAGIC.search(name):
             yield from _matching(name, include, exclude)
         else:
             said = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"{name}: {said}", f"{name}：{said}") from None
         return
-    if stat.S_ISDIR(mode):
-        yield from _walk(path, include, exclude)
+    if stat.S_ISDIR(seen.st_mode):
+        yield from _walk(Path(name), include, exclude)
     else:
-        yield _Named(name, path.name)
+        yield _Named(name, Path(name).name, state(seen), os.path.realpath(name))
 
 
 def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
@@ -128,9 +140,9 @@ def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iter
 
     for one in remote.find(url):
         if one.url == url:
-            yield _Named(url, one.relative, one.state)
+            yield _Named(url, one.relative, one.state, url)
         elif not _hidden(one.relative) and _wanted(one.relative, include, exclude):
-            yield _Named(one.url, one.relative, one.state)
+            yield _Named(one.url, one.relative, one.state, one.url)
 
 
 def _matching(pattern: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
@@ -139,7 +151,7 @@ def _matching(pattern: str, include: Sequence[str], exclude: Sequence[str]) -> I
     first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
     top, wild = Path(*parts[:first]), parts[first:]
     depth = None if "**" in wild else len(wild)
-    found = [one for one in _walk(top, include, exclude, depth) if _fits(Path(one.relative).parts, wild)]
+    found = [one for one in _walk(top, include, exclude, depth) if _fits(one.relative.split("/"), wild)]
     if not found:
         raise UsageError(f"{pattern}: no file matches", f"{pattern}：没有匹配的文件")
     yield from found
@@ -153,27 +165,38 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-def _closed(error: OSError) -> None:
-    """A folder that cannot be listed is told, not passed over: nothing in it would be looked at."""
-    raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
-
-
 def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int | None = None) -> Iterator[_Named]:
-    """Files below `top`, at most `depth` folders down; links are not followed."""
-    for folder, folders, files in os.walk(top, onerror=_closed):
-        deep = len(Path(folder).relative_to(top).parts) + 1
-        folders[:] = [] if deep == depth else sorted(f for f in folders if not _hidden(f))
-        for file in sorted(files):
-            path = Path(folder, file)
-            relative = str(path.relative_to(top))
-            if _hidden(file) or path.is_symlink() or not path.is_file():
-                continue
-            if _wanted(relative, include, exclude):
-                yield _Named(str(path), relative)
+    """Files below `top`, at most `depth` folders down; links are not followed.
+
+    Raises UsageError for a folder that cannot be listed: passed over, nothing in it would be looked at.
+    """
+    base, real = ("" if str(top) == "." else os.path.join(top, "")), os.path.join(os.path.realpath(top), "")  # noqa: PTH118  ends with one slash
+    folders = [("", 1)]
+    while folders:
+        folder, deep = folders.pop()
+        try:
+            with os.scandir((base + folder)[:-1] or ("/" if base else ".")) as listing:
+                inside = sorted((one for one in listing if not _hidden(one.name)), key=lambda one: one.name)
+        except OSError as error:
+            raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
+        for one in inside:
+            relative = folder + one.name
+            if one.is_file(follow_symlinks=False) and _wanted(relative, include, exclude):
+                yield _Named(base + relative, relative, _state(one), real + relative)
+        if deep != depth:
+            below = [(f"{folder}{one.name}/", deep + 1) for one in inside if one.is_dir(follow_symlinks=False)]
+            folders += reversed(below)
+
+
+def _state(one: os.DirEntry[str]) -> str:
+    try:
+        return state(one.stat(follow_symlinks=False))
+    except OSError:  # it went away; said where it is read
+        return ""
 
 
 def _hidden(relative: str) -> bool:
-    return any(part.startswith(".") or part in _LITTER for part in relative.split("/"))
+    return any(part[:1] == "." or part in _LITTER for part in relative.split("/"))
 
 
 def _wanted(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from pipeline.model import Category, Embedded, MediaInfo, Outcome, Output, Proof
 from pipeline.probe import probe
 
 if TYPE_CHECKING:
-    from pipeline.pool import Progress
+    from pipeline.worker import Progress
 
 
 def wanted(info: MediaInfo | None, role: Role | None) -> tuple[Embedded, ...]:

@@ -19,7 +19,7 @@ from pipeline.report import document
 from pipeline.report.spool import Spool, write_document
 
 if TYPE_CHECKING:
-    from pipeline.pool import Progress
+    from pipeline.worker import Progress
 
 NAME: Final = "manifest.json"
 QUARANTINE: Final = "quarantine.list"
@@ -47,7 +47,7 @@ def quarantine(folder: Path, paths: Sequence[str], spool: Spool) -> None:
 
     The sources themselves stay where they are. What was found inside one of them has no path of its own.
     """
-    ended = [index for index, entry in spool.numbered() if entry["status"] in {"blocked", "failed"}]
+    ended = spool.at(frozenset({"blocked", "failed"}))
     left = [os.fsencode(paths[index]) for index in ended if index < len(paths)]
     path = folder / QUARANTINE
     if not left:

@@ -14,9 +14,10 @@ from pipeline.checking import Job, check, problem
 from pipeline.digest import content_md5
 from pipeline.errors import AssetError, UsageError
 from pipeline.model import Kind, Role
-from pipeline.pool import Pool, Progress
+from pipeline.pool import Pool
 from pipeline.report import console, document
 from pipeline.tools.ceilings import PREPARE_WALL
+from pipeline.worker import Progress
 
 Entry = dict[str, Any]
 

@@ -1,7 +1,8 @@
 """Local worker processes. What happens in one costs the asset it held and nothing else.
 
-Native decoders (PyAV, Pillow, OpenCV, pdfium) run only in here. A worker that dies takes one job with it;
-that job is tried once more in a fresh worker: it may have been innocent (memory had run out, say).
+Native decoders (PyAV, Pillow, OpenCV, pdfium) run only in here. A worker that dies takes one job with it; that job
+is tried once more when all others are done, in a fresh worker and alone on the machine: it may have been innocent
+(memory had run out, say).
 
 Jobs with a weight share the machine: the heaviest begin first, no more run at once than memory has room for, and
 each worker keeps to its share of the processors, which is all of them for the last job. Programs count the
@@ -26,21 +27,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
 from pipeline import publish
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.tools import launch
-from pipeline.tools.ceilings import WORKER_MEMORY, GiB
+from pipeline.tools.ceilings import GiB
+from pipeline.worker import Message, Progress, heard, serve
 
 J = TypeVar("J")
 R = TypeVar("R")
 
-Progress = Callable[[float], None]
 Work = Callable[[J, Progress], R]
 
-_ATTEMPTS: Final = 2
 _SOCKET: Final = 45  # characters of a folder; 60 more are ours and the socket's, and 107 are all there may be
 _SHORT: Final = Path("/tmp")  # noqa: S108  the folder made in it is private
 _PRELOADED: Final = (
@@ -50,78 +50,32 @@ _PRELOADED: Final = (
     "pipeline.convert.video",
     "pipeline.probe.timeline",
 )
-_AHEAD: Final = 4  # light jobs a worker may hold, so that it never waits for the next one
+_AHEAD: Final = 16  # light jobs a worker may hold, so that it never waits for the next one
+_QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its socket holds whatever it is doing
 
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[R]):
-    """News of one job: how far it is, or how it ended."""
+    """News of one job: how far it is, which step of it begins, or how it ended."""
 
     index: int
     fraction: float | None = None  # 0 to 1, while running
+    step: str | None = None  # "check", "convert", "prove", "publish"
     result: R | None = None
     error: AssetError | None = None
+    said: str = ""  # what native libraries printed meanwhile, at its end
 
     @property
     def ended(self) -> bool:
         """Whether this is the job's last event."""
-        return self.fraction is None
-
-
-def _limit(writes: tuple[str, ...] | None) -> None:
-    """What a worker may use and where it may write; see `pipeline.tools.launch`."""
-    launch.limit(cpu=1 << 40, memory=WORKER_MEMORY, file_size=64 * GiB)
-    launch.alone()
-    if writes is not None:
-        launch.fence(None, (*writes, "/dev/null"))
-
-
-def _end_with_parent() -> None:
-    """However the run ends, nothing of it goes on.
-
-    On Linux the kernel sees to it (`launch.alone`): the server that forked us is our parent, and it ends when the
-    run does, provided that we do not hold the pipe by which it knows. A thread does the same elsewhere.
-    """
-    server = getattr(forkserver, "_forkserver", None)
-    pipe = getattr(server, "_forkserver_alive_fd", None)
-    if pipe is not None:
-        os.close(pipe)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True, name="parent").start()
-
-
-def _serve(pipe: Connection, work: Work[Any, Any], writes: tuple[str, ...] | None, home: str) -> None:
-    """A worker's life: take a job, send what became of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    tempfile.tempdir = home
-    _limit(writes)
-    _end_with_parent()
-    while True:
-        try:
-            index, job, processors = pipe.recv()
-        except EOFError:
-            return
-        if processors and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, processors)
-        last = 0.0
-
-        def progress(fraction: float, index: int = index) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= 0.1:
-                last = now
-                told: Event[Any] = Event(index, fraction=fraction)
-                pipe.send(told)
-
-        pipe.send(Event(index, result=work(job, progress)))
+        return self.fraction is None and self.step is None
 
 
 @dataclass(eq=False)
 class _Worker:
     process: Any  # a context's own Process class
     pipe: Connection
+    said: Connection  # what its libraries print
     place: int  # among the workers, from 0; a new worker takes the place of the one that was lost
     held: deque[int] = field(default_factory=deque)
     since: float = 0.0  # when the first of them was begun
@@ -130,6 +84,19 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+        self.said.close()
+
+
+@dataclass
+class _Queue:
+    """What is still to be done of a run."""
+
+    waiting: deque[int]
+    suspects: deque[int] = field(default_factory=deque)  # a worker died with them; they are tried alone in the end
+    alone: set[int] = field(default_factory=set)  # ... and have been
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting or self.suspects)
 
 
 def _context() -> Any:
@@ -143,9 +110,9 @@ def warm() -> None:
 
     Only code is loaded there; no file is opened before a worker has limited itself.
     """
+    _temporary()
     if not sys.platform.startswith("linux"):
         return
-    _temporary()
     forkserver.set_forkserver_preload(list(_PRELOADED))
     main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None  # what it starts with, it keeps
@@ -193,6 +160,7 @@ class Pool(Generic[J, R]):
         self._work, self._count, self._wall = work, workers, wall
         self._weigh, self._writes = weigh, writes
         self._weights: list[int] = []
+        self._ahead = 1
         self._room = memory()
         self._context = _context()
         self._workers: list[_Worker] = []
@@ -215,120 +183,137 @@ class Pool(Generic[J, R]):
 
     def _start(self) -> None:
         if self._home is None:  # private, and known to be ours should we be killed
+            warm()
             self._home = publish.private(_temporary())
         writes = None if self._writes is None else (*self._writes, str(self._home))
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._work, writes, str(self._home)), daemon=True)
+        said = self._context.Pipe(duplex=False)
+        words = (theirs, said, self._work, writes, str(self._home))
+        process = self._context.Process(target=serve, args=words, daemon=True)
         process.start()
         theirs.close()
+        said[1].close()
         taken = {worker.place for worker in self._workers}
         place = next(number for number in range(len(taken) + 1) if number not in taken)
-        self._workers.append(_Worker(process, ours, place))
+        self._workers.append(_Worker(process, ours, said[0], place))
 
     def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
         """Events of all jobs as they come; exactly one of each job's events has `ended`."""
-        waiting = deque(range(len(jobs)))
-        ahead = _AHEAD if len(jobs) >= self._count * _AHEAD else 1
+        queue = _Queue(deque(range(len(jobs))))
+        self._ahead = 1 if self._weigh else max(1, min(_AHEAD, len(jobs) // (self._count * 4)))
         if self._weigh:
             self._weights = [self._weigh(job) for job in jobs]
-            waiting = deque(sorted(waiting, key=lambda index: -self._weights[index]))
-            ahead = 1
-        attempts: dict[int, int] = {}
-        while len(self._workers) < min(self._count, len(jobs)):
-            self._start()
-        while waiting or any(worker.held for worker in self._workers):
-            for worker in self._workers:
-                while waiting and len(worker.held) < ahead and (index := self._next(waiting)) is not None:
-                    self._give(worker, index, len(waiting), jobs)
+            queue.waiting = deque(sorted(queue.waiting, key=lambda index: -self._weights[index]))
+        while queue or any(worker.held for worker in self._workers):
+            while len(self._workers) < min(self._count, len(queue.waiting) or len(queue.suspects)):
+                self._start()
+            self._hand_out(queue, jobs)
             busy = [worker for worker in self._workers if worker.held]
-            ready = wait([w.pipe for w in busy], timeout=self._patience(busy))
+            ready = set(wait([w.pipe for w in busy], timeout=self._patience(busy)))
             for worker in busy:
                 if worker.pipe in ready:
-                    yield from self._hear(worker, waiting, attempts)
+                    yield from self._hear(worker, queue)
                 elif time.monotonic() - worker.since > self._wall:
-                    yield self._overdue(worker, waiting)
-            while len(self._workers) < self._count and waiting:
-                self._start()
+                    yield self._overdue(worker, queue)
 
-    def _next(self, waiting: deque[int]) -> int | None:
-        """The next job that memory has room for; any job when nothing runs."""
-        if not self._weigh:
-            return waiting.popleft()
-        held = [index for worker in self._workers for index in worker.held]
-        room = self._room - sum(self._weights[index] for index in held)
-        for index in waiting:
-            if not held or self._weights[index] <= room:
-                waiting.remove(index)
-                return index
-        return None
+    def _hand_out(self, queue: _Queue, jobs: Sequence[J]) -> None:
+        for worker in self._workers:
+            if len(worker.held) <= self._ahead // 2:  # several at a time: each interrupts us once
+                while queue.waiting and len(worker.held) < self._ahead:
+                    if not self._give(worker, queue.waiting, jobs, len(queue.waiting)):
+                        break
+        if queue.suspects and not queue.waiting and not any(worker.held for worker in self._workers):
+            queue.alone.add(queue.suspects[0])
+            self._give(self._workers[0], queue.suspects, jobs, 1)
 
-    def _give(self, worker: _Worker, index: int, left: int, jobs: Sequence[J]) -> None:
+    def _give(self, worker: _Worker, waiting: deque[int], jobs: Sequence[J], rivals: int) -> bool:
+        """Send a worker the next job, one of so many that could begin now; whether there was one for it."""
+        index = self._next(waiting)
+        if index is None:
+            return False
+        share = self._share(worker, rivals) if self._weigh else None
+        message = ForkingPickler.dumps((index, jobs[index], share))
+        if len(worker.held) * len(message) > _QUEUED:
+            return False
+        waiting.remove(index)
         if not worker.held:
             worker.since = time.monotonic()
         worker.held.append(index)
         with contextlib.suppress(BrokenPipeError):  # its death is noticed where its answers are read
-            worker.pipe.send((index, jobs[index], self._share(worker, left) if self._weigh else None))
+            worker.pipe.send_bytes(message)
+        return True
 
-    def _share(self, worker: _Worker, left: int) -> set[int]:
-        """The processors a job begun now may use, when `left` others still wait."""
+    def _next(self, waiting: deque[int]) -> int | None:
+        """The next job that memory has room for; any job when nothing runs."""
+        if not self._weigh:
+            return waiting[0]
+        held = [index for worker in self._workers for index in worker.held]
+        room = self._room - sum(self._weights[index] for index in held)
+        return next((index for index in waiting if not held or self._weights[index] <= room), None)
+
+    def _share(self, worker: _Worker, rivals: int) -> set[int]:
+        """The processors that one of so many jobs may use, beside those that run."""
         every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         if not every:
             return set()
-        rivals = min(self._count, left + sum(bool(w.held) for w in self._workers))
-        share = max(1, len(every) // max(1, rivals))
+        rivals = min(self._count, rivals + sum(bool(w.held) for w in self._workers))
+        share = max(1, len(every) // rivals)
         return {every[(worker.place * share + n) % len(every)] for n in range(share)}
 
     def _patience(self, busy: Sequence[_Worker]) -> float:
         now = time.monotonic()
         return max(0.0, min(worker.since + self._wall - now for worker in busy)) + 0.01
 
-    def _hear(self, worker: _Worker, waiting: deque[int], attempts: dict[int, int]) -> Iterator[Event[R]]:
+    def _hear(self, worker: _Worker, queue: _Queue) -> Iterator[Event[R]]:
         try:
-            event: Event[R] = worker.pipe.recv()
+            message: Message = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
-            event_or_none = self._lost(worker, waiting, attempts)
+            event_or_none = self._lost(worker, queue)
             if event_or_none:
                 yield event_or_none
             return
+        event: Event[R] = Event(message[0], message[1], message[2], message[3], None, message[4])
         if event.ended:
             worker.held.popleft()
             worker.since = time.monotonic()
         yield event
 
-    def _drop(self, worker: _Worker, waiting: deque[int]) -> tuple[int, int | None]:
+    def _drop(self, worker: _Worker, queue: _Queue) -> tuple[int, int | None, str]:
         """End a worker; its first job is the suspect, the others go back to the front of the queue."""
         worker.process.join(1.0)
-        code = worker.process.exitcode
+        code, said = worker.process.exitcode, heard(worker.said)
         worker.end()
         self._workers.remove(worker)
         suspect = worker.held.popleft()
-        waiting.extendleft(reversed(worker.held))
-        return suspect, code
+        queue.waiting.extendleft(reversed(worker.held))
+        return suspect, code, said
 
-    def _lost(self, worker: _Worker, waiting: deque[int], attempts: dict[int, int]) -> Event[R] | None:
-        suspect, code = self._drop(worker, waiting)
-        attempts[suspect] = attempts.get(suspect, 0) + 1
-        if attempts[suspect] < _ATTEMPTS:
-            waiting.appendleft(suspect)
+    def _lost(self, worker: _Worker, queue: _Queue) -> Event[R] | None:
+        suspect, code, said = self._drop(worker, queue)
+        if suspect not in queue.alone:
+            queue.suspects.append(suspect)
             return None
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         return Event(
             suspect,
             error=WorkerLost(
-                f"the process reading this file died twice ({how}): a hostile file, or memory ran out",
-                f"读取该文件的进程两次崩溃（{how}）；文件可能有问题，或内存不足",
+                f"the process reading this file died twice ({how}), the second time with nothing beside it: "
+                "a hostile file, or one that needs more memory than there is",
+                f"读取该文件的进程两次崩溃（{how}），第二次是单独运行的；文件可能有问题，或内存不足",
             ),
+            said=said,
         )
 
-    def _overdue(self, worker: _Worker, waiting: deque[int]) -> Event[R]:
+    def _overdue(self, worker: _Worker, queue: _Queue) -> Event[R]:
         worker.process.kill()
-        suspect, _ = self._drop(worker, waiting)
+        suspect, _, said = self._drop(worker, queue)
         return Event(
             suspect,
             error=TimedOut(
                 f"stopped after {self._wall:.0f} s, the time limit for one file",
                 f"超过单个文件的时间限制 {self._wall:.0f} 秒，已终止",
             ),
+            said=said,
         )
 
 

@@ -35,7 +35,7 @@ from pipeline.model import (
 from pipeline.probe import probe
 
 if TYPE_CHECKING:
-    from pipeline.pool import Progress
+    from pipeline.worker import Progress
 
 
 class Converter(Protocol):
@@ -70,6 +70,7 @@ def converter(kind: Kind) -> Converter:
 def prepare(job: Job, progress: Progress) -> Outcome:
     """One asset through every stage, its outputs published below `job.out`."""
     started = time.monotonic()
+    progress("check")
     report = check(job)
     outcome = Outcome(
         source=job.path,
@@ -107,7 +108,9 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     before = _identity(source)
     with publish.workshop(Path(job.out)) as work:
         if converts(wanted, role, info):
+            progress("convert")
             info, steps, made = _converted(job, info, without_names(wanted), role, work, progress)
+            progress("prove")
             outputs, proofs = _judged(made, job, role, info, wanted, work)
         else:
             how = publish.share(source, work / "kept")
@@ -118,6 +121,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
             raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
         drawing.draw(job, info, made, work)
         named = _names(made, job, wanted, role)
+        progress("publish")
         finished = tuple(
             replace(output, path=name, content_type=content_type(Path(name)))
             for output, name in zip(outputs, named, strict=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipeline import drawing, journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
@@ -12,10 +14,12 @@ from pipeline.convert import listening
 from pipeline.errors import PreflightError
 from pipeline.model import Finding, Kind, Outcome, Status, Step
 from pipeline.probe import probe
+from pipeline.remembered import rules_of
 from pipeline.report import document
+from pipeline.report.spool import Line, line
 
 if TYPE_CHECKING:
-    from pipeline.pool import Progress
+    from pipeline.worker import Progress
 
 
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
@@ -68,6 +72,29 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
     entry["steps"] = [document.step(step, job.lang) for step in steps]
     entry["blocked"] = [document.finding(finding, job.lang) for finding in blocked]
     return entry
+
+
+def check_line(job: Job, progress: Progress) -> Line:
+    """As `check_entry`, written out, and with what says how long it holds."""
+    return _lasting(check_entry, job, progress)
+
+
+def plan_line(job: Job, progress: Progress) -> Line:
+    """As `plan_entry`, written out, and with what says how long it holds."""
+    return _lasting(plan_entry, job, progress)
+
+
+def _lasting(function: Callable[[Job, Progress], dict[str, Any]], job: Job, progress: Progress) -> Line:
+    began = time.time_ns()
+    entry = function(job, progress)
+    facts = entry["facts"]
+    # A moving picture is what the roles of the preset will have it, and what a deck holds has roles of its own.
+    several = "gif" in (facts.get("container"), facts.get("image", {}).get("format")) or "slides" in facts
+    rules = rules_of(job.preset, None if several or entry["error"] else entry["kind"], job.role)
+    return line(entry)._replace(rules=rules, began=began)
+
+
+JUDGING: Final = {"check": check_line, "plan": plan_line}
 
 
 def prepare_entry(job: Job, progress: Progress) -> dict[str, Any]:

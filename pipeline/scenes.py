@@ -23,7 +23,7 @@ from pipeline.convert.script import bare, split, without_tags
 from pipeline.convert.text import budget_of
 from pipeline.errors import AssetError, UsageError
 from pipeline.model import Kind, Level, MediaInfo, Role, Rule, Verdict
-from pipeline.pool import Pool, Progress
+from pipeline.pool import Pool
 from pipeline.probe import probe
 from pipeline.probe.encoding import HIDDEN
 from pipeline.probe.ssml import read_ssml
@@ -31,6 +31,7 @@ from pipeline.probe.text import load
 from pipeline.publish import publish, workshop
 from pipeline.report import document
 from pipeline.tools.ceilings import PREPARE_WALL
+from pipeline.worker import Progress
 
 SCHEMA: Final = "media-preflight/scenes/1"
 _PAGES: Final = "convert/slides-to-pages"

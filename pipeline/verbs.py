@@ -7,23 +7,23 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pipeline import batch, inputs, presets, publish, totals, urls
+from pipeline import batch, inputs, presets, publish, remembered, totals, urls
 from pipeline.checking import Job, wall
 from pipeline.checks.speech import SILENCES
 from pipeline.errors import AssetError, UsageError, nearest_word
 from pipeline.journal import Journal
 from pipeline.model import Preset, Safety
 from pipeline.report import document
-from pipeline.report.spool import Spool, write_document
+from pipeline.report.spool import Line, Spool, line, with_trace, write_document
 
 if TYPE_CHECKING:
     from pipeline import manifest as manifests
     from pipeline.away import Away
-    from pipeline.pool import Work
 
 J = TypeVar("J")
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
@@ -66,21 +66,11 @@ def _jobs(options: Namespace, lang: str, **more: Any) -> list[Job]:
         include=options.include,
         exclude=options.exclude,
     )
-    plots = getattr(options, "plots", None) or ""
-    jobs = [
-        Job(
-            path=one.path,
-            state=one.state,
-            stem=one.stem,
-            preset=getattr(options, "preset", ""),
-            role=getattr(options, "role", None),
-            deep=options.deep,
-            plots=plots,
-            lang=lang,
-            **more,
-        )
-        for one in found
-    ]
+    role, plots = getattr(options, "role", None), getattr(options, "plots", None) or ""
+    made = partial(
+        Job, preset=getattr(options, "preset", ""), role=role, deep=options.deep, plots=plots, lang=lang, **more
+    )
+    jobs = [made(path=one.path, state=one.state, stem=one.stem) for one in found]
     if plots:
         _keep_apart(jobs, plots)
     return jobs
@@ -99,17 +89,19 @@ def _preset(options: Namespace) -> Preset:
     return preset
 
 
-def _collect(pairs: Generator[tuple[int, Entry], None, None], spool: Spool, options: Namespace, event: str) -> Spool:
+def _collect(
+    pairs: Generator[tuple[int, Line | Entry], None, None], spool: Spool, options: Namespace, event: str
+) -> Spool:
     """Keep every entry; with --jsonl each is also printed as it comes."""
     with contextlib.closing(pairs):
         for index, entry in pairs:
-            if not options.verbose and entry.get("error"):
-                entry["error"].pop("trace", None)
-            line = spool.put(index, entry)
+            one = line(entry) if isinstance(entry, dict) else entry
+            one = with_trace(one) if options.verbose else one
+            spool.put(index, one)
             if options.jsonl:
-                sys.stdout.write(f'{{"event": "{event}", "index": {index}, {line[1:]}\n')
+                sys.stdout.write(f'{{"event": "{event}", "index": {index}, {one.text[1:].decode("utf-8")}\n')
                 sys.stdout.flush()
-            if batch.stopped(entry, options, spool.expected - len(spool)):
+            if batch.stopped(one, options, spool.expected - len(spool)):
                 break
     return spool
 
@@ -144,14 +136,11 @@ def _lost_preparing(job: Job, error: AssetError) -> Entry:
     return _lost(job, error) | {"status": "failed"} | empty
 
 
-def _exit_code(assets: Iterable[Entry], extra: Iterable[Entry] = ()) -> int:
+def _exit_code(spool: Spool, extra: Iterable[Entry] = ()) -> int:
     """Precedence 3, 4, 1 of the contract."""
-    codes = {0}
-    for asset in assets:
-        if asset["error"]:
-            codes.add(3 if asset["error"]["type"] == "ToolMissing" else 4)
-        elif asset.get("status") in {"fixable", "blocked", "changed"}:
-            codes.add(1)
+    codes = {0} | {3 if error == "ToolMissing" else 4 for error in spool.errors}
+    if spool.statuses.keys() & {"fixable", "blocked", "changed"}:
+        codes.add(1)
     if any(f["verdict"] == "fail" and f["level"] == "error" for f in extra):
         codes.add(1)
     return next(code for code in (3, 4, 1, 0) if code in codes)
@@ -174,7 +163,7 @@ def _tell(
     out = console.console()
     if not options.quiet:
         calm = len(spool) > _TABLE and not options.explain
-        shown = (asset for asset in spool if not (calm and asset["status"] in {"pass", "ready"}))
+        shown = spool.entries(leaving=frozenset({"pass", "ready"} if calm else ()))
         out.print(console.assets_table(shown, lang, full=options.explain))
         if calm:
             out.print(console.say("calm", lang))
@@ -225,25 +214,25 @@ def _probe(options: Namespace, lang: str) -> int:
 
 
 def _check(options: Namespace, lang: str) -> int:
-    from pipeline.run import check_entry
-
-    return _judge(options, lang, check_entry, "checked")
+    return _judge(options, lang, "checked")
 
 
 def _plan(options: Namespace, lang: str) -> int:
-    from pipeline.run import plan_entry
-
-    return _judge(
-        options, lang, plan_entry, "planned", at_least=Safety[options.at_least.upper()], allow=_allowed(options)
-    )
+    return _judge(options, lang, "planned", at_least=Safety[options.at_least.upper()], allow=_allowed(options))
 
 
-def _judge(options: Namespace, lang: str, function: Work[Job, Entry], event: str, **more: Any) -> int:
+def _judge(options: Namespace, lang: str, event: str, **more: Any) -> int:
     preset = _preset(options)
     jobs = _jobs(options, lang, **more)
     seconds = wall(preset, deep=options.deep or bool(getattr(options, "plots", None)))
+
+    def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line | Entry], None, None]:
+        from pipeline.run import JUDGING  # where everything is remembered, nobody needs it
+
+        yield from batch.entries(JUDGING[options.verb], unknown, options, seconds, _lost, names=_path)
+
     with Spool(len(jobs)) as spool:
-        _collect(batch.entries(function, jobs, options, seconds, _lost, names=_path), spool, options, event)
+        _collect(remembered.entries(jobs, options, preset, ask), spool, options, event)
         summed = totals.findings(preset, spool, lang)
         _tell(document.head(document.REPORT, preset), spool, summed, document.CHECKED, options, lang)
         return _exit_code(spool, summed)

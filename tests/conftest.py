@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +25,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # What a developer's own settings would change in the output of the programs under test.
 for name in ("PREFLIGHT_LANG", "LC_ALL", "LANG", "PYTHONWARNINGS", "FORCE_COLOR", "NO_COLOR"):
     os.environ.pop(name, None)
+
+# Nothing that an earlier run remembered may answer for the code under test.
+os.environ["PREFLIGHT_CACHE"] = tempfile.mkdtemp(prefix="preflight-tests-")
+atexit.register(shutil.rmtree, os.environ["PREFLIGHT_CACHE"], ignore_errors=True)
 
 # One cache for all workers and runs: `samples.build` makes each sample once and renames it in.
 CACHE = Path(__file__).parent.parent / "samples" / "out"

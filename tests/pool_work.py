@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline.pool import Progress
+from pipeline.worker import Progress
 
 Job = tuple[str, Any]
 
@@ -49,6 +49,32 @@ def work(job: Job, progress: Progress) -> Any:
             return lambda: None
         case "large":
             return "x" * given
+        case "say":  # as native libraries do, on both streams
+            for stream in (1, 2):
+                os.write(stream, given.encode())
+            return "done"
+        case "say and die":
+            os.write(2, b"last words")
+            os._exit(1)
+        case "flood":
+            for _ in range(given):
+                try:
+                    os.write(2, b"x" * 1024)
+                except BlockingIOError:
+                    return "held no more"
+            return "all of it"
+        case "alone":  # dies once, then tells who else runs
+            folder, number = given
+            mine = Path(folder, f"running-{number}")
+            first = not Path(folder, f"tried-{number}").exists()
+            Path(folder, f"tried-{number}").touch()
+            mine.touch()
+            time.sleep(0.05)
+            if first and number == 0:
+                os._exit(1)
+            seen = sorted(path.name for path in Path(folder).glob("running-*"))
+            mine.unlink()
+            return seen
         case "once":  # dies the first time it is tried
             path = Path(given)
             if not path.exists():

@@ -196,7 +196,8 @@ def test_one_module_starts_workers() -> None:
     # These start threads, which wait for disk, network and outside programs.
     for threads in ("pipeline.moving", "pipeline.proving", "pipeline.upload.parted", "pipeline.upload.sending"):
         starting.remove(threads)
-    assert starting == ["pipeline.cluster", "pipeline.pool"]  # the first through the second, on each host
+    # The first through the second, on each host; the third is what the second starts.
+    assert starting == ["pipeline.cluster", "pipeline.pool", "pipeline.worker"]
 
 
 def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:

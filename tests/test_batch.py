@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 from pipeline import presets
 from pipeline.checking import Job
 from pipeline.inputs import find
+from pipeline.report import progress as shown
 from pipeline.report.progress import Measure, clock
 from pipeline.twins import groups, suspects
 
@@ -238,8 +241,8 @@ def test_a_second_run_into_the_same_folder_is_refused(source: Path, tmp_path: Pa
 
 
 class News:
-    def __init__(self, index: int, fraction: float | None) -> None:
-        self.index, self.fraction, self.ended = index, fraction, fraction is None
+    def __init__(self, index: int, fraction: float | None, step: str | None = None) -> None:
+        self.index, self.fraction, self.step, self.ended = index, fraction, step, fraction is None and step is None
 
 
 def test_progress_is_of_the_work_not_of_the_number_of_files() -> None:
@@ -254,6 +257,38 @@ def test_progress_is_of_the_work_not_of_the_number_of_files() -> None:
     measure.see(News(2, None))
     assert (measure.done, measure.part(2)) == (measure.total, 0.0)
     assert measure.remaining() == 0.0
+
+
+def test_every_step_is_an_event_of_its_own(source: Path, tmp_path: Path) -> None:
+    done = run("prepare", source, "-p", PICTURES, "-o", tmp_path / "out", "--jsonl", "-j", "1")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    steps = {n: [one["step"] for one in told if one["event"] == "step" and one["index"] == n] for n in (0, 1)}
+    assert steps == {0: ["check", "publish"], 1: ["check", "convert", "prove", "publish"]}
+    last = {n: max(i for i, one in enumerate(told) if one.get("index") == n) for n in (0, 1)}
+    assert [told[last[n]]["event"] for n in (0, 1)] == ["prepared", "prepared"]
+    assert told[-1]["event"] == "summary"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "bar"), [("CI", "true", False), ("TERM", "dumb", False), ("TERM", "xterm", True)]
+)
+def test_a_terminal_that_is_a_log_gets_lines(name: str, value: str, bar: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(shown, "_FIRST", 0.0)
+    options = Namespace(jsonl=False, quiet=False, json=False, verb="check")
+    with shown.progress(options, ["a", "b"], [1, 1], lambda: [(0, 1)]) as tell:
+        tell(News(0, None))
+    written = sys.stderr.getvalue()
+    assert ("\x1b" in written) == bar
+    assert written.startswith("check: 1 of 2 done") != bar
 
 
 def test_before_anything_was_measured_nothing_is_promised() -> None:

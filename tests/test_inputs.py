@@ -270,6 +270,6 @@ def test_a_name_of_dots_still_makes_a_name_without_leading_dot(tmp_path: Path, n
 def test_no_two_assets_ever_share_an_output(names: list[str]) -> None:
     pairs = {f"/{n}/{name}.{ext}": f"{name}.{ext}" for n, name in enumerate(names) for ext in ("mp4", "mov")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "_expand", lambda name, *_, **__: [inputs._Named(name, pairs[name])])
+        patch.setattr(inputs, "_expand", lambda name, *_, **__: [inputs._Named(name, pairs[name], real=name)])
         made = [found.stem.casefold() for found in find(pairs)]
     assert len(set(made)) == len(made) == len(pairs)

@@ -132,6 +132,28 @@ def test_the_innocent_is_tried_a_second_time(tmp_path: Path) -> None:
     assert (event.result, event.error) == ("second time", None)
 
 
+def test_it_is_tried_when_nothing_else_runs(tmp_path: Path) -> None:
+    found = ended(events([("alone", (str(tmp_path), n)) for n in range(8)]))
+    assert found[0].result == ["running-0"]
+    assert all(event.error is None for event in found.values())
+    assert list(found)[-1] == 0, "after all others"
+
+
+def test_what_libraries_print_is_told_with_their_job_and_on_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    found = ended(
+        events([("say", "no such tag\n"), ("double", 1), ("say and die", 0), ("raise", "a fault")], workers=1)
+    )
+    assert [found[n].said for n in (0, 1, 2)] == ["no such tag\n" * 2, "", "last words"]
+    assert "RuntimeError: a fault" in found[3].said
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_flood_of_words_fills_anything() -> None:
+    (event,) = events([("flood", 1000)])
+    assert event.result == "held no more"
+    assert len(event.said) < 10_000
+
+
 def test_nothing_but_crashes_still_ends() -> None:
     found = ended(events([("exit", 1)] * 5))
     assert [type(found[n].error) for n in range(5)] == [WorkerLost] * 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from argparse import Namespace
@@ -25,6 +26,8 @@ class News(Protocol):
     @property
     def fraction(self) -> float | None: ...
     @property
+    def step(self) -> str | None: ...
+    @property
     def ended(self) -> bool: ...
 
 
@@ -35,6 +38,7 @@ class Measure:
         self._costs = [size + _LEAST for size in sizes]
         self.total = sum(self._costs)
         self._part: dict[int, float] = {}
+        self._step: dict[int, str] = {}
         self._whole = 0
         self.ended = 0
         self._started = time.monotonic()
@@ -43,8 +47,11 @@ class Measure:
         """Take an event into account."""
         if news.ended:
             self._part.pop(news.index, None)
+            self._step.pop(news.index, None)
             self._whole += self._costs[news.index]
             self.ended += 1
+        elif news.step:
+            self._step[news.index] = news.step
         else:
             self._part[news.index] = news.fraction or 0.0
 
@@ -59,6 +66,10 @@ class Measure:
     def part(self, index: int) -> float:
         """How far one job is, 0 to 1."""
         return self._part.get(index, 0.0)
+
+    def step(self, index: int) -> str:
+        """What is done to one job; "" when not known."""
+        return self._step.get(index, "")
 
     def remaining(self) -> float | None:
         """Seconds; None before anything was measured."""
@@ -81,14 +92,15 @@ def progress(
 ) -> Iterator[Callable[[Any], None]]:
     """A function that takes every event. `busy` says which worker is at which job.
 
-    With --jsonl, progress is an event of its own on standard output; with --json and --quiet there is none.
+    With --jsonl, every step and every share done is an event of its own on standard output; with --json and --quiet
+    there is nothing. In CI a terminal is a log: it gets lines too.
     """
     measure = Measure(sizes)
     if options.jsonl:
         yield lambda event: _event(measure, event)
     elif options.quiet or options.json:
         yield lambda _: None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
         with _bars(options.verb, names, measure, busy) as tell:
             yield tell
     else:
@@ -99,7 +111,9 @@ def _event(measure: Measure, event: News) -> None:
     if event.ended:
         return
     measure.see(event)
-    told = {"event": "progress", "index": event.index, "fraction": round(event.fraction or 0.0, 3)}
+    told: dict[str, Any] = {"event": "step", "index": event.index, "step": event.step}
+    if event.fraction is not None:
+        told = {"event": "progress", "index": event.index, "fraction": round(event.fraction, 3)}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 
@@ -149,6 +163,7 @@ def _bars(
                 index = at.get(place)
                 name = "" if index is None else console.clean(names[index])
                 part = 0.0 if index is None else measure.part(index)
-                bars.update(task, visible=index is not None, completed=part, description=f"  {place + 1}", said=name)
+                number = f"  {place + 1} {'' if index is None else measure.step(index)}"
+                bars.update(task, visible=index is not None, completed=part, description=number, said=name)
 
         yield tell

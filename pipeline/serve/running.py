@@ -16,7 +16,7 @@ from pipeline.model import Preset
 from pipeline.pool import Pool
 from pipeline.report import document
 from pipeline.report.html import Source, write
-from pipeline.report.spool import Spool
+from pipeline.report.spool import Spool, line
 from pipeline.serve.room import Batch
 from pipeline.tools.ceilings import PREPARE_WALL
 
@@ -61,8 +61,8 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
             for event in pool.run(jobs):
                 if batch.stop.is_set():
                     return
-                if event.fraction is not None:
-                    batch.fractions[event.index] = event.fraction
+                if not event.ended:
+                    batch.fractions[event.index] = event.fraction or batch.fractions.get(event.index, 0.0)
                     continue
                 failed = "failed" if verb == "prepare" else "error"
                 entry = event.result or _lost(jobs[event.index], event.error, failed)
@@ -71,9 +71,9 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
                     _inside(one, batch.folder)
                 batch.fractions[event.index] = 1.0
                 batch.statuses[event.index] = entry["status"]
-                spool.put(event.index, entry)
+                spool.put(event.index, line(entry))
                 for one in found:
-                    spool.put(next(further), one)
+                    spool.put(next(further), line(one))
         schema, statuses = (
             (document.MANIFEST, document.PREPARED) if verb == "prepare" else (document.REPORT, document.CHECKED)
         )

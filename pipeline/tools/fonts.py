@@ -29,6 +29,14 @@ _TWINS: Final = {
     "georgia": ("Gelasio",),
     "segoe ui": ("Selawik",),
 }
+# Where fontconfig looks on Linux unless told otherwise.
+FOLDERS: Final = (
+    Path("/usr/share/fonts"),
+    Path("/usr/local/share/fonts"),
+    Path("~/.fonts").expanduser(),
+    Path("~/.local/share/fonts").expanduser(),
+    Path("/etc/fonts"),
+)
 
 
 def same(font: str) -> str:

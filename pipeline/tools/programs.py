@@ -72,3 +72,21 @@ def soffice() -> str:
         "缺少 LibreOffice Impress（用于将幻灯片转换为 PDF）。安装命令："
         "sudo apt-get install -y --no-install-recommends libreoffice-impress-nogui fonts-noto-cjk",
     )
+
+
+@cache
+def states() -> tuple[str, ...]:
+    """The outside programs, known by their files: to be asked for its version an office takes a second."""
+    found = []
+    for find in (ffmpeg, soffice):
+        try:
+            found.append(file_state(find()))
+        except (ToolMissing, OSError):
+            found.append("")
+    return tuple(found)
+
+
+def file_state(program: str) -> str:
+    """What tells that a program is still the one that was asked. Raises OSError."""
+    stat = os.stat(program)  # noqa: PTH116  a name found by `ffmpeg` or `soffice`
+    return f"{program} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.errors import PreflightError
 from pipeline.tools.cache import folder
-from pipeline.tools.programs import ffmpeg, soffice
+from pipeline.tools.programs import ffmpeg, file_state, soffice
 
 _FFMPEG: Final = r"ffmpeg version n?(\S+)"
 _OFFICE: Final = r"LibreOffice (\S+)"
@@ -28,12 +28,6 @@ def _ask(program: str, pattern: str, *arguments: str) -> str | None:
         done = run([program, *arguments], cwd=home, ceiling=ASK)
     found = re.search(pattern, done.stdout)
     return found[1] if found else None
-
-
-def file_state(program: str) -> str:
-    """What tells that a program is still the one that was asked. Raises OSError."""
-    stat = os.stat(program)  # noqa: PTH116  a name found by `programs`
-    return f"{program} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
 @cache
