@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,28 @@ def test_a_lossy_sound_is_made_no_poorer_than_the_rules_advise_and_that_is_said(
     (step,) = audio.steps(info, to_aac, m4a)
     assert step.command[step.command.index("-b:0") + 1] == "128000"
     assert "128 kbit/s from 64 kbit/s" in step.does.en
+
+
+@pytest.mark.parametrize(
+    ("stream", "codec", "en", "zh"),
+    [
+        ({"codec": "pcm_u8", "bit_depth": 8}, "pcm_s16le", "16 bits from 8", "位深由 8 升至 16"),
+        ({"codec": "pcm_s16le", "bit_depth": 16}, "pcm_s24le", "24 bits from 16", "位深由 16 升至 24"),
+        ({"codec": "mp3", "bit_depth": None}, "pcm_s16le", "uncompressed from mp3", "由 mp3 转为未压缩格式"),
+        ({"sample_rate": 6000}, "mp3", "8000 Hz from 6000 Hz, for mp3 goes no lower", "采样率由 6000 Hz 升至 8000 Hz"),
+        ({"codec": "pcm_s24le", "bit_depth": 24}, "pcm_s16le", None, None),
+        ({"sample_rate": 44100}, "mp3", None, None),
+    ],
+)
+def test_what_is_above_the_source_is_said(
+    stream: dict[str, Any], codec: str, en: str | None, zh: str | None, stereo: MediaInfo
+) -> None:
+    info = replace(stereo, audio=(replace(stereo.audio[0], **stream),), speech=Speech())
+    role = mono_role()
+    container = "mp3" if codec == "mp3" else "wav"
+    (step,) = audio.steps(info, TO_MONO, replace(role, deliver=(("audio_codec", codec), ("container", container))))
+    assert (en in step.does.en) if en else ("from" not in step.does.en)
+    assert (zh in step.does.zh) if zh else ("升至" not in step.does.zh)
 
 
 def test_tags_are_left_behind(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
@@ -122,16 +123,34 @@ def remarks(info: MediaInfo, present: AudioStream, made: Sound) -> tuple[Text, .
                 f"单声道仅取第 {made.channel + 1} 声道：混合会损失 {loss:.0f} dB",
             )
         )
-    lossy = present.bit_depth is None and present.bit_rate is not None
+    return (*told, *_raised(present, made))
+
+
+def _raised(present: AudioStream, made: Sound) -> Iterator[Text]:
+    """Where the new stream has more of something than the old one: no quality comes of it."""
+    lossy, depth = present.bit_depth is None, made.encoder.depth
     if lossy and made.bit_rate and present.bit_rate and made.bit_rate > present.bit_rate:
         before, after = present.bit_rate // 1000, made.bit_rate // 1000
-        told.append(
-            Text(
-                f"{after} kbit/s from {before} kbit/s: what is lost does not come back",
-                f"码率由 {before} 升至 {after} kbit/s：已丢失的信息不会恢复",
-            )
+        yield Text(
+            f"{after} kbit/s from {before} kbit/s: what is lost does not come back",
+            f"码率由 {before} 升至 {after} kbit/s：已丢失的信息不会恢复",
         )
-    return tuple(told)
+    if lossy and depth:
+        yield Text(
+            f"uncompressed from {present.codec}: what is lost does not come back",
+            f"由 {present.codec} 转为未压缩格式：已丢失的信息不会恢复",
+        )
+    if depth and present.bit_depth and depth > present.bit_depth:
+        yield Text(
+            f"{depth} bits from {present.bit_depth}: no detail comes back",
+            f"位深由 {present.bit_depth} 升至 {depth}：不会增加细节",
+        )
+    if made.sample_rate and present.sample_rate and made.sample_rate > present.sample_rate:
+        low, high = show(present.sample_rate, "hertz"), show(made.sample_rate, "hertz")
+        yield Text(
+            f"{high} from {low}, for {made.codec} goes no lower: the bandwidth stays",
+            f"采样率由 {low} 升至 {high}（{made.codec} 的最低值）：带宽不变",
+        )
 
 
 def listens(info: MediaInfo, plan: Plan, role: Role) -> bool:
