@@ -60,6 +60,7 @@ def _new(width: float = 13.333, height: float = 7.5) -> Deck:
 def _slide(deck: Deck, title: str, font: str = "Noto Sans CJK SC") -> Any:
     slide = deck.slides.add_slide(deck.slide_layouts[_BLANK])
     box = slide.shapes.add_textbox(Inches(0.6), Inches(0.5), Inches(8), Inches(1.2))
+    box.text_frame.word_wrap = True  # else the formats below are written with the box where LibreOffice shrank it to
     run = box.text_frame.paragraphs[0].add_run()
     run.text, run.font.size, run.font.name = title, Pt(32), font
     # python-pptx names the Latin font only; Chinese text takes its face from the East Asian one.

@@ -20,7 +20,7 @@ from pipeline.convert import deck_parts
 from pipeline.errors import CeilingExceeded
 from pipeline.judging import judge
 from pipeline.model import Embedded, FontSwap, Kind, Verdict
-from pipeline.probe import ppt, probe
+from pipeline.probe import ppt, ppt_records, probe
 from pipeline.report.pictures.contact import CELL, contact
 from pipeline.tools import fonts
 from samples import SAMPLES, build, missing
@@ -286,7 +286,7 @@ def test_a_picture_that_a_ppt_only_points_to_is_an_outside_link(flags: int, link
         ((1 << 4) | 3).to_bytes(2, "little") + (0xF00B).to_bytes(2, "little") + len(pair).to_bytes(4, "little") + pair
     )
     slide = (15).to_bytes(2, "little") + (0x03EE).to_bytes(2, "little") + len(atom).to_bytes(4, "little") + atom
-    assert ppt._slide(ppt._Records(slide), 0, []).links == links
+    assert ppt._slide(ppt_records.Records(slide), 0, [], {}).links == links
 
 
 # --- hostile decks --------------------------------------------------------------------------------------

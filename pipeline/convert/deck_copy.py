@@ -87,8 +87,10 @@ def _wrapped(shape: bytes) -> bytes:
 def _length(line: bytes) -> float:
     """How long a line is at most, in English metric units."""
     sizes = [int(size) for size in _SIZE.findall(line)]
-    ems = 0.0
-    for words in _WORDS.findall(line):
-        text = html.unescape(words.decode("utf-8", "replace"))
-        ems += sum(1.0 if ord(letter) >= _EAST else _LATIN for letter in text)
-    return ems * max(sizes, default=_PLAIN_SIZE) * _POINT
+    texts = (html.unescape(words.decode("utf-8", "replace")) for words in _WORDS.findall(line))
+    return sum(map(ems, texts)) * max(sizes, default=_PLAIN_SIZE) * _POINT
+
+
+def ems(text: str) -> float:
+    """How long a text is at most, in sizes of its font."""
+    return sum(1.0 if ord(letter) >= _EAST else _LATIN for letter in text)

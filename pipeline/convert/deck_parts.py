@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from pipeline.convert.pages import opened
 from pipeline.errors import PreflightError, Unreadable
 from pipeline.model import Embedded, Kind
 from pipeline.probe import probe
+from pipeline.probe.ole import MAGIC
+from pipeline.probe.ppt_sounds import read_sounds
 from pipeline.probe.zipsafe import BadZip, Zip
 
 _SUFFIX: Final = re.compile(r"\.([a-z0-9]{1,5})$")
@@ -22,14 +25,13 @@ def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Em
     folder = work / "media"
     folder.mkdir()
     made: list[tuple[Embedded, Path]] = []
-    with Zip(source) as archive:
-        members = {member.name.lower(): member for member in archive.members}
+    with _parts(source) as blocks:
         for number, one in enumerate(listed, 1):
             suffix = _SUFFIX.search(one.part.lower())
             path = folder / f"slide-{one.slide:03}-{number}{suffix[0] if suffix else ''}"
             try:
                 with path.open("wb") as file:
-                    for block in archive.unpack(members[one.part.lower()]):
+                    for block in blocks(one.part):
                         file.write(block)
                 kind = probe(path).kind
             except (BadZip, KeyError, PreflightError):
@@ -39,6 +41,20 @@ def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Em
             else:
                 path.unlink(missing_ok=True)
     return made
+
+
+@contextmanager
+def _parts(deck: Path) -> Iterator[Callable[[str], Iterable[bytes]]]:
+    """What gives the bytes of a part, in blocks. Raises KeyError for one that is not there, BadZip for damage."""
+    with deck.open("rb") as file:
+        compound = file.read(8) == MAGIC
+    if compound:
+        held = read_sounds(deck)
+        yield lambda name: (held[name],)
+        return
+    with Zip(deck) as archive:
+        members = {member.name.lower(): member for member in archive.members}
+        yield lambda name: archive.unpack(members[name.lower()])
 
 
 def groups(pages: Sequence[bool], limit: int) -> Iterator[range]:

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pipeline.convert import deck_copy, deck_parts, deck_pictures, pages
+from pipeline.convert import deck_copy, deck_copy_ppt, deck_parts, deck_pictures, pages
 from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model import Made, MediaInfo, Plan, Proof, Role, Size, SlidesInfo, Step, Text
 from pipeline.probe import probe
+from pipeline.probe.ole import BadOle
 from pipeline.probe.zipsafe import BadZip
 from pipeline.publish import share
 from pipeline.tools import office
@@ -25,6 +26,8 @@ HANDLES: Final = frozenset({"slides.format", "file.format", "slides.pages", "fil
 
 # Formats that can be split as they are; others become PDF first.
 _SPLITS: Final = {"pdf": deck_parts.split_pdf, "pptx": deck_parts.split_pptx}
+# What LibreOffice reads, where it would draw something in another place than PowerPoint.
+_COPIES: Final = {"pptx": deck_copy.for_office, "ppt": deck_copy_ppt.for_office}
 _PAGE_BOX: Final = Size(1920, 1080)  # pixels, where the role names none
 
 
@@ -199,8 +202,8 @@ def as_pdf(path: Path, info: MediaInfo, work: Path) -> Path:
 def _pdf(path: Path, info: MediaInfo, deck: SlidesInfo, work: Path) -> Path:
     """The deck at `path` as a PDF; what is said of it names the file that people know."""
     try:
-        read = deck_copy.for_office(path, work) if deck.format == "pptx" else path
-    except BadZip as error:
+        read = _COPIES[deck.format](path, work) if deck.format in _COPIES else path
+    except (BadZip, BadOle) as error:
         raise Unreadable(
             f"{info.name} is damaged: {error.text.en}. Save it again from its own program.",
             f"{info.name} 已损坏：{error.text.zh}。请在原软件中重新保存。",

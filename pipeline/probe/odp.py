@@ -26,6 +26,8 @@ _POINTS: Final = {
 }
 _LENGTH: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(cm|mm|in|pt|pc)")
 _SHOWN_TARGET: Final = 200  # letters of an address that are kept
+_INSIDE: Final = "vnd.sun.star.Package:"  # LibreOffice's way to name a part of the package
+_PLAYED: Final = frozenset({"draw:plugin", "anim:audio", "presentation:sound"})
 _OUTSIDE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:|\.\./|/)", re.IGNORECASE)
 # What a renderer fills in; not what a page says.
 _FIELDS: Final = frozenset(
@@ -86,6 +88,7 @@ class _Content:
         self.style = ""
         self.path: list[str] = []
         self.media: dict[str, int] = {}  # name or address, and the page it is on
+        self.sounds: dict[str, str] = {}  # by style of page
         self.outside: dict[str, int] = {}
         self.gifs: dict[str, int] = {}
 
@@ -101,6 +104,8 @@ class _Content:
                 self.moving.add(self.style)
         elif name == "draw:page":
             self.pages.append(_Page(attributes.get("draw:style-name", ""), attributes.get("draw:master-page-name", "")))
+            if self.pages[-1].style in self.sounds:
+                self.media.setdefault(self.sounds[self.pages[-1].style].removeprefix("./"), len(self.pages))
         elif name in _HOLDERS:
             self.holders.append([(family, attributes[key]) for key, family in _STYLED.items() if key in attributes])
         elif name in _INNER:
@@ -113,9 +118,11 @@ class _Content:
             "motion-path",
         }:
             self.pages[-1].effects = True
-        target = attributes.get("xlink:href", "")
-        if name == "draw:plugin":
+        target = attributes.get("xlink:href", "").removeprefix(_INSIDE)
+        if name in _PLAYED and target and self.pages:
             self.media.setdefault(target.removeprefix("./"), len(self.pages))
+        elif name == "presentation:sound" and target:  # of a transition, in the style of its pages
+            self.sounds[self.style] = target
         if target and _OUTSIDE.match(target) and name not in _CLICKED:
             self.outside.setdefault(target, len(self.pages))
         elif name == "draw:image" and target.lower().endswith(".gif"):

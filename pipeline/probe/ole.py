@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, NamedTuple, Self
@@ -105,15 +106,26 @@ class Ole:
 
     def _chain(self, number: int, limit: int) -> bytes:
         """The sectors from `number` on, at most `limit` bytes; a chain longer than the file is a loop."""
-        out = bytearray()
+        return b"".join(map(self._sector, self._numbers(number, limit)))[:limit]
+
+    def _numbers(self, number: int, limit: int) -> list[int]:
+        out: list[int] = []
         for _ in range(self.sectors + 1):
-            if number >= _LAST or len(out) >= limit:
-                return bytes(out[:limit])
+            if number >= _LAST or len(out) * self.sector >= limit:
+                return out
             if number >= len(self.next):
                 raise BadOle("its allocation table is damaged", "分配表已损坏")
-            out += self._sector(number)
+            out.append(number)
             number = self.next[number]
         raise BadOle("its allocation table has a loop", "分配表存在循环")
+
+    def places(self, name: str, offsets: Iterable[int]) -> list[int]:
+        """Where in the file these bytes of a stream stand, of one that is not small. Raises KeyError, BadOle."""
+        start, size = self.streams[name]
+        if size < self.cutoff:
+            raise BadOle(f"stream {name!r} is too short for a document", f"流 {name!r} 过短")
+        numbers = self._numbers(start, size)
+        return [(numbers[at // self.sector] + 1) * self.sector + at % self.sector for at in offsets]
 
     def read(self, name: str) -> bytes:
         """A whole stream. Raises KeyError (absent), BadOle (damage), CeilingExceeded (above MAX_STREAM)."""

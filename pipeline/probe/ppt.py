@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model import OnSlide, SlidesInfo, Text
+from pipeline.probe import ppt_sounds, ppt_text
+from pipeline.probe.deck_text import Box, reflows
 from pipeline.probe.ole import BadOle, Ole
+from pipeline.probe.ppt_records import DOCUMENT, USER, Record, Records, listed, persisted
 from pipeline.tools.ceilings import MAX_PAGES
 from pipeline.tools.fonts import swaps
 
 # Record types (2.13.24).
 _DOCUMENT, _DOCUMENT_ATOM, _SLIDE, _SLIDE_ATOM, _NOTES = 0x03E8, 0x03E9, 0x03EE, 0x03EF, 0x03F0
-_SLIDE_LIST, _SLIDE_PERSIST, _SHOW_INFO = 0x0FF0, 0x03F3, 0x03F9
-_USER_EDIT, _PERSIST_DIRECTORY, _FONT, _VBA_ATOM = 0x0FF5, 0x1772, 0x0FB7, 0x0400
-_TEXT_HEADER, _TEXT_CHARS, _TEXT_BYTES = 0x0F9F, 0x0FA0, 0x0FA8
-_TAG_BLOB: Final = 0x138B  # an atom by its header that holds records (2.5.21)
-# Sounds and films, embedded or linked (2.10.5 to 2.10.10).
-_MEDIA: Final = frozenset({0x1006, 0x1007, 0x100D, 0x100E, 0x100F, 0x1010})
+_MASTER, _SHOW_INFO, _FONT, _VBA_ATOM = 0x03F8, 0x03F9, 0x0FB7, 0x0400
+# Sounds and films elsewhere or on a disc (2.10.5 to 2.10.10); those inside are in the list of sounds.
+_MEDIA: Final = frozenset({0x1006, 0x1007, 0x100D, 0x100E, 0x1010})
 _OLE_LINK: Final = 0x0FCE
 # Those of the above that are only pointed to: films always are.
 _LINKED: Final = frozenset({_OLE_LINK, 0x1006, 0x1007, 0x100D, 0x1010})
@@ -32,111 +31,6 @@ _ENCRYPTED: Final = 0xF3D1C4DF  # header token of the Current User stream (2.3.2
 _NOTES_BODY: Final = 2  # text type (2.13.33)
 _MASTER_UNIT: Final = 8  # master units in a point: 576 to the inch (1.1)
 _HIDDEN: Final = 4  # bit of the slide show flags (2.6.6)
-_MAX_RECORDS: Final = 2_000_000
-_MAX_DEPTH: Final = 64
-
-
-class _Record(NamedTuple):
-    type: int
-    instance: int
-    start: int  # of its content
-    end: int
-    container: bool
-
-
-class _Records:
-    """The document stream, walked with a count so that no nesting can make it long."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.seen = 0
-
-    def at(self, offset: int) -> _Record:
-        if not 0 <= offset <= len(self.data) - 8:
-            raise BadOle("a record lies outside the document", "记录位于文档之外")
-        first, type_, length = struct.unpack_from("<HHI", self.data, offset)
-        end = offset + 8 + length
-        if end > len(self.data):
-            raise BadOle("a record reaches beyond the document", "记录超出文档")
-        return _Record(type_, first >> 4, offset + 8, end, first & 15 == 15)
-
-    def children(self, parent: _Record) -> Iterator[_Record]:
-        at = parent.start
-        while at + 8 <= parent.end:
-            self.seen += 1
-            if self.seen > _MAX_RECORDS:
-                raise BadOle("it holds too many records", "记录过多")
-            record = self.at(at)
-            if record.end > parent.end:
-                raise BadOle("a record reaches beyond its container", "记录超出其容器")
-            yield record
-            at = record.end
-
-    def walk(self, parent: _Record, depth: int = 0) -> Iterator[_Record]:
-        """All records inside `parent`, each before what it holds."""
-        for record in self.children(parent):
-            yield record
-            if (record.container or record.type == _TAG_BLOB) and depth < _MAX_DEPTH:
-                yield from self.walk(record, depth + 1)
-
-    def number(self, record: _Record, offset: int, size: int = 4) -> int:
-        if record.start + offset + size > record.end:
-            raise BadOle("a record is too short", "记录过短")
-        at = record.start + offset
-        return int.from_bytes(self.data[at : at + size], "little")
-
-    def words(self, record: _Record) -> str:
-        data = self.data[record.start : record.end]
-        text = data.decode("utf-16-le" if record.type == _TEXT_CHARS else "latin-1", "replace")
-        return text.replace("\r", "\n").replace("\v", "\n")
-
-
-def _persisted(records: _Records, current: bytes) -> tuple[dict[int, int], int]:
-    """Where each persistent object lives, and the number of the document's: newest edits first (2.1.2)."""
-    if len(current) < 20:
-        raise BadOle("its Current User stream is too short", "Current User 流过短")
-    offset = int.from_bytes(current[16:20], "little")
-    places: dict[int, int] = {}
-    document, seen = 0, set[int]()
-    while offset and offset not in seen:
-        seen.add(offset)
-        edit = records.at(offset)
-        if edit.type != _USER_EDIT:
-            raise BadOle("its list of edits is damaged", "编辑记录已损坏")
-        document = document or records.number(edit, 16)
-        directory = records.at(records.number(edit, 12))
-        if directory.type != _PERSIST_DIRECTORY:
-            raise BadOle("its list of parts is damaged", "部件目录已损坏")
-        at = 0
-        while at + 4 <= directory.end - directory.start:
-            packed = records.number(directory, at)
-            first, count = packed & 0xFFFFF, packed >> 20
-            for n in range(count):
-                places.setdefault(first + n, records.number(directory, at + 4 + 4 * n))
-            at += 4 + 4 * count
-        offset = records.number(edit, 8)
-    return places, document
-
-
-class _Listed(NamedTuple):
-    """One entry of a slide list: where the slide lives, its own number, the texts of its outline."""
-
-    persist: int
-    id: int
-    outline: list[str]
-
-
-def _listed(records: _Records, document: _Record, instance: int) -> list[_Listed]:
-    out: list[_Listed] = []
-    for part in records.children(document):
-        if part.type != _SLIDE_LIST or part.instance != instance:
-            continue
-        for record in records.children(part):
-            if record.type == _SLIDE_PERSIST:
-                out.append(_Listed(records.number(record, 0), records.number(record, 12), []))
-            elif record.type in {_TEXT_CHARS, _TEXT_BYTES} and out:
-                out[-1].outline.append(records.words(record))
-    return out
 
 
 def _said(parts: list[str]) -> str:
@@ -148,35 +42,34 @@ class _Slide(NamedTuple):
     transition: bool
     effects: bool
     notes: int  # number of its notes page, 0 for none
-    text: str
+    pieces: list[ppt_text.Piece]
     links: int  # pictures outside
+    sounds: set[int]  # numbers of those it names
+
+    @property
+    def text(self) -> str:
+        return _said([piece.words for piece in self.pieces])
 
 
-def _slide(records: _Records, offset: int, outline: list[str]) -> _Slide:
+def _slide(records: Records, offset: int, outline: list[Record], objects: dict[int, int]) -> _Slide:
     slide = records.at(offset)
     if slide.type != _SLIDE:
         raise BadOle("a slide is not where the list says", "幻灯片不在目录所述位置")
     hidden = transition = effects = False
-    notes, links, parts = 0, 0, list(outline)
-    for record in records.walk(slide):
+    notes = links = 0
+    inside = list(records.walk(slide))
+    for record in inside:
         if record.type == _SHOW_INFO:
             hidden = bool(records.number(record, 10, 2) & _HIDDEN)
             transition = records.number(record, 9, 1) != 0  # effect type 0 is a plain cut
         elif record.type == _SLIDE_ATOM:
             notes = records.number(record, 16)
-        elif record.type in {_TEXT_CHARS, _TEXT_BYTES}:
-            parts.append(records.words(record))
         elif record.type == _SHAPE:
-            links += _linked_pictures(records, record)
+            links += bool(records.properties(record).get(_PICTURE_FLAGS, (0, 0))[0] & _LINKED_PICTURE)
         effects = effects or record.type in _EFFECTS
-    return _Slide(hidden, transition, effects, notes, _said(parts), links)
-
-
-def _linked_pictures(records: _Records, shape: _Record) -> int:
-    """Whether the picture of a shape is a file elsewhere: its properties are pairs of number and value (2.2.7)."""
-    count = min(shape.instance, (shape.end - shape.start) // 6)
-    pairs = ((records.number(shape, 6 * n, 2) & 0x3FFF, records.number(shape, 6 * n + 2)) for n in range(count))
-    return any(number == _PICTURE_FLAGS and value & _LINKED_PICTURE for number, value in pairs)
+    pieces = ppt_text.pieces(records, outline) + ppt_text.pieces(records, inside)
+    sounds = ppt_sounds.named(records, inside, objects)
+    return _Slide(hidden, transition, effects, notes, pieces, links, sounds)
 
 
 def _places(slides: list[_Slide]) -> tuple[OnSlide, ...]:
@@ -189,16 +82,28 @@ def _places(slides: list[_Slide]) -> tuple[OnSlide, ...]:
     return tuple(places)
 
 
-def _notes(records: _Records, offset: int | None) -> str:
+def _notes(records: Records, offset: int | None) -> str:
     if offset is None or records.at(offset).type != _NOTES:
         return ""
-    parts, body = [], False
-    for record in records.walk(records.at(offset)):
-        if record.type == _TEXT_HEADER:
-            body = records.number(record, 0) == _NOTES_BODY
-        elif body and record.type in {_TEXT_CHARS, _TEXT_BYTES}:
-            parts.append(records.words(record))
-    return _said(parts)
+    found = ppt_text.pieces(records, records.walk(records.at(offset)))
+    return _said([piece.words for piece in found if piece.kind == _NOTES_BODY])
+
+
+def _boxes(records: Records, slides: list[_Slide], names: list[str], styles: list[Record]) -> list[Box] | None:
+    """The texts that are shown, with the names of the fonts that their letters take; None where a look is damaged."""
+    try:
+        inherited = ppt_text.masters(records, styles)
+    except BadOle:
+        return None
+    if any(piece.runs is None for slide in slides if not slide.hidden for piece in slide.pieces):
+        return None
+    return [
+        Box(number, frozenset(names[face] for face in used if face < len(names) and names[face]), piece.words)
+        for number, slide in enumerate(slides, 1)
+        if not slide.hidden
+        for piece in slide.pieces
+        if (used := ppt_text.faces(piece, inherited))
+    ]
 
 
 def _producer(ole: Ole) -> str | None:
@@ -222,47 +127,54 @@ def _producer(ole: Ole) -> str | None:
 
 
 def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
-    """Facts about an open .ppt.
+    """Facts about an open .ppt. Whether its GIFs move is not known.
 
-    Fonts are those the deck names, drawn with or not. Which boxes reflow and whether its GIFs move is not known.
     Raises BadOle when its records cannot be followed, CeilingExceeded above MAX_PAGES slides.
     """
-    for name in ("Current User", "PowerPoint Document"):
+    for name in (USER, DOCUMENT):
         if name not in ole.streams:
             raise BadOle(f"the stream {name!r} is missing", f"缺少流 {name!r}")
-    current = ole.read("Current User")
+    current = ole.read(USER)
     if len(current) >= 16 and int.from_bytes(current[12:16], "little") == _ENCRYPTED:
         return SlidesInfo(format="ppt", encrypted=True, producer=_producer(ole)), []
-    records = _Records(ole.read("PowerPoint Document"))
-    places, number = _persisted(records, current)
+    records = Records(ole.read(DOCUMENT))
+    places, number = persisted(records, current)
     if number not in places or records.at(places[number]).type != _DOCUMENT:
         raise BadOle("its document part is missing", "缺少文档部件")
     document = records.at(places[number])
-    listed = _listed(records, document, 0)
-    if len(listed) > MAX_PAGES:
+    entries = listed(records, document, 0)
+    if len(entries) > MAX_PAGES:
         raise CeilingExceeded(
-            f"{ole.name} has {len(listed)} slides, above the ceiling of {MAX_PAGES}. Split the deck.",
-            f"{ole.name} 有 {len(listed)} 页，超过上限 {MAX_PAGES}。请拆分演示文稿。",
+            f"{ole.name} has {len(entries)} slides, above the ceiling of {MAX_PAGES}. Split the deck.",
+            f"{ole.name} 有 {len(entries)} 页，超过上限 {MAX_PAGES}。请拆分演示文稿。",
         )
-    notes = {entry.id: places.get(entry.persist) for entry in _listed(records, document, 2)}
-    size, fonts, media, links, macros = None, dict[str, None](), 0, 0, False
-    for record in records.walk(document):
+    notes = {entry.id: places.get(entry.persist) for entry in listed(records, document, 2)}
+    size, names, media, links, macros = None, list[str](), 0, 0, False
+    styles = [record for entry in listed(records, document, 1) for record in _master(records, places, entry.persist)]
+    whole = list(records.walk(document))
+    for record in whole:
         if record.type == _DOCUMENT_ATOM:
             size = tuple(Fraction(records.number(record, at), _MASTER_UNIT) for at in (0, 4))
         elif record.type == _FONT:
-            face = records.data[record.start : record.start + 64].decode("utf-16-le", "replace")
-            fonts[face.partition("\0")[0]] = None
+            names.append(records.content(record)[:64].decode("utf-16-le", "replace").partition("\0")[0])
         elif record.type == _VBA_ATOM:
             macros = bool(records.number(record, 4))
+        elif record.type == ppt_text.MASTER_STYLE:
+            styles.append(record)
         media += record.type in _MEDIA
         links += record.type in _LINKED
-    missing = [n for n, entry in enumerate(listed, 1) if entry.persist not in places]
+    missing = [n for n, entry in enumerate(entries, 1) if entry.persist not in places]
     if missing:
         raise BadOle(f"slide {missing[0]} is missing", f"缺少第 {missing[0]} 页")
-    slides = [_slide(records, places[entry.persist], entry.outline) for entry in listed]
+    objects = ppt_sounds.objects(records, whole)
+    slides = [_slide(records, places[entry.persist], entry.outline, objects) for entry in entries]
+    embedded = ppt_sounds.embedded(ppt_sounds.sounds(records, whole), [slide.sounds for slide in slides])
     shown = [slide for slide in slides if not slide.hidden]
-    used = tuple(face for face in fonts if face)
     texts = tuple(_notes(records, notes.get(slide.notes)) or slide.text for slide in shown)
+    boxes = _boxes(records, slides, names, styles)
+    used = None if boxes is None else tuple(sorted(set[str]().union(*(box.fonts for box in boxes))))
+    replaced = None if used is None else swaps(used)
+    reflowing = reflows(boxes or (), replaced)
     return (
         SlidesInfo(
             format="ppt",
@@ -274,12 +186,14 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
             restricted=False,
             valid=True,
             fonts=used,
-            swaps=swaps(used),
+            swaps=replaced,
+            reflowing=len(reflowing) if reflowing is not None else None,
             animations=sum(slide.effects for slide in shown),
             transitions=sum(slide.transition for slide in shown),
-            media=media,
+            media=media + len(embedded),
+            embedded=embedded,
             external_links=links + sum(slide.links for slide in slides),
-            places=_places(slides),
+            places=(*_places(slides), *(OnSlide(one.slide, "media") for one in embedded), *(reflowing or ())),
             macros=macros,
             longest_page_text=max(map(len, texts), default=0),
             page_texts=texts,
@@ -287,3 +201,10 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
         ),
         [],
     )
+
+
+def _master(records: Records, places: dict[int, int], persist: int) -> list[Record]:
+    """What is right inside a main master; nothing of another kind of master."""
+    if persist not in places or records.at(places[persist]).type != _MASTER:
+        return []
+    return list(records.children(records.at(places[persist])))
