@@ -34,6 +34,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pipeline import publish
 from pipeline.errors import AssetError, TimedOut, WorkerLost
 from pipeline.tools.ceilings import GiB
+from pipeline.tools.ffmpeg import Share
 from pipeline.worker import Message, Progress, heard, serve
 
 J = TypeVar("J")
@@ -64,6 +65,7 @@ class Event(Generic[R]):
     result: R | None = None
     error: AssetError | None = None
     said: str = ""  # what native libraries printed meanwhile, at its end
+    speed: float | None = None  # times faster than it plays, while sound or pictures are converted
 
     @property
     def ended(self) -> bool:
@@ -272,7 +274,8 @@ class Pool(Generic[J, R]):
             if event_or_none:
                 yield event_or_none
             return
-        event: Event[R] = Event(message[0], message[1], message[2], message[3], None, message[4])
+        speed = message[1].speed if isinstance(message[1], Share) else None
+        event: Event[R] = Event(message[0], message[1], message[2], message[3], None, message[4], speed)
         if event.ended:
             worker.held.popleft()
             worker.since = time.monotonic()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from pipeline.checking import Job
 from pipeline.inputs import find
 from pipeline.report import progress as shown
 from pipeline.report.progress import Measure, clock
+from pipeline.tools.ffmpeg import Meter, Share
 from pipeline.twins import groups, suspects
 
 ROOT = Path(__file__).parent.parent
@@ -241,8 +244,9 @@ def test_a_second_run_into_the_same_folder_is_refused(source: Path, tmp_path: Pa
 
 
 class News:
-    def __init__(self, index: int, fraction: float | None, step: str | None = None) -> None:
+    def __init__(self, index: int, fraction: float | None, step: str | None = None, speed: float | None = None) -> None:
         self.index, self.fraction, self.step, self.ended = index, fraction, step, fraction is None and step is None
+        self.speed = speed
 
 
 def test_progress_is_of_the_work_not_of_the_number_of_files() -> None:
@@ -289,6 +293,30 @@ def test_a_terminal_that_is_a_log_gets_lines(name: str, value: str, bar: bool, m
     written = sys.stderr.getvalue()
     assert ("\x1b" in written) == bar
     assert written.startswith("check: 1 of 2 done") != bar
+
+
+def test_speed_is_that_of_a_job_and_of_all_that_run_together() -> None:
+    measure = Measure([1, 1, 1])
+    assert measure.speed() is None
+    measure.see(News(0, 0.1, speed=3.2))
+    measure.see(News(1, 0.1))
+    measure.see(News(2, 0.1, speed=1.0))
+    assert [measure.speed(index) for index in (0, 1, 2, None)] == [3.2, None, 1.0, 4.2]
+    measure.see(News(0, None))
+    assert measure.speed() == 1.0
+    measure.see(News(2, None, "prove"))
+    assert measure.speed() is None
+    assert [shown.times(speed) for speed in (None, 3.21, 240.4)] == ["", " 3.2x", " 240x"]
+
+
+def test_speed_comes_from_what_ffmpeg_reports() -> None:
+    meter = Meter(Fraction(10))
+    lines = ("frame=3", "speed=N/A", "out_time_us=1000000", "speed= 3.2x", "out_time_us=99000000")
+    told = [part and (float(part), part.speed) for part in map(meter.read, lines)]
+    assert told == [None, None, (0.1, None), None, (1.0, 3.2)]
+    assert Meter(None).read("out_time_us=1000000") is None
+    again = pickle.loads(pickle.dumps(Share(0.5, 2.0)))  # as it travels from a worker
+    assert (float(again), again.speed) == (0.5, 2.0)
 
 
 def test_before_anything_was_measured_nothing_is_promised() -> None:

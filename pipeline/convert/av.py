@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +12,7 @@ from pipeline.convert.recipe import Recipe, recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import Category, Made, MediaInfo, Plan, Role, Step
 from pipeline.tools import ceilings, process
-from pipeline.tools.ffmpeg import complaints, out_time, pulse
+from pipeline.tools.ffmpeg import Meter, complaints, pulse
 
 # What FFmpeg's decoders and demuxers say, at level error, of data they could not read.
 _DAMAGE: Final = re.compile(
@@ -37,17 +36,13 @@ def convert(
     """
     chosen = recipe(info, plan, role)
 
+    meter = Meter(chosen.length or info.duration)
+
     def on_line(line: str) -> None:
-        done = out_time(line)
-        if done is not None and (part := share(done, chosen.length or info.duration)) is not None:
+        if (part := meter.read(line)) is not None:
             progress(part)
 
     return run(source, info, chosen, work, on_line=on_line)[0]
-
-
-def share(done: Fraction, whole: Fraction | None) -> float | None:
-    """Seconds done of seconds in all, within 0 to 1; None where the whole is not known."""
-    return min(1.0, max(0.0, float(done / whole))) if whole else None
 
 
 def run(

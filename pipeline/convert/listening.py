@@ -6,6 +6,7 @@ channel that is dead), it is thrown away and the better channel is taken in a se
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.convert.recipe import recipe
 from pipeline.convert.sound import listens
 from pipeline.model import Kind, Made, MediaInfo, Plan, Role, Step
 from pipeline.probe import probe
+from pipeline.tools.ffmpeg import Share
 
 
 def wanted(info: MediaInfo, plan: Plan, role: Role) -> bool:
@@ -43,12 +45,13 @@ def convert(
         return info, av.steps(info, plan, role), av.convert(source, info, plan, role, work, progress)
     from pipeline.probe import speech
 
+    started = time.monotonic()
     ear = speech.Ear(*speech.shape(source, stream))
 
     def sink(block: bytes) -> None:
         ear.pour(block)
-        if (part := av.share(ear.seconds, info.duration)) is not None:
-            progress(part)
+        if info.duration:
+            progress(Share(float(ear.seconds / info.duration), float(ear.seconds) / (time.monotonic() - started)))
 
     made, said = av.run(source, info, chosen, work, sink=sink)
     found = ear.heard(said)

@@ -28,6 +28,8 @@ class News(Protocol):
     @property
     def step(self) -> str | None: ...
     @property
+    def speed(self) -> float | None: ...
+    @property
     def ended(self) -> bool: ...
 
 
@@ -39,6 +41,7 @@ class Measure:
         self.total = sum(self._costs)
         self._part: dict[int, float] = {}
         self._step: dict[int, str] = {}
+        self._speed: dict[int, float] = {}
         self._whole = 0
         self.ended = 0
         self._started = time.monotonic()
@@ -48,12 +51,16 @@ class Measure:
         if news.ended:
             self._part.pop(news.index, None)
             self._step.pop(news.index, None)
+            self._speed.pop(news.index, None)
             self._whole += self._costs[news.index]
             self.ended += 1
         elif news.step:
             self._step[news.index] = news.step
+            self._speed.pop(news.index, None)
         else:
             self._part[news.index] = news.fraction or 0.0
+            if news.speed is not None:
+                self._speed[news.index] = news.speed
 
     def __len__(self) -> int:
         return len(self._costs)
@@ -71,6 +78,12 @@ class Measure:
         """What is done to one job; "" when not known."""
         return self._step.get(index, "")
 
+    def speed(self, index: int | None = None) -> float | None:
+        """Times faster than it plays: of one job, or of all that run together; None where no job tells."""
+        if index is not None:
+            return self._speed.get(index)
+        return sum(self._speed.values()) if self._speed else None
+
     def remaining(self) -> float | None:
         """Seconds; None before anything was measured."""
         done = self.done
@@ -84,6 +97,11 @@ def clock(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def times(speed: float | None) -> str:
+    """As 3.2x, with a space before it; nothing when not known."""
+    return "" if speed is None else f" {speed:.1f}x" if speed < 100 else f" {speed:.0f}x"
 
 
 @contextmanager
@@ -113,7 +131,8 @@ def _event(measure: Measure, event: News) -> None:
     measure.see(event)
     told: dict[str, Any] = {"event": "step", "index": event.index, "step": event.step}
     if event.fraction is not None:
-        told = {"event": "progress", "index": event.index, "fraction": round(event.fraction, 3)}
+        speed = None if event.speed is None else round(event.speed, 2)
+        told = {"event": "progress", "index": event.index, "fraction": round(event.fraction, 3), "speed": speed}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 
@@ -128,7 +147,8 @@ def _lines(verb: str, measure: Measure) -> Callable[[News], None]:
             due = time.monotonic() + _BETWEEN
             part = measure.done / measure.total
             left = clock(measure.remaining())
-            sys.stderr.write(f"{verb}: {measure.ended} of {len(measure)} done, {part:.0%}, {left} left\n")
+            done, speed = f"{measure.ended} of {len(measure)} done", times(measure.speed())
+            sys.stderr.write(f"{verb}: {done}, {part:.0%}, {left} left{speed}\n")
             sys.stderr.flush()
 
     return tell
@@ -154,7 +174,7 @@ def _bars(
             if time.monotonic() < due:
                 return
             due = time.monotonic() + _OFTEN
-            said = f"{measure.ended}/{len(measure)}  {clock(measure.remaining())}"
+            said = f"{measure.ended}/{len(measure)}  {clock(measure.remaining())}{times(measure.speed())}"
             bars.update(whole, completed=measure.done, said=said)
             at = dict(busy())
             for place in at.keys() - workers.keys():
@@ -163,7 +183,8 @@ def _bars(
                 index = at.get(place)
                 name = "" if index is None else console.clean(names[index])
                 part = 0.0 if index is None else measure.part(index)
+                said = f"{name}{'' if index is None else times(measure.speed(index))}"
                 number = f"  {place + 1} {'' if index is None else measure.step(index)}"
-                bars.update(task, visible=index is not None, completed=part, description=number, said=name)
+                bars.update(task, visible=index is not None, completed=part, description=number, said=said)
 
         yield tell

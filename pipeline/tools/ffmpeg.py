@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
-from typing import Final
+from typing import Final, Self
 
 from pipeline.tools.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
 
@@ -49,6 +50,35 @@ def reading(name: str, *options: str) -> tuple[str, ...]:
 def pulse(line: str) -> str | None:
     """What must change in the progress report while work goes on."""
     return line if line.startswith(("frame=", "out_time_us=", "total_size=")) else None
+
+
+class Share(float):
+    """How far a run is, 0 to 1; `speed` is how many times faster than it plays, None where that is not told."""
+
+    speed: float | None
+
+    def __new__(cls, part: float, speed: float | None = None) -> Self:
+        """A number like any other."""
+        made = super().__new__(cls, min(1.0, max(0.0, part)))
+        made.speed = speed
+        return made
+
+
+class Meter:
+    """Reads the progress report of one run that plays for `whole` seconds (None: not known)."""
+
+    def __init__(self, whole: Fraction | None) -> None:
+        self._whole = whole
+        self._speed: float | None = None
+
+    def read(self, line: str) -> Share | None:
+        """How far the run is, where this line tells it."""
+        key, _, value = line.partition("=")
+        if key == "speed":  # "3.2x", or "N/A" before there is any
+            with contextlib.suppress(ValueError):
+                self._speed = float(value.strip().removesuffix("x"))
+        done = out_time(line)
+        return Share(float(done / self._whole), self._speed) if done is not None and self._whole else None
 
 
 def out_time(line: str) -> Fraction | None:
