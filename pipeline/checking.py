@@ -99,7 +99,7 @@ def check(job: Job) -> Report:
         source=job.path,
         kind=kind,
         role=role_name,
-        status=_status(findings, job),
+        status=_status(findings, job, kind),
         facts=info,
         findings=findings,
     )
@@ -136,9 +136,9 @@ def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
     return probe(Path(job.path), needs | moving) if needs else info
 
 
-def _status(findings: tuple[Finding, ...], job: Job) -> Status:
+def _status(findings: tuple[Finding, ...], job: Job, kind: Kind) -> Status:
     status = judging.status(findings)
-    if status is Status.FIXABLE and planning.plan(findings, job.at_least, job.allow).blocked:
+    if status is Status.FIXABLE and planning.plan(findings, job.at_least, job.allow, kind).blocked:
         return Status.BLOCKED
     return status
 

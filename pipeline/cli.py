@@ -105,7 +105,9 @@ def _repair() -> _Parser:
     repair.add_argument(
         "--at-least", choices=["lossless", "lossy"], default="lossy", help="the least safe repair allowed"
     )
-    repair.add_argument("--split", action="store_true", help="split decks of too many slides into parts")
+    repair.add_argument(
+        "--split", action="store_true", help="split decks of too many slides, and videos that are too long, into parts"
+    )
     repair.add_argument(
         "--strip-tags", action="store_true", help="remove SSML elements that the rules refuse, keep words"
     )

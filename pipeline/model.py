@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from pipeline.facts import (
@@ -51,6 +52,7 @@ __all__ = [
     "OnSlide",
     "Outcome",
     "Output",
+    "Part",
     "Plan",
     "Preset",
     "Problem",
@@ -300,12 +302,26 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of the files that an asset too long for its limit is split into."""
+
+    number: int  # from 1, in order
+    of: int
+    start: Fraction | None = None  # seconds from the start of a recording; None: of a deck
+    length: Fraction | None = None  # seconds; None: to the end
+    frames: int | None = None  # pictures of the source that are shown in it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What would be done to make an asset comply; empty when nothing need be."""
 
     fixes: tuple[Fix, ...] = ()
     advised: tuple[Fix, ...] = ()  # taken along only because the stream is made anew anyway
     blocked: tuple[Finding, ...] = ()  # nothing here can be done by this tool
+    split: bool = False  # a recording that is too long goes on in parts; else it is cut off at the limit
+    parts: tuple[Part, ...] = ()  # ... which are known once its frames are; see `pipeline.convert.parts`
+    recut: bool = False  # ... and begin where decoding cannot: the picture is encoded for their sake
 
     @property
     def empty(self) -> bool:
@@ -330,6 +346,7 @@ class Made:
     name: str = ""  # wanted file name below the asset's output folder
     text: str | None = None  # text that belongs to a page
     proof: tuple[Proof, ...] = ()  # what only its maker could compare
+    part: Part | None = None  # of an asset that was split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +361,7 @@ class Output:
     facts: MediaInfo
     findings: tuple[Finding, ...] = ()
     text: str | None = None
+    part: Part | None = None  # of an asset that was split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.checks import CHECKS
 from pipeline.checks.speech import SILENCES
 from pipeline.limits import OneOf
-from pipeline.model import Finding, Fix, Level, Plan, Safety, Text, Value, Verdict
+from pipeline.model import Finding, Fix, Kind, Level, Plan, Safety, Text, Value, Verdict
 
 # One round per rule is enough for rules that agree; more means they push a value to and fro.
 _ROUNDS = 8
@@ -30,20 +30,36 @@ ON_REQUEST: Final = {
         "its tags are removed on request, its words kept (--strip-tags)",
         "需主动要求才会删除标签、保留文字（--strip-tags）",
     ),
-    "media.duration": Text("it is cut off at the limit on request (--trim)", "需主动要求才会截去超出部分（--trim）"),
+    "media.duration": Text(
+        "it is cut off at the limit on request (--trim), a video also split into parts (--split)",
+        "需主动要求才会截去超出部分（--trim），视频也可拆分为多份（--split）",
+    ),
     **dict.fromkeys(
         SILENCES, Text("silence is cut off on request (--trim-silence)", "需主动要求才会截去静音（--trim-silence）")
     ),
 }
 
 
-def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY, allow: frozenset[str] = frozenset()) -> Plan:
+# Among what was asked for: videos that are too long go on in parts, of which nothing is lost.
+PARTS: Final = "media.parts"
+
+
+def plan(
+    findings: Iterable[Finding],
+    at_least: Safety = Safety.LOSSY,
+    allow: frozenset[str] = frozenset(),
+    kind: Kind | None = None,
+) -> Plan:
     """The edits that make every rule of level error pass, and what stands in the way.
 
     One edit per check and stream, satisfying all rules about it. Edits that only warnings ask for are
     `advised`: a converter takes them along when it makes the stream anew anyway, never on their own account.
-    `at_least` is the least safety the caller accepts, `allow` names checks of ON_REQUEST that were asked for.
+    `at_least` is the least safety the caller accepts, `allow` names checks of ON_REQUEST that were asked for, `kind`
+    is that of the asset: PARTS stands for "media.duration" of a video.
     """
+    split = PARTS in allow and kind is Kind.VIDEO
+    if split:
+        allow |= {"media.duration"}
     asked = [f for f in findings if f.verdict is not Verdict.PASS]
     by_place: dict[_Place, list[Finding]] = defaultdict(list)
     for finding in sorted(findings, key=lambda f: f.rule.id):
@@ -71,6 +87,7 @@ def plan(findings: Iterable[Finding], at_least: Safety = Safety.LOSSY, allow: fr
     return Plan(
         fixes=_in_order(fixes),
         advised=_in_order(advised),
+        split=split and any(fix.check == "media.duration" for fix in fixes),
         blocked=tuple(sorted(blocked, key=lambda f: (f.rule.id, f.stream or -1, f.where or ""))),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from pipeline import drawing, judging, planning, presets, proving, publish, twins, verify
 from pipeline.checking import Job, check, problem, role_of
-from pipeline.convert import listening
+from pipeline.convert import listening, parts
 from pipeline.convert.wanted import NAMING
 from pipeline.digest import content_md5, content_type
 from pipeline.errors import AssetError, PreflightError, ProofFailed
@@ -83,7 +83,7 @@ def prepare(job: Job, progress: Progress) -> Outcome:
         error=report.error,
     )
     if report.status is Status.BLOCKED:
-        blocked = planning.plan(report.findings, job.at_least, job.allow).blocked
+        blocked = planning.plan(report.findings, job.at_least, job.allow, report.kind).blocked
         outcome = replace(outcome, blocked=blocked)
         try:
             drawing.draw(job, report.facts)
@@ -102,13 +102,14 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     role = role_of(presets.load(job.preset), report.kind, job.role)
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
-    wanted = planning.plan(report.findings, job.at_least, job.allow)
+    wanted = planning.plan(report.findings, job.at_least, job.allow, report.kind)
     if wanted.blocked:
         return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
     before = _identity(source)
     with publish.workshop(Path(job.out)) as work:
         if converts(wanted, role, info):
             progress("convert")
+            wanted = parts.laid_out(source, info, wanted, role)
             info, steps, made = _converted(job, info, without_names(wanted), role, work, progress)
             progress("prove")
             outputs, proofs = _judged(made, job, role, info, wanted, work)
@@ -182,11 +183,14 @@ def _judged(
             if wrong:
                 raise ProofFailed(*_still_wrong(wrong))
             if {probed.kind, info.kind} <= {Kind.VIDEO, Kind.AUDIO}:
-                proofs.extend(proving.media(Path(job.path), info, path, probed, without_names(wanted), role, work))
+                edits = without_names(wanted)
+                proofs.extend(proving.media(Path(job.path), info, path, probed, edits, role, work, one.part))
             else:
                 proofs.extend(verify.prove(info, probed, wanted))
         proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings))
+    if wanted.parts:
+        proofs.append(proving.together(info, [output.facts for output in outputs]))
     failed = [proof for proof in proofs if not proof.passed]
     if failed:
         said = "; ".join(f"{p.name}: {p.found}, expected {p.expected}" for p in failed)
@@ -204,6 +208,7 @@ def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...
         facts=info,
         findings=findings,
         text=one.text,
+        part=one.part,
     )
 
 

@@ -6,47 +6,64 @@ What was encoded is decoded whole once and, where it is a picture, compared with
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline import quality, verify
+from pipeline.convert import parts
 from pipeline.convert.recipe import Recipe, recipe
-from pipeline.model import Kind, MediaInfo, Plan, Proof, Role
-from pipeline.tools import ceilings, process, programs
-from pipeline.tools.ffmpeg import HEAD, pulse, reading
+from pipeline.model import Kind, MediaInfo, Part, Plan, Proof, Role
+
+if TYPE_CHECKING:
+    from pipeline.probe.coded import Coded
+    from pipeline.probe.timeline import Timeline
 
 _COLOURS: Final = ("color_primaries", "color_transfer", "color_matrix", "color_range")
 _BT709: Final = ("bt709", "bt709", "bt709", "tv")
-_HASHED: Final = re.compile(r"^(\d+),[vas],SHA256=([0-9a-f]{64})$", re.MULTILINE)
+Pairs = tuple[tuple[int, int], ...]  # index in the source and index in the output of what was only copied
 
 
 def media(
-    source: Path, info: MediaInfo, made: Path, output: MediaInfo, plan: Plan, role: Role, work: Path
+    source: Path, info: MediaInfo, made: Path, output: MediaInfo, plan: Plan, role: Role, work: Path, part: Part | None
 ) -> tuple[Proof, ...]:
-    """The proofs of `made` (facts `output`), which `plan` made of `source` (facts `info`).
+    """The proofs of `made` (facts `output`), which `plan` made of `source` (facts `info`), or of a `part` of it.
 
     Raises TimedOut and ToolFailed.
     """
     proofs: list[Proof] = []
-    for proof in _media(source, info, made, output, plan, role, work):
-        proofs.append(proof)
+    for proof in _media(source, info, made, output, plan, role, work, part):
+        proofs.append(replace(proof, name=f"part {part.number}: {proof.name}") if part else proof)
         if not proof.passed:
             break  # what follows costs time and would tell the same in other words
     return tuple(proofs)
 
 
 def _media(
-    source: Path, info: MediaInfo, made: Path, output: MediaInfo, plan: Plan, role: Role, work: Path
+    source: Path, info: MediaInfo, made: Path, output: MediaInfo, plan: Plan, role: Role, work: Path, part: Part | None
 ) -> Iterator[Proof]:
     from pipeline.probe import timeline  # brings PyAV, which only workers load
 
     followed = recipe(info, plan, role)
-    before = timeline.read(source, info.video[0].index) if info.video and output.video else None
-    after = timeline.read(made, output.video[0].index) if output.video else None
+    copied = _copied(followed, output)
+    # One reading of either file tells times and digests; each waits for its disk and hashes on its own.
+    with ThreadPoolExecutor(1) as other:
+        index = info.video[0].index if info.video and output.video else None
+        digested = [old for old, _ in copied] if part is None else []
+        theirs = other.submit(_source_line, source, source.stat().st_mtime_ns, index, tuple(digested))
+        after = timeline.read(made, output.video[0].index if output.video else None, [new for _, new in copied])
+        before = theirs.result()
+    origin = info.start or Fraction(0)
     info, output = timeline.measured(info, before), timeline.measured(output, after)
+    whole: dict[int, Coded] = {}
+    if part:
+        whole = _whole(source, source.stat().st_mtime_ns, tuple(old for old, _ in copied))
+        info, plan = _part_alone(info, plan, part, followed, whole, origin)
+        followed = replace(followed, part=part)
     yield from verify.prove(info, output, plan)
     if output.kind is Kind.VIDEO:
         yield Proof(
@@ -56,24 +73,73 @@ def _media(
             passed=after is not None and after.rising,
         )
     yield from _tags(followed, info, output)
-    copied = _copied(followed, output)
+    same = None
+    strict = part is not None and followed.source in parts.ENTERED  # where it is not, the wrapping may differ
+    if copied and part and after:
+        first = before.start if before and not part.start else origin + (part.start or 0)
+        same = _excerpts(whole, made, copied, part, (origin, first - after.start))
+    elif copied:
+        same = identical(before, after, copied)
     if followed.picture is None:
-        same = identical(source, made, copied, work) if copied else None
-        if same is not None and same.passed:
-            yield same  # where it is not, the wrapping may differ, and decoding tells
-        sound_only = same is not None and same.passed
+        if same is not None and (same.passed or strict):
+            yield same  # else decoding tells
+        # A part begins where its source was entered: whether that needs nothing of before, decoding alone tells.
+        sound_only = same is not None and same.passed and not part
         if not sound_only or any(followed.sounds):
             yield verify.decoded(made, output, work, sound_only=sound_only)
         return
-    # Three programs at once: none of them alone keeps every processor busy.
-    with ThreadPoolExecutor(2) as others:
-        decoding = others.submit(verify.decoded, made, output, work)
-        hashing = others.submit(identical, source, made, copied, work) if copied else None
+    # Two programs at once: neither alone keeps every processor busy.
+    with ThreadPoolExecutor(1) as other:
+        decoding = other.submit(verify.decoded, made, output, work)
         compared = tuple(quality.measure(source, info, before, followed, made, output, role, work))
-        if hashing and (same := hashing.result()).passed:
+        if same and (same.passed or strict):
             yield same
         yield decoding.result()
         yield from compared
+
+
+@lru_cache(maxsize=1)  # each part of a source asks again; the time of its last change is part of the question
+def _source_line(source: Path, _: int, index: int | None, digested: tuple[int, ...]) -> Timeline | None:
+    from pipeline.probe import timeline
+
+    return timeline.read(source, index, digested)
+
+
+@lru_cache(maxsize=1)
+def _whole(source: Path, _: int, indices: tuple[int, ...]) -> dict[int, Coded]:
+    from pipeline.probe import coded
+
+    return coded.read(source, indices) if indices else {}
+
+
+def _part_alone(
+    info: MediaInfo, plan: Plan, part: Part, followed: Recipe, whole: dict[int, Coded], origin: Fraction
+) -> tuple[MediaInfo, Plan]:
+    """Source and plan as if the source were this part alone."""
+    from pipeline.probe import coded
+
+    plan = replace(plan, fixes=tuple(fix for fix in plan.fixes if fix.check != "media.duration"))
+    info = parts.facts(info, part)
+    begin = part.start or Fraction(0)
+    if followed.picture is None or not begin:
+        return info, plan
+    # Beside a picture cut anywhere, sound that was copied begins with its first whole frame.
+    copied = {s.index for s, made in zip(followed.audio, followed.sounds, strict=True) if made is None}
+    starts = {i: at - origin - begin for i in copied if (at := coded.first_from(whole[i], origin + begin)) is not None}
+    return replace(info, audio=tuple(replace(s, start=starts.get(s.index, s.start)) for s in info.audio)), plan
+
+
+def together(info: MediaInfo, outputs: Sequence[MediaInfo]) -> Proof:
+    """Whether all parts last as long as their source, up to a frame of sound each."""
+    lengths = [output.duration or Fraction(0) for output in outputs]
+    slack = Fraction(len(lengths), 10)
+    found, expected = sum(lengths, Fraction(0)), info.duration or Fraction(0)
+    return Proof(
+        name="all parts together",
+        expected=f"{float(expected):.3f} s within {float(slack):.1f} s",
+        found=f"{float(found):.3f} s in {len(lengths)} parts",
+        passed=abs(found - expected) <= slack,
+    )
 
 
 def _tags(followed: Recipe, info: MediaInfo, output: MediaInfo) -> Iterator[Proof]:
@@ -90,8 +156,8 @@ def _tags(followed: Recipe, info: MediaInfo, output: MediaInfo) -> Iterator[Proo
     yield Proof(name="colour tags", expected=shown[0], found=shown[1], passed=not wrong)
 
 
-def _copied(followed: Recipe, output: MediaInfo) -> tuple[tuple[int, int], ...]:
-    """Index in the source and index in the output of every stream that was only copied; none where it was cut."""
+def _copied(followed: Recipe, output: MediaInfo) -> Pairs:
+    """Every stream that was only copied; none where it was cut off."""
     if followed.length is not None:
         return ()
     pairs = []
@@ -103,32 +169,36 @@ def _copied(followed: Recipe, output: MediaInfo) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
-def identical(source: Path, made: Path, pairs: tuple[tuple[int, int], ...], work: Path) -> Proof:
-    """Whether the coded frames of the paired streams (source index, output index) are the same bytes.
+def _equal(pairs: Pairs, alike: Callable[[int, int], bool]) -> Proof:
+    equal = sum(alike(old, new) for old, new in pairs)
+    return Proof(
+        name="copied streams",
+        expected=f"{len(pairs)} with the same coded frames",
+        found=f"{equal} with the same coded frames",
+        passed=equal == len(pairs),
+    )
+
+
+def identical(before: Timeline | None, after: Timeline | None, pairs: Pairs) -> Proof:
+    """Whether the coded frames of the paired streams are the same bytes.
 
     Containers may store the same frames in different wrapping (H.264 in MPEG-TS and in MP4); then it fails, and
     only decoding can tell.
     """
-    links = {"in1": source, "made1": made}  # names of its own: it may run beside the other proofs
-    for name, target in links.items():
-        (work / name).unlink(missing_ok=True)
-        (work / name).symlink_to(target.resolve())
-    maps = [word for old, new in pairs for word in ("-map", f"0:{old}", "-map", f"1:{new}")]
-    written = work / "hashes.txt"
-    hashing = ("-c", "copy", "-f", "streamhash", "-hash", "sha256", written.name)
-    command = (programs.ffmpeg(), *HEAD, *reading("in1"), *reading("made1"), *maps, *hashing)
-    try:
-        process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
-        found = dict(_HASHED.findall(written.read_text())) if written.exists() else {}
-    finally:
-        for name in (*links, written.name):
-            (work / name).unlink(missing_ok=True)
-    equal = [
-        found.get(str(2 * n)) is not None and found[str(2 * n)] == found.get(str(2 * n + 1)) for n in range(len(pairs))
-    ]
-    return Proof(
-        name="copied streams",
-        expected=f"{len(pairs)} with the same coded frames",
-        found=f"{sum(equal)} with the same coded frames",
-        passed=all(equal),
-    )
+    old, new = (dict(line.digests) if line else {} for line in (before, after))
+    return _equal(pairs, lambda a, b: a in old and old[a] == new.get(b))
+
+
+def _excerpts(
+    whole: dict[int, Coded], made: Path, pairs: Pairs, part: Part, clocks: tuple[Fraction, Fraction]
+) -> Proof:
+    """As `identical`, for a part: all frames that are shown in it, and none off their time."""
+    from pipeline.probe import coded
+
+    origin, shift = clocks
+    begin = origin + (part.start or 0)
+    end = None if part.length is None else begin + part.length
+    held = coded.read(made, [new for _, new in pairs])
+    wrong = {new: said for old, new in pairs if (said := coded.excerpt(whole[old], held[new], shift, begin, end))}
+    proof = _equal(pairs, lambda _, new: new not in wrong)
+    return replace(proof, found="; ".join((proof.found, *(f"stream {new}: {said}" for new, said in wrong.items()))))

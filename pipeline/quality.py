@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pipeline.convert.command import filtered
 from pipeline.convert.filters import of_picture
 from pipeline.convert.formats import ALPHA_DECODERS
+from pipeline.convert.parts import BEFORE
 from pipeline.convert.recipe import Recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import MediaInfo, Proof, Role, Size
@@ -37,6 +38,8 @@ SSIM_FLOOR: Final = Fraction(85, 100)
 _ALPHA_SLACK: Final = {"prores": Fraction(1), "vp9": Fraction(3)}
 _SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
 _FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
+_BROADCAST: Final = frozenset({"mpegts", "mpeg"})
+_EARLY: Final = Fraction(10)  # seconds; such streams have no index, and ffmpeg enters them late
 _EPSILON: Final = Fraction(1, 500)  # seconds; what containers round
 _CLOCK: Final = 25  # frames per second of what is compared; any will do
 _EVERY: Final = 2  # frames from one that VMAF scores to the next; it follows motion through all
@@ -49,29 +52,42 @@ _LOGS: Final = (_SCORES, _SSIM, _ALPHA)
 class Span(NamedTuple):
     """Where to begin decoding and where to begin comparing, in seconds from the start of the file.
 
-    `begin` lies between two frames of the output; None: at the very first.
+    `begin` lies between two frames of the output; None: at the very first. `shift` is what the clock of the output is
+    behind: the start of a part of the source.
     """
 
     enter: Fraction
     begin: Fraction | None
+    shift: Fraction = Fraction(0)
 
 
 def spans(
-    line: Timeline, origin: Fraction, rate: Fraction, length: Fraction, *, variable: bool, counted: bool
+    line: Timeline,
+    origin: Fraction,
+    rate: Fraction,
+    length: Fraction,
+    *,
+    variable: bool,
+    counted: bool,
+    shift: Fraction = Fraction(0),
 ) -> tuple[Span, ...]:
-    """Up to SPANS places spread over `length` seconds; `rate` is the output's, `origin` the source's first time."""
+    """Up to SPANS places spread over `length` seconds; `rate` is the output's, `origin` the source's first time.
+
+    `shift` is where in the source the output begins, where it is a part of it.
+    """
     lead = Fraction(_LEAD) / rate if not variable else Fraction(1)
-    half = 1 / (2 * rate)
+    before = 2 / (5 * rate)  # not half a frame: filters round a half up above zero and down below
     room = length - FRAMES / rate - lead
-    first = line.start - origin
+    start = line.start - origin
+    first = max(start, shift)
     chosen: dict[Fraction, Span] = {}
     for number in range(SPANS):
         target = first + max(Fraction(0), room * number / (SPANS - 1))
-        entry = max((e - origin for e in line.entries if e - origin <= target), default=first)
+        entry = max((e - origin for e in line.entries if e - origin <= target), default=start)
         # A new rate counts its frames from zero, a kept one from the first of them.
-        zero = Fraction(0) if counted else first
-        begin = zero + -(-(entry + lead - zero) * rate // 1) / rate - half
-        chosen.setdefault(entry, Span(entry, None if entry <= first else begin))
+        zero = shift if counted else start
+        begin = zero + -(-(max(entry + lead, first) - zero) * rate // 1) / rate - before
+        chosen.setdefault(entry, Span(entry, None if entry <= start and not shift else begin, shift))
     return tuple(chosen.values())
 
 
@@ -80,29 +96,45 @@ def _plain(pixel_format: str) -> str:
     return pixel_format.replace("yuva", "yuv")
 
 
-def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...]) -> list[str]:
-    """The one command that compares all spans; inputs `in0` and `made0`."""
+def _zero(info: MediaInfo, recipe: Recipe) -> Fraction:
+    """What the clock of the source showed where that of its conversion began.
+
+    ffmpeg counts from the start of the file; in streams that may be broken off and go on, from that of what it uses.
+    """
+    used = [s.start for s in (recipe.video, *recipe.audio) if s is not None and s.start is not None]
+    return min(used) if used and info.container in _BROADCAST else info.start or Fraction(0)
+
+
+def _arguments(recipe: Recipe, info: MediaInfo, output: MediaInfo, places: tuple[Span, ...]) -> list[str]:
+    """The one command that compares all spans; inputs `in0` (facts `info`) and `made0`."""
     import ffmpeg
 
     made, source = recipe.picture, recipe.video
     if made is None or source is None:
         raise ValueError("only an encoded picture has a quality to measure")
-    index = output.video[0].index
+    index, zero = output.video[0].index, _zero(info, recipe)
     opened: dict[str, tuple[str, ...]] = {}
     pairs: list[tuple[Any, Any]] = []
     decoder = ALPHA_DECODERS.get(str(output.video[0].codec)) if made.alpha else None
     for number, place in enumerate(places):
-        # A little later than the entry point itself, or rounding would lead to the one before it.
-        seek = () if place.begin is None else ("-ss", f"{float(place.enter + _EPSILON):.6f}")
+        # A little later than the entry point itself, or rounding would lead to the one before it. Seeking counts from
+        # the start of each file, everything else from zero on the clock of the conversion: spans are cut out below,
+        # where that clock is known.
+        ahead = zero - (info.start or Fraction(0)) - (_EARLY if info.container in _BROADCAST else 0)
+        seek, again = (
+            () if place.begin is None or at <= 0 else ("-noaccurate_seek", "-ss", f"{float(at + _EPSILON):.6f}")
+            for at in (place.enter + ahead, place.enter - place.shift - (output.start or Fraction(0)))
+        )
         before, after = f"before{number}", f"after{number}"
-        opened[before] = reading("in0", *((f"-c:{source.index}", made.decoder) if made.decoder else ()), *seek)
-        opened[after] = reading("made0", *((f"-c:{index}", decoder) if decoder else ()), *seek)
+        # Frames are chosen for a new rate on the clock of the conversion: so they are here.
+        reset = ("-itsoffset", f"{-float(zero + place.shift):.6f}") if zero or place.shift else ()
+        opened[before] = reading("in0", *((f"-c:{source.index}", made.decoder) if made.decoder else ()), *seek, *reset)
+        opened[after] = reading("made0", *((f"-c:{index}", decoder) if decoder else ()), *again)
         chain = of_picture(made)
-        cut = [
-            _span(stream, place)
-            for stream in (filtered(ffmpeg.input(before)[str(source.index)], chain), ffmpeg.input(after)[str(index)])
-        ]
-        pairs.append((cut[0], cut[1]))
+        theirs = filtered(ffmpeg.input(before)[str(source.index)], chain)
+        ours = ffmpeg.input(after)[str(index)]
+        begin = None if place.begin is None else place.begin - place.shift
+        pairs.append((_span(theirs, begin), _span(ours, begin)))
     sides = [[pair[side] for pair in pairs] for side in (1, 0)]
     if made.alpha:
         # Named, or ffmpeg would settle on a format without alpha that suits one branch and starve the other.
@@ -137,9 +169,9 @@ def _arguments(recipe: Recipe, output: MediaInfo, places: tuple[Span, ...]) -> l
     return _opened(graph, opened)
 
 
-def _span(stream: Any, place: Span) -> Any:
-    if place.begin is not None:
-        stream = stream.filter("trim", start=f"{float(place.begin):.6f}")
+def _span(stream: Any, begin: Fraction | None) -> Any:
+    if begin is not None:
+        stream = stream.filter("trim", start=f"{float(begin):.6f}")
     # Counted, not timed: the filters that compare would take a time rounded down for that of the frame before.
     kept = stream.filter("trim", end_frame=FRAMES).filter("settb", f"1/{_CLOCK}")
     return kept.filter("setpts", "N")
@@ -189,18 +221,18 @@ def measure(
     variable = recipe.video is not None and recipe.video.variable is not False
     places = spans(
         line,
-        info.start or Fraction(0),
+        _zero(info, recipe),
         rate,
         length,
         variable=variable,
         counted=recipe.picture is not None and recipe.picture.rate is not None,
+        shift=recipe.part.start - BEFORE if recipe.part and recipe.part.start else Fraction(0),
     )
     links = {"in0": source, "made0": made}
     for name, target in links.items():
         (work / name).unlink(missing_ok=True)
         (work / name).symlink_to(target.resolve())
-    head = (programs.ffmpeg(), *HEAD, "-copyts", "-start_at_zero")
-    command = (*head, *_arguments(recipe, output, places))
+    command = (programs.ffmpeg(), *HEAD, "-copyts", *_arguments(recipe, info, output, places))
     try:
         ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
         logs = {name: (work / name).read_text() for name in _LOGS if (work / name).exists()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipeline import drawing, journal, planning, preparing, presets, publish
 from pipeline.checking import Job, check, problem, role_of, wanted
-from pipeline.convert import listening
+from pipeline.convert import listening, parts
 from pipeline.errors import PreflightError
 from pipeline.model import Finding, Kind, Outcome, Status, Step
 from pipeline.probe import probe
@@ -50,12 +50,13 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts against rules, and what `prepare` would do."""
     report = check(job)
     entry: dict[str, Any] = document.report(report, job.lang)
+    entry["parts"] = []
     steps: tuple[Step, ...] = ()
     blocked: tuple[Finding, ...] = ()
     if report.facts and report.role:
         role = role_of(presets.load(job.preset), report.facts.kind, job.role)
         if role:
-            edits = planning.plan(report.findings, job.at_least, job.allow)
+            edits = planning.plan(report.findings, job.at_least, job.allow, report.kind)
             blocked = edits.blocked
             if report.facts.kind is Kind.SLIDES and not blocked:
                 from pipeline import inside
@@ -64,6 +65,8 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
             if not blocked and preparing.converts(edits, role, report.facts):
                 module = preparing.converter(report.facts.kind)
                 try:
+                    edits = parts.laid_out(Path(job.path), report.facts, edits, role)
+                    entry["parts"] = document.plain(edits.parts)
                     named = preparing.without_names(edits)
                     facts = listening.heard(Path(job.path), report.facts, named, role)
                     steps = (*module.steps(facts, named, role), *steps)

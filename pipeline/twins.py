@@ -32,9 +32,12 @@ def made(job: Job, work: Path) -> tuple[Made, ...]:
 
 
 def outputs(entry: Mapping[str, Any]) -> tuple[tuple[str, str, str, str, str | None], ...]:
-    """The outputs of a finished asset as `made` wants them; nothing where names do not tell their template."""
+    """The outputs of a finished asset as `made` wants them.
+
+    Nothing where names do not tell their template, and where it was split: parts are proven by what they are parts of.
+    """
     main = next((o for o in entry["outputs"] if o["category"] == Category.MAIN.value), None)
-    if main is None:
+    if main is None or main.get("part"):
         return ()
     stem = str(Path(main["path"]).with_suffix(""))
     if not all(o["path"].startswith(stem) for o in entry["outputs"]):

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pipeline import batch, inputs, presets, publish, remembered, totals, urls
+from pipeline import batch, inputs, planning, presets, publish, remembered, totals, urls
 from pipeline.checking import Job, wall
 from pipeline.checks.speech import SILENCES
 from pipeline.errors import AssetError, UsageError, nearest_word
@@ -240,7 +240,8 @@ def _judge(options: Namespace, lang: str, event: str, **more: Any) -> int:
 
 def _allowed(options: Namespace) -> frozenset[str]:
     """The checks whose repair was asked for."""
-    asked = {"slides.pages": options.split, "media.duration": options.trim, "ssml.tag": options.strip_tags}
+    asked = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
+    asked["ssml.tag"] = options.strip_tags
     asked |= dict.fromkeys(SILENCES, options.trim_silence)
     return frozenset(check for check, wanted in asked.items() if wanted)
 

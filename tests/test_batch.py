@@ -315,7 +315,7 @@ def test_speed_comes_from_what_ffmpeg_reports() -> None:
     told = [part and (float(part), part.speed) for part in map(meter.read, lines)]
     assert told == [None, None, (0.1, None), None, (1.0, 3.2)]
     assert Meter(None).read("out_time_us=1000000") is None
-    again = pickle.loads(pickle.dumps(Share(0.5, 2.0)))  # as it travels from a worker
+    again = pickle.loads(pickle.dumps(Share(0.5, 2.0)))  # noqa: S301  as it travels from a worker
     assert (float(again), again.speed) == (0.5, 2.0)
 
 

@@ -173,9 +173,14 @@ CHECKS = (
         SOUNDING,
         of_file(lambda i: i.duration),
         safety=only_down,
+        says=lambda _, wanted: Text(
+            f"at most {wanted} s in a file",
+            f"每个文件不超过 {wanted} 秒",
+        ),
         help=Text(
-            "Too long: cut it, or have it cut off at the limit with --trim. Too short: record again.",
-            "过长：请剪短，或用 --trim 截去超出部分；过短：请重新录制。",
+            "Too long: cut it, or have it cut off at the limit with --trim; a video is also split into parts with "
+            "--split. Too short: record again.",
+            "过长：请剪短，或用 --trim 截去超出部分，视频也可用 --split 拆分；过短：请重新录制。",
         ),
     ),
     check(

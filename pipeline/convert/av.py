@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from pipeline.convert import command
+from pipeline.convert import command, parts
 from pipeline.convert.recipe import Recipe, recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import Category, Made, MediaInfo, Plan, Role, Step
 from pipeline.tools import ceilings, process
-from pipeline.tools.ffmpeg import Meter, complaints, pulse
+from pipeline.tools.ffmpeg import Meter, Share, complaints, pulse
 
 # What FFmpeg's decoders and demuxers say, at level error, of data they could not read.
 _DAMAGE: Final = re.compile(
@@ -24,7 +25,7 @@ _DAMAGE: Final = re.compile(
 
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What will be done, with the exact command. Raises AssetError where the plan cannot be carried out."""
-    return command.steps(recipe(info, plan, role))
+    return tuple(step for one in parts.of(recipe(info, plan, role), plan) for step in command.steps(one))
 
 
 def convert(
@@ -34,15 +35,26 @@ def convert(
 
     Raises AssetError where the plan cannot be carried out, ToolFailed and TimedOut when ffmpeg does not.
     """
-    chosen = recipe(info, plan, role)
+    made: list[Made] = []
+    for chosen in parts.of(recipe(info, plan, role), plan):
+        made += run(source, info, chosen, work, on_line=_meter(info, chosen, progress))[0]
+    return tuple(made)
 
-    meter = Meter(chosen.length or info.duration)
+
+def _meter(info: MediaInfo, chosen: Recipe, progress: Callable[[float], None]) -> Callable[[str], None]:
+    """What tells `progress` how far a run is; the parts of a source one after the other."""
+    whole, begin, end = info.duration, Fraction(0), chosen.length or info.duration
+    if (part := chosen.part) and whole:
+        begin = part.start or begin
+        end = whole if part.length is None else begin + part.length
+    meter = Meter(None if end is None else end - begin)
+    scale, offset = (float((end - begin) / whole), float(begin / whole)) if part and whole and end else (1.0, 0.0)
 
     def on_line(line: str) -> None:
-        if (part := meter.read(line)) is not None:
-            progress(part)
+        if (share := meter.read(line)) is not None:
+            progress(Share(offset + share * scale, share.speed))
 
-    return run(source, info, chosen, work, on_line=on_line)[0]
+    return on_line
 
 
 def run(
@@ -84,5 +96,7 @@ def run(
             f"{info.name}: ffmpeg ended without writing anything. The source may be damaged; try to play it.",
             f"{info.name}：ffmpeg 结束但没有写出任何内容。源文件可能已损坏，请尝试播放。",
         )
-    name = "{stem}." + chosen.format.extension
-    return (Made(path=str(target), category=Category.MAIN, name=name),), ended.stderr
+    part = chosen.part
+    numbered = f"-part{part.number:0{len(str(part.of))}}" if part else ""
+    name = f"{{stem}}{numbered}.{chosen.format.extension}"
+    return (Made(path=str(target), category=Category.MAIN, name=name, part=part),), ended.stderr

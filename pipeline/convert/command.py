@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, Final
 
+from pipeline.convert import parts
 from pipeline.convert.filters import Filter, of_picture, of_sound
 from pipeline.convert.formats import Options
 from pipeline.convert.picture import Picture
 from pipeline.convert.recipe import Recipe
 from pipeline.convert.sound import Sound
-from pipeline.model import Step, Text
+from pipeline.model import Part, Step, Text
 from pipeline.tools import programs
 from pipeline.tools.ffmpeg import HEAD, TELLING, poured, reading
 
@@ -19,7 +21,55 @@ SOURCE = "in0"
 
 def output_name(recipe: Recipe) -> str:
     """The working name of the output."""
-    return f"out.{recipe.format.extension}"
+    return f"out{recipe.part.number if recipe.part else ''}.{recipe.format.extension}"
+
+
+def _entered(recipe: Recipe, part: Part) -> tuple[str, ...]:
+    """How the source is entered for a part of it, in front of its name."""
+    begin = part.start or Fraction(0)
+    if not begin:
+        return ()
+    # Coded frames are entered a little late, or rounding would lead to the entry point before; pictures are cut
+    # a little early, or rounding would lose one.
+    at = begin - parts.BEFORE if recipe.picture else begin + parts.later(recipe.source)
+    at -= _run_up(recipe, at)
+    return ("-ss", f"{float(at):.6f}")
+
+
+# Seconds by which a container without an index is entered early; it is found by guessing, and late at times.
+_EARLY: Final = Fraction(15)
+
+
+def _run_up(recipe: Recipe, at: Fraction) -> Fraction:
+    """Seconds decoded and thrown away in front of the part: whole frames, or others would be chosen for a new rate."""
+    if recipe.source in parts.ENTERED:
+        return Fraction(0)
+    early, rate = min(at, _EARLY), recipe.picture.rate if recipe.picture else None
+    return early // (1 / rate) / rate if rate else early
+
+
+def _ended(recipe: Recipe, part: Part) -> dict[str, str]:
+    """Where a part ends, and where its clock begins, as options of the output."""
+    begin = part.start or Fraction(0)
+    options: dict[str, str] = {}
+    if recipe.picture:
+        # Sound that is copied begins with the picture, not where the source was entered.
+        if begin:
+            if early := _run_up(recipe, begin - parts.BEFORE):
+                options = {"ss": f"{float(early):.6f}"}
+            options |= {f"copypriorss:{n}": "0" for n, made in enumerate(recipe.sounds, 1) if made is None}
+        if part.length is not None:
+            # The clock of a later part begins at its cut, that of the first one at its first frame.
+            length = part.length if begin else part.length - parts.BEFORE
+            options["t"] = f"{float(length):.6f}"
+        return options
+    if begin:
+        options["output_ts_offset"] = f"{-float(begin):.6f}"
+    if part.length is not None:
+        # Pictures are counted, for ffmpeg ends a copy by times of decoding; its own -frames would end the sound too.
+        options["bsf:0"] = f"noise=drop=gte(n\\,{part.frames})"
+        options["to"] = f"{float(begin + part.length):.6f}"
+    return options
 
 
 def filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
@@ -94,6 +144,10 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
         options["map_chapters"] = "-1"
         if recipe.format.muxer in {"mp4", "mov", "ipod"}:
             options["write_tmcd"] = "0"
+    seek: tuple[str, ...] = ()
+    if part := recipe.part:
+        seek = _entered(recipe, part)
+        options |= _ended(recipe, part)
     if recipe.length is not None:
         options["t"] = f"{float(recipe.length):.6f}"
     if not recipe.video:
@@ -106,7 +160,9 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     also: tuple[str, ...] = ()
     if voice := recipe.listened:
         head, also = TELLING, poured(voice.index, voice.sample_rate or 0, voice.channels or 0)
-    return (*head, *graph[:at], *reading(SOURCE, *decoders), *graph[at + 2 :], *also)
+    if recipe.part and recipe.picture is None:
+        head = (*head, "-copyts", "-start_at_zero")
+    return (*head, *graph[:at], *reading(SOURCE, *decoders, *seek), *graph[at + 2 :], *also)
 
 
 def _how(recipe: Recipe) -> Text:
@@ -131,11 +187,22 @@ def _how(recipe: Recipe) -> Text:
     if recipe.length is not None:
         parts_en.append(f"cut off after {float(recipe.length):.2f} s")
         parts_zh.append(f"截取前 {float(recipe.length):.2f} 秒")
+    if part := recipe.part:
+        begin = part.start or Fraction(0)
+        end = None if part.length is None else begin + part.length
+        parts_en.append(f"part {part.number} of {part.of}: {_clock(begin)} to {_clock(end) if end else 'the end'}")
+        parts_zh.append(f"第 {part.number}/{part.of} 份：{_clock(begin)} 至{' ' + _clock(end) if end else '结尾'}")
     why_en, why_zh = _joined(recipe.reasons, "en"), _joined(recipe.reasons, "zh")
     return Text(
         f"write {recipe.container}{f' ({why_en})' if why_en else ''}: {', '.join(parts_en)}",
         f"写出 {recipe.container}{f'（{why_zh}）' if why_zh else ''}：{'，'.join(parts_zh)}",
     )
+
+
+def _clock(seconds: Fraction) -> str:
+    """As 12:03.40."""
+    minutes, rest = divmod(float(seconds), 60)
+    return f"{int(minutes)}:{rest:05.2f}"
 
 
 # Bits for each pixel of each frame that x264 at our settings takes: on footage from a tripod 0.02, with a moving

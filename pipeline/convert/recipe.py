@@ -17,7 +17,7 @@ from pipeline.convert.picture import Picture
 from pipeline.convert.sound import Sound
 from pipeline.convert.wishes import Wishes
 from pipeline.errors import AssetError
-from pipeline.model import AudioStream, Fix, MediaInfo, Plan, Role, Text, VideoStream
+from pipeline.model import AudioStream, Fix, MediaInfo, Part, Plan, Role, Text, VideoStream
 
 # What asks for other pictures than the ones that are there.
 PICTURE_FIXES: Final = frozenset(
@@ -52,6 +52,7 @@ class Recipe:
     """One output file. `picture` and `sound` are None where that stream is copied or not there."""
 
     container: str
+    source: str | None = None  # container of the source
     video: VideoStream | None = None
     picture: Picture | None = None
     audio: tuple[AudioStream, ...] = ()
@@ -59,6 +60,7 @@ class Recipe:
     video_reasons: tuple[Text, ...] = ()
     audio_reasons: tuple[tuple[Text, ...], ...] = ()
     length: Fraction | None = None  # seconds after which the rest is cut off; None: nothing is
+    part: Part | None = None  # of a source that is split: what of it goes into this file
     others: bool = False  # covers and subtitles are taken along
     listened: AudioStream | None = None  # measured in the same run, for it is not known whether its channels mix well
     reasons: tuple[Text, ...] = ()  # for making the file anew at all
@@ -127,7 +129,9 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     )
     quiet = tuple(_because(f) for f in plan.fixes if f.check in SILENCES)
     sound_why = tuple((*why, *quiet) for why in sound_why)
-    too_big = next((f for f in plan.fixes if f.check == "file.size"), None)
+    if plan.recut:
+        picture_why += (_NO_ENTRY,)
+    too_big = next((f for f in plan.fixes if f.check == "file.size" and not _small_parts(info, plan, f)), None)
     if too_big and video:
         picture_why += (_because(too_big),)
     elif too_big:
@@ -154,9 +158,10 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     )
     # Where pictures are encoded, doing it twice would cost more than listening first.
     first = _one(info, audio)[0] if not picture_why and sound.listens(info, plan, role) else None
-    listened = first if first and first.sample_rate and first.channels else None
+    listened = first if first and first.sample_rate and first.channels and not plan.split else None
     return Recipe(
         container=name,
+        source=info.container,
         video=video[0] if video else None,
         picture=picture.design(info, video[0], wishes, name, audio, sounds) if picture_why else None,
         listened=listened,
@@ -164,10 +169,26 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         sounds=sounds,
         video_reasons=picture_why,
         audio_reasons=sound_why,
-        length=wishes.length(None),
+        length=None if plan.split else wishes.length(None),
         others=_others(info, wishes, name) if video else False,
         reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check not in _OF_STREAMS),
     )
+
+
+_NO_ENTRY: Final = Text(
+    "no entry point to cut at without encoding lies within the limit", "时限内没有无需重新编码的切分点"
+)
+_UNEVEN: Final = Fraction(5, 4)  # times the mean bit rate that a part may have
+
+
+def _small_parts(info: MediaInfo, plan: Plan, fix: Fix) -> bool:
+    """Whether each part has so small a share of the bytes that none will be too big."""
+    if not plan.split or not info.duration or not isinstance(fix.value, int):
+        return False
+    lengths = [part.length or info.duration - (part.start or 0) for part in plan.parts]
+    limit = next((f.value for f in plan.fixes if f.check == "media.duration"), None)
+    longest = max(lengths) if lengths else limit if isinstance(limit, int | Fraction) else info.duration
+    return info.size * longest / info.duration * _UNEVEN <= fix.value
 
 
 def _others(info: MediaInfo, wishes: Wishes, container: str) -> bool:

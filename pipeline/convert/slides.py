@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.convert import deck_copy, deck_copy_ppt, deck_parts, deck_pictures, pages
 from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
-from pipeline.model import Made, MediaInfo, Plan, Proof, Role, Size, SlidesInfo, Step, Text
+from pipeline.model import Made, MediaInfo, Part, Plan, Proof, Role, Size, SlidesInfo, Step, Text
 from pipeline.probe import probe
 from pipeline.probe.ole import BadOle
 from pipeline.probe.zipsafe import BadZip
@@ -244,8 +244,12 @@ def _parts(
         found=" + ".join(str(pages) for pages in held),
         passed=None not in held and sum(pages or 0 for pages in held) == deck.pages,
     )
-    names = [f"{{stem}}-part{number}{suffix}" for number in range(1, len(parts) + 1)]
-    made = [Made(path=str(path), name=name) for path, name in zip(parts, names, strict=True)]
+    digits = len(str(len(parts)))
+    names = [f"{{stem}}-part{number:0{digits}}{suffix}" for number in range(1, len(parts) + 1)]
+    made = [
+        Made(path=str(path), name=name, part=Part(number=number, of=len(parts)))
+        for number, (path, name) in enumerate(zip(parts, names, strict=True), 1)
+    ]
     return [replace(made[0], proof=(together,)), *made[1:]]
 
 

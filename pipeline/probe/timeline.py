@@ -6,6 +6,9 @@ Matroska and FLV count none, a variable rate makes a length an estimate. Only wo
 
 from __future__ import annotations
 
+import hashlib
+from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +21,7 @@ from pipeline.probe.opening import OPENS, opened, packets_of
 from pipeline.probe.sniff import sniff
 
 _APART: Final = Fraction(1, 2)  # seconds between two entry points that are kept
+_ROUNDING: Final = Fraction(1, 2000)  # seconds; half of what containers with a clock of 1/1000 s round
 _MOST: Final = 20_000  # entry points: hours at two each second
 
 
@@ -29,13 +33,70 @@ class Timeline(NamedTuple):
     end: Fraction  # of the last frame's showing
     rising: bool  # decoding times never fall back
     entries: tuple[Fraction, ...]  # where decoding can begin, at most two each second
+    digests: tuple[tuple[int, str], ...] = ()  # of streams that were asked for: SHA-256 of all coded frames
 
 
-def read(path: Path, index: int) -> Timeline | None:
-    """The stream `index` of the file at `path`; None where it has no frames, no times, or cannot be read on.
+class Frames(NamedTuple):
+    """Every coded frame of one picture stream, in stored order."""
+
+    base: Fraction  # seconds of one tick
+    times: array[int]  # ticks of showing, on the file's own clock
+    keys: array[int]  # places in `times` where decoding can begin
+    end: Fraction  # of the last frame's showing
+    hidden: bool  # an edit list hides some, which are not among them
+
+    def between(self, begin: Fraction, end: Fraction | None) -> int:
+        """How many are shown from `begin` to `end` (None: to the last)."""
+        low = (begin - _ROUNDING) / self.base
+        high = float("inf") if end is None else (end - _ROUNDING) / self.base
+        return sum(low <= time < high for time in self.times)
+
+    def nearest(self, at: Fraction) -> Fraction:
+        """The time of the frame shown nearest to `at`."""
+        return min(self.times, key=lambda time: abs(time - at / self.base)) * self.base
+
+
+def frames(path: Path, index: int) -> Frames | None:
+    """Each frame of the stream `index`; None where it has none or no times, or cannot be read on.
 
     Raises Unreadable.
     """
+    _, format_ = sniff(path)
+    if format_ not in OPENS:
+        return None
+    times, keys, hidden, end = array("q"), array("q"), False, 0
+    with opened(path, format_) as container:
+        stream = container.streams[index]
+        if stream.time_base is None:
+            return None
+        base = Fraction(stream.time_base)
+        try:
+            for packet in packets_of(container, [stream]):
+                at = packet.dts if packet.pts is None else packet.pts
+                if packet.size == 0:
+                    continue
+                if at is None:
+                    return None
+                if packet.is_discard:
+                    hidden = True
+                    continue
+                if packet.is_keyframe:
+                    keys.append(len(times))
+                times.append(at)
+                end = max(end, at + (packet.duration or 0))
+        except (av.error.FFmpegError, ValueError):
+            return None
+    return Frames(base, times, keys, end * base, hidden) if times else None
+
+
+def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timeline | None:
+    """The stream `index` of the file at `path`; None where it has no frames, no times, or cannot be read on.
+
+    `digested` names streams whose coded frames are digested on the way. Without `index` nothing else is told.
+    Raises Unreadable.
+    """
+    if index is None and not digested:
+        return None
     _, format_ = sniff(path)
     if format_ not in OPENS:
         return None
@@ -43,14 +104,19 @@ def read(path: Path, index: int) -> Timeline | None:
     start = end = None
     before: int | None = None
     entries: list[Fraction] = []
+    known = {number: hashlib.sha256() for number in digested}
     with opened(path, format_) as container:
-        stream = container.streams[index]
-        base = stream.time_base
+        wanted = sorted({*digested, *([] if index is None else [index])})
+        base = Fraction(1) if index is None else container.streams[index].time_base
         if base is None:
             return None
         try:
-            for packet in packets_of(container, [stream]):
+            for packet in packets_of(container, [container.streams[number] for number in wanted]):
                 if packet.size == 0:
+                    continue
+                if packet.stream_index in known:
+                    known[packet.stream_index].update(packet)
+                if packet.stream_index != index:
                     continue
                 if packet.dts is not None and OPENS[format_] != "matroska":  # which stores none: FFmpeg guesses
                     rising = rising and (before is None or packet.dts >= before)
@@ -66,14 +132,17 @@ def read(path: Path, index: int) -> Timeline | None:
                     entries.append(time)
         except (av.error.FFmpegError, ValueError):
             return None
+    digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
+    if index is None:
+        return Timeline(0, Fraction(0), Fraction(0), True, (), digests)
     if start is None or end is None:
         return None
-    return Timeline(frames, start, end, rising, tuple(entries))
+    return Timeline(frames, start, end, rising, tuple(entries), digests)
 
 
 def measured(info: MediaInfo, line: Timeline | None) -> MediaInfo:
     """The facts with what the packets of the first picture stream say in place of what headers do."""
-    if line is None or not info.video:
+    if line is None or not line.frames or not info.video:
         return info
     first = info.video[0]
     length = line.end - line.start

@@ -25,6 +25,7 @@ PROOFS: Final[Mapping[str, str]] = {
     "transparency": "透明通道",
     "timestamps": "时间戳",
     "copied streams": "直接复制的流",
+    "all parts together": "各份合计",
     "words": "文字",
     "cut": "截断",
 }
@@ -77,10 +78,12 @@ VALUES: Final[Mapping[str, str]] = {
 
 
 def proof_name(name: str) -> Text:
-    """The name of a proof; it may end in the stream it is about: "audio duration (stream 1)"."""
-    bare, _, stream = name.partition(" (")
+    """The name of a proof; it may begin with its part and end in its stream: "part 2: audio duration (stream 1)"."""
+    part, colon, whole = name.rpartition(": ")
+    bare, _, stream = whole.partition(" (")
     number = stream.rstrip(")").removeprefix("stream ")
-    return Text(name, PROOFS.get(bare, bare) + (f"（第 {number} 条流）" if stream else ""))
+    front = f"第 {part.removeprefix('part ')} 份：" if colon else ""
+    return Text(name, front + PROOFS.get(bare, bare) + (f"（第 {number} 条流）" if stream else ""))
 
 
 def proof_value(value: str) -> Text:

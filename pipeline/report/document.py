@@ -137,6 +137,7 @@ def _output(one: Output, lang: str) -> _Json:
         "facts": facts(one.facts),
         "findings": [finding(f, lang) for f in one.findings],
         "text": one.text,
+        "part": plain(one.part),
     }
 
 
