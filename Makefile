@@ -43,6 +43,7 @@ lint: setup ## formatting, linting, types
 	@$(BIN)/mypy
 
 bench: setup ## speed against peers, in one run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks
 
 coverage: setup ## write docs/rules-coverage.md from the presets

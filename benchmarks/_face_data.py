@@ -1,11 +1,11 @@
 """Builds what the measurement of faces knows about faces in general. Run only to change it.
 
+    pip install --no-deps -r benchmarks/requirements.txt
     python -m benchmarks._face_data
 
-Writes pipeline/probe/face_head.csv (mean head) and face_mean.csv (mean look) from the 100 small grey faces that
-come with scikit-image (a part of "Labeled Faces in the Wild") and the portrait: only means leave this script.
-Prints the weights of pipeline/probe/face_cover.py, learned from drawn heads and every second of those faces,
-clean and with patches; `benchmarks/face.py` measures them on other heads.
+Writes pipeline/probe/face_head.csv (mean head) and face_mean.csv (mean look), and prints the weights of
+pipeline/probe/face_cover.py. Everything comes from heads of MakeHuman (CC0) and from NASA's portrait (public
+domain), see `benchmarks/_people.py`; no other picture of a person takes part.
 """
 
 from __future__ import annotations
@@ -15,31 +15,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks._people import Person, draw, painted, people
 from benchmarks.face import AREAS, KINDS, lit, patched, view
-from pipeline.probe import face_cover, face_unwrap
+from pipeline.probe import face_cover, face_pose, face_unwrap
 from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import fit
-from samples._pictures import picture_file
-from samples.heads import Drawn, draw
-from samples.images import person
+from pipeline.probe.face_mesh import LEFT_EYE, LIPS, RIGHT_EYE, fit
+from samples.heads import Drawn, View
+from samples.heads import draw as draw_portrait
 
 _HERE = Path(face_cover.__file__).parent
-# In MediaPipe's canonical face model the chin lies forward of the outer corners of the eyes by this angle.
-_LEAN = np.arctan2(4.264492 - 3.173422, 9.403378 + 2.663991)
+_HEADS = 32
+_DRAWN = 96  # heads, each clean and with every patch
 _OF = {"right eye": ("right eye", "both eyes"), "left eye": ("left eye", "both eyes")}
 _SHARED = (("right eye", "left eye"), ("nose",), ("mouth",))  # one set of weights each
 _KEEP = 0.02  # weight of the ridge that holds the logistic weights small
-_CLEAN = 4.0  # a false alarm costs as much as four misses ...
-_HAND = 0.6  # ... and a missed hand less than one
-
-
-def small_faces() -> list[np.ndarray]:
-    """The grey faces, enlarged, with room around them."""
-    made = []
-    for face in np.load(picture_file("lfw_subset.npy"))[:100]:
-        large = cv2.resize(np.clip(face * 255, 0, 255).astype(np.uint8), (200, 200), interpolation=cv2.INTER_CUBIC)
-        made.append(np.repeat(cv2.copyMakeBorder(large, 60, 60, 60, 60, cv2.BORDER_REPLICATE)[..., None], 3, axis=2))
-    return made
+# What an error costs: a false alarm more than a miss, a miss of the kinds that look most like a face more than others.
+_COSTS = {"clean": 12.0, "one colour": 1.5, "black": 1.5, "cloth": 4.0, "hand of skin colour": 3.0}
+# Heads that wear the portrait are more alike to the mean look, which they made, and to their own mirror image than
+# other people are. By up to so much less alike is every uncovered feature made that they teach.
+_UNLIKE = (0.6, 0.4)
 
 
 def mesh_of(picture: np.ndarray) -> np.ndarray | None:
@@ -49,67 +43,78 @@ def mesh_of(picture: np.ndarray) -> np.ndarray | None:
     return mesh.points if mesh and mesh.presence >= 0.5 else None
 
 
-def moved(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """`one` turned, shifted and scaled onto `other` (Umeyama, 1991)."""
-    a, b = one - one.mean(axis=0), other - other.mean(axis=0)
-    left, size, right = np.linalg.svd(a.T @ b)
-    flip = np.diag([1, 1, np.sign(np.linalg.det(left @ right))])
-    scale = np.trace(np.diag(size) @ flip) / (a**2).sum()
-    return scale * a @ left @ flip @ right + other.mean(axis=0)
+def twins() -> np.ndarray:
+    """For each point of the mesh the one on the other side: a fact of the topology, read off the head there is."""
+    twin = np.linalg.norm((face_pose.head() * [-1, 1, 1])[:, None] - face_pose.head()[None], axis=2).argmin(axis=1)
+    assert (twin[twin] == np.arange(len(twin))).all(), "every point has one twin"
+    return twin
 
 
-def mean_head(pictures: list[np.ndarray]) -> np.ndarray:
-    """Mean of all meshes and of those of the mirrored pictures, made symmetric; eye widths, pitch zeroed."""
-    pairs = [(mesh_of(p), mesh_of(np.ascontiguousarray(p[:, ::-1]))) for p in pictures]
-    both = [pair for pair in pairs if pair[0] is not None and pair[1] is not None]
-    meshes = [m for m, _ in both] + [m for _, m in both]
-    mean = meshes[0] - meshes[0].mean(axis=0)
-    for _ in range(6):
-        mean = np.mean([moved(m, mean / np.linalg.norm(mean)) for m in meshes], axis=0)
-        mean -= mean.mean(axis=0)
-    mirrored = mean * [-1, 1, 1]
-    laid = mirrored
-    for _ in range(30):
-        twin = np.linalg.norm(laid[:, None] - mean[None], axis=2).argmin(axis=1)
-        laid = moved(mirrored, mean[twin])
-    twin = np.linalg.norm(laid[:, None] - mean[None], axis=2).argmin(axis=1)
-    assert (twin[twin] == np.arange(len(mean))).all(), "every point has one twin"
-    even = (mean + moved(mirrored[twin], mean)) / 2
-    middle, width = (even[33] + even[263]) / 2, np.linalg.norm(even[33] - even[263])
-    x = (even[263] - even[33]) / width
-    y = even[152] - middle
-    y = (y - y @ x * x) / np.linalg.norm(y - y @ x * x)
-    upright = (even - middle) @ np.stack([x, y, np.cross(x, y)]).T / width
-    c, s = np.cos(_LEAN), np.sin(_LEAN)
-    upright = upright @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]]).T
-    print(f"mean head: {len(both)} faces")
-    return (upright + upright[twin] * [-1, 1, 1]) / 2
+def mean_head(heads: list[Person]) -> np.ndarray:
+    """Mean of the points on all heads, made symmetric; eye widths, looking ahead as MakeHuman's people do."""
+    mean = np.mean([one.mesh for one in heads], axis=0)
+    twin = twins()
+    even = (mean + mean[twin] * [-1, 1, 1]) / 2
+    return (even - (even[33] + even[263]) / 2) / np.linalg.norm(even[33] - even[263])
 
 
-def mean_look(pictures: list[np.ndarray]) -> np.ndarray:
+def mean_look(heads: list[Person]) -> np.ndarray:
     """The left half of the mean of all flat faces, each with mean 0 and spread 1."""
     inside = face_unwrap.inside()
     looks = []
-    for picture in pictures:
-        points = mesh_of(picture)
-        if points is not None:
-            flat = face_unwrap.unwrapped(picture, points)[0][..., 0].astype(float)
-            looks.append((flat - flat[inside].mean()) / flat[inside].std())
+    for one in heads:
+        for dressed in (one, painted(one)):
+            picture = draw(dressed, View(size=(480, 480), eye_width=150.0)).picture
+            points = mesh_of(picture)
+            if points is not None:
+                light = cv2.cvtColor(face_unwrap.unwrapped(picture, points)[0], cv2.COLOR_RGB2GRAY).astype(float)
+                looks.append((light - light[inside].mean()) / light[inside].std())
     mean = np.mean(looks, axis=0)
     mean = np.where(inside, (mean + mean[:, ::-1]) / 2, 0)
     print(f"mean look: {len(looks)} faces")
     return mean[:, : face_unwrap.SIDE // 2]
 
 
-def examples(drawn: Drawn, clean: np.ndarray, rng: np.random.Generator) -> list[tuple[str, str, dict[str, np.ndarray]]]:
+def small(drawn: Drawn) -> Drawn:
+    """The same, grey and of 25 pixels a face, enlarged again: what a thumbnail leaves of a face."""
+    tall = float(np.ptp(drawn.points[:, 1]))
+    grey = cv2.cvtColor(drawn.picture, cv2.COLOR_RGB2GRAY)
+    little = cv2.resize(grey, None, fx=22 / tall, fy=22 / tall, interpolation=cv2.INTER_AREA)
+    large = cv2.resize(little, None, fx=180 / 22, fy=180 / 22, interpolation=cv2.INTER_CUBIC)
+    return Drawn(np.repeat(large[..., None], 3, axis=2), drawn.points * 180 / tall)
+
+
+def shaded(drawn: Drawn, rng: np.random.Generator) -> Drawn:
+    """The same head with deeper or flatter tones, eyes and mouth in the soft shadows of light from above.
+
+    The portrait's eyes are open, bright and evenly lit; other people's are deeper, darker and less alike.
+    """
+    tall, wide = drawn.picture.shape[:2]
+    down, across = np.mgrid[0:tall, 0:wide].astype(np.float32)
+    width = float(np.hypot(*(drawn.points[33] - drawn.points[263])))
+    made = 255 * (drawn.picture / 255.0) ** rng.uniform(0.7, 1.6)
+    both, below = rng.uniform(0, 0.6), rng.uniform(0, 0.55)
+    for rows, deep, spread in (
+        (RIGHT_EYE, both * rng.uniform(0.7, 1), 0.18),
+        (LEFT_EYE, both * rng.uniform(0.7, 1), 0.18),
+        (LIPS, below, 0.2),
+    ):
+        x, y = drawn.points[rows].mean(axis=0) + rng.normal(0, 0.05 * width, 2)
+        far = ((across - x) / (1.4 * spread * width)) ** 2 + ((down - y) / (spread * width)) ** 2
+        made *= 1 - deep * np.exp(-far / 2)[..., None]
+    return Drawn(np.clip(made, 0, 255).astype(np.uint8), drawn.points)
+
+
+def examples(drawn: Drawn, rng: np.random.Generator, tiny: bool) -> list[tuple[str, str, dict[str, np.ndarray]]]:
     """Figures of a clean face and of one with each patch in each place."""
     made = []
-    pictures = [("clean", "", clean)]
-    pictures += [(kind, area, patched(clean, drawn, area, kind, rng)) for kind in KINDS for area in AREAS]
+    pictures = [("clean", "", drawn.picture)]
+    pictures += [(kind, area, patched(drawn.picture, drawn, area, kind, rng)) for kind in KINDS for area in AREAS]
     for kind, area, picture in pictures:
-        points = mesh_of(picture)
+        seen = small(Drawn(picture, drawn.points)).picture if tiny else picture
+        points = mesh_of(seen)
         if points is not None:
-            made.append((kind, area, face_cover.figures(*face_unwrap.unwrapped(picture, points))))
+            made.append((kind, area, face_cover.figures(*face_unwrap.unwrapped(seen, points))))
     return made
 
 
@@ -127,33 +132,40 @@ def logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.concatenate([[b[0] - (b[1:] * mean / spread).sum()], b[1:] / spread])
 
 
-def weights(pictures: list[np.ndarray]) -> None:
+def weights(heads: list[Person]) -> None:
     """Learn and print the weights."""
     rng = np.random.default_rng(5)
     told = []
-    for _ in range(45):
-        drawn = draw(view(rng, 25, 18, 15))
-        told += examples(drawn, lit(drawn.picture, rng), rng)
-    for picture in pictures[::2]:
-        points = mesh_of(picture)
-        if points is not None:
-            told += examples(Drawn(picture, points[:, :2]), picture, rng)
+    for number in range(_DRAWN):
+        seen, one = view(rng, 25, 18, 15), heads[number % len(heads)]
+        drawn = draw_portrait(seen) if number % 8 < 2 else draw(painted(one) if number % 8 > 5 else one, seen)
+        bare = shaded(Drawn(lit(drawn.picture, rng), drawn.points), rng)
+        told += examples(bare, rng, tiny=number % 2 == 1)
+    rng = np.random.default_rng(1)
     for names in _SHARED:
-        rows = [(figures[name], area in _OF.get(name, (name,)), kind) for kind, area, figures in told for name in names]
-        cost = [_CLEAN if k == "clean" else _HAND if hit and k.startswith("hand") else 1.0 for _, hit, k in rows]
-        found = logistic(np.array([r[0] for r in rows]), np.array([float(r[1]) for r in rows]), np.array(cost))
+        rows, hits, costs = [], [], []
+        for kind, area, figures in told:
+            for name in names:
+                hit, row = area in _OF.get(name, (name,)), figures[name].copy()
+                if not hit:
+                    row[:2] -= [rng.uniform(0, most) for most in _UNLIKE]
+                rows.append(row)
+                hits.append(float(hit))
+                costs.append(_COSTS.get(kind, 1.0) if hit or kind == "clean" else 1.0)
+        found = logistic(np.array(rows), np.array(hits), np.array(costs))
         for name in names:
             print(f'    "{name}": ({", ".join(f"{w:.2f}" for w in found)}),')
 
 
 def main() -> None:
     """Everything, in the order in which each needs the one before."""
-    grey = small_faces()
-    portrait = cv2.resize(np.asarray(person())[20:260, 120:360], (720, 720), interpolation=cv2.INTER_CUBIC)
-    head = np.round(mean_head([np.asarray(portrait, np.uint8), *grey]) * 1000).astype(int)
+    heads = people(_HEADS, 1000)
+    head = np.round(mean_head(heads) * 1000).astype(int)
     np.savetxt(_HERE / "face_head.csv", head, fmt="%d", delimiter=",")
-    np.savetxt(_HERE / "face_mean.csv", np.round(mean_look(grey) * 100).astype(int), fmt="%d", delimiter=",")
-    weights(grey)
+    face_pose.head.cache_clear()
+    np.savetxt(_HERE / "face_mean.csv", np.round(mean_look(heads) * 100).astype(int), fmt="%d", delimiter=",")
+    face_unwrap.look.cache_clear()
+    weights(heads)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,8 @@ def _repair() -> _Parser:
         "--strip-tags", action="store_true", help="remove SSML elements that the rules refuse, keep words"
     )
     repair.add_argument("--trim", action="store_true", help="cut videos and sounds that are too long off at the limit")
+    repair.add_argument("--straighten", action="store_true", help="turn photos so that the head in them is upright")
+    repair.add_argument("--enlarge", action="store_true", help="enlarge pictures that are too small for the rules")
     repair.add_argument("--trim-silence", action="store_true", help="cut long silence off both ends of recordings")
     return repair
 

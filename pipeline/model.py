@@ -322,6 +322,7 @@ class Plan:
     split: bool = False  # a recording that is too long goes on in parts; else it is cut off at the limit
     parts: tuple[Part, ...] = ()  # ... which are known once its frames are; see `pipeline.convert.parts`
     recut: bool = False  # ... and begin where decoding cannot: the picture is encoded for their sake
+    allowed: frozenset[str] = frozenset()  # what is done on request only, and was asked for
 
     @property
     def empty(self) -> bool:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.checks import CHECKS
+from pipeline.checks.base import grows
 from pipeline.checks.speech import SILENCES
 from pipeline.limits import OneOf
 from pipeline.model import Finding, Fix, Kind, Level, Plan, Safety, Text, Value, Verdict
@@ -20,6 +21,8 @@ _ROUNDS = 8
 _CONTRADICTION = Text("its rules contradict each other: no value satisfies all", "规则互相矛盾：没有满足全部规则的值")
 _TOO_COSTLY = Text("its repair is not among those allowed (--at-least)", "其修复方式不在允许范围内（--at-least）")
 
+_PICTURE_SIZES: Final = frozenset({"image.size", "image.width", "image.height"})
+
 _Place = tuple[str, int | None, str | None]
 
 
@@ -29,6 +32,11 @@ ON_REQUEST: Final = {
     "ssml.tag": Text(
         "its tags are removed on request, its words kept (--strip-tags)",
         "需主动要求才会删除标签、保留文字（--strip-tags）",
+    ),
+    "face.roll": Text("it is turned upright on request (--straighten)", "需主动要求才会转正（--straighten）"),
+    "image.enlarge": Text(
+        "it is enlarged on request (--enlarge), which adds pixels and no detail",
+        "需主动要求才会放大（--enlarge）；放大只增加像素，不增加细节",
     ),
     "media.duration": Text(
         "it is cut off at the limit on request (--trim), a video also split into parts (--split)",
@@ -77,10 +85,10 @@ def plan(
             blocked.extend(replace(f, fix=None, reason=_CONTRADICTION) for f in hard)
         elif hard and edit.safety < at_least:
             blocked.extend(replace(f, fix=None, reason=_TOO_COSTLY) for f in hard)
-        elif edit.check in ON_REQUEST and edit.check not in allow:
-            blocked.extend(replace(f, fix=None, reason=ON_REQUEST[edit.check]) for f in hard)
-        elif hard or edit.check in ON_REQUEST:
-            if hard or edit.check in allow:  # asked for by name, so made also where only advice wants it
+        elif (key := _request(edit)) is not None and key not in allow:
+            blocked.extend(replace(f, fix=None, reason=ON_REQUEST[key]) for f in hard)
+        elif hard or key is not None:
+            if hard or key in allow:  # asked for by name, so made also where only advice wants it
                 fixes.append(edit)
         elif edit.safety >= at_least:
             advised.append(edit)
@@ -89,7 +97,15 @@ def plan(
         advised=_in_order(advised),
         split=split and any(fix.check == "media.duration" for fix in fixes),
         blocked=tuple(sorted(blocked, key=lambda f: (f.rule.id, f.stream or -1, f.where or ""))),
+        allowed=allow,
     )
+
+
+def _request(edit: Fix) -> str | None:
+    """The key of ON_REQUEST by which this edit has to be asked for; None: it is made unasked."""
+    if edit.check in _PICTURE_SIZES and grows(edit.actual, edit.value):
+        return "image.enlarge"
+    return edit.check if edit.check in ON_REQUEST else None
 
 
 def _in_order(fixes: Iterable[Fix]) -> tuple[Fix, ...]:

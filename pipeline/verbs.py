@@ -242,6 +242,7 @@ def _allowed(options: Namespace) -> frozenset[str]:
     """The checks whose repair was asked for."""
     asked = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
     asked["ssml.tag"] = options.strip_tags
+    asked |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
     asked |= dict.fromkeys(SILENCES, options.trim_silence)
     return frozenset(check for check, wanted in asked.items() if wanted)
 

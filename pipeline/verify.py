@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from pipeline.checks.base import grows
 from pipeline.convert.formats import keeps_alpha
 from pipeline.convert.sound import silence
 from pipeline.model import AudioStream, Kind, MediaInfo, Plan, Proof, Size, Value, VideoStream
@@ -249,6 +250,9 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     asked = any(fix.check in _SHAPES for fix in (*plan.fixes, *plan.advised))
     cropped = any(fix.check in _CROPS for fix in (*plan.fixes, *plan.advised))
     wanted = None if cropped else _fix(plan, "image.size")
+    if "image.enlarge" in plan.allowed:
+        yield from _enlarged(source.image.size, output, wanted)
+        return
     expected = wanted if isinstance(wanted, Size) else source.image.size
     found = output.image.size if output.image else None
     small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
@@ -268,10 +272,22 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
         )
 
 
+def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Iterator[Proof]:
+    """On request a picture may grow, until the rules have enough."""
+    least = wanted if isinstance(wanted, Size) and grows(before, wanted) else Size(1, 1)
+    found = output.image.size if output.image else None
+    yield Proof(
+        name="picture size",
+        expected=f"at least {least}",
+        found=str(found or "unknown"),
+        passed=found is not None and found.width >= least.width and found.height >= least.height,
+    )
+
+
 # Edits that cut something off: a size that is wanted too was named for the whole picture.
-_CROPS: Final = frozenset({"image.aspect", "face.share"})
+_CROPS: Final = frozenset({"image.aspect", "face.roll", "face.share"})
 # Edits that change a picture's size without naming it; the byte limit may take pixels as its last resort.
-_SHAPES: Final = frozenset({"image.size", "image.width", "image.height", "image.aspect", "face.share", "file.size"})
+_SHAPES: Final = _CROPS | {"image.size", "image.width", "image.height", "file.size"}
 
 
 def _slides(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:

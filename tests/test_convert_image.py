@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageCms, ImageOps
 from pipeline import judging, planning
 from pipeline.checks import CHECKS
 from pipeline.convert import image
-from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
+from pipeline.errors import CeilingExceeded, ToolFailed, ToolMissing, Unreadable
 from pipeline.limits import Aspect, Between, FitsBox, OneOf, OneSize
 from pipeline.model import (
     Fix,
@@ -33,7 +33,7 @@ from pipeline.model import (
     Text,
     Value,
 )
-from pipeline.probe import probe
+from pipeline.probe import heic, probe
 from samples.images import display_p3
 
 
@@ -452,10 +452,15 @@ def test_a_truncated_picture_is_unreadable(tmp_path: Path) -> None:
         image.convert(source, picture_info(format="png"), to_jpeg(), role(), tmp_path, lambda _: None)
 
 
-@pytest.mark.parametrize("format_", ["svg", "heif"])
-def test_what_cannot_be_decoded_here_says_what_to_do(format_: str) -> None:
+def test_what_cannot_be_decoded_here_says_what_to_do() -> None:
     with pytest.raises(Unreadable, match="Export it as PNG or JPEG"):
-        image.steps(picture_info(format=format_), to_jpeg(), role())
+        image.steps(picture_info(format="svg"), to_jpeg(), role())
+
+
+def test_a_heic_without_its_decoder_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heic, "readable", lambda: False)
+    with pytest.raises(ToolMissing, match=r"media-preflight\[heic\]"):
+        image.steps(picture_info(format="heif"), to_jpeg(), role())
 
 
 # --------------------------------------------------------------------------------------- properties

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,15 @@ def faces(picture: np.ndarray) -> tuple[Face, ...]:
 def face_of(view: View) -> Face:
     (face,) = faces(draw(view).picture)
     return face
+
+
+@cache
+def front_pitch() -> float:
+    """The pitch that is measured where the head is not turned."""
+    pitch = face_of(FRONT).pitch
+    assert pitch is not None
+    assert abs(pitch) < 8
+    return float(pitch)
 
 
 def probed(path: Path) -> tuple[Face, ...] | None:
@@ -107,7 +117,8 @@ def test_pose_is_that_of_the_head_drawn(yaw: float, pitch: float, roll: float) -
     assert face.pitch is not None
     assert face.roll is not None
     assert float(face.yaw) == pytest.approx(yaw, abs=5)
-    assert float(face.pitch) == pytest.approx(pitch, abs=8)
+    # Which pitch is none is only known of sculpted heads (`benchmarks/face.py`); here the turn itself is looked at.
+    assert float(face.pitch) - front_pitch() == pytest.approx(pitch, abs=5)
     assert float(face.roll) == pytest.approx(roll, abs=3)
 
 

@@ -1,7 +1,14 @@
-"""Every face code of the platforms, once with a picture that earns it and once with one that does not."""
+"""Every code of photo avatars, once with a file that earns it and once with one that does not.
+
+MSS.50001003, 50001007, 50001008, 50001010 and 50001011 (a picture sent as base64, uploads and downloads of the service
+itself), 100001, 100002 and 2000xx (parameters, downloads and tasks of Tencent's service) are no property of a file;
+100004 (dimensions) has no published figure.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +16,7 @@ import pytest
 from PIL import Image
 
 from pipeline.checking import Job, check
-from pipeline.model import Report, Verdict
+from pipeline.model import Report, Status, Verdict
 from pipeline.run import check_entry
 
 Sampled = Callable[[str], Path]
@@ -41,7 +48,11 @@ CODES = [
     ("300003 box too large", PREMIUM, "tencent.face-detect.face-box-size", "images/head-large.jpg"),
     ("100003 format", FAST, "tencent.face-detect.format", "images/good.bmp"),
     ("100005 ratio", FAST, "tencent.face-detect.v1.aspect", "images/portrait-3x4.jpg"),
+    ("100003 format", PREMIUM, "tencent.image-photo.formats", "images/scan.tiff"),
+    ("100005 ratio", PREMIUM, "tencent.image-photo.aspect", "images/portrait-3x4.jpg"),
     ("not from the front", FAST, "tencent.photo.frontal", "images/head-turned.jpg"),
+    ("tilted to one side", FAST, "tencent.photo.upright", "images/head-tilted.jpg"),
+    ("tilted to one side", PHOTO, "metastudio.photo-avatar.photo.upright", "images/head-tilted.jpg"),
     ("not in the middle", FAST, "tencent.photo.centred", "images/head-off-centre.jpg"),
     ("not clear", FAST, "tencent.photo.clear", "images/portrait-blurred.jpg"),
 ]
@@ -64,6 +75,41 @@ def test_a_code_is_earned_by_its_picture_only(sample: Sampled, name: str, preset
     code = name.partition(" ")[0]
     if code[-1].isdigit():  # a drawing is only suspected: the code it may earn is marked as a guess
         assert str(failed.rule.code).endswith(code)
+
+
+# What a photo avatar is made to speak, and files that are too large: rule, passes, does not, grown to so many bytes.
+SPOKEN = [
+    ("MSS.50001002", "audio.formats", "audio/mono.wav", "audio/other.flac", 0),
+    ("MSS.50001004", "audio.min-duration", "audio/mono.wav", "audio/no-samples.wav", 0),
+    ("MSS.50001012", "text.max-chars-render", "texts/good.txt", "texts/over-2000.txt", 0),
+    ("MSS.50001013", "audio.max-bytes-render", "audio/good.mp3", "audio/good.mp3", 11 << 20),
+    ("MSS.50001014", "photo.max-bytes-render", PASSING, PASSING, 48 << 20),
+]
+
+
+@pytest.mark.parametrize(("code", "rule", "good", "bad", "grown"), SPOKEN, ids=[row[0] for row in SPOKEN])
+def test_a_code_is_earned_by_its_file_only(
+    sample: Sampled, tmp_path: Path, code: str, rule: str, good: str, bad: str, grown: int
+) -> None:
+    rule = f"metastudio.photo-avatar.{rule}"
+    assert verdict(sample(good), PHOTO, rule) is Verdict.PASS
+    wrong = tmp_path / Path(bad).name
+    shutil.copyfile(sample(bad), wrong)
+    if grown:
+        os.truncate(wrong, grown)  # of no bytes that take room on the disk
+    (failed,) = [f for f in judged(wrong, PHOTO).findings if f.rule.id == rule]
+    # Sound without a single sample has no length that could be read, which is no pass either.
+    assert failed.verdict is (Verdict.UNKNOWN if "no-samples" in bad else Verdict.FAIL)
+    assert failed.blocks or "max-bytes" in rule
+    assert failed.rule.code == code
+
+
+def test_a_picture_that_cannot_be_decoded_has_no_verdict(sample: Sampled) -> None:
+    """Sent as base64 it would earn MSS.50001003."""
+    report = judged(sample("broken/truncated.jpg"), PHOTO)
+    assert report.status is Status.ERROR
+    assert report.error is not None
+    assert "cannot be decoded" in report.error.message.en
 
 
 @pytest.mark.parametrize("preset", [PHOTO, FAST, PREMIUM])

@@ -20,7 +20,7 @@ from pipeline.judging import judge
 from pipeline.limits import Aspect, Between, OneOf
 from pipeline.model import Face, Finding, Fix, Limit, MediaInfo, Plan, Safety, Size
 from pipeline.probe import probe
-from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for
+from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for, suggested
 from samples import build
 from tests import factory
 from tests.conftest import CACHE
@@ -83,6 +83,26 @@ def test_a_ratio_is_cut_around_the_face_and_not_around_the_middle() -> None:
     info = _sized(Face(box=box(700, 100, 150, 180), score=Fraction(1), share=Fraction(27, 800)), Size(1000, 800))
     ask = fix("image.aspect", Fraction(5, 4), Fraction(9, 16))
     assert face_crop(info, [ask], factory.role()) == (550, 0, 450, 800)
+
+
+def test_a_ratio_that_would_cut_the_face_is_refused() -> None:
+    info = _sized(Face(box=box(200, 100, 600, 620), score=Fraction(1), share=Fraction(465, 1000)), Size(1000, 800))
+    with pytest.raises(AssetError, match="without cutting the face"):
+        face_crop(info, [fix("image.aspect", Fraction(5, 4), Fraction(9, 16))], factory.role())
+
+
+def test_what_the_edge_cuts_off_already_is_no_reason_to_refuse_a_ratio() -> None:
+    info = _sized(Face(box=box(-40, 100, 300, 400), score=Fraction(1), share=Fraction(13, 100)), Size(1000, 800))
+    assert face_crop(info, [fix("image.aspect", Fraction(5, 4), Fraction(1))], factory.role()) == (0, 0, 800, 800)
+
+
+def test_a_crop_is_suggested_in_the_proportions_of_the_picture_else_in_others() -> None:
+    upright = suggested(Size(900, 1600), box(300, 500, 300, 400), WIDEST)
+    assert upright is not None
+    assert upright[2] / upright[3] == pytest.approx(9 / 16, abs=0.01)
+    lying = suggested(Size(1600, 700), box(500, 40, 500, 620), WIDEST)
+    assert lying is not None
+    assert lying[2] / lying[3] == pytest.approx(4 / 3, abs=0.01), "a square would be higher than the picture"
 
 
 def test_a_face_at_the_edge_cannot_be_brought_closer() -> None:

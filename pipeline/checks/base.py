@@ -37,6 +37,13 @@ def lossy(actual: Value, wanted: Value) -> Safety:
     return Safety.LOSSY if wanted != actual else Safety.MANUAL
 
 
+def grows(actual: Value, wanted: Value) -> bool:
+    """Whether a size, or one side, becomes larger."""
+    if isinstance(actual, Size) and isinstance(wanted, Size):
+        return wanted.width > actual.width or wanted.height > actual.height
+    return isinstance(actual, int | Fraction) and isinstance(wanted, int | Fraction) and wanted > actual
+
+
 def only_down(actual: Value, wanted: Value) -> Safety:
     """Less can be made from more; more cannot be made from less."""
     if isinstance(actual, Size) and isinstance(wanted, Size):

@@ -12,6 +12,7 @@ from pipeline.model import Check, Face, Kind, MediaInfo, Reading, Safety, Text, 
 
 FACES = frozenset({"faces"})
 PICTURE = frozenset({Kind.IMAGE})
+_STEEPEST = 45  # degrees of tilt; turned further, less than half of the picture would be left
 
 
 def _of(value: Callable[[Face], Value | None]) -> Read:
@@ -42,6 +43,18 @@ def _by_cropping(actual: Value, wanted: Value) -> Safety:
     return Safety.MANUAL
 
 
+def _by_turning(actual: Value, _: Value) -> Safety:
+    """A tilt is undone by turning the picture; a head that lies on its side was photographed so on purpose."""
+    if isinstance(actual, int | Fraction) and abs(Fraction(actual)) <= _STEEPEST:
+        return Safety.LOSSY
+    return Safety.MANUAL
+
+
+def _upright(actual: Value, _: Value) -> Text:
+    degrees = f"{abs(float(actual)):.0f}" if isinstance(actual, int | Fraction) else "?"
+    return Text(f"turned by {degrees}° so that the head is upright", f"旋转 {degrees}° 使头部端正")
+
+
 def _check(
     name: str,
     title: Text,
@@ -52,6 +65,7 @@ def _check(
     help: Text | None = None,  # noqa: A002  the word used in reports
     advise: Advise | None = None,
     safety: Grade | None = None,
+    says: Callable[[Value, Value], Text] | None = None,
 ) -> Check:
     return Check(
         name=f"face.{name}",
@@ -64,6 +78,7 @@ def _check(
         help=help,
         advise=advise,
         safety=safety,
+        says=says,
         repairs=PICTURE if safety else frozenset(),
     )
 
@@ -110,6 +125,8 @@ CHECKS = (
         _of(lambda f: f.roll),
         unit="degrees",
         advise=advice.tilt,
+        safety=_by_turning,
+        says=_upright,
     ),
     _check(
         "complete",

@@ -101,8 +101,8 @@ def _tilt(_: MediaInfo, face: Face, __: Limit) -> Text | None:
     side = Text("right", "右") if face.roll > 0 else Text("left", "左")
     degrees = abs(round(face.roll))
     return Text(
-        f"Tilt your head {degrees}° towards your {side.en} shoulder, or turn the picture upright.",
-        f"请将头向{side.zh}肩倾斜 {degrees}°，或将照片转正。",
+        f"Tilt your head {degrees}° towards your {side.en} shoulder, or have the picture turned with --straighten.",
+        f"请将头向{side.zh}肩倾斜 {degrees}°，或使用 --straighten 将照片转正。",
     )
 
 

@@ -17,7 +17,7 @@ def _of(value: Callable[[ImageInfo], Value | None]) -> Read:
 
 CHECKS = (
     check("image.format", "picture format", "图片格式", "text", PICTURE, _of(lambda i: i.format), safety=lossy),
-    check("image.size", "picture size", "图片尺寸", "size", PICTURE, _of(lambda i: i.size), safety=only_down),
+    check("image.size", "picture size", "图片尺寸", "size", PICTURE, _of(lambda i: i.size), safety=lossy),
     check(
         "image.width",
         "picture width",
@@ -25,7 +25,7 @@ CHECKS = (
         "count",
         PICTURE,
         _of(lambda i: i.size.width),
-        safety=only_down,
+        safety=lossy,
         unit="px",
     ),
     check(
@@ -35,7 +35,7 @@ CHECKS = (
         "count",
         PICTURE,
         _of(lambda i: i.size.height),
-        safety=only_down,
+        safety=lossy,
         unit="px",
     ),
     check(

@@ -17,7 +17,7 @@ _ABOVE = Fraction(6, 100)
 def face_crop(info: MediaInfo, edits: Iterable[Fix], role: Role) -> Box | None:
     """The part to keep where faces were measured and a crop is asked for; None where there is nothing to decide.
 
-    Raises AssetError when no crop gives the face the share that is wanted.
+    Raises AssetError when no crop gives the face the share that is wanted, or the ratio wanted would cut the face.
     """
     edits = tuple(edits)
     if info.image is None or not info.faces:
@@ -27,7 +27,7 @@ def face_crop(info: MediaInfo, edits: Iterable[Fix], role: Role) -> Box | None:
     wanted_ratio = Fraction(ratio) if isinstance(ratio, int | Fraction) else None
     if isinstance(share, int | Fraction) and face.share is not None and share > face.share:
         return _closer(info.name, face, size, Fraction(share), wanted_ratio, role)
-    return _ratio_only(face, size, wanted_ratio) if wanted_ratio else None
+    return _ratio_only(info.name, face, size, wanted_ratio) if wanted_ratio else None
 
 
 def _closer(name: str, face: Face, size: Size, share: Fraction, ratio: Fraction | None, role: Role) -> Box:
@@ -49,11 +49,26 @@ def _closer(name: str, face: Face, size: Size, share: Fraction, ratio: Fraction 
     )
 
 
-def _ratio_only(face: Face, size: Size, ratio: Fraction) -> Box:
-    """The largest part of that proportion, moved towards the face."""
+def _ratio_only(name: str, face: Face, size: Size, ratio: Fraction) -> Box:
+    """The largest part of that proportion, moved towards the face, none of which it may cut."""
     wide = min(size.width, max(1, round(size.height * ratio)))
     tall = min(size.height, max(1, round(wide / ratio)))
     left, top, width, height = face.box
     corner_x = min(max(round(left + width / 2 - Fraction(wide, 2)), 0), size.width - wide)
     corner_y = min(max(round(top + height / 2 - Fraction(tall, 2)), 0), size.height - tall)
+    # What the edge of the picture cuts off already is not lost here.
+    right, bottom = min(left + width, Fraction(size.width)), min(top + height, Fraction(size.height))
+    if (
+        max(left, Fraction(0)) < corner_x
+        or max(top, Fraction(0)) < corner_y
+        or right > corner_x + wide
+        or (bottom > corner_y + tall)
+    ):
+        raise AssetError(
+            f"{name} cannot be cropped to the proportions {ratio.numerator}:{ratio.denominator} without cutting the "
+            f"face, which is {round(width)}x{round(height)} pixels; the crop would be {wide}x{tall}. Take the picture "
+            "again from farther away, or in those proportions.",
+            f"{name} 无法在不裁切人脸的情况下裁剪为 {ratio.numerator}:{ratio.denominator}：人脸为 "
+            f"{round(width)}x{round(height)} 像素，裁剪后仅 {wide}x{tall}。请拉远镜头或按该比例重拍。",
+        )
     return corner_x, corner_y, wide, tall

@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.crop import face_crop
 from pipeline.convert.metadata import STRIPPABLE, strip
+from pipeline.convert.upright import Upright, upright
 from pipeline.convert.wanted import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model import Fix, ImageInfo, Level, Made, MediaInfo, Plan, Role, Size, Step, Text, Value
 from pipeline.probe.face_crop import Box
+from pipeline.probe.heic import ready
 from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 # Checks whose repair needs new pixels.
 _PIXELS: Final = frozenset(
     {
+        "face.roll",
         "face.share",
         "file.size",
         "image.animated",
@@ -71,11 +75,12 @@ class Recipe:
     animated: bool = False
     background: str | None = None  # under what was transparent; None: stays transparent
     budget: int | None = None  # bytes
+    straight: Upright | None = None  # how it is turned before anything is cut off
     crop: Box | None = None  # the part that is kept, as seen; None: the middle, as far as the shape asks
 
 
 def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
-    """What the new file is. Raises Unreadable for pictures that cannot be decoded here."""
+    """What the new file is. Raises Unreadable and ToolMissing for pictures that cannot be decoded here."""
     picture = _picture(info)
     format_ = _format(picture, plan, role)
     pixels = format_ != picture.format or any(fix.check in _PIXELS for fix in plan.fixes)
@@ -87,11 +92,12 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
             extension=extension(format_, info, role),
             size=picture.size,
         )
-    if picture.format in {"svg", "heif"}:
+    if picture.format == "svg":
         raise Unreadable(
             f"{info.name} is {picture.format}, which is not decoded here. Export it as PNG or JPEG.",
             f"{info.name} 为 {picture.format} 格式，此处无法解码。请导出为 PNG 或 JPEG。",
         )
+    ready(picture.format, info.name)
     if format_ not in WRITABLE:
         format_ = _writable(picture, role)
     edits = (*plan.fixes, *plan.advised)
@@ -101,17 +107,19 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
             f"{info.name} should have colour mode {mode}; made here are {', '.join(sorted(_MODES))}.",
             f"{info.name} 需要色彩模式 {mode}；此处只能写出 {', '.join(sorted(_MODES))}。",
         )
-    part = face_crop(info, edits, role)
+    straight, shown = upright(info, role) if value_of(plan.fixes, "face.roll") is not None else (None, info)
+    part = face_crop(shown, edits, role)
     opaque = format_ not in _CLEAR or mode in {"L", "RGB"}
     return Recipe(
         way=Way.DRAW,
         format=format_,
         extension=extension(format_, info, role),
-        size=_size(picture.size, edits, role, part),
+        size=_size(_picture(shown).size, edits, role, part, larger="image.enlarge" in plan.allowed),
         mode=str(mode) if mode else None,
         animated=_stays_animated(picture, format_, edits),
         background=str(role.wants("background") or "#FFFFFF") if opaque else None,
         budget=_budget(edits, role),
+        straight=straight,
         crop=part,
     )
 
@@ -175,8 +183,11 @@ def _stays_animated(picture: ImageInfo, format_: str, edits: Iterable[Fix]) -> b
     return format_ in _MOVING and (format_ == picture.format or format_ != "png")
 
 
-def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None) -> Size:
-    """What the picture measures afterwards: cropped to the ratio asked for, then only ever scaled down."""
+def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None, *, larger: bool) -> Size:
+    """What the picture measures afterwards: cropped to the ratio asked for, then scaled.
+
+    Scaled up only where `larger` was asked for, and then in proportion until the rules have enough.
+    """
     width, height = part[2:] if part else shown
     ratio = None if part else value_of(edits, "image.aspect")
     if isinstance(ratio, Fraction | int):
@@ -200,11 +211,20 @@ def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None) -> Si
     ]
     if boxes:
         size = min(boxes, key=lambda box: box.width * box.height)
-    scale = Fraction(1)
-    for check, side in (("image.width", size.width), ("image.height", size.height)):
-        limit = value_of(edits, check)
-        if isinstance(limit, int | Fraction):
-            scale = min(scale, Fraction(limit) / side)
+    limits = [
+        Fraction(limit) / side
+        for check, side in (("image.width", size.width), ("image.height", size.height))
+        if isinstance(limit := value_of(edits, check), int | Fraction)
+    ]
+    if larger:
+        limits += [
+            max(Fraction(box.width, size.width), Fraction(box.height, size.height))
+            for box in asked
+            if isinstance(box, Size) and (box.width > size.width or box.height > size.height)
+        ]
+        if limits and min(limits) >= 1:
+            return Size(*(ceil(side * max(limits)) for side in size))
+    scale = min((Fraction(1), *limits))
     return Size(*(max(1, int(side * scale)) for side in size))
 
 
@@ -239,12 +259,20 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
                 )
             ),
         )
-    shape = old.size.width * new.size.height - old.size.height * new.size.width
-    cropped = new.crop is None and abs(shape) > 2 * max(*old.size, *new.size)
-    whole = Size(*new.crop[2:]) if new.crop else old.size
+    base = new.straight.size if new.straight else old.size
+    shape = base.width * new.size.height - base.height * new.size.width
+    cropped = new.crop is None and abs(shape) > 2 * max(*base, *new.size)
+    whole = Size(*new.crop[2:]) if new.crop else base
+    larger = new.size.width > whole.width
+    tilt = f"{float(new.straight.degrees):.1f}" if new.straight else ""
     done: list[tuple[bool, str, str]] = [
         (old.orientation != 1, "turned upright", "按 EXIF 方向转正"),
         (_moves(old) and not new.animated, "first frame only", "仅保留首帧"),
+        (
+            new.straight is not None,
+            f"turned by {tilt}° so that the head is upright, edges cut off to {base}",
+            f"旋转 {tilt}° 使头部端正，边缘裁剪至 {base}",
+        ),
         (
             new.crop is not None,
             f"cropped to {_place(new.crop)}, around the face",
@@ -253,8 +281,8 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
         (cropped, f"middle cropped to {new.size}", f"居中裁剪为 {new.size}"),
         (
             new.size != whole and not cropped,
-            f"scaled down from {whole} to {new.size}",
-            f"由 {whole} 缩小为 {new.size}",
+            f"{'enlarged' if larger else 'scaled down'} from {whole} to {new.size}",
+            f"由 {whole} {'放大' if larger else '缩小'}为 {new.size}",
         ),
         (
             old.icc is not None or old.mode == "CMYK",
@@ -312,7 +340,7 @@ def _frames(source: Path, name: str, old: ImageInfo, new: Recipe) -> Frames:
     with opened(source, name, old.format) as file:
         loop = file.info.get("loop")
         for frame in ImageSequence.Iterator(file):
-            pixels = seen(frame, new.size, orientation, new.background, new.crop)
+            pixels = seen(frame, new.size, orientation, new.background, new.crop, new.straight)
             pictures.append(pixels.convert(new.mode) if new.mode and pixels.mode != new.mode else pixels)
             durations.append(int(frame.info.get("duration", 0)))
             if not new.animated:

@@ -16,9 +16,11 @@ from typing import Final
 
 from PIL import Image, ImageCms, ImageColor
 
+from pipeline.convert.upright import Upright
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import Size
 from pipeline.probe.face_crop import Box
+from pipeline.probe.heic import ready
 from pipeline.probe.image import DAMAGE
 from pipeline.tools.ceilings import MAX_PIXELS, MAX_SIDE
 
@@ -31,6 +33,7 @@ READERS: Final = {
     "webp": "WEBP",
     "tiff": "TIFF",
     "avif": "AVIF",
+    "heif": "HEIF",
 }
 
 # EXIF orientation -> what turns the stored picture into the one that is seen (Exif 2.32, 4.6.4).
@@ -54,8 +57,10 @@ def turned(size: Size, orientation: int) -> Size:
 def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
     """The picture, its header read and within the ceilings, nothing decoded yet.
 
-    `name` is for messages. Raises Unreadable and CeilingExceeded, also for what happens inside the block.
+    `name` is for messages. Raises Unreadable and CeilingExceeded, also for what happens inside the block, and
+    ToolMissing for a HEIC where no decoder is installed.
     """
+    ready(format_, name)
     if format_ not in READERS:
         raise Unreadable(
             f"{name} is {format_}, which is not decoded here. Export it as PNG or JPEG.",
@@ -90,15 +95,20 @@ def bounded(size: Size, name: str) -> None:
 
 
 def seen(
-    picture: Image.Image, size: Size, orientation: int, background: str | None, part: Box | None = None
+    picture: Image.Image,
+    size: Size,
+    orientation: int,
+    background: str | None,
+    part: Box | None = None,
+    straight: Upright | None = None,
 ) -> Image.Image:
-    """The current frame upright, at `size` (never larger than it is), in sRGB; mode L, LA, RGB or RGBA.
+    """The current frame upright, at `size`, in sRGB; mode L, LA, RGB or RGBA.
 
-    Where the shape of `size` is another one, the middle is kept, or the `part` given in pixels as seen. With a
-    `background` ("#RRGGBB") nothing stays transparent.
+    Where the shape of `size` is another one, the middle is kept, or the `part` given in pixels as seen, after the
+    picture was turned by `straight`. With a `background` ("#RRGGBB") nothing stays transparent.
     """
-    if part:
-        return _upright_part(picture, size, orientation, background, part)
+    if part or straight:
+        return _upright_part(picture, size, orientation, background, part, straight)
     stored = turned(size, orientation)
     # A JPEG decodes at 1/2, 1/4 or 1/8 in a fraction of the time. With half as much again as is wanted left to
     # the filter, nobody can tell the result from that of the whole picture (54 dB, 24 megapixels to 1080p).
@@ -120,9 +130,19 @@ def seen(
     return _finished(picture, pixels, profile, background)
 
 
-def _upright_part(picture: Image.Image, size: Size, orientation: int, background: str | None, part: Box) -> Image.Image:
-    """`part` of the picture as seen, scaled down to `size`; otherwise as `seen`."""
+def _upright_part(
+    picture: Image.Image,
+    size: Size,
+    orientation: int,
+    background: str | None,
+    part: Box | None,
+    straight: Upright | None,
+) -> Image.Image:
+    """`part` of the picture as seen and straightened, scaled to `size`; otherwise as `seen`."""
     whole = turned(Size(*picture.size), orientation)
+    if part is None:
+        west, north, east, south = centre(straight.size if straight else whole, size)
+        part = (round(west), round(north), round(east - west), round(south - north))
     scale = max(Fraction(size.width, part[2]), Fraction(size.height, part[3]))
     if picture.format in {"JPEG", "MPO"}:
         picture.draft(None, (ceil(picture.width * scale * 3 / 2), ceil(picture.height * scale * 3 / 2)))
@@ -130,6 +150,8 @@ def _upright_part(picture: Image.Image, size: Size, orientation: int, background
     pixels = _plain(picture)
     if orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[orientation])
+    if straight:
+        pixels, whole = _straightened(pixels, straight, whole), straight.size
     left, top, width, height = part
     if pixels.size == whole and size == (width, height):
         pixels = pixels.crop((left, top, left + width, top + height))
@@ -138,6 +160,15 @@ def _upright_part(picture: Image.Image, size: Size, orientation: int, background
         box = (left * across, top * down, (left + width) * across, (top + height) * down)
         pixels = pixels.resize(size, Image.Resampling.LANCZOS, box=box)
     return _finished(picture, pixels, profile, background)
+
+
+def _straightened(pixels: Image.Image, straight: Upright, whole: Size) -> Image.Image:
+    """The picture turned, and of it the middle that nothing had to be made up for."""
+    by = pixels.width / whole.width  # a JPEG may have been decoded smaller
+    turned_ = pixels.rotate(float(straight.degrees), Image.Resampling.BICUBIC)
+    width, height = (max(1, round(side * by)) for side in straight.size)
+    left, top = (pixels.width - width) // 2, (pixels.height - height) // 2
+    return turned_.crop((left, top, left + width, top + height))
 
 
 def _finished(picture: Image.Image, pixels: Image.Image, profile: object, background: str | None) -> Image.Image:

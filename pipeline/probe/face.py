@@ -19,7 +19,7 @@ from pipeline.errors import ToolMissing
 from pipeline.model import Face, ImageInfo, Size, Text
 from pipeline.probe import face_light
 from pipeline.probe.face_cover import COVERED, cover
-from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for
+from pipeline.probe.face_crop import TIGHTEST, WIDEST, suggested
 from pipeline.probe.face_find import Found, candidates, overlap
 from pipeline.probe.face_mesh import OUTLINE, Mesh, eyes_open, fit, gaze, irises, mouth_open
 from pipeline.probe.face_models import Numbers, Pixels, load
@@ -137,8 +137,8 @@ def _face(view: _View, found: Found, mesh: Mesh, bounds: Numbers) -> Face:
         off_centre=(_exact(middle[0]), _exact(middle[1])),
         sharpness=_exact(face_light.sharpness(close)),
         background_evenness=_known(face_light.background_evenness(view.pixels, bounds)),
-        max_crop=crop_for(view.size, box, WIDEST),
-        min_crop=crop_for(view.size, box, TIGHTEST),
+        max_crop=suggested(view.size, box, WIDEST),
+        min_crop=suggested(view.size, box, TIGHTEST),
     )
     if mesh.presence < _CERTAIN:
         return face

@@ -3,7 +3,7 @@
 For each feature (eyes, nose, mouth) eight figures are read: how alike it is to the mean face, to its mirror
 image, how much of it has a colour that skin, lips and eyes do not have, how flat, rough, spread, dark and bright
 it is against the skin of the same face. A logistic model weighs them. Its weights come from
-`benchmarks/_face_data.py`: drawn heads and 98 faces, clean and with patches. The face as a whole: the share of
+`benchmarks/_face_data.py`: drawn heads, clean and with patches. The face as a whole: the share of
 its cells that belong to a covered feature, lie outside the photo or have a colour or lightness far from the skin.
 """
 
@@ -25,10 +25,10 @@ _FAR: Final = 0.45  # share of the skin's lightness by which a cell is far darke
 COVERED: Final = 0.5  # from which on a feature counts as covered
 # Intercept, then one weight per figure of `figures`.
 WEIGHTS: Final[dict[str, tuple[float, ...]]] = {
-    "right eye": (-1.69, -1.59, -1.09, 2.42, 3.25, 2.59, -4.12, 7.77, 8.66),
-    "left eye": (-1.69, -1.59, -1.09, 2.42, 3.25, 2.59, -4.12, 7.77, 8.66),
-    "nose": (-0.55, -5.36, 0.20, 2.70, 7.63, 4.97, -6.29, 7.51, 18.92),
-    "mouth": (0.82, -4.42, -1.04, 3.34, 10.47, 6.49, -7.58, 13.48, 28.86),
+    "right eye": (-5.83, -2.04, -0.03, 1.31, 4.16, -0.48, -1.80, 6.29, 8.89),
+    "left eye": (-5.83, -2.04, -0.03, 1.31, 4.16, -0.48, -1.80, 6.29, 8.89),
+    "nose": (-5.03, -2.31, 1.52, 3.27, 9.07, 4.15, -6.85, 15.79, 36.77),
+    "mouth": (-4.54, -3.43, 1.60, 2.06, 13.44, 5.95, -8.90, 12.60, 21.50),
 }
 
 

@@ -17,6 +17,16 @@ TIGHTEST: Final = Fraction(65, 100)
 _ROOM: Final = Fraction(2, 100)  # of the side of the box, kept free around it
 
 
+# Proportions (width / height) a suggested crop may have after those of the picture: the usual ones of photos.
+_SHAPES: Final = tuple(Fraction(*pair) for pair in ((1, 1), (9, 16), (16, 9), (4, 3), (3, 4)))
+
+
+def suggested(size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction) -> Box | None:
+    """The crop in which `box` fills `share`: in the picture's own proportions, else square, else in usual ones."""
+    shapes = (Fraction(size.width, size.height), *_SHAPES)
+    return next((crop for shape in shapes if (crop := crop_for(size, box, share, shape))), None)
+
+
 def crop_for(
     size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction, ratio: Fraction = Fraction(1)
 ) -> Box | None:

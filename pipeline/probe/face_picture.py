@@ -12,9 +12,10 @@ from PIL import Image
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import ImageInfo
 from pipeline.probe.face_models import Pixels
+from pipeline.probe.heic import ready
 from pipeline.probe.image import DAMAGE, PILLOW, guard
 
-READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif"})
+READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif", "heif"})
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,8 +32,9 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
 
     A JPEG is decoded at the smallest of its scales (1/8, 1/4, 1/2) that suffices and stays that large; anything
     else is scaled down to `side`. Transparency is laid over white; of an animation the first frame is taken.
-    Raises Unreadable, CeilingExceeded.
+    Raises Unreadable, CeilingExceeded, and ToolMissing for a HEIC where no decoder is installed.
     """
+    ready(image.format, path.name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged metadata, which is judged elsewhere

@@ -7,8 +7,15 @@ the photo was cropped, which nobody can know, does not change them.
 Axes of the head and of the camera: x to the right of the picture, y down, z away from the camera. A head that
 looks straight into the camera has no rotation; else rotation = Rz(roll) Ry(-yaw) Rx(-pitch).
 
-The mean head (`face_head.csv`) is the mean of the meshes of 98 faces, made symmetric; `benchmarks/_face_data.py`
-builds it. Its zero of pitch is that of MediaPipe's canonical face model.
+The mean head (`face_head.csv`) is the mean of 32 heads of MakeHuman (CC0) at the points that the mesh network puts on
+them, with the depth of the sculpture and not the network's; `benchmarks/_face_data.py` builds it. Its zero is the
+head that looks ahead.
+
+Yaw and roll are those of solvePnP, from the places of the points in the picture. A nod moves points mostly along
+lines that run towards the camera, and the network squeezes what is left of it: by places alone pitch comes out a
+quarter too small. Pitch is therefore read from the network's depths, in two ways whose errors are of opposite sign, and
+is their mean: the rigid turn onto the whole mesh (Kabsch), and the depths as a linear function of the mean head, whose
+coefficients are the third row of the rotation.
 """
 
 from __future__ import annotations
@@ -31,9 +38,6 @@ _FOCAL: Final = 1000.0  # pixels; any number, as the face is scaled to fit it
 # What a smile, an open mouth or a chewing jaw moves does not tell where the head is turned, and the rim of the
 # mesh is a guess under hair: lips, chin and outline are left out.
 _LOWEST: Final = 0.55  # eye widths below the eyes; just above the lips
-# On heads drawn at known angles the mesh turns less than the head does: its network has learned mostly from
-# faces that look into the camera. Measured slope of yaw and of pitch within 25 degrees; docs/faces.md.
-_SLOPE: Final = 0.85
 
 
 class Pose(NamedTuple):
@@ -85,8 +89,14 @@ def pose(points: Numbers) -> Pose:
     start = aligned(model, points[rows])
     shift = np.array([[0.0], [0.0], [DISTANCE]]) - start @ model.mean(axis=0)[:, None]
     _, vector, _ = cv2.solvePnP(model, seen, camera, None, cv2.Rodrigues(start)[0], shift, True, cv2.SOLVEPNP_ITERATIVE)
-    yaw, pitch, roll = angles(np.asarray(cv2.Rodrigues(vector)[0]))
-    return Pose(yaw / _SLOPE, pitch / _SLOPE, roll)
+    yaw, _, roll = angles(np.asarray(cv2.Rodrigues(vector)[0]))
+    return Pose(yaw, (angles(start)[1] + _nod(model, points[rows])) / 2, roll)
+
+
+def _nod(model: Numbers, points: Numbers) -> float:
+    """Pitch in degrees by the depths of the mesh: least squares for depth = (third row of the rotation) model."""
+    x = np.linalg.lstsq(model - model.mean(axis=0), points[:, 2] - points[:, 2].mean(), rcond=None)[0]
+    return degrees(-atan2(x[1], x[2]))
 
 
 def aligned(model: Numbers, points: Numbers) -> Numbers:

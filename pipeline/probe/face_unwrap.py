@@ -1,7 +1,8 @@
 """A face laid flat: every face becomes the same 64x64 picture, whatever its place, size and pose.
 
 Each cell of the flat picture belongs to a triangle of the mean head; where that triangle is in the photo, its
-colour is taken. The mean head's own look in that picture (`face_mean.csv`) is the mean of 98 faces.
+colour is taken. The mean head's own look in that picture (`face_mean.csv`) is the mean of 32 drawn heads, each wearing
+a photo and painted.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.probe import heic
 from pipeline.probe.pictures import gif_frames, heif, png_tail, profile_name
 from pipeline.probe.svg import svg_size
 from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SIDE
@@ -30,8 +31,9 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
     "avif": ("AVIF",),
     "ico": ("ICO",),
     "jp2": ("JPEG2000",),
+    "heif": ("HEIF",),  # see `pipeline.probe.heic`
 }
-_MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif"})  # may hold more frames than one
+_MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif", "heif"})  # may hold more frames than one
 # What Pillow raises for damaged data depends on the plugin; all of these have been seen.
 DAMAGE: Final = (
     OSError,
@@ -78,6 +80,8 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     with path.open("rb") as file:
         if format == "svg":
             info = _svg(path.name, file, remarks)
+        elif format == "heif":
+            info = _heif(path.name, file, "decode" in needs, remarks)
         elif format in PILLOW:
             info = _pillow(path.name, file, format, "decode" in needs, remarks)
         else:
@@ -220,7 +224,7 @@ def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
         depth, color = file.read(2)
         file.seek(here)
         return 8 if color == 3 else depth  # a palette holds 8-bit colours whatever its index is (PNG 11.2.2)
-    if format_ == "avif":
+    if format_ in {"avif", "heif"}:
         here = file.tell()
         file.seek(0)
         boxes = heif(file)
@@ -261,19 +265,26 @@ def _svg(name: str, file: BinaryIO, remarks: list[Text]) -> ImageInfo:
     return ImageInfo(format="svg", stored=size, size=size, frames=None, alpha=None, has_location=None)
 
 
+def _heif(name: str, file: BinaryIO, decode: bool, remarks: list[Text]) -> ImageInfo:
+    """By its boxes, and where a decoder is installed by what that reads: mode, profile, location, frames."""
+    boxes = heif(file)
+    if boxes:
+        guard(name, boxes.stored)  # before any decoder sees it
+    file.seek(0)
+    if heic.readable():
+        try:
+            return _pillow(name, file, "heif", decode, remarks)
+        except Unreadable as error:
+            if boxes is None:
+                raise
+            remarks.append(error.text)
+    if boxes is None:
+        raise _unreadable(name, "heif", "no main picture is described")
+    return ImageInfo(format="heif", stored=boxes.stored, size=boxes.size, bit_depth=boxes.bit_depth, alpha=boxes.alpha)
+
+
 def _header_only(name: str, file: BinaryIO, format_: str) -> ImageInfo:
     """Formats that are recognised but not read by Pillow here."""
-    if format_ == "heif":
-        boxes = heif(file)
-        if boxes:
-            guard(name, boxes.stored)
-            return ImageInfo(
-                format=format_,
-                stored=boxes.stored,
-                size=boxes.size,
-                bit_depth=boxes.bit_depth,
-                alpha=boxes.alpha,
-            )
     head = file.read(26)
     if format_ == "psd" and len(head) == 26:  # Adobe Photoshop File Formats, file header section
         channels, height, width, depth, mode = struct.unpack(">HIIHH", head[12:26])

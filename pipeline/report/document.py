@@ -25,6 +25,7 @@ from pipeline.model import (
     Step,
     Verdict,
 )
+from pipeline.report.detection import detection
 from pipeline.report.words import edit, message
 from pipeline.values import bare, exact
 
@@ -57,7 +58,12 @@ def facts(info: MediaInfo | None) -> _Json:
     """The facts that are known; what does not apply to the kind of file is left out."""
     if info is None:
         return {}
-    return {key: value for key, value in plain(info).items() if value not in (None, [], ())}
+    told = {key: value for key, value in plain(info).items() if value not in (None, [], ())}
+    if info.faces:
+        told["faces"] = [
+            face | {"detection": detection(one)} for face, one in zip(told["faces"], info.faces, strict=True)
+        ]
+    return told
 
 
 def solved_by(outputs: Iterable[Mapping[str, _Json]]) -> frozenset[str]:

@@ -59,6 +59,14 @@ def _faces(lang: str) -> dict[str, Any]:
     return _entry("face networks", str(found[0].parent), Text("", ""), lang, needed=False)
 
 
+def _heic(lang: str) -> dict[str, Any]:
+    """What decodes HEIC pictures."""
+    from pipeline.probe.heic import INSTALL, readable
+
+    found = f"pillow-heif {metadata.version('pillow-heif')}" if readable() else None
+    return _entry("HEIC pictures", found, Text(INSTALL, INSTALL), lang, needed=False)
+
+
 def _program(name: str, lang: str) -> dict[str, Any]:
     """ffmpeg or soffice: where it is and which version answers."""
     known: dict[str, tuple[Callable[[], str], Callable[[], str | None], bool]] = {
@@ -103,7 +111,7 @@ def examine(lang: str) -> list[dict[str, Any]]:
     python = f"{platform.python_version()}  {sys.executable}"
     entries = [_entry("python", python, Text("", ""), lang, needed=True)]
     entries += [_package(name, lang) for name in _PACKAGES]
-    entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang)]
+    entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
     weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
     for layer, active in layers().items():
         entry = _entry(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)

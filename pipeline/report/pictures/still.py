@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from pipeline.errors import PreflightError
 from pipeline.model import Size
+from pipeline.probe.heic import readable
 from pipeline.probe.image import PILLOW, guard
 from pipeline.probe.opening import FULL, OPENS, allowed, opened
 
@@ -39,7 +40,7 @@ def webp(picture: Image.Image, box: tuple[int, int] = BOX) -> bytes:
 
 def picture(path: Path, format_: str, box: tuple[int, int] = BOX) -> bytes | None:
     """A thumbnail of the picture at `path`, upright; None for what Pillow does not read."""
-    if format_ not in PILLOW:
+    if format_ not in PILLOW or (format_ == "heif" and not readable()):
         return None
     try:
         with warnings.catch_warnings():
