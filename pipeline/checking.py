@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from pipeline.model import (
     Source,
     Status,
     Text,
+    Value,
     Verdict,
 )
 from pipeline.probe import probe
@@ -53,6 +54,7 @@ class Job:
     plots: str = ""  # folder for pictures of what was measured; none are drawn without
     at_least: Safety = Safety.LOSSY
     allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
+    deliver: tuple[tuple[str, Value], ...] = ()  # what is asked for in place of the role's own `deliver`
     replace: bool = False
     ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
     twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
@@ -75,11 +77,11 @@ def check(job: Job) -> Report:
         preset = presets.load(job.preset)
         info = probe(Path(job.path), frozenset())
         kind = info.kind
-        role = role_of(preset, kind, job.role)
+        role = role_for(job, kind)
         if role is None and info.image and info.image.format == "gif" and (info.image.frames or 1) > 1:
             # A picture to a role that takes pictures; to one that takes none, what it looks like: a short video.
             moving = probe(Path(job.path), MOVING)
-            role = role_of(preset, moving.kind, job.role)
+            role = role_for(job, moving.kind)
             info, kind = (moving, moving.kind) if role else (info, kind)
         if role is None:
             return Report(
@@ -109,6 +111,14 @@ def role_of(preset: Preset, kind: Kind, name: str | None) -> Role | None:
     """The role called `name`, else the first that takes this kind; None when there is none."""
     role = preset.role(name) if name else preset.role_for(kind)
     return presets.in_force(role, kind) if role and kind in role.kinds else None
+
+
+def role_for(job: Job, kind: Kind) -> Role | None:
+    """The role of a job's asset of this kind, delivering what the job asks for; None when there is none."""
+    role = role_of(presets.load(job.preset), kind, job.role)
+    if role is None or not job.deliver:
+        return role
+    return replace(role, deliver=tuple(sorted({**dict(role.deliver), **dict(job.deliver)}.items())))
 
 
 def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:

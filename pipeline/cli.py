@@ -114,6 +114,12 @@ def _repair() -> _Parser:
     repair.add_argument("--trim", action="store_true", help="cut videos and sounds that are too long off at the limit")
     repair.add_argument("--straighten", action="store_true", help="turn photos so that the head in them is upright")
     repair.add_argument("--enlarge", action="store_true", help="enlarge pictures that are too small for the rules")
+    repair.add_argument(
+        "--background", metavar="#RRGGBB", help="the colour under transparency that a scenario does not take"
+    )
+    repair.add_argument(
+        "--plain-names", action="store_true", help="no date in names, where the platform's own tool writes one"
+    )
     repair.add_argument("--trim-silence", action="store_true", help="cut long silence off both ends of recordings")
     return repair
 

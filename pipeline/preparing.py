@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from pipeline import drawing, judging, planning, presets, proving, publish, twins, verify
-from pipeline.checking import Job, check, problem, role_of
+from pipeline import drawing, judging, planning, proving, publish, twins, verify
+from pipeline.checking import Job, check, problem, role_for
 from pipeline.convert import listening, parts
 from pipeline.convert.wanted import NAMING
 from pipeline.digest import content_md5, content_type
@@ -99,7 +99,7 @@ def prepare(job: Job, progress: Progress) -> Outcome:
 
 def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> Outcome:
     info, source = report.facts, Path(job.path)
-    role = role_of(presets.load(job.preset), report.kind, job.role)
+    role = role_for(job, report.kind)
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
     wanted = planning.plan(report.findings, job.at_least, job.allow, report.kind)

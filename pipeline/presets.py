@@ -45,7 +45,7 @@ DELIVER: Final[dict[str, str]] = {
     "pages": "flag",  # a deck is also delivered as page pictures
     "page_box": "size",  # the box page pictures are fitted to
     "media": "flag",  # videos and sounds inside a deck are also delivered as files of their own
-    "background": "text",  # colour under what was transparent, "#RRGGBB"
+    "background": "colour",  # under what was transparent, "#RRGGBB"
     "min_vmaf": "number",  # the least mean VMAF of an encoded picture, 0 to 100
     "min_ssim": "number",  # ... and SSIM, 0 to 1
     "scenes": "count",  # the most scenes that one script made of a text or deck may have

@@ -144,7 +144,14 @@ def _memory(jobs: Sequence[Job], options: Namespace, preset: Preset) -> _Memory 
             place.unlink()
         return None
     first = jobs[0]
-    asked = (first.role or "", first.lang, str(first.deep), str(first.at_least), str(sorted(first.allow)))
+    asked = (
+        first.role or "",
+        first.lang,
+        str(first.deep),
+        str(first.at_least),
+        str(sorted(first.allow)),
+        str(first.deliver),
+    )
     return _Memory(db, digest(options.verb, preset.id, *asked, _machine())[:32], preset, first.role)
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pipeline import drawing, journal, planning, preparing, presets, publish
-from pipeline.checking import Job, check, problem, role_of, wanted
+from pipeline import drawing, journal, planning, preparing, publish
+from pipeline.checking import Job, check, problem, role_for, wanted
 from pipeline.convert import listening, parts
 from pipeline.errors import PreflightError
 from pipeline.model import Finding, Kind, Outcome, Status, Step
@@ -54,7 +54,7 @@ def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
     steps: tuple[Step, ...] = ()
     blocked: tuple[Finding, ...] = ()
     if report.facts and report.role:
-        role = role_of(presets.load(job.preset), report.facts.kind, job.role)
+        role = role_for(job, report.facts.kind)
         if role:
             edits = planning.plan(report.findings, job.at_least, job.allow, report.kind)
             blocked = edits.blocked

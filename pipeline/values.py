@@ -116,6 +116,12 @@ def _text(raw: object) -> Value:
     return raw
 
 
+def _colour(raw: object) -> Value:
+    if not isinstance(raw, str) or not re.fullmatch(r"#[0-9A-Fa-f]{6}", raw):
+        raise ValueError(f"{raw!r} is not a colour such as #00B140 (red, green, blue)")
+    return raw.upper()
+
+
 def _yes_no(raw: object) -> Value:
     if not isinstance(raw, bool):
         raise ValueError(f"{raw!r} is not true or false")
@@ -134,6 +140,7 @@ PARSERS: Final[dict[str, Callable[[object], Value]]] = {
     "size": _size,
     "ratio": _ratio,
     "text": _text,
+    "colour": _colour,
     "flag": _yes_no,
 }
 

@@ -17,9 +17,10 @@ from pipeline.checking import Job, wall
 from pipeline.checks.speech import SILENCES
 from pipeline.errors import AssetError, UsageError, nearest_word
 from pipeline.journal import Journal
-from pipeline.model import Preset, Safety
+from pipeline.model import Preset, Safety, Value
 from pipeline.report import document
 from pipeline.report.spool import Line, Spool, line, with_trace, write_document
+from pipeline.values import parse
 
 if TYPE_CHECKING:
     from pipeline import manifest as manifests
@@ -218,7 +219,7 @@ def _check(options: Namespace, lang: str) -> int:
 
 
 def _plan(options: Namespace, lang: str) -> int:
-    return _judge(options, lang, "planned", at_least=Safety[options.at_least.upper()], allow=_allowed(options))
+    return _judge(options, lang, "planned", **_asked(options))
 
 
 def _judge(options: Namespace, lang: str, event: str, **more: Any) -> int:
@@ -238,13 +239,22 @@ def _judge(options: Namespace, lang: str, event: str, **more: Any) -> int:
         return _exit_code(spool, summed)
 
 
-def _allowed(options: Namespace) -> frozenset[str]:
-    """The checks whose repair was asked for."""
-    asked = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
-    asked["ssml.tag"] = options.strip_tags
-    asked |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
-    asked |= dict.fromkeys(SILENCES, options.trim_silence)
-    return frozenset(check for check, wanted in asked.items() if wanted)
+def _asked(options: Namespace) -> dict[str, Any]:
+    """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
+    allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
+    allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
+    allow |= {"ssml.tag": options.strip_tags, **dict.fromkeys(SILENCES, options.trim_silence)}
+    deliver: dict[str, Value] = {"stamped_name": False} if options.plain_names else {}
+    if options.background is not None:
+        try:
+            deliver["background"] = parse("colour", options.background)
+        except ValueError as error:
+            raise UsageError(f"--background: {error}", f"--background：{error}") from None
+    return {
+        "at_least": Safety[options.at_least.upper()],
+        "allow": frozenset(check for check, wanted in allow.items() if wanted),
+        "deliver": tuple(sorted(deliver.items())),
+    }
 
 
 def _prepare(options: Namespace, lang: str) -> int:
@@ -256,8 +266,7 @@ def _prepare(options: Namespace, lang: str) -> int:
     jobs = _jobs(
         options,
         lang,
-        at_least=Safety[options.at_least.upper()],
-        allow=_allowed(options),
+        **_asked(options),
         replace=options.overwrite == "always",
         **place,
     )

@@ -222,6 +222,12 @@ MISTAKES = [
         "'contaner'",
         "'container'",
     ),
+    (
+        ('zh = "视频" }', 'zh = "视频" }\n[role.video.deliver]\nbackground = "white"'),
+        "role.video",
+        "background: 'white'",
+        "#00B140",
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import samples
-from pipeline import judging, planning, presets, proving, quality
+from pipeline import cli, judging, planning, presets, proving, quality, run
 from pipeline.checking import Job
 from pipeline.convert import video
 from pipeline.convert.recipe import Recipe, recipe
@@ -149,6 +150,19 @@ def test_transparency_that_must_go_is_said_to_go(sample: Find, tmp_path: Path) -
     outcome = prepared(sample("video/prores4444-alpha.mov"), tmp_path / "out", "metastudio/livestream")
     assert outcome.status is Status.FIXED, outcome.error
     assert "transparency is lost: laid over #FFFFFF" in outcome.steps[0].does.en
+
+
+def test_colour_and_name_can_be_asked_for(sample: Find, tmp_path: Path) -> None:
+    source = sample("video/vp8-alpha.webm")
+    asked = ("--background", "#00b140", "--plain-names")
+    assert cli.main(["plan", str(source), "-p", "metastudio/livestream", "--json", *asked]) == 1
+    assert cli.main(["plan", str(source), "-p", "metastudio/livestream", "--background", "green"]) == 2
+    job = Job(path=str(source), stem="clip", preset="metastudio/livestream", deliver=(("background", "#00B140"),))
+    assert "laid over #00B140" in run.plan_entry(job, lambda _: None)["steps"][0]["does"]
+    plain = prepared(source, tmp_path, "convert/webm-to-mov", deliver=(("stamped_name", False),))
+    stamped = prepared(source, tmp_path, "convert/webm-to-mov")
+    assert [output.path for output in plain.outputs] == ["clip.mov"]
+    assert re.fullmatch(r"clip_\d{14}\.mov", stamped.outputs[0].path)
 
 
 # --- copies -----------------------------------------------------------------------------------------
