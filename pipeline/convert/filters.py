@@ -107,6 +107,8 @@ def of_sound(made: Sound) -> tuple[Filter, ...]:
         alone = (_filter("atrim", start=f"{float(start):.6f}", **until), _filter("asetpts", expr="PTS-STARTPTS"))
     if made.channel is not None:
         alone = (*alone, Filter("pan", (("args", f"mono|c0=c{made.channel}"),)))
+    elif made.crowd:
+        alone = (*alone, Filter("pan", (("args", f"mono|c0={_equal(made.crowd)}"),)))
     if not options:
         return alone
     return (*alone, _filter("aresample", **options, resampler="soxr"))
@@ -116,5 +118,9 @@ def to_mono(speech: Speech, channels: int | None) -> str:
     """The filter, as ffmpeg writes it, that makes a recording mono without cancelling its channels out."""
     if speech.mid_loss is not None and speech.mid_loss > MAX_LOSS and speech.best_channel is not None:
         return f"pan=mono|c0=c{speech.best_channel}"
-    count = channels or 1
-    return "pan=mono|c0=" + "+".join(f"{1 / count:.6f}*c{number}" for number in range(count))
+    return f"pan=mono|c0={_equal(channels or 1)}"
+
+
+def _equal(count: int) -> str:
+    """So many channels in equal parts, in the words of the filter `pan`."""
+    return "+".join(f"{1 / count:.6f}*c{number}" for number in range(count))

@@ -14,6 +14,7 @@ from pipeline.errors import AssetError
 from pipeline.model import AudioStream, MediaInfo, Plan, Role, Text
 from pipeline.values import show
 
+MOST_PLACED: Final = 8  # channels of which ffmpeg knows where each stands; of more it cannot make fewer by itself
 MAX_LOSS: Final = 6  # dB: a mono mix that is quieter than its best channel by more is not made
 _MARGIN: Final = Fraction(98, 100)  # of a byte budget: headers and frame padding
 _POOREST: Final = 32_000  # bit/s of a lossy codec; below, speech becomes hard to follow
@@ -29,6 +30,7 @@ class Sound:
     channels: int | None = None
     channel: int | None = None  # mono of this channel alone, from 0, where a mix of all would lose too much
     bit_rate: int | None = None  # bits per second
+    crowd: int | None = None  # mono of so many channels in equal parts: more than any layout has names for
     fewer_bits: bool = False  # the depth falls: dither
     cut: tuple[Fraction, Fraction | None] | None = None  # seconds of the source between which it is kept
 
@@ -123,6 +125,8 @@ def remarks(info: MediaInfo, present: AudioStream, made: Sound) -> tuple[Text, .
                 f"单声道仅取第 {made.channel + 1} 声道：混合会损失 {loss:.0f} dB",
             )
         )
+    elif made.crowd:
+        told.append(Text(f"mono of {made.crowd} channels in equal parts", f"{made.crowd} 个声道等比混合为单声道"))
     return (*told, *_raised(present, made))
 
 
@@ -193,7 +197,10 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
     encoder = AUDIO_ENCODERS[codec]
     role = wishes.role
     channels = _fewer(wishes.value("audio.channels", stream.index), role.wants("channels"), stream.channels)
-    if channels is not None and channels > encoder.most_channels:
+    crowd = stream.channels if (stream.channels or 0) > MOST_PLACED and channels != stream.channels else None
+    if crowd:
+        channels = 1
+    elif channels is not None and channels > encoder.most_channels:
         channels = encoder.most_channels
     rate = _fewer(wishes.value("audio.sample_rate", stream.index), role.wants("sample_rate"), stream.sample_rate)
     if rate is not None:
@@ -203,6 +210,7 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
         sample_rate=rate if rate != stream.sample_rate else None,
         channels=channels if channels != stream.channels else None,
         channel=best_alone(info) if channels == 1 and stream.channels != 1 else None,
+        crowd=crowd,
         bit_rate=_bits(wishes, stream, encoder, channels or 2),
         cut=silence(wishes.plan, stream.duration or info.duration),
         fewer_bits=encoder.depth is not None and (stream.bit_depth is None or stream.bit_depth > encoder.depth),

@@ -26,6 +26,7 @@ from pipeline.probe.decode import decode_all
 from pipeline.probe.frames import adts_frame, count, mp3_frame
 from pipeline.probe.matroska import read_tracks
 from pipeline.probe.opening import ISO_MEDIA, OPENS, allowed, opened, packets_of
+from pipeline.probe.sounds import wav
 from pipeline.tools.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream as AvVideo
 
 _MICROSECOND: Final = Fraction(1, 1_000_000)  # FFmpeg's clock for containers
+_HEAD: Final = 1 << 16  # bytes of a WAV in which its format and length are looked for
 _TIMED_FRAMES: Final = 1000  # of each picture stream, to tell constant from variable rate: 40 s at 25 fps
 _TIMED_BYTES: Final = 64 << 20
 _REORDERED: Final = 32  # frames at the end of a window whose predecessors may not have come yet
@@ -100,6 +102,8 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
     length = seconds(container.duration, _MICROSECOND) or None
+    if length is None and format_ == "wav":  # FFmpeg has no word for a recording of nothing
+        length = _wav_length(path, size)
     _within_ceilings(path, video, audio, length)
     kind = Kind.VIDEO if video or not audio else Kind.AUDIO
     damaged = False
@@ -149,6 +153,12 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         intact=False if cut or damaged else None,
         remarks=tuple(remarks),
     )
+
+
+def _wav_length(path: Path, size: int) -> Fraction | None:
+    with path.open("rb") as file:
+        told = wav(file.read(_HEAD), size)
+    return told.duration if told else None
 
 
 def _container(format_: str, kind: Kind) -> str:

@@ -32,6 +32,7 @@ _CHOOSING: Final = 20.0  # seconds heard before it is decided which channel to l
 MAX_LOSS: Final = 6.0  # dB: a mix that loses more is left for the best channel
 _LONG: Final = 2 * FRAMES  # frames of a long silence
 _LOWEST_RATE: Final = 4000  # hertz: below, no speech can be told
+_NO_RATE: Final = 100  # hertz: below, nothing can be heard
 _LOUDNESS: Final = re.compile(r"\bI:\s+(-?[0-9.]+) LUFS")
 
 
@@ -167,6 +168,12 @@ def shape(path: Path, stream: AudioStream) -> tuple[int, int]:
         raise Unreadable(
             f"{path.name}: stream {stream.index} tells no sample rate or no channels. Export it again.",
             f"{path.name}：流 {stream.index} 未说明采样率或声道数。请重新导出。",
+        )
+    if stream.sample_rate < _NO_RATE:
+        raise Unreadable(
+            f"{path.name}: stream {stream.index} claims {stream.sample_rate} samples a second, which is no rate of "
+            "sound. Export it again.",
+            f"{path.name}：流 {stream.index} 声明每秒 {stream.sample_rate} 个采样，不是有效的采样率。请重新导出。",
         )
     return stream.sample_rate, stream.channels
 
