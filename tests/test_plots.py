@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from PIL import Image
 from pipeline import cli, drawing
 from pipeline.checking import Job
 from pipeline.report.pictures import still
+from pipeline.report.pictures.contact import CELL, contact
 from pipeline.run import prepare_entry
 from samples.decks import pdf_bytes
 
@@ -74,3 +76,26 @@ def test_the_folder_for_pictures_is_neither_that_of_sources_nor_of_outputs(
     (tmp_path / "in" / "talk.pdf").write_bytes(pdf_bytes(1, "PowerPoint"))
     assert cli.main([words[0], "in", "-p", PAGES, *words[1:]]) == 2
     assert "output folder" in capsys.readouterr().err
+
+
+# --- contact sheet --------------------------------------------------------------------------------------
+
+
+def test_a_contact_sheet_shows_every_page_and_leaves_a_gap_for_one_that_is_broken(tmp_path: Path) -> None:
+    pages = []
+    for number, colour in enumerate(("red", "lime", "blue", "yellow", "cyan")):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (640, 360), colour).save(path)
+        pages.append(path)
+    pages[1].write_bytes(b"no picture")
+    sheet = contact(pages)
+    assert sheet is not None
+    with Image.open(io.BytesIO(sheet)) as picture:
+        seen = {colour for count, colour in picture.getcolors(1 << 20) or () if count > CELL.width * 100}
+    assert {(255, 0, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)} <= seen
+    assert (0, 255, 0) not in seen
+
+
+def test_no_pages_no_contact_sheet(tmp_path: Path) -> None:
+    assert contact([]) is None
+    assert contact([tmp_path / "missing.png"]) is None

@@ -1,8 +1,8 @@
-"""The copy of a .pptx that LibreOffice reads: text boxes without wrapping put their text where PowerPoint does.
+"""The copy of a deck that LibreOffice reads: without what it only points to, and with text where PowerPoint puts it.
 
-PowerPoint begins the line of such a box at its left edge; LibreOffice (seen with 7.4) centres it between the edges,
-a tenth of the slide away in a wide box. A box that wraps is drawn alike by both, and where every line fits, wrapping
-changes nothing. Programs that write decks, python-pptx among them, leave boxes wide and unwrapped.
+PowerPoint begins the line of a text box without wrapping at its left edge; LibreOffice (seen with 7.4) centres it
+between the edges, a tenth of the slide away in a wide box. A box that wraps is drawn alike by both, and where every
+line fits, wrapping changes nothing. Programs that write decks, python-pptx among them, leave boxes wide and unwrapped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from pipeline.convert import deck_links
 from pipeline.probe.zipsafe import Zip
 from pipeline.tools.ceilings import MAX_XML
 
@@ -34,30 +35,41 @@ _EAST: Final = 0x2E80
 
 
 def for_office(source: Path, work: Path) -> Path:
-    """`source` itself where nothing is to be changed, else a copy inside `work`. Raises BadZip, CeilingExceeded."""
+    """`source` itself where nothing is to be changed, else a copy inside `work`.
+
+    Raises BadZip, BadXml, CeilingExceeded.
+    """
     with Zip(source) as archive:
-        changed: dict[str, bytes] = {}
+        changed = deck_links.of_pptx(archive)
         for member in archive.members:
             if _SLIDE.fullmatch(member.name):
                 xml = archive.content(member, MAX_XML)
                 new = wrapped(xml)
                 if new != xml:
                     changed[member.name] = new
-        if not changed:
-            return source
-        target = work / "office.pptx"
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
-            for member in archive.members:
-                if member.directory:
-                    continue
-                if member.name in changed:
-                    out.writestr(member.name, changed[member.name])
-                    continue
-                entry = zipfile.ZipInfo(member.name, (1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_STORED if member.packed >= member.size else zipfile.ZIP_DEFLATED
-                with out.open(entry, "w") as part:
-                    for block in archive.unpack(member):
-                        part.write(block)
+        return _copied(archive, changed, work / "office.pptx") if changed else source
+
+
+def odp_for_office(source: Path, work: Path) -> Path:
+    """The same for an .odp, which loses what it points to outside."""
+    with Zip(source) as archive:
+        changed = deck_links.of_odp(archive)
+        return _copied(archive, changed, work / "office.odp") if changed else source
+
+
+def _copied(archive: Zip, changed: dict[str, bytes], target: Path) -> Path:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        for member in archive.members:
+            if member.directory:
+                continue
+            if member.name in changed:
+                out.writestr(member.name, changed[member.name])
+                continue
+            entry = zipfile.ZipInfo(member.name, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_STORED if member.packed >= member.size else zipfile.ZIP_DEFLATED
+            with out.open(entry, "w") as part:
+                for block in archive.unpack(member):
+                    part.write(block)
     return target
 
 

@@ -17,6 +17,7 @@ from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model import Made, MediaInfo, Part, Plan, Proof, Role, Size, SlidesInfo, Step, Text
 from pipeline.probe import probe
 from pipeline.probe.ole import BadOle
+from pipeline.probe.safexml import BadXml
 from pipeline.probe.zipsafe import BadZip
 from pipeline.publish import share
 from pipeline.tools import office
@@ -26,8 +27,12 @@ HANDLES: Final = frozenset({"slides.format", "file.format", "slides.pages", "fil
 
 # Formats that can be split as they are; others become PDF first.
 _SPLITS: Final = {"pdf": deck_parts.split_pdf, "pptx": deck_parts.split_pptx}
-# What LibreOffice reads, where it would draw something in another place than PowerPoint.
-_COPIES: Final = {"pptx": deck_copy.for_office, "ppt": deck_copy_ppt.for_office}
+# What LibreOffice reads in place of the deck.
+_COPIES: Final = {
+    "pptx": deck_copy.for_office,
+    "odp": deck_copy.odp_for_office,
+    "ppt": deck_copy_ppt.for_office,
+}
 _PAGE_BOX: Final = Size(1920, 1080)  # pixels, where the role names none
 
 
@@ -203,7 +208,7 @@ def _pdf(path: Path, info: MediaInfo, deck: SlidesInfo, work: Path) -> Path:
     """The deck at `path` as a PDF; what is said of it names the file that people know."""
     try:
         read = _COPIES[deck.format](path, work) if deck.format in _COPIES else path
-    except (BadZip, BadOle) as error:
+    except (BadZip, BadOle, BadXml) as error:
         raise Unreadable(
             f"{info.name} is damaged: {error.text.en}. Save it again from its own program.",
             f"{info.name} 已损坏：{error.text.zh}。请在原软件中重新保存。",

@@ -29,6 +29,13 @@ _SHOWN_TARGET: Final = 200  # letters of an address that are kept
 _INSIDE: Final = "vnd.sun.star.Package:"  # LibreOffice's way to name a part of the package
 _PLAYED: Final = frozenset({"draw:plugin", "anim:audio", "presentation:sound"})
 _OUTSIDE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:|\.\./|/)", re.IGNORECASE)
+
+
+def outside(address: str) -> bool:
+    """Whether an address leads out of the package."""
+    return _OUTSIDE.match(address.removeprefix(_INSIDE)) is not None
+
+
 # What a renderer fills in; not what a page says.
 _FIELDS: Final = frozenset(
     {
@@ -41,7 +48,7 @@ _FIELDS: Final = frozenset(
     }
 )
 _INNER: Final = {"text:p": "paragraph", "text:h": "paragraph", "text:span": "text"}
-_CLICKED: Final = frozenset({"text:a", "draw:a", "presentation:event-listener", "script:event-listener"})
+FOLLOWED_BY_PEOPLE: Final = frozenset({"text:a", "draw:a", "presentation:event-listener", "script:event-listener"})
 
 
 def _points(raw: str | None) -> Fraction | None:
@@ -123,7 +130,7 @@ class _Content:
             self.media.setdefault(target.removeprefix("./"), len(self.pages))
         elif name == "presentation:sound" and target:  # of a transition, in the style of its pages
             self.sounds[self.style] = target
-        if target and _OUTSIDE.match(target) and name not in _CLICKED:
+        if outside(target) and name not in FOLLOWED_BY_PEOPLE:
             self.outside.setdefault(target, len(self.pages))
         elif name == "draw:image" and target.lower().endswith(".gif"):
             self.gifs.setdefault(target.removeprefix("./"), len(self.pages))

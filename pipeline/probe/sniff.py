@@ -6,7 +6,9 @@ of a zip or of an OLE compound file. Words for formats are the ones presets use 
 
 from __future__ import annotations
 
+import contextlib
 import re
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -244,12 +246,18 @@ def _after_id3(file: BinaryIO, head: bytes) -> Sniffed:
 # --- packages and text ----------------------------------------------------------------------------------
 
 
+_DEFLATED: Final = (8).to_bytes(2, "little")  # method of a member (APPNOTE 4.4.5)
+
+
 def _zip_kind(head: bytes, names: frozenset[bytes] | None) -> Sniffed:
     """Decks are told from packages by the names in the directory; without one, by the first member."""
     if head[30:38] == b"mimetype":
-        # OpenDocument 1.2 part 3, 3.3: the type stands uncompressed as the first member.
+        # OpenDocument 1.2 part 3, 3.3: the type is the first member and not compressed; who zips a deck anew may.
         length = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
         type_ = head[30 + length : 30 + length + 100]
+        if head[8:10] == _DEFLATED:
+            with contextlib.suppress(zlib.error):
+                type_ = zlib.decompressobj(-zlib.MAX_WBITS).decompress(type_, 100)
         if type_.startswith(b"application/vnd.oasis.opendocument.presentation"):
             return Sniffed(Kind.SLIDES, "odp")
         if type_.startswith((b"application/vnd.oasis.opendocument.", b"application/epub")):

@@ -45,12 +45,18 @@ _EXPORT_OPTIONS: Final = json.dumps(
 _EXPORT: Final = "pdf:impress_pdf_Export:" + _EXPORT_OPTIONS
 
 _SCRIPTING: Final = "/org.openoffice.Office.Common/Security/Scripting"
+_PROXIES: Final = "/org.openoffice.Inet/Settings"
+_NOWHERE: Final = (("Name", "127.0.0.1"), ("Port", "9"))  # "discard" (RFC 863), where nobody listens
 _SETTINGS: Final = (
     (_SCRIPTING, "DisableMacrosExecution", "true"),
     (_SCRIPTING, "MacroSecurityLevel", "3"),
     # Pictures, sounds and objects that a deck only points to, on the network or on this disk, stay outside.
     (_SCRIPTING, "BlockUntrustedRefererLinks", "true"),
     (_SCRIPTING, "DisableActiveContent", "true"),  # newer versions; older ones pass over it
+    # What it asks for all the same, linked objects and templates (seen with 7.4), it asks of nobody.
+    (_PROXIES, "ooInetProxyType", "2"),
+    (_PROXIES, "ooInetNoProxy", ""),
+    *((_PROXIES, f"ooInet{of}Proxy{key}", value) for of in ("HTTP", "HTTPS", "FTP") for key, value in _NOWHERE),
     ("/org.openoffice.Office.Common/Misc", "FirstRun", "false"),
     ("/org.openoffice.Office.Common/Save/Document", "CreateBackup", "false"),
     ("/org.openoffice.Office.Recovery/AutoSave", "Enabled", "false"),

@@ -1,0 +1,84 @@
+"""What a deck only points to, taken out of the copy that LibreOffice reads, which follows some of it in spite of all.
+
+Seen with 7.4 and every setting against it: linked OLE objects of both formats, pictures and the template of an .odp,
+from the network and from this disk. Where the kernel fences the office in they lead nowhere; here they are gone.
+What is followed only when somebody clicks stays, and becomes a link of the PDF.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from pipeline.probe import safexml
+from pipeline.probe.odp import FOLLOWED_BY_PEOPLE, outside
+from pipeline.probe.opc import CLICKED
+from pipeline.probe.safexml import Place, local
+from pipeline.probe.zipsafe import Zip
+from pipeline.tools.ceilings import MAX_XML
+
+_RELATIONSHIPS: Final = "http://schemas.openxmlformats.org/package/2006/relationships"
+_HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def of_pptx(archive: Zip) -> dict[str, bytes]:
+    """The parts with relationships that lead outside, without those. Raises BadZip, BadXml, CeilingExceeded."""
+    changed = {}
+    for member in archive.members:
+        if member.name.lower().endswith(".rels"):
+            new = _relationships(archive.content(member, MAX_XML))
+            if new is not None:
+                changed[member.name] = new
+    return changed
+
+
+def _relationships(data: bytes) -> bytes | None:
+    """Written anew, so that no spelling hides one; None where all may stay."""
+    kept: list[dict[str, str]] = []
+    dropped = False
+
+    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+        nonlocal dropped
+        if local(name) == "Relationship":
+            external = attributes.get("TargetMode", "").strip().lower() == "external"
+            followed = attributes.get("Type", "").rpartition("/")[2] not in CLICKED
+            dropped = dropped or (external and followed)
+            kept.extend([] if external and followed else [attributes])
+
+    safexml.read(data, start)
+    if not dropped:
+        return None
+    body = "".join(f"<Relationship {_attributes(one)}/>" for one in kept)
+    return f'{_HEAD}<Relationships xmlns="{_RELATIONSHIPS}">{body}</Relationships>'.encode()
+
+
+def of_odp(archive: Zip) -> dict[str, bytes]:
+    """The parts with addresses outside, with those empty. Raises BadZip, BadXml, CeilingExceeded."""
+    changed = {}
+    for member in archive.members:
+        name = member.name.lower()
+        if name.endswith(".xml") and not name.startswith("meta-inf/"):
+            new = _addresses(archive.content(member, MAX_XML))
+            if new is not None:
+                changed[member.name] = new
+    return changed
+
+
+def _addresses(data: bytes) -> bytes | None:
+    out = [_HEAD]
+    emptied = False
+
+    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+        nonlocal emptied
+        for key, value in attributes.items():
+            if local(key) == "href" and outside(value) and name not in FOLLOWED_BY_PEOPLE:
+                attributes[key] = ""
+                emptied = True
+        out.append(f"<{name} {_attributes(attributes)}>" if attributes else f"<{name}>")
+
+    safexml.read(data, start, lambda name: out.append(f"</{name}>"), lambda words: out.append(escape(words)))
+    return "".join(out).encode() if emptied else None
+
+
+def _attributes(values: dict[str, str]) -> str:
+    return " ".join(f"{key}={quoteattr(value)}" for key, value in values.items())
