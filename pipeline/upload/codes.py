@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.model import Text
+from pipeline.upload.codes_scenes import SCENES
 
-_LATER: Final = Text("try again later", "请稍后重试")
 _CODES: Final[dict[str, Text]] = {
     "APIGW.0308": Text("too many requests for this account; slow down", "请求过于频繁，请降低速率"),
     "APIGW.0301": Text(
@@ -24,6 +24,9 @@ _CODES: Final[dict[str, Text]] = {
         "this user may not do that: grant the MetaStudio permission", "该用户无此权限：请授予 MetaStudio 权限"
     ),
     "APIGW.0305": Text("this account may not call this interface; ask for the right", "账号无权调用该接口，请申请授权"),
+    "MSS.00000001": Text("not authorised; check keys and permissions", "未授权，请检查密钥与权限"),
+    "MSS.00000003": Text("a parameter is not valid", "参数无效"),
+    "MSS.00000004": Text("internal error; try again later", "内部错误，请稍后重试"),
     "MSS.10000002": Text("the request is not valid JSON", "请求不是有效的 JSON"),
     "MSS.10000003": Text("a parameter breaks a constraint", "参数不符合约束"),
     "MSS.10000102": Text("the object store failed; try again later", "对象存储服务出错，请稍后重试"),
@@ -137,6 +140,11 @@ _CODES: Final[dict[str, Text]] = {
     "MSS.20010113": Text("the photo was blocked by review; use another one", "照片未通过审核，请更换"),
     "MSS.20010114": Text("the file was blocked by review; use another one", "文件未通过审核，请更换"),
     "MSS.20010115": Text("the material was blocked by review; use another one", "素材未通过审核，请更换"),
+    # One code with two meanings, told apart by the HTTP status (conflict C49).
+    "MSS.20010115/403": Text(
+        "photo videos are not open to this account; ask the platform to be let in",
+        "账号未加入照片视频白名单，请联系平台开通",
+    ),
     "MSS.20010120": Text("the photo is above 16 MB", "照片超过 16M"),
     "MSS.20010140": Text("the asset id is not valid", "资产 ID 无效"),
     "MSS.20010145": Text("the picture is larger than 4K", "图片分辨率超过 4K"),
@@ -151,8 +159,10 @@ _CODES: Final[dict[str, Text]] = {
     "NoSuchUpload": Text("the multipart upload is not known (any more)", "分片上传不存在"),
     "RequestTimeTooSkewed": Text("this machine's clock is wrong; set it", "本机时钟不准，请校时"),
     "SignatureDoesNotMatch": Text("the signature does not match; check the keys", "签名不匹配，请检查密钥"),
-    "InsufficientStorage": Text("the far end's disk is full", "远端磁盘已满"),
-}
+    "InsufficientStorage": Text(
+        "the far end's disk is full; free space there, then run again", "远端磁盘已满，请在平台释放空间后重新运行"
+    ),
+} | SCENES
 _TENCENT: Final[dict[str, Text]] = {
     "100000": Text("internal error; try again, or report it to the platform", "内部错误，请重试或联系平台"),
     "100001": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
@@ -186,14 +196,22 @@ _STATUS: Final[dict[int, Text]] = {
     403: Text("no right to do this: check project, region and permissions", "无权限：请检查项目、区域与授权"),
     404: Text("not found: check project, region and endpoint", "未找到：请检查项目、区域与终端节点"),
     429: Text("too many requests", "请求过多"),
-    507: Text("the far end's disk is full", "远端磁盘已满"),
+    507: Text(
+        "the far end's disk is full; free space there, then run again", "远端磁盘已满，请在平台释放空间后重新运行"
+    ),
 }
+
+
+def known() -> dict[str, Text]:
+    """Every code of MetaStudio, its gateway and the stores that has a meaning here."""
+    return dict(_CODES)
 
 
 def told(code: str, status: int = 0) -> Text:
     """The meaning of a MetaStudio or store code, else of the HTTP status."""
-    if code in _CODES:
-        return _CODES[code]
+    meaning = _CODES.get(f"{code}/{status}") or _CODES.get(code)
+    if meaning:
+        return meaning
     if status in _STATUS:
         return _STATUS[status]
     return Text("the far end failed", "远端出错") if status >= 500 else Text("refused", "被拒绝")
