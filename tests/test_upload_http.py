@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email.utils
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UploadError
-from pipeline.upload.http import Caller
+from pipeline.upload.http import Answer, Caller
 from pipeline.upload.rates import BELOW, METASTUDIO, Bucket, metastudio
 from pipeline.upload.secrets import Secrets
 from pipeline.upload.transfer import Body, Patience, Refused, Unknown
@@ -179,3 +181,13 @@ def test_every_group_of_calls_stays_below_what_the_region_states(region: str) ->
     for call, bucket in buckets.items():
         rate = METASTUDIO[call][stated[region]] if region in stated else min(METASTUDIO[call])
         assert bucket.rate == pytest.approx(BELOW * rate)
+
+
+def test_a_clock_that_another_thread_found_wrong_is_no_refusal(caller: Caller) -> None:
+    """Two calls dated by the wrong clock are out at once; the second answer comes when the first has been heeded."""
+    date = email.utils.formatdate(time.time() + 1200, usegmt=True)
+    answer = Answer(401, {"date": date}, b"")
+    used = caller.skew
+    assert caller.catch_up(answer, used)
+    assert caller.catch_up(answer, used), "this call knew no better"
+    assert not caller.catch_up(answer, caller.skew), "this one did: its keys are wrong"

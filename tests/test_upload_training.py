@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.upload import training
 from pipeline.upload.huawei import Api
-from pipeline.upload.journal import Journal
+from pipeline.upload.sandbox.faults import Faults
 from pipeline.upload.sandbox.server import Sandbox
 from pipeline.upload.secrets import Secrets
 from pipeline.upload.training import Avatar
@@ -37,9 +38,9 @@ def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _avatar(near: Path, *, audio: bool = False, action: bool = False) -> Path:
+def _avatar(near: Path, *, audio: bool = False, action: bool = False, take: bytes = b"green screen" * 8000) -> Path:
     assets = [
-        made.asset("video", "video", [made.output(near, "take.mp4", b"green screen" * 8000)]),
+        made.asset("video", "video", [made.output(near, "take.mp4", take)]),
         made.asset("image", "id-card", [made.output(near, "front.jpg", b"front")]),
         made.asset("image", "id-card", [made.output(near, "back.jpg", b"back")]),
         made.asset("slides", "grant-file", [made.output(near, "letter.pdf", b"letter")]),
@@ -155,37 +156,10 @@ def test_an_avatar_job_through_a_bad_network(near: Path, running: Sandbox, call:
     assert len(running.world.jobs) == 1, "a job was left behind"
 
 
-class _Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-def _until_done(make: Any, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Killed at its first, second, third... row of the journal, always continued."""
-    written = Journal._write
-    for rows in range(1, 80):
-        count = 0
-
-        def write(self: Journal, key: str, step: str, phase: str, facts: dict[str, Any], stop: int = rows) -> None:
-            nonlocal count
-            count += 1
-            if count == stop:
-                raise _Killed
-            written(self, key, step, phase, facts)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Journal, "_write", write)
-            try:
-                made.deliver(make(), manifest)
-            except _Killed:
-                continue
-            return rows
-    pytest.fail("never done")
-
-
 def test_an_avatar_job_killed_anywhere_is_one_job(
     near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = _until_done(lambda: Avatar(made.api(running), ORDER, flexus=False), _avatar(near), monkeypatch)
+    rows = made.until_done(lambda: Avatar(made.api(running), ORDER, flexus=False), _avatar(near), monkeypatch)
     assert rows > 5
     assert len(running.world.jobs) == 1
     assert _stored(running) == SLOTS
@@ -244,6 +218,88 @@ def test_a_voice_job_through_a_bad_network(near: Path, running: Sandbox, call: s
 
 def test_a_voice_job_killed_anywhere_is_one_job(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, order = _voice(near)
-    _until_done(lambda: Voice(made.api(running), order, "basic"), manifest, monkeypatch)
+    made.until_done(lambda: Voice(made.api(running), order, "basic"), manifest, monkeypatch)
     assert len(running.world.jobs) == 1
     assert _stored(running) == HELD
+
+
+# --- sentence by sentence -------------------------------------------------------------------------------
+
+
+def _sentences(near: Path, count: int = 20, bad: int = -1) -> tuple[Path, dict[str, Any]]:
+    """A package of so many recordings and texts; the platform hears something else in the bad one."""
+    _, order = _voice(near)
+    with zipfile.ZipFile(near / "take.zip", "w") as package:
+        for number in range(count):
+            package.writestr(f"{number}.wav", b"RIFF%d" % number)
+            package.writestr(f"{number}.txt", "mismatch" if number == bad else f"sentence {number}")
+    output = made.output(near, "take.zip", (near / "take.zip").read_bytes())
+    manifest = made.write(near, "metastudio/voice-basic", [made.asset("archive", "package", [output])])
+    return manifest, order | {"create_type": "SEGMENT"}
+
+
+SPOKEN = {f"{number}.wav": made.md5(b"RIFF%d" % number) for number in range(20)}
+SPOKEN |= {f"{number}.txt": made.md5(b"sentence %d" % number) for number in range(20)}
+SPOKEN |= {"letter": made.md5(b"letter")}
+
+
+def test_sentences_go_one_by_one_each_confirmed_before_the_next(near: Path, running: Sandbox) -> None:
+    manifest, order = _sentences(near)
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
+    assert _stored(running) == SPOKEN
+    steps = [call.split()[1].rsplit("-", 1)[-1] for call in running.world.calls if call.startswith(("PUT", "POST"))]
+    assert steps[1:7] == ["audio", "txt", "segment"] * 2
+
+
+def test_a_sentence_the_platform_hears_otherwise_is_named_and_goes_again(near: Path, running: Sandbox) -> None:
+    manifest, order = _sentences(near, bad=2)
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert "sentence 2" in told[0]["message"]
+    assert "3, 4" in told[0]["message"]
+    (job,) = running.world.jobs.values()
+    assert job["confirmed"] == [0, 1]
+
+
+def test_sentences_through_a_bad_network(near: Path, tmp_path: Path) -> None:
+    manifest, order = _sentences(near)
+    with made.sandbox(tmp_path / "bad", faults=Faults(rate=0.15, seed=3, slow=0.01)) as running:
+        made.deliver(Voice(made.api(running), order, "basic"), manifest)
+        running.world.faults.rate = 0.0
+        assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] in ("sent", "skipped")
+        assert _stored(running) == SPOKEN
+        assert len(running.world.jobs) == 1
+
+
+def test_sentences_are_for_basic_and_middle_jobs(near: Path, running: Sandbox) -> None:
+    manifest, order = _sentences(near)
+    with pytest.raises(UsageError, match="advanced"):
+        Voice(made.api(running), order, "advanced")
+    place = Voice(made.api(running), order, "basic")
+    planned = place.plan(place.units(made.items(manifest))[0])
+    assert sum("training-segment?job_id={job_id}&index=" in call for call in planned) == 20
+    assert sum(call.startswith("PUT") for call in planned) == 41
+
+
+def test_what_review_finds_in_a_voice_is_told(near: Path, running: Sandbox) -> None:
+    manifest, order = _voice(near)
+    told = made.deliver(Voice(made.api(running), order | {"voice_name": "failme"}, "basic"), manifest)
+    assert "AUDIT_FAILED" in told[0]["message"]
+    assert "3.wav 3.txt MSS.20020028: recording and text do not match" in told[0]["message"]
+
+
+@pytest.mark.parametrize("kind", ["none", "lost-answer", "500", "429"])
+def test_a_refused_avatar_gets_its_files_anew(near: Path, running: Sandbox, kind: str) -> None:
+    told = made.deliver(Avatar(made.api(running), {"name": "failme"}, flexus=False), _avatar(near))
+    (job,) = running.world.jobs
+    assert "AUTO_VERIFY_FAILED: the footage is too dark" in told[0]["message"]
+    assert f'job_id = "{job}"' in told[0]["message"]
+    if kind != "none":
+        running.world.faults.order("PUT /v1", kind, 1)
+    manifest = _avatar(near, take=b"brighter" * 9000)
+    order = ORDER | {"job_id": job}
+    told = made.deliver(Avatar(made.api(running), order, flexus=False), manifest)
+    assert made.statuses(told) == {"sent": 4}
+    assert len(running.world.jobs) == 1
+    assert _stored(running)["training_video"] == made.md5(b"brighter" * 9000)
+    assert kind == "lost-answer" or list(running.world.jobs) == [job]

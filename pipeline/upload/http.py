@@ -140,6 +140,7 @@ class Caller:
             if attempt > 1:
                 self.patience.pause(attempt - 1)
             bucket.take()
+            used = self.skew
             try:
                 answer = self.once(method, url if isinstance(url, str) else url(), sign(body), body)
             except httpx.ConnectError as error:
@@ -158,13 +159,28 @@ class Caller:
                 if not again:
                     raise last
                 continue
-            if answer.status in (401, 403) and self.catch_up(answer):
+            if answer.status in (401, 403) and self.catch_up(answer, used):
                 last = self.refused(what, answer)
                 continue
             if answer.status >= 300:
                 raise self.refused(what, answer)
             return answer
         raise last
+
+    def look(self, url: str, *, bucket: Bucket) -> tuple[int, str] | None:
+        """Size in bytes and ETag of what a pre-signed download URL leads to; None when nothing is there.
+
+        One byte is fetched: such a URL is signed for GET, not for HEAD. Raises Refused, UploadError.
+        """
+        try:
+            answer = self.call("GET", url, lambda _: {"Range": "bytes=0-0"}, bucket=bucket, again=True, what="look")
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+        ranged = answer.headers.get("content-range", "").rpartition("/")[2]
+        size = ranged or answer.headers.get("content-length", "")
+        return (int(size) if size.isdigit() else -1), answer.headers.get("etag", "").strip('"').lower()
 
     def put(
         self,
@@ -210,14 +226,15 @@ class Caller:
             return
         raise last
 
-    def catch_up(self, answer: Answer) -> bool:
-        """Whether our clock is wrong, the far end's is not yet used, and a new attempt makes sense."""
+    def catch_up(self, answer: Answer, used: float) -> bool:
+        """Whether the call was dated by a wrong clock (`used`: the `skew` of that moment; other threads may have
+        learnt better meanwhile) and a new attempt makes sense."""
         stamp = email.utils.parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else None
         if stamp is None:
             return False
         with self._guard:
             skew = stamp.timestamp() - time.time()
-            if abs(skew - self.skew) < _SKEW:
+            if abs(skew - used) < _SKEW:
                 return False
             self.skew = skew
             return True

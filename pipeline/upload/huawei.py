@@ -16,6 +16,12 @@ from pipeline.upload.transfer import Patience, Refused, secure
 
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")
+_MARKED: Final = (
+    "/digital-human-training-manage",
+    "/voice-training-manage",
+    "/digital-human-video-scripts",
+    "/subtitle-files",
+)
 _LOST: Final = frozenset({"APIG.0301", "APIGW.0301"})
 
 
@@ -104,7 +110,7 @@ class Api:
 
     def _headers(self, method: str, url: str, body: bytes, path: str) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}
-        if "training" in path:  # script, live, training and voice calls want it (3.2)
+        if path.startswith(_MARKED):  # script, live, training and voice calls want it (3.2)
             headers["X-Project-Id"] = self.project
         if self._app_user:
             headers["X-App-UserId"] = fields.user_id(self._app_user)
@@ -158,6 +164,10 @@ class Api:
         """PUT to a pre-signed URL with the two headers the documents demand. `make` gives a fresh Body."""
         headers = {"Content-Type": content_type} | ({"Content-MD5": md5} if md5 else {})
         self.caller.put(url, headers, make, expected=etag, what=what)
+
+    def look(self, url: str) -> tuple[int, str] | None:
+        """Size in bytes and ETag behind a pre-signed download URL; None when nothing is there."""
+        return self.caller.look(url, bucket=self.buckets["query asset"])
 
 
 def _pace(text: str | None) -> float:

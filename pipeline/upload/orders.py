@@ -1,6 +1,7 @@
 """The order file: a small TOML file with what no media file can say (names, sex, language, which make type).
 
 [asset]       tags, description, supported_service, system_properties, image_use, generate_cover, ...
+[script]      a MetaStudio video script
 [training]    a MetaStudio avatar training job
 [voice]       a MetaStudio voice training job
 [check]       Tencent pre-checks
@@ -53,6 +54,15 @@ def _whole(least: int, most: int) -> Field:
 _YES: Final = _of(True, False)
 _WORDS: Final = Field(lambda v: isinstance(v, list) and all(isinstance(w, str) for w in v), "a list of texts")
 _PAIRS: Final = Field(lambda v: isinstance(v, dict) and all(isinstance(w, str) for w in v.values()), "a table of texts")
+_SCENE: Final = 2147483647  # sequence_no, Table 5-9
+_NUMBERS: Final = Field(
+    lambda v: isinstance(v, dict) and all(type(n) is int and 0 <= n <= _SCENE for n in v.values()),
+    "a table of whole numbers of 0 and more",
+)
+_NUMBERED: Final = Field(
+    lambda v: isinstance(v, dict) and all(k.isdecimal() and isinstance(w, str) for k, w in v.items()),
+    "a table of texts by the number of their scene",
+)
 _PLAIN: Final = re.compile(r"[0-9A-Za-z_\-\u3400-\u4dbf\u4e00-\u9fff]+")
 
 
@@ -75,8 +85,21 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "generate_cover": _YES,
         "asset_order": _whole(0, 32767),
     },
+    "script": {  # MS-API 5.1.1 Tables 5-3, 5-4
+        "script_name": _plain(1, 256),
+        "script_description": _text(0, 1024),
+        "view_mode": _of("LANDSCAPE", "VERTICAL"),
+        "model_asset_id": _text(1, 64),
+        "voice_asset_id": _text(1, 64),
+        "speed": _whole(50, 200),
+        "pitch": _whole(50, 200),
+        "volume": _whole(90, 240),
+        "scenes": _NUMBERS,  # output path -> number of the scene
+        "subtitles": _NUMBERED,  # number of the scene -> path of a subtitle file
+    },
     "training": {  # MS-API 8.1 Tables 8-3, 8-4
         "name": _plain(1, 256),
+        "job_id": _text(1, 64),  # of a job that review refused: its files are sent anew
         "contact": _text(1, 64),
         "is_background_replacement": _YES,
         "batch_name": _text(1, 128),
@@ -90,6 +113,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     },
     "voice": {  # MS-API 9.1 Table 9-3
         "voice_name": _plain(1, 256),
+        "create_type": _of("PACKAGE", "SEGMENT"),  # one package, or sentence by sentence
         "tag": _of("ECOMMERCE", "NEWS", "MARKETING", needed=True),
         "sex": _of("FEMALE", "MALE", needed=True),
         "language": _of("CN"),
@@ -144,6 +168,17 @@ def read(file: Path | None) -> dict[str, dict[str, Any]]:
             )
         check(str(file), table, values)
     return data
+
+
+def fits(order: Mapping[str, Any], where: str, tables: frozenset[str]) -> None:
+    """Whether what is delivered takes every table of the order. Raises UsageError: nothing is ignored in silence."""
+    for table in order:
+        if table not in tables:
+            takes = ", ".join(f"[{one}]" for one in sorted(tables)) or "no order"
+            raise UsageError(
+                f"order: [{table}] has no effect on {where}, which takes {takes}",
+                f"订单：[{table}] 不适用于 {where}；可用：{takes}",
+            )
 
 
 def check(where: str, table: str, values: Mapping[str, Any]) -> None:

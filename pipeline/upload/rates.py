@@ -25,6 +25,10 @@ METASTUDIO: Final[dict[str, tuple[float, float, float]]] = {
     "query training job": (20, 10, 10),
     "create voice job": (10, 3, 3),
     "query voice job": (20, 10, 10),
+    "change script": (10, 5, 5),
+    "query script": (20, 10, 10),
+    "change subtitle": (5, 3, 3),
+    "query subtitle": (20, 10, 10),
 }
 TENCENT: Final = 5.0  # nothing is published; a pace no service minds
 BELOW: Final = 0.9  # of the stated rate: several machines' clocks never tick alike

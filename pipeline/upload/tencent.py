@@ -105,6 +105,7 @@ class Tencent:
         body = {"Header": {}, "Payload": payload}
         headers = {"Content-Type": "application/json;charset=utf-8"}
         for attempt in range(1, self.caller.patience.attempts + 1):
+            used = self.caller.skew
             answer = self.caller.call("POST", url, lambda _: headers, body, bucket=self._bucket, again=again, what=what)
             told = answer.json()
             header = told.get("Header") or {}
@@ -112,7 +113,7 @@ class Tencent:
             if code == "0":
                 found = told.get("Payload")
                 return found if isinstance(found, dict) else {}
-            if code == "100005" and self.caller.catch_up(answer):
+            if code == "100005" and self.caller.catch_up(answer, used):
                 continue
             meaning, said = told_tencent(path, code), self._secrets.redact(str(header.get("Message", "")))
             sentence = f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"

@@ -26,6 +26,7 @@ _URL_AGE: Final = 23 * 3600.0  # seconds
 _PART: Final = 64 << 20  # bytes of a part, at least
 _PARTS: Final = 1000  # video_multipart_count (Table 8-3)
 _TRIES: Final = 4
+_REFUSED: Final = frozenset({"AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"})  # may be updated (8.5)
 OCTETS: Final = "application/octet-stream"
 ZIP: Final = "application/zip"
 # role -> slots of the job, in order (Table 8-6)
@@ -152,7 +153,7 @@ class Avatar(Job):
         body: dict[str, Any] = {
             key: value
             for key, value in self.order.items()
-            if key not in ("files", "multipart_commands", "job_tag", "sex", "language", "batch_name")
+            if key not in ("files", "multipart_commands", "job_tag", "sex", "language", "batch_name", "job_id")
         }
         body |= {
             "name": self.order["name"],
@@ -222,7 +223,12 @@ class Avatar(Job):
         known = tools.journal.facts(unit.key)
         body = self._body(unit, slots)
         while True:
-            job = self._found(body["batch_name"])
+            job = self._asked() or self._found(body["batch_name"])
+            if job and job.get("state") in _REFUSED and job["job_id"] == self.order.get("job_id"):
+                made = self._updated(str(job["job_id"]), body)
+                if made is not None:
+                    return made, self._noted(unit, made, tools)
+                continue
             if job and job.get("state") != "WAIT_FILE_UPLOAD":
                 return job, {}
             urls = unseal(self.api.seal_key, known.get("urls"))
@@ -234,11 +240,36 @@ class Avatar(Job):
                 known = {}
             made = self._create(unit, self.path, body, tools)
             if made is not None:
-                urls = {key: value for key, value in made.items() if key.endswith("_upload_url")}
-                sealed = seal(self.api.seal_key, urls)
-                facts = {"job_id": made["job_id"], "urls": sealed, "at": time.time(), "done": [], "parts": {}}
-                tools.journal.end(unit.key, "create job", **facts)
-                return made, urls
+                return made, self._noted(unit, made, tools)
+
+    def _noted(self, unit: Unit, made: dict[str, Any], tools: Tools) -> dict[str, Any]:
+        """The URLs of a job that has just been made or reopened; nothing has been put to them."""
+        urls = {key: value for key, value in made.items() if key.endswith("_upload_url")}
+        facts = {"job_id": made["job_id"], "urls": seal(self.api.seal_key, urls), "at": time.time()}
+        tools.journal.end(unit.key, "create job", **facts, done=[], parts={})
+        return urls
+
+    def _asked(self) -> dict[str, Any] | None:
+        """The job that the order names, while there is one."""
+        if "job_id" not in self.order:
+            return None
+        try:
+            return self._show(str(self.order["job_id"]))
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _updated(self, job_id: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        """New URLs for a job that review refused (8.5); None when the answer was lost: the job says how it stands."""
+        fields = {
+            key: value for key, value in body.items() if key not in ("model_version", "is_flexus", "beauty_level")
+        }
+        try:
+            return self._call("PUT", f"{self.path}/{job_id}", fields, what="update job", again=False)
+        except Unknown:
+            self.api.caller.patience.pause(1)
+            return None
 
     def _slot(self, unit: Unit, job_id: str, slot: str, file: File, urls: dict[str, Any], tools: Tools) -> None:
         if slot in tools.journal.facts(unit.key).get("done", ()):
@@ -302,9 +333,14 @@ class Avatar(Job):
     def _accepted(self, unit: Unit, job: dict[str, Any], status: str, tools: Tools) -> Receipt:
         state = str(job.get("state"))
         if state.endswith("FAILED"):
+            logs = [one.get("comment_message") or one.get("comment_title") for one in job.get("comment_logs") or ()]
+            why = "; ".join(str(log) for log in logs if log) or "no reason given"
+            name = job.get("job_id")
             raise UploadError(
-                f"{unit.name}: job {job.get('job_id')}: the platform says {state}",
-                f"{unit.name}：任务 {job.get('job_id')} 状态为 {state}",
+                f"{unit.name}: job {name}: the platform says {state}: {why}. Correct the files, prepare them, and "
+                f'send them to the same job with job_id = "{name}" under [training] in the order.',
+                f"{unit.name}：任务 {name} 状态为 {state}：{why}。请修正文件并重新 prepare，"
+                f'再在订单 [training] 中写 job_id = "{name}" 发往同一任务。',
             )
         tools.journal.end(unit.key, "submitted", delivered=True)
         said = Text(f"the platform works on it: {state}", f"平台处理中：{state}")

@@ -92,6 +92,7 @@ def _destination(
     try:
         if where in ("metastudio", "tencent"):
             _fits(where, preset)
+        orders.fits(order, f"{preset} -> {where}", _takes(where, preset))
         if where == "metastudio":
             from pipeline.upload.huawei import Api
             from pipeline.upload.metastudio import Library
@@ -104,7 +105,12 @@ def _destination(
                 return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
             if "/voice-" in preset:
                 return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
-            return Library(api, order.get("asset", {}))
+            library = Library(api, order.get("asset", {}))
+            if "script" in order:
+                from pipeline.upload.scripts import Production
+
+                return Production(api, order["script"], library)
+            return library
         if where == "tencent":
             from pipeline.upload.tencent import Tencent
 
@@ -125,6 +131,19 @@ def _destination(
         f"--to {where!r} is no destination; there are {', '.join(known)}.{hint.en}",
         f"--to {where!r} 不是目的地；可用：{'、'.join(known)}。{hint.zh}",
     )
+
+
+def _takes(where: str, preset: str) -> frozenset[str]:
+    """The tables of an order that mean something there."""
+    if where == "tencent":
+        return frozenset({"check", "make", "confirm"})
+    if where != "metastudio":
+        return frozenset()
+    if "training" in preset:
+        return frozenset({"training"})
+    if "/voice-" in preset:
+        return frozenset({"voice"})
+    return frozenset({"asset", "script"} if "video-production" in preset else {"asset"})
 
 
 def _fits(where: str, preset: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.upload.sandbox import cos, metastudio, obs, tencent, training
+from pipeline.upload.sandbox import cos, faults, metastudio, obs, scripts, tencent, training
 from pipeline.upload.sandbox.wire import Request, Response
 from pipeline.upload.sandbox.world import World
 
@@ -151,43 +151,51 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, fault: str | None, request: Request, host: str, call: str) -> Response:
         if fault == "slow":
             time.sleep(self.world.faults.slow)
-        if fault == "429":
-            response = Response.json(
-                {"error_code": "APIGW.0308", "error_msg": "The throttling threshold is reached"}, 429
-            )
-        elif fault == "500":
-            response = Response.json({"error_code": "APIGW.0106", "error_msg": "Orchestration error"}, 500)
-        elif fault == "expired":
-            response = obs.error(403, "ExpiredToken" if cos.mine(host) else "AccessDenied", "Request has expired")
-        elif fault == "forget":
+        said = self._excuse(fault, request, host) if fault else None
+        if fault == "forget":
             response = Response(200, headers={"ETag": f'"{request.md5}"'})
+        elif said and fault != "500-after":
+            response = said
         else:
-            response = self._route(request, host)
+            response = self._route(request, host, ahead=faults.AHEAD if fault == "clock-skew" else 0.0)
         self.world.calls.append(f"{call} {response.status}" + (f" ({fault})" if fault else ""))
         if fault == "lost-answer":
             raise _Dropped
-        if fault == "500-after":
-            return Response.json({"error_code": "APIGW.0106", "error_msg": "Orchestration error"}, 500)
+        if said:
+            return said
         if fault == "wrong-etag" and "ETag" in response.headers:
             response.headers["ETag"] = '"00000000000000000000000000000000"'
         return response
 
-    def _route(self, request: Request, host: str) -> Response:
+    def _excuse(self, fault: str, request: Request, host: str) -> Response | None:
+        """What whoever is meant says instead of what was asked for."""
+        stores = cos.mine(host) or request.path.startswith("/obs/")
+        who = "store" if stores else "tencent" if request.path.startswith("/v2/ivh/") else "metastudio"
+        return faults.answer(fault, who, temporary=cos.mine(host))
+
+    def _route(self, request: Request, host: str, *, ahead: float) -> Response:
         routes: list[tuple[bool, Callable[[World, Request], Response]]] = [
             (request.path.startswith("/_sandbox"), _control),
             (cos.mine(host), cos.handle),
             (request.path.startswith("/obs/"), obs.handle),
             (request.path.startswith("/v2/ivh/"), tencent.handle),
             ("training-manage" in request.path, training.handle),
+            (scripts.mine(request.path), scripts.handle),
             (True, metastudio.handle),
         ]
         handler = next(handler for meant, handler in routes if meant)
         with self.world.guard:
-            return handler(self.world, request)
+            self.world.clock_offset += ahead  # for this call alone
+            try:
+                response = handler(self.world, request)
+                response.date = self.world.now()
+            finally:
+                self.world.clock_offset -= ahead
+        return response
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)
-        self.send_header("Date", formatdate(self.world.now(), usegmt=True))
+        self.send_header("Date", formatdate(response.date or self.world.now(), usegmt=True))
         self.send_header("X-Request-Id", self.world.new_id("request"))
         for name, value in response.headers.items():
             self.send_header(name, value)

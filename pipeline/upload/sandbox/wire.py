@@ -30,6 +30,15 @@ class Response:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    date: float | None = None  # Unix seconds; the far end's clock unless said otherwise
+
+    @classmethod
+    def xml_error(cls, status: int, code: str, message: str) -> Response:
+        """An error as stores give it."""
+        more = "<Resource>/</Resource><RequestId>sandbox</RequestId><TraceId>sandbox</TraceId>"
+        said = f"<Code>{code}</Code><Message>{message}</Message>{more}"
+        text = f"<?xml version='1.0' encoding='UTF-8'?><Error>{said}</Error>"
+        return cls(status, text.encode(), {"Content-Type": "application/xml"})
 
     @classmethod
     def json(cls, data: object, status: int = 200) -> Response:

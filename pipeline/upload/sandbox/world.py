@@ -53,6 +53,8 @@ class Url:
     part: int | None = None
     single: bool = False  # dies with the first good use
     used: bool = False
+    get: bool = False  # for fetching, else for storing
+    most: int | None = None  # bytes that may be put
 
 
 @dataclass
@@ -79,6 +81,8 @@ class World:
         self.urls: dict[str, Url] = {}
         self.objects: dict[str, Stored] = {}
         self.parts: dict[str, dict[int, Stored]] = {}  # by object or upload id
+        self.scripts: dict[str, dict[str, Any]] = {}
+        self.subtitles: set[str] = set()  # subtitle files that have been made
         self.uploads: dict[str, str] = {}  # COS upload id -> key
         self.credentials: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []  # "METHOD path status", in order
