@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from pipeline.probe import probe
 from pipeline.tools import office as settings
 from pipeline.tools import office_shared
 from pipeline.tools.programs import soffice
+from samples.decks import pdf_bytes
 from tests import pointers
 from tests.test_hostile import Canary, listening, without_walls
 
@@ -182,3 +185,53 @@ def test_ours_calls_nobody_and_makes_every_page(
         assert outcome.status is Status.FIXED, outcome.error
         assert sum(output.category == "PAGE" for output in outcome.outputs) == 3
     assert server.calls == []
+
+
+def cut(source: Path, target: Path) -> Path:
+    data = source.read_bytes()
+    target.write_bytes(data[: len(data) * 2 // 3])
+    return target
+
+
+def of_ten_thousand(sample: Sample, target: Path) -> Path:
+    """A deck of 10,000 slides, which are one and the same."""
+    if target.suffix == ".pdf":
+        target.write_bytes(pdf_bytes(10_000, "PowerPoint"))
+    elif target.suffix == ".odp":
+        page = '<draw:page draw:name="p"/>' * 10_000
+        body = f'<office:document-content xmlns:office="o" xmlns:draw="d">{page}</office:document-content>'
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as package:
+            package.writestr("mimetype", "application/vnd.oasis.opendocument.presentation")
+            package.writestr("content.xml", body)
+    else:
+        ids = "".join(f'<p:sldId id="{1000 + n}" r:id="rId7"/>' for n in range(9_999))
+        with zipfile.ZipFile(sample("decks/4x3.pptx")) as package:
+            known = re.search(rb'<p:sldId [^>]*r:id="(rId\d+)"', package.read("ppt/presentation.xml"))
+        assert known is not None
+        pointers.rewritten(
+            sample("decks/4x3.pptx"),
+            target,
+            lambda name, data: (
+                name,
+                data.replace(b"</p:sldIdLst>", ids.replace("rId7", known[1].decode()).encode() + b"</p:sldIdLst>"),
+            ),
+        )
+    return target
+
+
+@pytest.mark.parametrize("name", ["deck.pptx", "deck.odp", "deck.pdf"])
+def test_ten_thousand_slides_are_refused_with_what_to_do(name: str, tmp_path: Path, sample: Sample) -> None:
+    report = check(Job(path=str(of_ten_thousand(sample, tmp_path / name)), stem="x", preset="convert/slides-to-pages"))
+    assert report.error is not None
+    assert re.search(r"10000 (slides|pages), above the ceiling of 2000\. Split", report.error.message.en)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("pptx", "cut short"), ("ppt", "cut short"), ("odp", "cut short"), ("pdf", "")]
+)
+def test_a_deck_that_was_cut_short_says_so(name: str, said: str, tmp_path: Path, sample: Sample) -> None:
+    path = cut(sample(f"decks/good.{name}"), tmp_path / f"deck.{name}")
+    report = check(Job(path=str(path), stem="x", preset="convert/slides-to-pages"))
+    assert report.error is not None
+    assert report.error.message.en.startswith(f"deck.{name} ")
+    assert name == "pdf" or "cut short" in report.error.message.en  # PDFium only says that it does not open

@@ -157,7 +157,15 @@ def _sniff_open(file: BinaryIO, size: int) -> Sniffed:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(head, zip_names(file, size))
     if head.startswith(_OLE):
-        return _ole_kind(ole_names(file, head))
+        names = ole_names(file, head)
+        if not names:
+            name = Path(file.name).name
+            raise Unreadable(
+                f"{name} begins like a .ppt, .doc or .xls, but its directory is missing: it was cut short. "
+                "Send it again, or save it anew.",
+                f"{name} 的开头是 .ppt、.doc 或 .xls，但目录缺失：文件被截断。请重新发送或另存。",
+            )
+        return _ole_kind(names)
     if head.startswith(b"ID3") and len(head) >= 10:
         return _after_id3(file, head)
     head += file.read(WINDOW - len(head))

@@ -166,8 +166,8 @@ class Zip:
         if count > MAX_ENTRIES or length > _MAX_DIRECTORY:
             raise CeilingExceeded(
                 f"{self.name} lists {count} entries in {length} bytes, above the ceiling of {MAX_ENTRIES}. "
-                "Pack fewer files.",
-                f"{self.name} 含 {count} 个条目（目录 {length} 字节），超过上限 {MAX_ENTRIES}。请精简。",
+                "Split it into smaller ones.",
+                f"{self.name} 含 {count} 个条目（目录 {length} 字节），超过上限 {MAX_ENTRIES}。请拆分。",
             )
         start = end - length
         if start < 0:
@@ -298,9 +298,10 @@ class Zip:
             raise CeilingExceeded(
                 f"{self.name}: entry {member.name!r} unpacks to more than {total} bytes from {eaten}; "
                 f"the ceilings are {MAX_RATIO} times its packed size, {MAX_ENTRY} bytes for one entry and "
-                f"{MAX_UNPACKED} in all. Pack real recordings only.",
+                f"{MAX_UNPACKED} in all. No recording, picture or slide packs like that; split it or save it anew.",
                 f"{self.name}：条目 {member.name!r} 由 {eaten} 字节解压出超过 {total} 字节；上限为压缩前后 "
-                f"{MAX_RATIO} 倍、单个条目 {MAX_ENTRY} 字节、总计 {MAX_UNPACKED} 字节。请只打包真实录音。",
+                f"{MAX_RATIO} 倍、单个条目 {MAX_ENTRY} 字节、总计 {MAX_UNPACKED} 字节。"
+                "真实的录音、图片或幻灯片不会如此；请拆分或重新保存。",
             )
 
     def content(self, member: Member, limit: int) -> bytes:
