@@ -31,6 +31,7 @@ _LIDS: Final = (((159, 145), (158, 153), (160, 144)), ((386, 374), (385, 380), (
 _CORNERS: Final = ((33, 133), (263, 362))
 _ROOM: Final = 1.5  # side of the square the mesh network gets / longer side of the face (MediaPipe's)
 _EYE_ROOM: Final = 2.3  # ... the iris network / distance of the corners of the eye (MediaPipe's)
+_DIAGONAL: Final = 1.4143  # of a square, in sides
 _PASSES: Final = 2  # the first places the square by the detector's box, the second by the mesh
 
 
@@ -62,10 +63,14 @@ class Square(NamedTuple):
         # Sampling every n-th pixel would alias: what is much larger than wanted is first made smaller.
         if self.side > 2 * side:
             factor = 1 / int(self.side / side)
-            picture = np.asarray(
-                cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
-            )
-            matrix = matrix * factor
+            reach = self.side * _DIAGONAL / 2 + 1 / factor
+            low = np.clip(np.floor(self.middle - reach), 0, None).astype(int)
+            high = np.clip(np.ceil(self.middle + reach), 0, None).astype(int)
+            part = picture[low[1] : high[1], low[0] : high[0]]
+            if part.size:
+                small = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+                matrix = (matrix - np.column_stack([np.zeros((2, 2)), low])) * factor
+                picture = np.asarray(small, np.uint8)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=flags), np.uint8)
 
