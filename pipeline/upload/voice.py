@@ -7,23 +7,26 @@ the platform compares sound and text at once, and says which are confirmed when 
 from __future__ import annotations
 
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from pipeline.digest import content_md5
-from pipeline.errors import CeilingExceeded, UploadError, UsageError
+from pipeline.errors import UploadError, UsageError
 from pipeline.model import Text
-from pipeline.probe.zipsafe import BadZip, Member, Zip
+from pipeline.tools.ceilings import MAX_ENTRY
 from pipeline.upload.codes import told
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.entries import File, Item
 from pipeline.upload.huawei import Api
 from pipeline.upload.training import OCTETS, ZIP, Job
-from pipeline.upload.transfer import Changed, Refused, Unknown
+from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown
 
 _TRIES: Final = 4
+_DAMAGED: Final = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)  # zipfile's own raises
 _NOT_STORED: Final = frozenset({"MSS.20020030", "MSS.20020027"})
 _INDEX: Final = 1024  # highest number of a sentence (Table 9-54)
 _SEGMENTS: Final = "/voice-training-manage/user/training-segment"
@@ -182,18 +185,17 @@ class Voice(Job):
         job_id: str,
         index: int,
         ending: str,
-        package: Zip,
-        member: Member,
+        package: zipfile.ZipFile,
+        member: zipfile.ZipInfo,
         file: File,
         tools: Tools,
     ) -> None:
         field, kind = _HALVES[ending]
         with tempfile.NamedTemporaryFile(prefix="sentence-", suffix=ending) as scratch:
             try:
-                for piece in package.unpack(member):
-                    scratch.write(piece)
-            except (BadZip, CeilingExceeded) as error:
-                raise UploadError(f"{file.path}: {error.text.en}", f"{file.path}：{error.text.zh}") from None
+                _copy(package, member, scratch)
+            except _DAMAGED as error:
+                raise _unreadable(file.path, error) from None
             scratch.flush()
             path = Path(scratch.name)
             name = f"{index}{ending}"
@@ -266,27 +268,45 @@ def _letter(answer: dict[str, Any]) -> object:
     return answer.get("authorization_letter_uploading_url")
 
 
-def _opened(path: Path) -> Zip:
+def _opened(path: Path) -> zipfile.ZipFile:
+    """The package that `prepare` made: its digest has just been compared, so its directory is believed."""
     try:
-        return Zip(path)
-    except (BadZip, CeilingExceeded) as error:
-        raise UploadError(f"{path}: {error.text.en}", f"{path}：{error.text.zh}") from None
-    except OSError as error:
-        raise UploadError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
+        return zipfile.ZipFile(path)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from None
 
 
-def _sentences(package: Zip) -> dict[int, dict[str, Member]]:
+def _copy(package: zipfile.ZipFile, member: zipfile.ZipInfo, out: IO[bytes]) -> None:
+    """One entry, in pieces. Raises BadZipFile for damage, and above the ceiling whatever its stated size."""
+    with package.open(member) as stored:
+        left = MAX_ENTRY
+        while piece := stored.read(CHUNK):
+            left -= len(piece)
+            if left < 0:
+                raise zipfile.BadZipFile(f"{member.filename!r} unpacks to more than {MAX_ENTRY} bytes")
+            out.write(piece)
+
+
+def _unreadable(path: Path, error: Exception) -> UploadError:
+    said = error.strerror if isinstance(error, OSError) else error
+    return UploadError(
+        f"{path}: cannot be read as a package: {said}. Run `preflight prepare` again.",
+        f"{path}：无法作为压缩包读取：{said}。请重新运行 `preflight prepare`。",
+    )
+
+
+def _sentences(package: zipfile.ZipFile) -> dict[int, dict[str, zipfile.ZipInfo]]:
     """Number of a sentence -> its recording and its text. Raises UploadError where a half is missing."""
-    found: dict[int, dict[str, Member]] = {}
-    for member in package.members:
-        name = PurePosixPath(member.name)
-        if not member.directory and name.suffix.lower() in _HALVES and name.stem.isdecimal():
+    found: dict[int, dict[str, zipfile.ZipInfo]] = {}
+    for member in package.infolist():
+        name = PurePosixPath(member.filename)
+        if not member.is_dir() and name.suffix.lower() in _HALVES and name.stem.isdecimal():
             found.setdefault(int(name.stem), {})[name.suffix.lower()] = member
     halves = [index for index, one in found.items() if len(one) < 2 or index > _INDEX]
     if halves or not found:
         which = f"{min(halves)}" if halves else "0"
         raise UploadError(
-            f"{package.name}: sentence {which} has no recording or no text, or a number above {_INDEX}",
-            f"{package.name}：第 {which} 句缺少录音或文本，或序号大于 {_INDEX}",
+            f"{package.filename}: sentence {which} has no recording or no text, or a number above {_INDEX}",
+            f"{package.filename}：第 {which} 句缺少录音或文本，或序号大于 {_INDEX}",
         )
     return found
