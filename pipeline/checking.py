@@ -153,13 +153,6 @@ def _status(findings: tuple[Finding, ...], job: Job, kind: Kind) -> Status:
     return status
 
 
-_NO_USE: Final = Text("This scenario has no use for such a file.", "该场景不使用此类文件。")
-_TAKE_THE_SOUND: Final = Text(
-    "If its sound is meant, take it out first: prepare with -p convert/mono-wav, then check the WAV.",
-    "若需要其中的声音，请先用 prepare -p convert/mono-wav 提取，再检查得到的 WAV。",
-)
-
-
 def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:
     role = preset.role(role_name) if role_name else None
     kinds = role.kinds if role else frozenset[Kind]().union(*(r.kinds for r in preset.roles))
@@ -170,7 +163,9 @@ def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Findi
         limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
         level=Level.ERROR,
         sources=(Source(preset.id, "roles", ""),),
-        note=_UNREADABLE_TEXT if unreadable else _TAKE_THE_SOUND if info.audio and Kind.AUDIO in kinds else _NO_USE,
+        note=_UNREADABLE_TEXT
+        if unreadable
+        else Text("This scenario has no use for such a file.", "该场景不使用此类文件。"),
     )
     return Finding(rule=rule, verdict=Verdict.FAIL, actual=info.kind.value)
 

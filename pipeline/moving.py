@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from pipeline import publish, remote, urls
 from pipeline.checking import Job
@@ -23,6 +23,7 @@ from pipeline.digest import content_md5
 from pipeline.errors import AssetError
 from pipeline.journal import found_in, outputs_of
 from pipeline.pool import Event, Pool
+from pipeline.report.spool import Line, with_trace
 from pipeline.tools.ceilings import GiB
 
 Entry = dict[str, Any]
@@ -75,8 +76,10 @@ def _no_scratch(error: OSError) -> AssetError:
     )
 
 
-def end(job: Job, here: Job, entry: Entry) -> Entry:
+def end(job: Job, here: Job, entry: Entry | Line) -> Entry:
     """The entry of `here` under the name of `job`, its outputs delivered. Raises AssetError."""
+    if isinstance(entry, Line):  # written out by a worker, who knows no other name than that of the copy
+        entry = cast(Entry, json.loads(with_trace(entry).text))
     if urls.is_url(job.path):
         entry = entry | {"source": urls.shown(job.path)}
     if "found" in entry:
@@ -202,7 +205,7 @@ def _transfers() -> Iterator[ThreadPoolExecutor]:
         movers.shutdown(wait=True, cancel_futures=True)
 
 
-def _left(job: Job, here: Job, scratch: Path, entry: Entry) -> Entry:
+def _left(job: Job, here: Job, scratch: Path, entry: Entry | Line) -> Entry:
     try:
         return end(job, here, entry)
     finally:

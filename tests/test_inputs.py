@@ -6,7 +6,6 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -274,12 +273,3 @@ def test_no_two_assets_ever_share_an_output(names: list[str]) -> None:
         patch.setattr(inputs, "_expand", lambda name, *_, **__: [inputs._Named(name, pairs[name], real=name)])
         made = [found.stem.casefold() for found in find(pairs)]
     assert len(set(made)) == len(made) == len(pairs)
-
-
-def test_a_video_where_a_recording_is_wanted_is_told_how_to_take_its_sound_out(sample: Callable[[str], Path]) -> None:
-    spoken, silent = sample("video/good-1080p25.mp4"), sample("video/no-audio.mp4")
-    said = [
-        check(Job(path=str(p), stem="x", preset="tencent/voice-instant")).findings[0].rule.note
-        for p in (spoken, silent)
-    ]
-    assert ["convert/mono-wav" in (note.en if note else "") for note in said] == [True, False]

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.checking import Job, check
 from pipeline.report import document
+from pipeline.report.spool import Spool, line
 from pipeline.verbs import _exit_code
 from samples._tools import Entry as Put
 from samples._tools import zip_bytes
@@ -209,11 +210,18 @@ def told(asset: dict[str, Any], rule: str) -> set[str]:
     return {f["verdict"] for f in asset["findings"] if f["rule"].endswith(f".{rule}")}
 
 
+def exit_code(asset: dict[str, Any]) -> int:
+    """Of a batch of this one."""
+    with Spool(1) as spool:
+        spool.put(0, line(asset))
+        return _exit_code(spool)
+
+
 @pytest.mark.parametrize(("preset", "fault"), FAULTS)
 def test_a_fault_has_its_rule_its_verdict_and_its_exit_code(preset: str, fault: Fault, tmp_path: Path) -> None:
     path = written(fault, tmp_path / "a.zip")
     asset = document.report(check(Job(path=str(path), stem="a", preset=preset)), "en")
-    assert _exit_code([asset]) == fault.code
+    assert exit_code(asset) == fault.code
     if fault.code == 4:
         assert asset["error"]["type"] == fault.rule
         assert "a.zip" in asset["error"]["message"]
@@ -236,7 +244,7 @@ def test_one_bad_package_stops_no_other(tmp_path: Path) -> None:
     paths = [written(fault, tmp_path / f"{n}.zip") for n, fault in enumerate(faults)]
     code, assets = run(paths, tmp_path)
     assert code == 4
-    assert [_exit_code([asset]) for asset in assets] == [fault.code for fault in faults]
+    assert [exit_code(asset) for asset in assets] == [fault.code for fault in faults]
 
 
 def test_sound_that_no_header_tells_of_is_opened(sample: Callable[[str], Path], tmp_path: Path) -> None:
