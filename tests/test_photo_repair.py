@@ -114,6 +114,16 @@ def test_a_crop_is_enlarged_where_it_leaves_too_little(sample: Sampled) -> None:
     assert min(converter.recipe(info, replace(plan, allowed=frozenset()), role).size) < 700
 
 
+def test_who_asks_for_enlarging_still_has_what_is_too_large_made_smaller() -> None:
+    role = presets.load("metastudio/asset-library").role("image")
+    assert role is not None
+    info = factory.image()
+    assert info.image is not None
+    info = replace(info, image=replace(info.image, size=Size(9900, 9900), stored=Size(9900, 9900)))
+    plan = planning.plan(judging.judge(info, role), allow=ENLARGE)
+    assert max(converter.recipe(info, plan, role).size) <= 2160
+
+
 def test_a_picture_that_is_too_large_still_shrinks_unasked() -> None:
     role = presets.load("metastudio/asset-library").role("image")
     assert role is not None
@@ -153,6 +163,16 @@ def test_without_its_decoder_a_heic_has_its_boxes_and_no_measured_face(
     assert (info.image.format, info.image.size, info.image.has_location) == ("heif", Size(720, 960), None)
     assert info.faces is None
     assert any(heic.INSTALL in remark.en and heic.INSTALL in remark.zh for remark in info.remarks)
+
+
+def test_a_heic_that_is_cut_short_does_not_decode(sample: Sampled, tmp_path: Path) -> None:
+    whole = sample("images/phone.heic").read_bytes()
+    (tmp_path / "cut.heic").write_bytes(whole[: len(whole) // 2])
+    info = probe(tmp_path / "cut.heic", frozenset({"decode"}))
+    assert info.image is not None
+    assert info.image.size == (720, 960)
+    assert info.image.decodes is False
+    assert "BufferedReader" not in info.remarks[0].en
 
 
 # --------------------------------------------------------------------------------------------------- JSON

@@ -15,6 +15,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.checks.base import grows
 from pipeline.convert.crop import face_crop
 from pipeline.convert.metadata import STRIPPABLE, strip
 from pipeline.convert.upright import Upright, upright
@@ -211,20 +212,25 @@ def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None, *, la
     ]
     if boxes:
         size = min(boxes, key=lambda box: box.width * box.height)
-    limits = [
-        Fraction(limit) / side
-        for check, side in (("image.width", size.width), ("image.height", size.height))
-        if isinstance(limit := value_of(edits, check), int | Fraction)
-    ]
+    sides = {"image.width": size.width, "image.height": size.height}
     if larger:
-        limits += [
+        grown = [
             max(Fraction(box.width, size.width), Fraction(box.height, size.height))
             for box in asked
-            if isinstance(box, Size) and (box.width > size.width or box.height > size.height)
+            if isinstance(box, Size) and grows(size, box)
         ]
-        if limits and min(limits) >= 1:
-            return Size(*(ceil(side * max(limits)) for side in size))
-    scale = min((Fraction(1), *limits))
+        grown += [
+            Fraction(fix.value) / sides[fix.check]
+            for fix in edits
+            if fix.check in sides and isinstance(fix.value, int | Fraction) and grows(fix.actual, fix.value)
+        ]
+        if grown and max(grown) > 1:
+            return Size(*(ceil(side * max(grown)) for side in size))
+    scale = Fraction(1)
+    for check, side in sides.items():
+        limit = value_of(edits, check)
+        if isinstance(limit, int | Fraction):
+            scale = min(scale, Fraction(limit) / side)
     return Size(*(max(1, int(side * scale)) for side in size))
 
 

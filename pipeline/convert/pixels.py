@@ -21,7 +21,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import Size
 from pipeline.probe.face_crop import Box
 from pipeline.probe.heic import ready
-from pipeline.probe.image import DAMAGE
+from pipeline.probe.image import DAMAGE, damage
 from pipeline.tools.ceilings import MAX_PIXELS, MAX_SIDE
 
 # Formats by content, and which reader of Pillow may open them; none other is tried.
@@ -79,8 +79,8 @@ def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
         ) from None
     except DAMAGE as error:
         raise Unreadable(
-            f"{name} cannot be decoded as {format_}: {error}. Open it in an image program and save it again.",
-            f"{name} 无法按 {format_} 解码：{error}。请用图片软件打开并重新保存。",
+            f"{name} cannot be decoded as {format_}: {damage(error)}. Open it in an image program and save it again.",
+            f"{name} 无法按 {format_} 解码：{damage(error)}。请用图片软件打开并重新保存。",
         ) from None
 
 

@@ -13,7 +13,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import ImageInfo
 from pipeline.probe.face_models import Pixels
 from pipeline.probe.heic import ready
-from pipeline.probe.image import DAMAGE, PILLOW, guard
+from pipeline.probe.image import DAMAGE, PILLOW, damage, guard
 
 READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif", "heif"})
 _UPRIGHT: Final = {
@@ -54,8 +54,8 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
         ) from error
     except DAMAGE as error:
         raise Unreadable(
-            f"{path.name} cannot be decoded ({error}), so no face can be measured. Export it anew.",
-            f"{path.name} 无法解码（{error}），因此无法测量人脸。请重新导出。",
+            f"{path.name} cannot be decoded ({damage(error)}), so no face can be measured. Export it anew.",
+            f"{path.name} 无法解码（{damage(error)}），因此无法测量人脸。请重新导出。",
         ) from error
     # Pillow turns a TIFF upright by itself, and only a TIFF.
     if image.format != "tiff" and image.orientation in _UPRIGHT:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final
 
 from pipeline.errors import ToolMissing
+from pipeline.model import Text
 
 INSTALL: Final = "pip install 'media-preflight[heic]'"
 
@@ -25,10 +26,15 @@ def readable() -> bool:
     return True
 
 
+def needed(name: str) -> Text:
+    """What to run where a HEIC has to be decoded and cannot be."""
+    return Text(
+        f"{name} is HEIC, which takes another package to decode. Run: {INSTALL} - or export it as JPEG.",
+        f"{name} 为 HEIC 图片，解码需另行安装。运行：{INSTALL}，或导出为 JPEG。",
+    )
+
+
 def ready(format_: str, name: str) -> None:
     """For a picture of `format_` "heif": raise ToolMissing with what to run where it cannot be decoded here."""
     if format_ == "heif" and not readable():
-        raise ToolMissing(
-            f"{name} is HEIC, which takes another package to decode. Run: {INSTALL} - or export it as JPEG.",
-            f"{name} 为 HEIC 图片，解码需另行安装。运行：{INSTALL}，或导出为 JPEG。",
-        )
+        raise ToolMissing(*needed(name))

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import ImageInfo, Kind, MediaInfo, Size, Text
@@ -63,10 +63,17 @@ def guard(name: str, size: Size, frames: int = 1) -> None:
         )
 
 
+def damage(error: object) -> str:
+    """What a decoder says of damage, without the paths and objects that some put into it."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it is cut short or damaged"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _unreadable(name: str, format_: str, error: object) -> Unreadable:
     return Unreadable(
-        f"{name} begins like a {format_} picture but its header cannot be read ({error}). Export it anew.",
-        f"{name} 开头像 {format_} 图片，但文件头无法读取（{error}）。请重新导出。",
+        f"{name} begins like a {format_} picture but its header cannot be read ({damage(error)}). Export it anew.",
+        f"{name} 开头像 {format_} 图片，但文件头无法读取（{damage(error)}）。请重新导出。",
     )
 
 
@@ -248,7 +255,7 @@ def _decodes(picture: Image.Image, frames: int, name: str, remarks: list[Text]) 
                 guard(name, Size(*picture.size))  # the pages of a TIFF differ in size
             picture.load()
     except DAMAGE as error:
-        remarks.append(Text(f"{name} cannot be decoded: {error}.", f"{name} 无法解码：{error}。"))
+        remarks.append(Text(f"{name} cannot be decoded: {damage(error)}.", f"{name} 无法解码：{damage(error)}。"))
         return False
     return True
 
@@ -271,16 +278,26 @@ def _heif(name: str, file: BinaryIO, decode: bool, remarks: list[Text]) -> Image
     if boxes:
         guard(name, boxes.stored)  # before any decoder sees it
     file.seek(0)
-    if heic.readable():
+    here = heic.readable()
+    if here:
         try:
             return _pillow(name, file, "heif", decode, remarks)
         except Unreadable as error:
             if boxes is None:
                 raise
             remarks.append(error.text)
+    elif decode:
+        remarks.append(heic.needed(name))
     if boxes is None:
         raise _unreadable(name, "heif", "no main picture is described")
-    return ImageInfo(format="heif", stored=boxes.stored, size=boxes.size, bit_depth=boxes.bit_depth, alpha=boxes.alpha)
+    return ImageInfo(
+        format="heif",
+        stored=boxes.stored,
+        size=boxes.size,
+        bit_depth=boxes.bit_depth,
+        alpha=boxes.alpha,
+        decodes=False if here and decode else None,
+    )
 
 
 def _header_only(name: str, file: BinaryIO, format_: str) -> ImageInfo:
