@@ -38,7 +38,7 @@ from pipeline.model import (
     Value,
 )
 from pipeline.probe import probe
-from pipeline.tools import office_shared
+from pipeline.tools import fonts, office_shared
 from samples import build
 from samples._pictures import scene
 from samples.decks import pdf_bytes
@@ -254,6 +254,29 @@ def test_text_stands_where_the_file_says(tmp_path: Path, wrap: bool | None) -> N
             assert min(box[0] for box in boxes_) / width == pytest.approx((left + 0.1) / 13.333, abs=0.02)
             middle = height - (min(box[1] for box in boxes_) + max(box[3] for box in boxes_)) / 2
             assert middle / height == pytest.approx(((top + 0.05) * 72 + 1.45 * size / 2) / 540, abs=0.02)
+
+
+@needs_soffice
+def test_a_font_is_drawn_with_its_twin_and_as_wide(tmp_path: Path) -> None:
+    if not {"carlito", "caladea"} <= (fonts.installed() or set()) or {"calibri", "cambria"} & (
+        fonts.installed() or set()
+    ):
+        pytest.skip("needs Carlito and Caladea, and none of those they stand for")
+    source = tmp_path / "deck.pptx"
+    deck = Presentation()
+    for font in ("Calibri", "Cambria"):
+        frame = deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(0, 0, Inches(8), Inches(1)).text_frame
+        run = frame.paragraphs[0].add_run()
+        run.text, run.font.size, run.font.name = "H" * 20, Pt(20), font
+    deck.save(str(source))
+    (main,) = converted(source, role("pdf"), to("pdf"), tmp_path)
+    found = probe(Path(main.path)).slides
+    assert found is not None
+    assert [name.partition("-")[0] for name in found.fonts or ()] == ["Carlito", "Caladea"]
+    with pypdfium2.PdfDocument(main.path) as document:
+        text = document[0].get_textpage()
+        wide = (text.get_charbox(19)[0] - text.get_charbox(0)[0]) / 19
+    assert wide == pytest.approx(20 * 1276 / 2048, rel=0.01), "the advance of H in Calibri: 1276 of 2048 units"
 
 
 @needs_soffice

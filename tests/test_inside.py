@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 import zipfile
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pptx import Presentation
 from pptx.util import Inches
@@ -18,6 +20,8 @@ from pipeline.checking import Job
 from pipeline.cli import main
 from pipeline.errors import ToolFailed
 from pipeline.run import plan_entry, prepare_entry
+from pipeline.serve.room import Room
+from tests.test_serve import OURS, finished, opened, put, served
 
 Sample = Callable[[str], Path]
 PRODUCTION = "metastudio/video-production"
@@ -125,3 +129,17 @@ def test_a_plan_says_so_and_a_scenario_that_takes_decks_apart_does_the_same(deck
     for preset in (PRODUCTION, "metastudio/asset-library", "metastudio-intl/asset-library", "convert/slides-to-pages"):
         steps = plan_entry(Job(path=str(deck), stem="talk", preset=preset), lambda _: None)["steps"]
         assert steps[-1]["does"].endswith("as an asset of its own: slides 1, 2, 3"), preset
+
+
+def test_the_local_page_tells_them_too(deck: Path, tmp_path: Path) -> None:
+    held = Room(tmp_path, max_size=2_000_000)
+    with served(held) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
+        batch = opened(client)
+        put(client, batch, "talk.pptx", deck.read_bytes())
+        asked = json.dumps({"preset": PRODUCTION, "verb": "prepare"})
+        client.post(f"{batch}/run", content=asked, headers=OURS)
+        assert finished(client, batch)["state"] == "done"
+        with zipfile.ZipFile(io.BytesIO(client.get(f"{batch}/all.zip").content)) as packed:
+            assets = json.loads(packed.read("manifest.json"))["assets"]
+            assert {Path(name).name for name in packed.namelist()} >= {Path(p).name for *_, ps in ALL for p in ps}
+    assert [(name, status) for name, status, _, _ in told(assets)] == [(name, status) for name, status, _, _ in ALL]

@@ -244,6 +244,13 @@ def test_without_fontconfig_nothing_is_known(monkeypatch: pytest.MonkeyPatch) ->
     assert (slides.swaps, slides.reflowing) == (None, None)
 
 
+def test_doctor_says_what_serves_the_fonts_of_most_decks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "installed", lambda: frozenset({"carlito", "noto sans cjk sc", "arial"}))
+    told = fonts.doctored()
+    assert (told["Calibri"], told["Arial"], told["Cambria"]) == ("Carlito", "Arial", None)
+    assert told["Chinese"] == "noto sans cjk sc"
+
+
 def test_the_fonts_of_this_machine_are_found() -> None:
     here = LISTED()
     assert here is None or (here and all(name == fonts.same(name) for name in here))

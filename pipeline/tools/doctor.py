@@ -67,6 +67,16 @@ def _heic(lang: str) -> dict[str, Any]:
     return _entry("HEIC pictures", found, Text(INSTALL, INSTALL), lang, needed=False)
 
 
+def _fonts(lang: str) -> list[dict[str, Any]]:
+    """The fonts that most decks need, or those of their widths."""
+    from pipeline.tools.fonts import doctored
+
+    command = "apt-get install fonts-noto-cjk fonts-crosextra-carlito fonts-crosextra-caladea fonts-liberation"
+    advice = Text(f"lines of slides may break elsewhere: {command}", f"幻灯片换行可能改变：{command}")
+    found = doctored() or {"any": None}
+    return [_entry(f"font for {use}", family, advice, lang, needed=False) for use, family in found.items()]
+
+
 def _program(name: str, lang: str) -> dict[str, Any]:
     """ffmpeg or soffice: where it is and which version answers."""
     known: dict[str, tuple[Callable[[], str], Callable[[], str | None], bool]] = {
@@ -112,6 +122,7 @@ def examine(lang: str) -> list[dict[str, Any]]:
     entries = [_entry("python", python, Text("", ""), lang, needed=True)]
     entries += [_package(name, lang) for name in _PACKAGES]
     entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
+    entries += _fonts(lang)
     weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
     for layer, active in layers().items():
         entry = _entry(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)

@@ -39,6 +39,11 @@ FOLDERS: Final = (
 )
 
 
+# What most decks name; a family like these names what it can write.
+_COMMON: Final = ("Calibri", "Cambria", "Arial", "Times New Roman", "Courier New")
+_CHINESE: Final = " cjk "
+
+
 def same(font: str) -> str:
     """A font's name as it is compared: case, spaces and underscores aside."""
     return " ".join(font.replace("_", " ").split()).casefold()
@@ -57,6 +62,18 @@ def installed() -> frozenset[str] | None:
         return None
     names = done.stdout.replace(":fullname=", ",").replace("\\", "").replace("\n", ",").split(",")
     return frozenset(same(name) for name in names if name.strip()) or None
+
+
+def doctored() -> dict[str, str | None]:
+    """What slides need most: use -> the family here that serves it, None where there is none. Empty: not known."""
+    here = installed()
+    if here is None:
+        return {}
+    found: dict[str, str | None] = {"Chinese": next((name for name in sorted(here) if _CHINESE in name), None)}
+    for font in _COMMON:
+        able = (font, *_TWINS[same(font)])
+        found[font] = next((name for name in able if same(name) in here), None)
+    return found
 
 
 def swaps(used: Iterable[str], carried: Iterable[str] = ()) -> tuple[FontSwap, ...] | None:
