@@ -6,9 +6,10 @@ and the name that it was given: `talk.pptx#slide-003-1.mp4`.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipeline import planning, preparing, presets, publish
 from pipeline.checking import Job, problem, role_of
@@ -19,6 +20,9 @@ from pipeline.probe import probe
 
 if TYPE_CHECKING:
     from pipeline.worker import Progress
+
+
+_LONGEST: Final = 200  # bytes of a deck's name, of the 255 that a file may have
 
 
 def wanted(info: MediaInfo | None, role: Role | None) -> tuple[Embedded, ...]:
@@ -47,12 +51,15 @@ def prepare(job: Job, deck: Outcome, progress: Progress) -> tuple[Outcome, tuple
     if not listed or deck.status not in {Status.READY, Status.FIXED}:
         return deck, ()
     stem = preparing.stem(job, planning.plan(deck.findings, job.at_least, job.allow))
+    last = stem.rpartition("/")[2]
+    # The deck's name in front, where a file may be called so: where it goes there may be others of slide 1.
+    named = f"{last}-" if len(os.fsencode(last)) <= _LONGEST else ""
     out = Path(job.out)
     with publish.workshop(out) as work:
         taken = deck_parts.media(Path(job.path), listed, work)
         found = []
         for one, path in taken:
-            ours = replace(job, path=str(path), stem=f"{stem}/media/{path.stem}", role=None, twin=(), plots="")
+            ours = replace(job, path=str(path), stem=f"{stem}/media/{named}{path.stem}", role=None, twin=(), plots="")
             made = preparing.prepare(ours, progress)
             if made.status in {Status.BLOCKED, Status.FAILED}:
                 made = _as_it_is(ours, made, out)

@@ -58,8 +58,8 @@ def told(assets: list[dict[str, Any]]) -> list[tuple[str, str, str | None, list[
 
 ALL = [
     ("talk.pptx", "ready", "slides", ["talk.pptx"]),
-    ("talk.pptx#slide-001-1.mp4", "ready", "video", ["talk/media/slide-001-1.mp4"]),
-    ("talk.pptx#slide-002-2.flac", "fixed", "audio", ["talk/media/slide-002-2.mp3"]),
+    ("talk.pptx#slide-001-1.mp4", "ready", "video", ["talk/media/talk-slide-001-1.mp4"]),
+    ("talk.pptx#slide-002-2.flac", "fixed", "audio", ["talk/media/talk-slide-002-2.mp3"]),
 ]
 
 
@@ -76,13 +76,13 @@ def test_they_are_checked_and_prepared_by_the_roles_of_the_scenario_and_remember
     )
     assert [p["found"] for p in first[0]["proof"]] == ["2; 1 cannot be read and stay in the deck only"]
     assert not list(out.glob(".preflight-work*"))
-    written = (out / "talk/media/slide-002-2.mp3").stat()
+    written = (out / "talk/media/talk-slide-002-2.mp3").stat()
     assert prepared(capsys, str(deck.parent), "-o", str(out)) == first, "from the journal"
     assert main(["verify", str(out / "manifest.json"), "-q"]) == 0
     capsys.readouterr()
-    (out / "talk/media/slide-002-2.mp3").unlink()
+    (out / "talk/media/talk-slide-002-2.mp3").unlink()
     assert told(prepared(capsys, str(deck.parent), "-o", str(out))) == ALL
-    assert (out / "talk/media/slide-002-2.mp3").stat().st_size == written.st_size
+    assert (out / "talk/media/talk-slide-002-2.mp3").stat().st_size == written.st_size
 
 
 def test_they_are_delivered_with_their_deck(deck: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +100,7 @@ def test_what_cannot_be_repaired_comes_out_as_it_is(
     deck: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     *_, sound = prepared(capsys, str(deck), "-o", str(tmp_path / "out"), "--at-least", "lossless")
-    assert told([sound]) == [("talk.pptx#slide-002-2.flac", "blocked", "audio", ["talk/media/slide-002-2.flac"])]
+    assert told([sound]) == [("talk.pptx#slide-002-2.flac", "blocked", "audio", ["talk/media/talk-slide-002-2.flac"])]
     assert sound["outputs"][0]["category"] == "OTHER"
     assert not (tmp_path / "out" / "quarantine.list").exists(), "it has no path of its own"
 
@@ -121,7 +121,7 @@ def test_one_that_fails_costs_itself_and_is_tried_again(
     assert entry["status"] == "ready"
     assert [one["status"] for one in entry["found"]] == ["ready", "failed"]
     assert entry["found"][1]["error"]["message"] == "no sound today"
-    assert (out / "talk/media/slide-002-2.flac").is_file()
+    assert (out / "talk/media/talk-slide-002-2.flac").is_file()
     assert not list(out.glob(".preflight-work*"))
 
 
