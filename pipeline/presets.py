@@ -44,7 +44,7 @@ DELIVER: Final[dict[str, str]] = {
     "format": "text",  # of a picture or deck
     "pages": "flag",  # a deck is also delivered as page pictures
     "page_box": "size",  # the box page pictures are fitted to
-    "media": "flag",  # videos and sounds inside a deck are also delivered as files of their own
+    "media": "flag",  # videos and sounds inside a deck are assets of their own; see `pipeline.inside`
     "background": "colour",  # under what was transparent, "#RRGGBB"
     "min_vmaf": "number",  # the least mean VMAF of an encoded picture, 0 to 100
     "min_ssim": "number",  # ... and SSIM, 0 to 1

@@ -18,6 +18,7 @@ from pipeline.probe.zipsafe import Zip
 from pipeline.tools.ceilings import MAX_XML
 
 _RELATIONSHIPS: Final = "http://schemas.openxmlformats.org/package/2006/relationships"
+_LOADED: Final = frozenset({"content.xml", "styles.xml", "meta.xml", "settings.xml"})  # of an open document
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -56,28 +57,38 @@ def of_odp(archive: Zip) -> dict[str, bytes]:
     """The parts with addresses outside, with those empty. Raises BadZip, BadXml, CeilingExceeded."""
     changed = {}
     for member in archive.members:
-        name = member.name.lower()
-        if name.endswith(".xml") and not name.startswith("meta-inf/"):
-            new = _addresses(archive.content(member, MAX_XML))
-            if new is not None:
-                changed[member.name] = new
+        # Also those of charts and formulas inside; other parts may be empty, and lead nowhere.
+        if member.name.lower().rpartition("/")[2] in _LOADED:
+            data = archive.content(member, MAX_XML)
+            if _leads_outside(data):
+                changed[member.name] = _emptied(data)
     return changed
 
 
-def _addresses(data: bytes) -> bytes | None:
-    out = [_HEAD]
-    emptied = False
+def _follows(name: str, key: str, value: str) -> bool:
+    return local(key) == "href" and outside(value) and name not in FOLLOWED_BY_PEOPLE
+
+
+def _leads_outside(data: bytes) -> bool:
+    found = False
 
     def start(name: str, attributes: dict[str, str], _: Place) -> None:
-        nonlocal emptied
-        for key, value in attributes.items():
-            if local(key) == "href" and outside(value) and name not in FOLLOWED_BY_PEOPLE:
-                attributes[key] = ""
-                emptied = True
-        out.append(f"<{name} {_attributes(attributes)}>" if attributes else f"<{name}>")
+        nonlocal found
+        found = found or any(_follows(name, key, value) for key, value in attributes.items())
+
+    safexml.read(data, start)
+    return found
+
+
+def _emptied(data: bytes) -> bytes:
+    out = [_HEAD]
+
+    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+        kept = {key: "" if _follows(name, key, value) else value for key, value in attributes.items()}
+        out.append(f"<{name} {_attributes(kept)}>" if kept else f"<{name}>")
 
     safexml.read(data, start, lambda name: out.append(f"</{name}>"), lambda words: out.append(escape(words)))
-    return "".join(out).encode() if emptied else None
+    return "".join(out).encode()
 
 
 def _attributes(values: dict[str, str]) -> str:
