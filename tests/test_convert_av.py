@@ -452,6 +452,23 @@ def test_steps_show_the_command_that_runs(sample: Find, tmp_path: Path, monkeypa
     assert seen[-1] > 0.9
 
 
+@pytest.mark.parametrize(
+    ("name", "fixes", "said", "told"),
+    [
+        ("video/two-languages.mp4", {"audio__count": 1}, "left out: 1 sound", "舍弃：1 条声音"),
+        ("video/cover-art.mp4", {"media__other_streams": 0}, "left out: 1 cover", "舍弃：1 张封面"),
+        ("video/good.mov", {"video__frame_rate": 5}, "", ""),
+    ],
+)
+def test_streams_that_do_not_go_on_are_told(
+    sample: Find, name: str, fixes: dict[str, Value], said: str, told: str
+) -> None:
+    info = probe(sample(name))
+    (step,) = video.steps(info, plan_for(info, **fixes), role())
+    assert step.does.en.partition(", left out")[2] == said.removeprefix("left out")
+    assert step.does.zh.partition("，舍弃")[2] == told.removeprefix("舍弃")
+
+
 def test_ffmpeg_that_writes_nothing_and_says_all_is_well(
     sample: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,9 @@ def _how(recipe: Recipe) -> Text:
         else:
             parts_en.append(f"sound {number} encoded as {sound.codec} ({_joined(why, 'en')})")
             parts_zh.append(f"第 {number} 条声音重新编码为 {sound.codec}（{_joined(why, 'zh')}）")
+    if recipe.dropped:
+        parts_en.append(f"left out: {_joined(recipe.dropped, 'en')}")
+        parts_zh.append(f"舍弃：{_joined(recipe.dropped, 'zh')}")
     if recipe.length is not None:
         parts_en.append(f"cut off after {float(recipe.length):.2f} s")
         parts_zh.append(f"截取前 {float(recipe.length):.2f} 秒")

@@ -6,6 +6,7 @@ own fixes asks for it, when the wanted container cannot hold it, or when the fil
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -62,6 +63,7 @@ class Recipe:
     length: Fraction | None = None  # seconds after which the rest is cut off; None: nothing is
     part: Part | None = None  # of a source that is split: what of it goes into this file
     others: bool = False  # covers and subtitles are taken along
+    dropped: tuple[Text, ...] = ()  # streams of the source that do not go on
     listened: AudioStream | None = None  # measured in the same run, for it is not known whether its channels mix well
     reasons: tuple[Text, ...] = ()  # for making the file anew at all
 
@@ -76,8 +78,8 @@ def _because(fix: Fix) -> Text:
     from pipeline.values import show
 
     check = CHECKS[fix.check]
-    change = f"{show(fix.actual, check.type)} -> {show(fix.value, check.type)}"
-    return Text(f"{check.title.en}: {change}", f"{check.title.zh}：{change}")
+    en, zh = (f"{show(fix.actual, check.type, lang)} -> {show(fix.value, check.type, lang)}" for lang in ("en", "zh"))
+    return Text(f"{check.title.en}: {en}", f"{check.title.zh}：{zh}")
 
 
 def _kept(info: MediaInfo, wishes: Wishes) -> tuple[tuple[VideoStream, ...], tuple[AudioStream, ...]]:
@@ -170,7 +172,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         video_reasons=picture_why,
         audio_reasons=sound_why,
         length=None if plan.split else wishes.length(None),
-        others=_others(info, wishes, name) if video else False,
+        others=(others := _others(info, wishes, name) if video else False),
+        dropped=tuple(_dropped(info, len(audio), others=others)) if video else (),
         reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check not in _OF_STREAMS),
     )
 
@@ -195,6 +198,24 @@ def _others(info: MediaInfo, wishes: Wishes, container: str) -> bool:
     """Whether there is anything but picture and sound and it can stay."""
     there = bool(info.covers or info.others)
     return there and container == info.container and wishes.value("media.other_streams") != 0
+
+
+# Names under which streams come that are neither picture, sound nor text.
+_DATA: Final = frozenset({"data", "bin_data", "attachment", "ttf", "otf", "unknown"})
+
+
+def _dropped(info: MediaInfo, sounds: int, *, others: bool) -> Iterator[Text]:
+    """What of a video does not go on, by its kind and how often; `sounds` and perhaps `others` do."""
+    data = sum(name in _DATA for name in info.others)
+    for count, one, many, zh in (
+        (len(info.video) - 1, "moving picture", "moving pictures", "条视频流"),
+        (len(info.audio) - sounds, "sound", "sounds", "条声音"),
+        (0 if others else info.covers, "cover", "covers", "张封面"),
+        (0 if others else len(info.others) - data, "subtitle track", "subtitle tracks", "条字幕轨"),
+        (data, "data track (such as a time code)", "data tracks (such as a time code)", "条数据轨（如时间码）"),
+    ):
+        if count > 0:
+            yield Text(f"{count} {one if count == 1 else many}", f"{count} {zh}")
 
 
 def _unheld(what: str | None, container: str, what_zh: str | None = None) -> Text:
