@@ -79,7 +79,7 @@ def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
 
 
 def _unmeasured(check: Check, info: MediaInfo) -> Text | None:
-    if check.untold is not None and info.speech is not None:
+    if check.untold is not None and (info.speech is not None or not check.needs):
         return check.untold
     return next((_UNMEASURED[need] for need in sorted(check.needs) if need in _UNMEASURED), None)
 

@@ -348,6 +348,7 @@ class Made:
     text: str | None = None  # text that belongs to a page
     proof: tuple[Proof, ...] = ()  # what only its maker could compare
     part: Part | None = None  # of an asset that was split
+    peak_memory: int | None = None  # bytes, of the program that made it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +364,7 @@ class Output:
     findings: tuple[Finding, ...] = ()
     text: str | None = None
     part: Part | None = None  # of an asset that was split
+    peak_memory: int | None = None  # bytes, of the program that made it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

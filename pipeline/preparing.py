@@ -209,6 +209,7 @@ def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...
         findings=findings,
         text=one.text,
         part=one.part,
+        peak_memory=one.peak_memory,
     )
 
 

@@ -203,6 +203,12 @@ _CLIPS = (
         "-c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le -alpha_bits 16 -vendor apl0 -c:a pcm_s16le",
         filters=_ALPHA,
     ),
+    Clip(
+        "video/dnxhr.mov",
+        "DNxHR HQX, 10-bit 4:2:2, as editors export it",
+        "-c:v dnxhd -profile:v dnxhr_hqx -pix_fmt yuv422p10le -c:a pcm_s16le",
+        seconds=0.4,
+    ),
     Clip("video/h264.mkv", "H.264 and AAC in Matroska", f"{_H264} {_AAC}"),
     Clip("video/mpeg4.avi", "MPEG-4 part 2 and MP3", "-c:v mpeg4 -q:v 4 -c:a libmp3lame"),
     Clip("video/flv1.flv", "Sorenson H.263 and MP3", "-c:v flv -q:v 4 -c:a libmp3lame -ar 44100"),

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 import samples
-from pipeline import cli, judging, planning, presets, proving, quality, run
+from pipeline import cli, judging, planning, presets, proving, quality, run, verify
 from pipeline.checking import Job
 from pipeline.convert import video
+from pipeline.convert.picture import Picture
 from pipeline.convert.recipe import Recipe, recipe
-from pipeline.model import Kind, MediaInfo, Outcome, Plan, Proof, Role, Status, Value
+from pipeline.model import Kind, MediaInfo, Outcome, Plan, Proof, Role, Status, Value, VideoStream
 from pipeline.preparing import prepare
 from pipeline.probe import probe, timeline
+from pipeline.report import document
 from pipeline.tools import programs
 
 Find = Callable[[str], Path]
@@ -110,7 +112,7 @@ def test_the_preset_sets_the_floor(sample: Find, tmp_path: Path) -> None:
 
 
 def test_spans_are_spread_and_begin_where_decoding_can() -> None:
-    line = timeline.Timeline(750, Fraction(0), Fraction(30), True, (Fraction(0), Fraction(10), Fraction(20)))
+    line = timeline.Timeline(750, Fraction(0), Fraction(30), True, None, (Fraction(0), Fraction(10), Fraction(20)))
     places = quality.spans(line, Fraction(0), Fraction(25), Fraction(30), variable=False, counted=True)
     assert [place.enter for place in places] == [0, 10, 20]
     assert [place.begin for place in places] == [None, Fraction(10064, 1000), Fraction(20064, 1000)]
@@ -192,6 +194,57 @@ def test_frames_that_an_edit_list_hides_are_not_missed(sample: Find, tmp_path: P
     outcome = prepared(cut, tmp_path / "out", PLAIN)
     assert outcome.status is Status.FIXED, outcome.error
     assert proof(outcome, "frames").passed
+
+
+def test_a_range_that_the_new_container_has_no_word_for_is_not_missed(sample: Find, tmp_path: Path) -> None:
+    source = tmp_path / "limited.mkv"
+    silent = "h264_metadata=video_full_range_flag=0:colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
+    ffmpeg("-i", sample("video/h264.mkv"), "-c", "copy", "-bsf:v", silent, "-color_range", "tv", source)
+    outcome = prepared(source, tmp_path / "out", PLAIN)
+    assert outcome.status is Status.FIXED, outcome.error
+
+
+def _as_if(tags: tuple[str | None, ...]) -> list[Proof]:
+    """The proof of colours of an encoded picture that is tagged like this."""
+    keys = ("color_primaries", "color_transfer", "color_matrix", "color_range")
+    stream = VideoStream(index=0, codec="h264", **dict(zip(keys, tags, strict=True)))  # type: ignore[arg-type]  # by name
+    info = MediaInfo(name="a.mp4", kind=Kind.VIDEO, size=1, extension="mp4", container="mp4", video=(stream,))
+    followed = Recipe(container="mp4", video=stream, picture=Picture(codec="h264", pixel_format="yuv420p"))
+    return list(proving._tags(followed, info, info))
+
+
+@pytest.mark.parametrize(
+    ("tags", "right"),
+    [
+        (("bt709", "bt709", "bt709", "tv"), True),
+        (("bt709", "bt709", "bt709", None), True),  # limited range is what no word means
+        (("bt709", "bt709", "bt709", "pc"), False),
+        (("bt2020", "bt709", "bt709", "tv"), False),
+        (("bt709", "arib-std-b67", "bt709", "tv"), False),
+        (("bt709", "bt709", "smpte170m", "tv"), False),
+        ((None, "bt709", "bt709", "tv"), False),
+    ],
+)
+def test_colours_that_are_told_wrong_fail_their_proof(tags: tuple[str | None, ...], right: bool) -> None:
+    assert [proof.passed for proof in _as_if(tags)] == [right]
+
+
+def test_damage_is_found_without_the_deblocking_filter(sample: Find, tmp_path: Path) -> None:
+    whole = sample("video/4k.mp4")
+    info = probe(whole)
+    assert verify.decoded(whole, info, tmp_path).passed
+    data = bytearray(whole.read_bytes())
+    for number, damage in enumerate((bytes(40), bytes([0xFF]) * 40, bytes(n * 73 % 251 for n in range(40)))):
+        bad = tmp_path / f"bad{number}.mp4"
+        middle = data.find(b"mdat") + len(data) // 3
+        bad.write_bytes(data[:middle] + damage + data[middle + len(damage) :])
+        assert not verify.decoded(bad, info, tmp_path).passed
+
+
+def test_the_peak_memory_of_ffmpeg_is_told(sample: Find, tmp_path: Path) -> None:
+    outcome = prepared(sample("video/good.mov"), tmp_path, PLAIN)
+    told = document.outcome(outcome, "en")["outputs"][0]["peak_memory"]
+    assert 5e6 < told < 500e6
 
 
 # --- what is given up -------------------------------------------------------------------------------

@@ -150,6 +150,10 @@ CHECKS = (
         MOVING,
         of_video(lambda s: s.pixel_format),
         safety=lossy,
+        untold=Text(
+            "the file does not tell, or its codec is none that is decoded here: export it as H.264, H.265 or ProRes",
+            "文件未提供该信息，或其编码不在可解码之列：请导出为 H.264、H.265 或 ProRes",
+        ),
     ),
     check(
         "video.chroma",

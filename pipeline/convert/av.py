@@ -99,4 +99,5 @@ def run(
     part = chosen.part
     numbered = f"-part{part.number:0{len(str(part.of))}}" if part else ""
     name = f"{{stem}}{numbered}.{chosen.format.extension}"
-    return (Made(path=str(target), category=Category.MAIN, name=name, part=part),), ended.stderr
+    made = Made(path=str(target), category=Category.MAIN, name=name, part=part, peak_memory=ended.peak_memory)
+    return (made,), ended.stderr

@@ -7,6 +7,7 @@ is what the codec's header says; a progressive stream that holds woven fields is
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -27,7 +28,7 @@ from pipeline.probe.frames import adts_frame, count, mp3_frame
 from pipeline.probe.matroska import read_tracks
 from pipeline.probe.opening import ISO_MEDIA, OPENS, allowed, opened, packets_of
 from pipeline.probe.sounds import wav
-from pipeline.tools.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE
+from pipeline.tools.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -71,6 +72,10 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
             "Send the whole file again or export it again.",
             f"{path.name} 缺少完整的索引（moov）：录制未完成或文件被截断。请重新发送完整文件或重新导出。",
         )
+    if boxes is not None and len(boxes.tracks) > MAX_STREAMS:
+        raise _too_many(path, len(boxes.tracks))
+    if format == "asf" and _protected(path):
+        raise _encrypted(path)
     with opened(path, format) as container:
         info = _facts(path, size, format, container, boxes)
     if "speech" in needs and info.audio:
@@ -94,16 +99,22 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
             f"{path.name} is a {format_} file without pictures or sound. Export it again.",
             f"{path.name} 为 {format_} 文件，但不含画面或声音。请重新导出。",
         )
+    if len(container.streams) > MAX_STREAMS:
+        raise _too_many(path, len(container.streams))
     if boxes:
         tracks = {s.index: boxes.tracks[s.id] for s in container.streams if s.id in boxes.tracks}
     else:
         tracks = read_tracks(path) if OPENS[format_] == "matroska" else {}
+    if any(track.encrypted for track in tracks.values()):
+        raise _encrypted(path)
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
     length = seconds(container.duration, _MICROSECOND) or None
     if length is None and format_ == "wav":  # FFmpeg has no word for a recording of nothing
         length = _wav_length(path, size)
+    if OPENS[format_] == "matroska" and length:
+        length, video, audio = _from_start(seconds(container.start_time, _MICROSECOND), length, video, audio)
     _within_ceilings(path, video, audio, length)
     kind = Kind.VIDEO if video or not audio else Kind.AUDIO
     damaged = False
@@ -159,6 +170,55 @@ def _wav_length(path: Path, size: int) -> Fraction | None:
     with path.open("rb") as file:
         told = wav(file.read(_HEAD), size)
     return told.duration if told else None
+
+
+def _too_many(path: Path, count: int) -> CeilingExceeded:
+    return CeilingExceeded(
+        f"{path.name} has at least {count} streams; more than {MAX_STREAMS} are not opened. "
+        "Check that it is the right file, or export it again with one picture and one sound.",
+        f"{path.name} 至少有 {count} 条流，超过上限 {MAX_STREAMS}，不予打开。请确认文件或重新导出。",
+    )
+
+
+def _encrypted(path: Path) -> Unreadable:
+    return Unreadable(
+        f"{path.name} is encrypted (copy protection) and cannot be read without its key. Export it without protection.",
+        f"{path.name} 已加密（版权保护），没有密钥无法转换。请导出不带保护的文件。",
+    )
+
+
+# Content Encryption, Extended Content Encryption and Advanced Content Encryption Object (ASF 01.20.05, 3.14 to 3.16).
+_LOCKS: Final = tuple(
+    uuid.UUID(text).bytes_le
+    for text in (
+        "2211B3FB-BD23-11D2-B4B7-00A0C955FC6E",
+        "298AE614-2622-4C17-B935-DAE07EE9289C",
+        "43058533-6981-49E6-9B74-AD12CB86D58C",
+    )
+)
+
+
+def _protected(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return any(lock in head for lock in _LOCKS)
+
+
+def _from_start(
+    start: Fraction | None, length: Fraction, video: tuple[VideoStream, ...], audio: tuple[AudioStream, ...]
+) -> tuple[Fraction, tuple[VideoStream, ...], tuple[AudioStream, ...]]:
+    """Lengths counted from the first frame: writers of Matroska store when the last one ends on its own clock."""
+    if not start or start < 1 or start >= length:
+        return length, video, audio
+
+    def less(stated: Fraction | None) -> Fraction | None:
+        return stated - start if stated and stated > start else stated
+
+    return (
+        length - start,
+        tuple(replace(stream, duration=less(stream.duration)) for stream in video),
+        tuple(replace(stream, duration=less(stream.duration)) for stream in audio),
+    )
 
 
 def _container(format_: str, kind: Kind) -> str:

@@ -146,6 +146,8 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     pixel = context.pix_fmt or (sequence.pixel_format if sequence else None)
     layout = pixel_layout(pixel) if pixel else Layout(None, None, False)
     coded = Size(context.width, context.height) if context.width and context.height else None
+    if coded is None and track and track.stated and all(track.stated):  # too large for FFmpeg, which then tells none
+        coded = Size(*track.stated)
     # FFmpeg's decoders take the rectangle off, players too; only PyAV does not tell of it.
     if coded and track and track.clean and track.clean <= coded and track.clean[1] <= coded.height:
         coded = Size(*track.clean)

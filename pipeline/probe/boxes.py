@@ -28,6 +28,8 @@ class Track:
     mirrored: bool = False
     frame_rate: Fraction | None = None  # frames per second, when all frames but the last last equally long
     variable: bool | None = None
+    stated: tuple[int, int] | None = None  # width and height by the container's own account
+    encrypted: bool = False
     clean: tuple[int, int] | None = None  # width and height that a cropping rectangle leaves of the coded picture
     dolby_vision: str | None = None  # "8.4": profile, and what the base layer is compatible with
 
@@ -148,6 +150,10 @@ def _entry(data: bytes, at: int, end: int, track: Track) -> None:
     at the start of the fifth byte).
     """
     entry = next(_children(data, at, end), None)
+    if entry and entry[0] in {b"encv", b"enca"}:  # ISO/IEC 23001-7: the codec's own name is inside
+        track.encrypted = True
+    if entry and entry[1] + 28 <= entry[2]:
+        track.stated = struct.unpack_from(">2H", data, entry[1] + 24)
     for name, start, stop in _children(data, entry[1] + 78, entry[2]) if entry else ():
         if name == b"clap" and stop - start >= 16:
             width, by, height, down = struct.unpack_from(">4I", data, start)

@@ -35,7 +35,7 @@ _SAFE: Final = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(DEMUXERS),
     "codec_whitelist": ",".join(DECODERS),
-    "max_streams": str(MAX_STREAMS),
+    "max_streams": str(MAX_STREAMS + 1),  # one more shows that there are too many
     "max_pixels": str(MAX_PIXELS),
 }
 # Opened with the first; again with the next where something is missing that only more effort would tell.

@@ -22,6 +22,7 @@ from pipeline.probe.sniff import sniff
 
 _APART: Final = Fraction(1, 2)  # seconds between two entry points that are kept
 _ROUNDING: Final = Fraction(1, 2000)  # seconds; half of what containers with a clock of 1/1000 s round
+_FALL: Final = Fraction(1, 10)  # seconds
 _MOST: Final = 20_000  # entry points: hours at two each second
 
 
@@ -32,6 +33,7 @@ class Timeline(NamedTuple):
     start: Fraction
     end: Fraction  # of the last frame's showing
     rising: bool  # decoding times never fall back
+    restarts: Fraction | None  # when they first fell back by more than frames are apart; None: never
     entries: tuple[Fraction, ...]  # where decoding can begin, at most two each second
     digests: tuple[tuple[int, str], ...] = ()  # of streams that were asked for: SHA-256 of all coded frames
 
@@ -101,7 +103,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
     if format_ not in OPENS:
         return None
     frames, rising = 0, True
-    start = end = None
+    start = end = restarts = None
     before: int | None = None
     entries: list[Fraction] = []
     known = {number: hashlib.sha256() for number in digested}
@@ -120,6 +122,8 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
                     continue
                 if packet.dts is not None and OPENS[format_] != "matroska":  # which stores none: FFmpeg guesses
                     rising = rising and (before is None or packet.dts >= before)
+                    if restarts is None and before is not None and (before - packet.dts) * base > _FALL:
+                        restarts = before * base
                     before = packet.dts
                 at = packet.dts if packet.pts is None else packet.pts
                 if at is None or packet.is_discard:
@@ -134,10 +138,10 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
             return None
     digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
     if index is None:
-        return Timeline(0, Fraction(0), Fraction(0), True, (), digests)
+        return Timeline(0, Fraction(0), Fraction(0), True, None, (), digests)
     if start is None or end is None:
         return None
-    return Timeline(frames, start, end, rising, tuple(entries), digests)
+    return Timeline(frames, start, end, rising, restarts, tuple(entries), digests)
 
 
 def measured(info: MediaInfo, line: Timeline | None) -> MediaInfo:

@@ -26,6 +26,7 @@ PROOFS: Final[Mapping[str, str]] = {
     "timestamps": "时间戳",
     "copied streams": "直接复制的流",
     "all parts together": "各份合计",
+    "clock of the source": "源文件时钟",
     "words": "文字",
     "cut": "截断",
 }

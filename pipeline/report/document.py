@@ -144,6 +144,7 @@ def _output(one: Output, lang: str) -> _Json:
         "findings": [finding(f, lang) for f in one.findings],
         "text": one.text,
         "part": plain(one.part),
+        "peak_memory": one.peak_memory,
     }
 
 

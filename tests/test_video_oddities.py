@@ -1,0 +1,146 @@
+"""Clips that are not what a camera writes: each gets an answer that says what is wrong, or is made right."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import samples
+from pipeline.checking import Job, check
+from pipeline.errors import CeilingExceeded, Unreadable
+from pipeline.model import Outcome, Status
+from pipeline.preparing import prepare
+from pipeline.probe import matroska, probe
+from pipeline.tools import programs
+from pipeline.tools.ceilings import MAX_STREAMS
+
+PLAIN = "convert/h264-1080p"
+KEY = "76a6c65c5ea762046bd749a2e632ccbb"
+
+
+def ffmpeg(*args: str | Path) -> None:
+    subprocess.run([programs.ffmpeg(), "-nostdin", "-v", "error", "-y", *map(str, args)], check=True)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of picture and sound."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    inputs = "-f lavfi -i testsrc2=size=64x64:rate=25:duration=3 -f lavfi -i sine=duration=3:sample_rate=16000"
+    ffmpeg(*inputs.split(), *["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"], path)
+    return path
+
+
+def prepared(source: Path, out: Path) -> Outcome:
+    return prepare(Job(path=str(source), stem="clip", preset=PLAIN, out=str(out)), lambda _: None)
+
+
+# --- refused, with the reason -----------------------------------------------------------------------
+
+
+def test_what_is_encrypted_is_not_called_damaged(clip: Path, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.mp4"
+    ffmpeg("-i", clip, "-c", "copy", "-encryption_scheme", "cenc-aes-ctr", "-encryption_key", KEY,
+           "-encryption_kid", KEY, locked)  # fmt: skip
+    windows = tmp_path / "locked.wmv"
+    plain = samples.build(["video/wmv2.wmv"], tmp_path)["video/wmv2.wmv"].read_bytes()
+    windows.write_bytes(plain[:40_000] + uuid.UUID("2211B3FB-BD23-11D2-B4B7-00A0C955FC6E").bytes_le)
+    for path in (locked, windows):
+        with pytest.raises(Unreadable, match="encrypted"):
+            probe(path)
+
+
+def test_encryption_in_matroska_is_seen(tmp_path: Path) -> None:
+    def element(name: int, content: bytes) -> bytes:
+        return name.to_bytes((name.bit_length() + 7) // 8, "big") + bytes([0x80 | len(content)]) + content
+
+    encoding = element(0x6D80, element(0x6240, element(0x5035, element(0x47E1, b"\x05"))))
+    for inner, encrypted in ((encoding, True), (element(0x6D80, element(0x6240, element(0x5034, b"\x00"))), False)):
+        head = element(0x1A45DFA3, b"") + element(0x18538067, element(0x1654AE6B, element(0xAE, inner)))
+        (tmp_path / "head").write_bytes(head)
+        tracks = matroska.read_tracks(tmp_path / "head")
+        assert any(track.encrypted for track in tracks.values()) is encrypted
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_more_streams_than_anybody_needs_are_not_opened(suffix: str, clip: Path, tmp_path: Path) -> None:
+    many = tmp_path / f"many{suffix}"
+    ffmpeg("-i", clip, "-map", "0:v", *["-map", "0:a"] * MAX_STREAMS, "-t", "0.2", "-c", "copy", many)
+    with pytest.raises(CeilingExceeded, match=f"more than {MAX_STREAMS} are not opened"):
+        probe(many)
+
+
+def test_pictures_too_large_to_open_are_told_by_their_size(clip: Path, tmp_path: Path) -> None:
+    data = bytearray(clip.read_bytes())
+    at = data.find(b"avc1", data.find(b"stsd")) + 4 + 24
+    data[at : at + 4] = (20000).to_bytes(2, "big") * 2
+    sps = data.find(b"avcC")
+    data[sps + 8 : sps + 40] = bytes(32)  # the codec's own account is gone
+    (tmp_path / "large.mp4").write_bytes(data)
+    with pytest.raises(CeilingExceeded, match="400000000 pixels"):
+        probe(tmp_path / "large.mp4")
+
+
+@pytest.mark.parametrize(("rate", "wrong"), [("100000", "100000 frames per second"), ("1/100", "")])
+def test_absurd_rates_end_in_bounded_time(rate: str, wrong: str, tmp_path: Path) -> None:
+    path = tmp_path / "rate.mp4"
+    picture = f"testsrc2=size=64x64:rate={rate}"
+    ffmpeg("-f", "lavfi", "-i", picture, "-frames:v", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p", path)
+    told = check(Job(path=str(path), stem="clip", preset=PLAIN))
+    assert (wrong in told.error.message.en) if told.error else not wrong
+
+
+def test_a_codec_that_is_not_decoded_is_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "rare.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "3", "-c:v", "cinepak", path)
+    outcome = prepared(path, tmp_path / "out")
+    assert outcome.status is Status.BLOCKED
+    assert any("none that is decoded here" in (f.reason.en if f.reason else "") for f in outcome.blocked)
+
+
+def test_two_recordings_in_one_stream_are_told(clip: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.ts", tmp_path / "two.ts"
+    ffmpeg("-i", clip, "-c", "copy", one)
+    two.write_bytes(one.read_bytes() * 2)
+    outcome = prepared(two, tmp_path / "out")
+    assert outcome.status is Status.FAILED
+    assert outcome.error is not None
+    assert "starts again" in outcome.error.message.en
+
+
+# --- made right -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("edit-list.mp4", ("-ss", "0.7"), ()),
+        ("sound-late.mp4", ("-itsoffset", "0.7"), ()),
+        ("an-hour-late.mkv", (), ("-output_ts_offset", "3600")),
+        ("an-hour-late.ts", (), ("-output_ts_offset", "3600")),
+    ],
+)
+def test_whatever_the_clock_shows_pictures_and_sound_stay_together(
+    name: str, before: tuple[str, ...], after: tuple[str, ...], clip: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    late = ("-i", clip, "-map", "0:v", "-map", "1:a") if name.startswith("sound") else ()
+    ffmpeg(*late[:2], *before, "-i", clip, *late[2:], "-c", "copy", *after, path)
+    info = probe(path)
+    assert info.duration is not None
+    assert Fraction(2) < info.duration < Fraction(4)
+    outcome = prepared(path, tmp_path / "out")
+    assert outcome.status is Status.FIXED, outcome.error
+    assert {"sound after picture", "frames"} <= {proof.name for proof in outcome.proof}
+
+
+def test_one_frame_is_a_video_too(tmp_path: Path) -> None:
+    path = tmp_path / "one.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "1", "-c:v", "mpeg4", path)
+    outcome = prepared(path, tmp_path / "out")
+    assert outcome.status is Status.FIXED, outcome.error
+    assert outcome.outputs[0].facts.video[0].frames == 1
