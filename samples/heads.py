@@ -109,7 +109,17 @@ def _model() -> Model:
     # that of the sculpted heads which the mean head was made of.
     deeper_by = head()[:, 2] - inner[:, 2]
     every[:, 2] += np.concatenate([deeper_by, *[deeper_by[OUTLINE]] * len(rings)])
-    return Model(every, seen[:, :2], triangles(every[:, :2]), texture)
+    return Model(every, seen[:, :2], _fronts(every), texture)
+
+
+def _fronts(points: Numbers) -> NDArray[np.int64]:
+    """Triangles between the points as they are seen from the front, their corners clockwise in the picture."""
+    flat = points[:, :2] * (View().distance / (points[:, 2] + View().distance))[:, None]
+    rows = triangles(flat)
+    a, b, c = (flat[rows[:, k]] for k in range(3))
+    turned = (b - a)[:, 0] * (c - a)[:, 1] - (c - a)[:, 0] * (b - a)[:, 1] < 0
+    rows[turned] = rows[turned][:, ::-1]
+    return rows
 
 
 def draw(view: View, head_model: Model | None = None) -> Drawn:
@@ -153,9 +163,7 @@ def _mouthed(points: Numbers, factor: float) -> Numbers:
 def _paint(picture: Any, texture: Pixels, source: Numbers, target: Numbers) -> None:
     """One textured triangle, seen from the front only."""
     (ax, ay), (bx, by), (cx, cy) = target
-    (px, py), (qx, qy), (rx, ry) = source
-    area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-    if area * ((qx - px) * (ry - py) - (rx - px) * (qy - py)) <= 0:
+    if (bx - ax) * (cy - ay) - (cx - ax) * (by - ay) <= 0:
         return
     low = np.maximum(np.floor(target.min(axis=0)).astype(int) - 1, 0)
     high = np.minimum(np.ceil(target.max(axis=0)).astype(int) + 2, [picture.shape[1], picture.shape[0]])
