@@ -84,6 +84,7 @@ class _Pour(_Drain):
     def __init__(self, pipe: IO[bytes], sink: Callable[[bytes], None]) -> None:
         super().__init__(pipe, None)
         self._sink = sink
+        _widen(pipe)
 
     def _drain(self) -> None:
         while block := os.read(self._pipe.fileno(), _BLOCK):
@@ -92,6 +93,14 @@ class _Pour(_Drain):
                     self._sink(block)
                 except BaseException as error:  # noqa: BLE001  handed to the caller's thread below
                     self.failure = error
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a program write ahead while we work at its last block: 1 MiB, where the system can (64 KiB is usual)."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _BLOCK)
 
 
 class _Watch:
