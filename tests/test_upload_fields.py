@@ -187,6 +187,14 @@ def test_a_short_order_is_accepted(table: str, values: dict[str, Any]) -> None:
         ("training", AVATAR | {"beauty_level": 4}),
         ("training", {"name": "a b"}),
         ("check", {"CheckerVersion": 3}),
+        ("check", {"ReferenceText": "a", "TextId": "b"}),
+        ("make", MAKE | {"PhotoVersion": 1}),
+        ("make", MAKE | {"ZeroshortLang": "chi"}),
+        ("make", MAKE | {"RemoveBackground": 1}),
+        ("make", MAKE | {"MaterialCosUrl": "http://elsewhere/a.mp4"}),
+        ("confirm", {"Operate": "REJECT"}),
+        ("confirm", {"Operate": "REJECT", "Reason": "r" * 301}),
+        ("confirm", {"Operate": "MAYBE"}),
     ],
 )
 def test_an_order_the_platform_would_refuse_is_not_sent(table: str, values: dict[str, Any]) -> None:

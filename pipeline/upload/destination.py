@@ -52,6 +52,7 @@ class Tools:
     sent: Callable[[int], None]
     bandwidth: Bucket | None
     wait: float  # seconds to wait for the far end's verdict
+    told: Callable[[str, Text], None]  # how far something is that takes long: its name, words
 
     def body(self, file: File) -> Body:
         """A whole file to send. What was too large to be digested before is digested on its way."""

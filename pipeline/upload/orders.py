@@ -6,6 +6,7 @@
 [voice]       a MetaStudio voice training job
 [check]       Tencent pre-checks
 [make]        a Tencent make request
+[confirm]     what is thought of the demo it led to
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ def _whole(least: int, most: int) -> Field:
         return isinstance(v, int) and not isinstance(v, bool) and least <= v <= most
 
     return Field(accepts, f"a whole number of {least} to {most}")
+
+
+def _url() -> Field:
+    return Field(lambda v: isinstance(v, str) and v.startswith("https://") and len(v) <= 2000, "a URL of https")
 
 
 _YES: Final = _of(True, False)
@@ -135,9 +140,9 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "MakeType": _of("IMAGE", "IMAGE_GENERAL", "IMAGE_4K", "IMAGE_PHOTO", "VOICE", "ZERO_SHOT_VOICE", needed=True),
         "SexType": _of("MALE", "FEMALE", needed=True),
         "Notes": _text(0, 100),
-        "MaterialCosUrl": _text(1, 2000),
-        "IdentityCosUrl": _text(1, 2000),
-        "IdentityWrittenCosUrl": _text(1, 2000),
+        "MaterialCosUrl": _url(),
+        "IdentityCosUrl": _url(),
+        "IdentityWrittenCosUrl": _url(),
         "AudioId": _text(1, 200),
         "IsHaveBackground": _YES,
         "RemoveBackground": _of(1, 2),
@@ -145,8 +150,42 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "ZeroshortLang": _of("chi", "eng", "can"),
         "Speed": _number(0.5, 1.5),
         "TextDriver": _text(4, 1000),
-        "VoiceDriverCosFile": _text(1, 2000),
+        "VoiceDriverCosFile": _url(),
     },
+    "confirm": {  # TX-Custom Effect confirmation API (2024-11-13)
+        "Operate": _of("AGREE", "REJECT", needed=True),
+        "Reason": _text(1, 300),
+    },
+}
+# table -> what must hold between its fields, and what to say where it does not
+_TOGETHER: Final[dict[str, list[tuple[Callable[[Mapping[str, Any]], bool], str, str]]]] = {
+    "check": [
+        (
+            lambda v: not {"ReferenceText", "TextId"} <= v.keys(),
+            "ReferenceText or TextId, not both",
+            "ReferenceText 与 TextId 二选一",
+        ),
+    ],
+    "make": [
+        (
+            lambda v: "RemoveBackground" not in v or v.get("IsHaveBackground") is False,
+            "RemoveBackground means something with IsHaveBackground = false alone",
+            "RemoveBackground 仅在 IsHaveBackground = false 时有效",
+        ),
+        (
+            lambda v: "PhotoVersion" not in v or v.get("MakeType") == "IMAGE_PHOTO",
+            "PhotoVersion means something for IMAGE_PHOTO alone",
+            "PhotoVersion 仅用于 IMAGE_PHOTO",
+        ),
+        (
+            lambda v: "ZeroshortLang" not in v or v.get("MakeType") == "ZERO_SHOT_VOICE",
+            "ZeroshortLang means something for ZERO_SHOT_VOICE alone",
+            "ZeroshortLang 仅用于 ZERO_SHOT_VOICE",
+        ),
+    ],
+    "confirm": [
+        (lambda v: v.get("Operate") != "REJECT" or "Reason" in v, "REJECT wants a Reason", "REJECT 需要 Reason"),
+    ],
 }
 
 
@@ -200,3 +239,6 @@ def check(where: str, table: str, values: Mapping[str, Any]) -> None:
             raise UsageError(
                 f"{where}: [{table}] wants {key}: {one.wants}", f"{where}：[{table}] 缺少 {key}：{one.wants}"
             )
+    for holds, en, zh in _TOGETHER.get(table, ()):
+        if not holds(values):
+            raise UsageError(f"{where}: [{table}]: {en}", f"{where}：[{table}]：{zh}")

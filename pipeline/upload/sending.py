@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
+from pipeline.model import Text
 from pipeline.upload.destination import Destination, GaveUp, Receipt, Stopped, Tools, Unit
 from pipeline.upload.entries import Item, fresh
 from pipeline.upload.journal import Journal
@@ -37,6 +38,7 @@ def send_all(
     secrets: Secrets,
     how: How,
     sent: Callable[[int], None],
+    told: Callable[[str, Text], None] = lambda _name, _words: None,
 ) -> Generator[tuple[int, Entry], None, None]:
     """Every item's entry with its place in `items`, as they end. Raises UsageError when nothing can go there."""
     places: dict[str, int] = {}
@@ -59,7 +61,7 @@ def send_all(
         sent(count)
 
     limit = Bucket(how.bandwidth, depth=how.bandwidth / 4) if how.bandwidth else None
-    tools = Tools(journal=journal, sent=counted, bandwidth=limit, wait=how.wait)
+    tools = Tools(journal=journal, sent=counted, bandwidth=limit, wait=how.wait, told=told)
     units = destination.units(sendable)
     with ThreadPoolExecutor(how.jobs, thread_name_prefix="upload") as executor:
         running: dict[Future[list[Entry]], Unit] = {

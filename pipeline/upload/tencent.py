@@ -8,48 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UsageError
 from pipeline.model import Text
-from pipeline.upload import rates, signing
-from pipeline.upload.codes import DETECTION, told_tencent
+from pipeline.upload import making, rates, signing
+from pipeline.upload.codes import told_tencent
 from pipeline.upload.cos import Credentials, Store, prefix
 from pipeline.upload.destination import Receipt, Tools, Unit, single
 from pipeline.upload.entries import File, Item
 from pipeline.upload.http import Caller
+from pipeline.upload.making import CHECKS, MANAGER
 from pipeline.upload.rates import Bucket
 from pipeline.upload.secrets import Secrets
 from pipeline.upload.transfer import Patience, Refused, Unknown, secure
 
 _BASE: Final = "https://gw.tv.s.qq.com"  # API overview (2024-11-13)
-_MANAGER: Final = "/v2/ivh/assetmanager/customservice/"
 FOLDERS: Final = frozenset({"idcard", "video", "audio", "photo", "zeroshot"})
-_FREE: Final = frozenset({"IMAGE_PHOTO", "ZERO_SHOT_VOICE"})  # make types that need no authorisation
-# folder -> where to ask, where to look, the field with the URL, the switch in the order
-_CHECKS: Final = {
-    "photo": ("/v2/ivh/facedetectserver/facedetectservice/", "facedetect", "getfacedetectstate", "ImageUrl", "face"),
-    "audio": (
-        "/v2/ivh/algotaskserver/algotaskservice/",
-        "audioevaluation",
-        "getaudioevaluationstate",
-        "AudioUrl",
-        "audio",
-    ),
-    "zeroshot": (
-        "/v2/ivh/assetmanager/zeroshotservice/",
-        "detectaudioquality",
-        "getdetectprogress",
-        "AudioUrl",
-        "zeroshot",
-    ),
-}
-_POLL: Final = 1.0  # seconds between two looks at a task, to begin with
 
 
 class Tencent:
@@ -127,7 +106,7 @@ class Tencent:
 
     def _credentials(self) -> Credentials:
         """Temporary credentials, asked for anew."""
-        told = self.call(_MANAGER + "getuploadcredentials", {})
+        told = self.call(MANAGER + "getuploadcredentials", {})
         one = told.get("Credentials") or {}
         bucket, region, path = prefix(str(told.get("PathPrefix", "")))
         self._secrets.learn(str(one["Token"]), str(one["TmpSecretKey"]), str(one["TmpSecretId"]))
@@ -169,21 +148,24 @@ class Tencent:
 
     def plan(self, unit: Unit) -> list[str]:
         """The calls."""
-        lines = [f"POST {_MANAGER}getuploadcredentials"]
+        lines = [f"POST {MANAGER}getuploadcredentials"]
         for item in unit.items:
             lines += [f"HEAD, PUT {{PathPrefix}}{item.folder}/{f.name} {f.size} bytes" for f in item.files]
-            check = _CHECKS.get(str(item.folder))
+            check = CHECKS.get(str(item.folder))
             if check and self.order.get("check", {}).get(check[4]):
                 lines += [f"POST {check[0]}{check[1]}", f"POST {check[0]}{check[2]} until it has ended"]
         if "make" in self.order:
-            payload = self._payload(unit, {}, None, dry=True)
-            lines += [f"POST {_MANAGER}make {payload}", f"POST {_MANAGER}getprogress"]
+            body = making.payload(self.order, unit, {}, None, dry=True)
+            lines += [f"POST {MANAGER}make {body}", f"POST {MANAGER}getprogress until it has ended"]
+            if "confirm" in self.order:
+                lines.append(f"POST {MANAGER}customerconfirm {self.order['confirm']} when the demo waits")
         return lines
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
         if "make" in self.order:
-            self._payload(unit, {}, None, dry=True)
+            making.payload(self.order, unit, {}, None, dry=True)
+        before, patience = tools.journal.facts(unit.key).get("delivered"), self.caller.patience
         sent, verified, urls = False, [], dict[str, str]()
         checks: dict[str, Any] = {}
         audio_id: str | None = None
@@ -193,15 +175,20 @@ class Tencent:
                 sent = sent or new
                 verified.append(proof)
                 urls[f"{item.folder}/{file.name}"] = url
-                found = self._check(unit, str(item.folder), url, tools)
+                asked = self.order.get("check", {})
+                found = making.check(self.call, asked, unit, str(item.folder), url, tools, patience)
                 if found is not None:
                     checks[file.name] = found
                     audio_id = str(found["AudioId"]) if found.get("AudioId") else audio_id
         ids: dict[str, Any] = {"urls": urls} | ({"checks": checks} if checks else {})
         if "make" in self.order:
-            task, progress = self._make(unit, urls, audio_id, tools)
+            task = making.make(self.call, making.payload(self.order, unit, urls, audio_id), unit, tools, patience)
+            status, words, progress = making.follow(self.call, task, self.order.get("confirm"), unit, tools, patience)
             ids |= {"task_id": task, "progress": progress}
-            sent = True
+            if status == "sent":
+                tools.journal.end(unit.key, "delivered", delivered=True)
+                status = "skipped" if before else "sent"
+            return Receipt(status, words, ids, verified)
         tools.journal.end(unit.key, "delivered", delivered=True)
         said = Text("", "") if sent else Text("the store holds it already", "存储中已有相同内容")
         return Receipt("sent" if sent else "skipped", said, ids, verified)
@@ -220,115 +207,3 @@ class Tencent:
         objects = tools.journal.facts(unit.key).get("objects", {})
         tools.journal.end(unit.key, f"stored {name}", objects=objects | {name: proof})
         return new, url, proof
-
-    # --- checks and make ------------------------------------------------------------------------------------
-
-    def _check(self, unit: Unit, folder: str, url: str, tools: Tools) -> dict[str, Any] | None:
-        """The platform's own check of a file, where the order asks for it. Raises UploadError when it fails."""
-        order = self.order.get("check", {})
-        if folder not in _CHECKS or not order.get(_CHECKS[folder][4]):
-            return None
-        base, ask, look, field, _ = _CHECKS[folder]
-        payload: dict[str, Any] = {field: url}
-        if folder == "photo":
-            payload["CheckerVersion"] = order.get("CheckerVersion", 1)
-        else:
-            payload |= {key: order[key] for key in ("Language", "ReferenceText", "TextId") if key in order}
-        tools.journal.begin(unit.key, ask)
-        task = self.call(base + ask, payload).get("TaskId")
-        ended = self._poll(lambda: self.call(base + look, {"TaskId": task}), tools)
-        state = _state(ended)
-        tools.journal.end(unit.key, ask)
-        detection = ended.get("DetectionCode", 0)
-        failed = [k for k, v in (ended.get("Result") or {}).items() if isinstance(v, dict) and v.get("Passed") is False]
-        if state != "SUCCESS" or detection != 0 or failed:
-            code = str(ended.get("ErrorCode") or ended.get("Code") or detection or ", ".join(failed))
-            meaning = DETECTION.get(detection) if detection else told_tencent(base, code)
-            text = meaning or Text("refused", "被拒绝")
-            raise UploadError(f"{ask}: {state} {code}: {text.en}", f"{ask}：{state} {code}：{text.zh}")
-        return ended
-
-    @staticmethod
-    def _poll(look: Callable[[], dict[str, Any]], tools: Tools) -> dict[str, Any]:
-        until, pause = time.monotonic() + tools.wait, _POLL / 4
-        while True:
-            found = look()
-            if _state(found) in ("SUCCESS", "FAIL", "FAILED"):
-                return found
-            if time.monotonic() > until:
-                raise UploadError("the check has not ended yet; run again to ask", "检测尚未结束，稍后重新运行即可查询")
-            time.sleep(pause)
-            pause = min(10 * _POLL, pause * 1.5)
-
-    def _payload(self, unit: Unit, urls: dict[str, str], audio_id: str | None, *, dry: bool = False) -> dict[str, Any]:
-        """The make request from the order and the URLs of what was sent. Raises UsageError."""
-        order = dict(self.order["make"])
-        kind = order["MakeType"]
-        speed = order.pop("Speed", None)
-        if speed is not None:
-            order["TimbreInfo"] = {"Speed": speed}
-        for item in unit.items:
-            for file in item.files:
-                url = "{url}" if dry else urls[f"{item.folder}/{file.name}"]
-                pdf = Path(file.name).suffix.lower() == ".pdf"
-                field = ("IdentityWrittenCosUrl" if pdf else "IdentityCosUrl") if item.folder == "idcard" else ""
-                field = field or ("" if item.folder == "zeroshot" else "MaterialCosUrl")
-                if field:
-                    order.setdefault(field, url)
-        if kind == "ZERO_SHOT_VOICE":
-            checked = audio_id or ("{AudioId}" if dry and self.order.get("check", {}).get("zeroshot") else None)
-            if checked:
-                order.setdefault("AudioId", checked)
-        wrong = [
-            (kind not in _FREE and not {"IdentityCosUrl", "IdentityWrittenCosUrl"} & set(order), "IdentityCosUrl"),
-            (kind != "ZERO_SHOT_VOICE" and "MaterialCosUrl" not in order, "MaterialCosUrl"),
-            (kind == "ZERO_SHOT_VOICE" and "AudioId" not in order, "AudioId (or [check] zeroshot = true)"),
-        ]
-        for missing, name in wrong:
-            if missing:
-                raise UsageError(
-                    f"order: [make] {kind} wants {name}: a file of the manifest or a URL in the order",
-                    f"订单：[make] {kind} 缺少 {name}：可来自清单中的文件或在订单中填写",
-                )
-        return order
-
-    def _make(self, unit: Unit, urls: dict[str, str], audio_id: str | None, tools: Tools) -> tuple[str, dict[str, Any]]:
-        """The task and how far it is."""
-        task = tools.journal.facts(unit.key).get("task_id")
-        if not task:
-            payload = self._payload(unit, urls, audio_id)
-            doubt = tools.journal.open(unit.key, "make")
-            for attempt in range(1, self.caller.patience.attempts + 1):
-                tools.journal.begin(unit.key, "make")
-                try:
-                    task = self.call(_MANAGER + "make", payload, again=False).get("TaskId")
-                    break
-                except Unknown as error:
-                    last, doubt = error, True  # repeated under the same AnchorName, which is taken only once
-                    self.caller.patience.pause(attempt)
-                except Refused as error:
-                    if not doubt:
-                        tools.journal.end(unit.key, "make")
-                        raise
-                    raise UploadError(
-                        f"make: an answer was lost, and now the platform says: {error} The order was probably taken: "
-                        f"look for {payload['AnchorName']!r} in the console before ordering again.",
-                        f"make：此前的应答丢失，现平台返回：{error.text.zh}。订单可能已被受理："
-                        f"请先在控制台查找 {payload['AnchorName']!r}。",
-                    ) from None
-            else:
-                raise last
-            tools.journal.end(unit.key, "make", task_id=task)
-        progress = self.call(_MANAGER + "getprogress", {"TaskId": task})
-        if progress.get("Status") == "FAIL" or progress.get("StatusV2") == "FAIL":
-            why = progress.get("FailMessage") or "no reason given"
-            raise UploadError(
-                f"make {task}: failed in {progress.get('StageV2')}: {why}",
-                f"make {task}：在 {progress.get('StageV2')} 阶段失败：{why}",
-            )
-        return str(task), progress
-
-
-def _state(answer: dict[str, Any]) -> str:
-    """The state of a task: the table says TaskState, the sample Status (T7)."""
-    return str(answer.get("TaskState") or answer.get("Status") or "")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pipeline
 from pipeline import manifest as manifests
 from pipeline.errors import UsageError, nearest_word
+from pipeline.model import Text
 from pipeline.report import console
 from pipeline.upload import entries, orders
 from pipeline.upload.destination import Destination
@@ -28,7 +29,8 @@ from pipeline.upload.sending import STATUSES, Entry, How, send_all
 
 SCHEMA: Final = "media-preflight/upload/1"
 RECORD: Final = "upload.json"
-_COLOURS: Final = {"sent": "green", "skipped": "cyan", "pending": "yellow", "refused": "red", "failed": "red"}
+# bytes that went out, an entry that has ended, how far a long task is
+_Watch = tuple[Callable[[int], None], Callable[[], None], Callable[[str, Text], None]]
 
 
 def upload_verb(options: Namespace, lang: str) -> int:
@@ -53,8 +55,8 @@ def upload_verb(options: Namespace, lang: str) -> int:
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
         with (
             Journal(folder, place.place) as journal,
-            _progress(options, items) as (sent, ended),
-            closing(send_all(place, items, journal, secrets, how, sent)) as ending,
+            _progress(options, items, lang) as (sent, ended, words),
+            closing(send_all(place, items, journal, secrets, how, sent, words)) as ending,
         ):
             for number, entry in ending:
                 found[number] = entry
@@ -179,10 +181,19 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Names
 
 
 @contextmanager
-def _progress(options: Namespace, items: Sequence[Item]) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
-    """A bar with bytes and time left on a terminal, nothing elsewhere."""
+def _progress(options: Namespace, items: Sequence[Item], lang: str) -> Iterator[_Watch]:
+    """A bar with bytes and time left on a terminal. How far long tasks are: above it, else as lines or as events."""
+    guard, done = threading.Lock(), 0
+
+    def line(name: str, words: Text) -> None:
+        with guard:
+            if options.jsonl:
+                _line({"event": "progress", "name": name, "message": words.of(lang)})
+            elif not (options.quiet or options.json):
+                sys.stderr.write(f"{console.clean(name)}: {console.clean(words.of(lang))}\n")
+
     if options.quiet or options.json or options.jsonl or not sys.stderr.isatty():
-        yield (lambda _: None), (lambda: None)
+        yield (lambda _: None), (lambda: None), line
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -195,7 +206,6 @@ def _progress(options: Namespace, items: Sequence[Item]) -> Iterator[tuple[Calla
     )
     with Progress(*columns, console=console.console(error=True), transient=True) as bar:
         task = bar.add_task("upload", total=sum(item.size for item in items if not item.refusal))
-        guard, done = threading.Lock(), 0
 
         def ended() -> None:
             nonlocal done
@@ -203,7 +213,10 @@ def _progress(options: Namespace, items: Sequence[Item]) -> Iterator[tuple[Calla
                 done += 1
                 bar.update(task, description=f"upload {done}/{len(items)}")
 
-        yield (lambda count: bar.advance(task, count)), ended
+        def above(name: str, words: Text) -> None:
+            bar.console.print(console.clean(f"{name}: {words.of(lang)}"), soft_wrap=True)
+
+        yield (lambda count: bar.advance(task, count)), ended, above
 
 
 def _record(folder: Path, document: dict[str, Any]) -> None:

@@ -47,6 +47,7 @@ def handle(world: World, request: Request) -> Response:
         "getuploadcredentials": lambda: _said(world, cos.credentials(world, query["appkey"])),
         "make": lambda: _make(world, payload),
         "getprogress": lambda: _progress(world, payload),
+        "customerconfirm": lambda: _confirm(world, payload),
         "facedetect": lambda: _task(world, payload, "ImageUrl", "photo/"),
         "getfacedetectstate": lambda: _state(world, payload, "face"),
         "audioevaluation": lambda: _task(world, payload, "AudioUrl", "audio/"),
@@ -82,7 +83,7 @@ def _state(world: World, payload: dict[str, Any], kind: str) -> Response:
     bad = "badquality" in task["url"]
     answers: dict[str, dict[str, Any]] = {
         "face": {"Status": "FAILED", "ErrorCode": 300001} if bad and state == "SUCCESS" else {"Status": state},
-        "audio": {"Status": state, "Result": {"Snr": {"Value": 10 if bad else 40, "Passed": not bad}}},
+        "audio": {"Status": state, "Result": _measured(task["url"])},
         "zeroshot": {"Status": state, "DetectionCode": -3 if bad else 0, "AudioId": "audio-" + task["url"][-12:]},
     }
     return _said(world, answers[kind])
@@ -107,17 +108,47 @@ def _make(world: World, payload: dict[str, Any]) -> Response:
     if not all(_held(world, url) for url in urls):
         return _said(world, {}, 100002, "a URL is not of this bucket")
     task = world.new_id("make")
-    world.tasks[task] = {"looks": 0, "AnchorName": name, "url": ""}
+    world.tasks[task] = {"looks": 0, "AnchorName": name, "url": "", "kind": kind, "decided": None}
     return _said(world, {"TaskId": task})
 
 
+def _measured(url: str) -> dict[str, Any]:
+    """An evaluation: with a verdict on every number, or with numbers alone, as the two samples of the documents do."""
+    bad = "badquality" in url
+    if "numbers" in url:
+        return {"Snr": 10 if bad else 40, "C50": 45, "Clipping": 0, "Duration": 640.5, "Wer": 0.93}
+    return {"Snr": {"Value": 10 if bad else 40, "Passed": not bad}}
+
+
+_STAGES: Final = [("SUBMIT", "PROCESSING"), ("AUDIT", "PROCESSING"), ("AUDIT", "SUCCESS"), ("TRAIN", "PROCESSING")]
+
+
 def _progress(world: World, payload: dict[str, Any]) -> Response:
+    """A task one step further with every look; what is no photo waits for the demo to be confirmed."""
     task = world.tasks.get(str(payload.get("TaskId")))
     if task is None:
         return _said(world, {}, 110006, "record not found")
     task["looks"] += 1
-    stages = [("SUBMIT", "PROCESSING"), ("AUDIT", "PROCESSING"), ("AUDIT", "SUCCESS"), ("TRAIN", "PROCESSING")]
-    stage, status = stages[min(task["looks"] - 1, len(stages) - 1)]
     if "failme" in task["AnchorName"]:
         return _said(world, {"Status": "FAIL", "StageV2": "AUDIT", "StatusV2": "FAIL", "FailMessage": "material"})
-    return _said(world, {"Status": "MAKING", "StageV2": stage, "StatusV2": status, "FailMessage": ""})
+    if task["looks"] <= len(_STAGES):
+        stage, state = _STAGES[task["looks"] - 1]
+        return _said(world, {"Status": "MAKING", "StageV2": stage, "StatusV2": state, "FailMessage": ""})
+    if task["kind"] != "IMAGE_PHOTO" and task["decided"] is None:
+        return _said(world, {"Status": "MAKING", "StageV2": "CONFIRM", "StatusV2": "WAIT_PROCESS", "FailMessage": ""})
+    if task["decided"] == "REJECT":
+        return _said(world, {"Status": "FAIL", "StageV2": "CONFIRM", "StatusV2": "FAIL", "FailMessage": "rejected"})
+    return _said(world, {"Status": "SUCCESS", "StageV2": "END", "StatusV2": "SUCCESS", "FailMessage": ""})
+
+
+def _confirm(world: World, payload: dict[str, Any]) -> Response:
+    task = world.tasks.get(str(payload.get("TaskId")))
+    if task is None:
+        return _said(world, {}, 110006, "record not found")
+    operate, reason = payload.get("Operate"), str(payload.get("Reason", ""))
+    if operate not in ("AGREE", "REJECT") or (operate == "REJECT" and not 1 <= len(reason) <= 300):
+        return _said(world, {}, 100002, "Operate or Reason")
+    if task["looks"] <= len(_STAGES) or task["decided"]:
+        return _said(world, {}, 100005, "the demo does not wait for a confirmation")
+    task["decided"] = operate
+    return _said(world, {})
