@@ -19,6 +19,7 @@ Pixels = npt.NDArray[np.uint8]
 _LEFT, _RIGHT, _TOP, _GAP, _FOOT = 56, 16, 28, 10, 24  # pixels around the two drawings
 _WAVE: Final = 240  # pixels, height
 _SPECTRUM: Final = 2 * ROWS
+_TIP: Final = 8  # pixels of a clipped column that are marked
 _RANGE: Final = 80.0  # dB that the colours span below the strongest
 _PAPER, _INK, _LINE = (255, 255, 255), (40, 44, 52), (205, 209, 216)
 _SPEECH, _SILENCE, _WAVE_INK, _CLIPPED = (226, 240, 230), (244, 244, 246), (58, 94, 150), (200, 30, 30)
@@ -55,11 +56,10 @@ def _wave(heard: Heard, low: npt.NDArray[np.float32], high: npt.NDArray[np.float
     lower = np.round((1 - bottom / limit) * (_WAVE - 1) / 2)
     inside = (rows >= upper) & (rows <= lower)
     picture[inside] = _WAVE_INK
-    if heard.levels.clipped_share > 0:
+    if heard.levels.clipped_share > 0:  # the tips alone, so that the outline stays to be seen
         edge = heard.levels.peak * 0.9995
-        cut = (top >= edge) | (bottom <= -edge)
-        picture[inside & cut[None, :]] = _CLIPPED
-        picture[:4, cut] = _CLIPPED
+        picture[(top >= edge)[None, :] & (rows >= upper) & (rows < upper + _TIP)] = _CLIPPED
+        picture[(bottom <= -edge)[None, :] & (rows <= lower) & (rows > lower - _TIP)] = _CLIPPED
     return picture
 
 
@@ -81,9 +81,12 @@ def draw(heard: Heard, title: str) -> Image.Image:
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(13)
     pen.text((_LEFT, 6), title, _INK, font)
     below = _TOP + _WAVE + _GAP
+    _legend(pen, font, _LEFT + width)
     if len(low) and len(levels):
         image.paste(Image.fromarray(_wave(heard, low, high, width)), (_LEFT, _TOP))
         image.paste(Image.fromarray(_spectrum(levels, width)), (_LEFT, below))
+    else:
+        pen.text((_LEFT + width // 2, _TOP + _WAVE // 2), "shorter than 20 ms", _INK, font, anchor="mm")
     edges = heard.trace.edges
     for hertz in (100, 200, 500, 1000, 2000, 4000, 8000, 16000):
         if edges[0] <= hertz <= edges[-1]:
@@ -104,6 +107,15 @@ def draw(heard: Heard, title: str) -> Image.Image:
     return image
 
 
+def _legend(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, right: int) -> None:
+    """What the colours say, in the right corner above the drawings."""
+    for name, colour in (("clipped", _CLIPPED), ("silence", _SILENCE), ("speech", _SPEECH)):
+        pen.text((right, 6), name, _INK, font, anchor="ra")
+        right -= round(pen.textlength(name, font)) + 18
+        pen.rectangle((right, 8, right + 12, 18), colour, _LINE)
+        right -= 16
+
+
 def _clock(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:g} s"
@@ -118,7 +130,8 @@ def plot(path: Path, stream: AudioStream, seconds: float, target: Path) -> None:
     Raises what `pipeline.probe.speech.listen` raises.
     """
     heard = listen(path, stream, seconds=max(seconds, 0.1))
-    title = f"{path.name}   {heard.rate} Hz   speech {heard.activity.seconds:.1f} s"
+    name = f"{path.name}   " if path.name.isascii() else ""  # the font has no other letters; the PNG has the name
+    title = f"{name}{heard.rate} Hz   speech {heard.activity.seconds:.1f} s"
     if heard.levels.clipped_share > 0:
         title += f"   clipped {100 * heard.levels.clipped_share:.3g} %"
     draw(heard, title).save(target, format="PNG", optimize=True)
