@@ -18,7 +18,7 @@ from pptx.util import Inches
 from pipeline import presets
 from pipeline.checking import role_of
 from pipeline.judging import judge
-from pipeline.model import FontSwap, Kind, Role, Verdict
+from pipeline.model import Embedded, FontSwap, Kind, Role, Verdict
 from pipeline.probe import ppt, ppt_records, probe
 from pipeline.tools import fonts
 from samples import SAMPLES, build, missing
@@ -337,6 +337,21 @@ def test_an_open_document_tells_fonts_boxes_links_and_sizes_like_a_pptx(
     assert (deck.reflowing, deck.media, deck.external_links, deck.macros) == (1, 1, 1, True)
     assert [place.detail for place in deck.places if place.what == "reflow"] == ["“Base Loud 汉” in Loud"]
     assert [place.slide for place in deck.places if place.what == "link"] == [1]
+
+
+def test_the_sound_of_a_transition_in_an_open_document_is_media_on_its_page(tmp_path: Path) -> None:
+    sound = '<presentation:sound xlink:href="vnd.sun.star.Package:Media/ding.wav"/>'
+    style = '<style:style style:name="loud" style:family="drawing-page"><style:drawing-page-properties>{}'
+    closed = "</style:drawing-page-properties></style:style>"
+    content = CONTENT.replace("<draw:page ", f'{style.format(sound)}{closed}<draw:page draw:style-name="loud" ', 1)
+    with zipfile.ZipFile(tmp_path / "deck.odp", "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.presentation")
+        package.writestr("content.xml", content)
+        package.writestr("Media/ding.wav", b"RIFF")
+    deck = probe(tmp_path / "deck.odp").slides
+    assert deck is not None
+    assert deck.embedded == (Embedded(1, "Media/ding.wav"),)
+    assert (deck.media, deck.external_links) == (2, 1), "the film is elsewhere"
 
 
 def test_a_ppt_under_rights_management_is_not_taken_for_its_notice(tmp_path: Path) -> None:
