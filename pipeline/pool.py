@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import selectors
 import shutil
 import signal
 import sys
@@ -166,15 +167,16 @@ class Pool(Generic[J, R]):
         self._room = memory()
         self._context = _context()
         self._workers: list[_Worker] = []
+        self._ears = selectors.DefaultSelector()  # sockets of all workers; Windows has pipes, which it cannot hear
         self._home: Path | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.end()
-        self._workers.clear()
+        for worker in list(self._workers):
+            self._end(worker)
+        self._ears.close()
         if self._home:
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
@@ -197,7 +199,10 @@ class Pool(Generic[J, R]):
         said[1].close()
         taken = {worker.place for worker in self._workers}
         place = next(number for number in range(len(taken) + 1) if number not in taken)
-        self._workers.append(_Worker(process, ours, said[0], place))
+        worker = _Worker(process, ours, said[0], place)
+        self._workers.append(worker)
+        if os.name == "posix":
+            self._ears.register(ours, selectors.EVENT_READ, worker)
 
     def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
         """Events of all jobs as they come; exactly one of each job's events has `ended`."""
@@ -211,12 +216,33 @@ class Pool(Generic[J, R]):
                 self._start()
             self._hand_out(queue, jobs)
             busy = [worker for worker in self._workers if worker.held]
-            ready = set(wait([w.pipe for w in busy], timeout=self._patience(busy)))
+            ready = self._ready(busy)
+            for worker in ready:
+                yield from self._hear(worker, queue)
             for worker in busy:
-                if worker.pipe in ready:
-                    yield from self._hear(worker, queue)
-                elif time.monotonic() - worker.since > self._wall:
+                if worker not in ready and time.monotonic() - worker.since > self._wall:
                     yield self._overdue(worker, queue)
+
+    def _ready(self, busy: Sequence[_Worker]) -> list[_Worker]:
+        """Workers that have something to say, or have died, as soon as one has or is overdue."""
+        now = time.monotonic()
+        patience = max(0.0, min(worker.since + self._wall - now for worker in busy)) + 0.01
+        if os.name != "posix":
+            heard_of = wait([worker.pipe for worker in busy], patience)
+            return [worker for worker in busy if worker.pipe in heard_of]
+        return [key.data for key, _ in self._ears.select(patience) if self._alive(key.data)]
+
+    def _alive(self, worker: _Worker) -> bool:
+        """Whether it is at work. One that had nothing to do has nothing to say either: it died."""
+        if not worker.held:
+            self._end(worker)
+        return bool(worker.held)
+
+    def _end(self, worker: _Worker) -> None:
+        if os.name == "posix":
+            self._ears.unregister(worker.pipe)
+        worker.end()
+        self._workers.remove(worker)
 
     def _hand_out(self, queue: _Queue, jobs: Sequence[J]) -> None:
         for worker in self._workers:
@@ -262,10 +288,6 @@ class Pool(Generic[J, R]):
         share = max(1, len(every) // rivals)
         return {every[(worker.place * share + n) % len(every)] for n in range(share)}
 
-    def _patience(self, busy: Sequence[_Worker]) -> float:
-        now = time.monotonic()
-        return max(0.0, min(worker.since + self._wall - now for worker in busy)) + 0.01
-
     def _hear(self, worker: _Worker, queue: _Queue) -> Iterator[Event[R]]:
         try:
             message: Message = worker.pipe.recv()
@@ -285,8 +307,7 @@ class Pool(Generic[J, R]):
         """End a worker; its first job is the suspect, the others go back to the front of the queue."""
         worker.process.join(1.0)
         code, said = worker.process.exitcode, heard(worker.said)
-        worker.end()
-        self._workers.remove(worker)
+        self._end(worker)
         suspect = worker.held.popleft()
         queue.waiting.extendleft(reversed(worker.held))
         return suspect, code, said

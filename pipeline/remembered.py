@@ -202,6 +202,7 @@ class _Memory:
         self._db, self._question, self._preset, self._role = db, question, preset, role
         self._sha = digest(preset.sha256, presets.load(presets.COMMON).sha256)
         self._rows: list[tuple[Any, ...]] = []
+        self._folders: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -256,10 +257,11 @@ class _Memory:
             return
         if urls.is_url(job.path) or line.began - max(map(int, job.state.split()[-2:])) < _SETTLED:
             return
-        place, name = os.path.split(_absolute(job.path))
+        folder, slash, name = job.path.rpartition("/")
+        place = self._folders.get(folder) or self._folders.setdefault(folder, _absolute(folder + slash or "."))
         text, why = line.text[len(head) :], json.dumps(line.reasons)
         known = (self._sha, line.rules, line.status, line.kind, line.error, why, zlib.adler32(text), text)
-        self._rows.append((self._question, place, name, self._state(job, line.kind), *known))
+        self._rows.append((self._question, place, os.fsencode(name), self._state(job, line.kind), *known))
         if len(self._rows) >= _TOGETHER:
             self._write()
 

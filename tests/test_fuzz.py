@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline.checking import Job
+from pipeline.run import check_entry
 from tests.fuzz import DAMAGES, campaign, mutant
 
 Sample = Callable[[str], Path]
@@ -39,6 +42,33 @@ def test_no_damaged_file_surprises_anything(pristine: list[Path], tmp_path: Path
     assert found.wrong == []
     assert sum(found.statuses.values()) == 400
     assert found.statuses["error"] + found.statuses["failed"] > 0, "some were damaged beyond reading"
+
+
+# --- what the campaign found once -------------------------------------------------------------------
+
+
+def test_a_picture_without_its_pixels_is_told_by_every_kind_of_check(sample: Sample, tmp_path: Path) -> None:
+    data = bytearray(sample("images/photo.avif").read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start:] = bytes(len(data) - start)
+    (tmp_path / "a.avif").write_bytes(data)
+    for preset in ("metastudio/photo-avatar", "metastudio/asset-library"):
+        entry = check_entry(Job(path=str(tmp_path / "a.avif"), stem="x", preset=preset), lambda _: None)
+        assert "trace" not in (entry["error"] or {}), entry["error"]
+        assert entry["status"] in {"error", "blocked", "fixable"}
+
+
+@pytest.mark.parametrize("rate", [50, 66, 8000])
+@pytest.mark.parametrize("samples", [2, 160, 4000])
+def test_a_sound_too_short_or_too_slow_to_be_heard_is_judged(rate: int, samples: int, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(random.Random(rate).randbytes(2 * samples))  # noqa: S311  noise, not secrets
+    entry = check_entry(Job(path=str(tmp_path / "a.wav"), stem="x", preset="tencent/voice-instant"), lambda _: None)
+    assert "trace" not in (entry["error"] or {}), entry["error"]
+    assert entry["status"] in {"error", "blocked", "fixable"}
 
 
 def test_the_same_seed_makes_the_same_mutants(pristine: list[Path]) -> None:

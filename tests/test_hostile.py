@@ -21,7 +21,10 @@ import pytest
 
 from pipeline import preparing
 from pipeline.checking import Job, check
+from pipeline.model import Status
+from pipeline.probe import probe
 from pipeline.tools import launch, process
+from tests import pointing
 
 Sample = Callable[[str], Path]
 SECRET = b"SECRET-7f3a-of-another-person"
@@ -289,6 +292,10 @@ def everything(sample: Sample, folder: Path, wanted: tuple[str, ...]) -> list[Pa
             made.append(odp(sample("decks/good.odp"), folder / f"linked-{number}.odp", url))
         made.append(pdf(folder / f"acts-{number}.pdf", url))
         made.append(xmp(sample("images/good.jpeg"), folder / f"xmp-{number}.jpg", url))
+        if number in (0, 3, 4):  # both kinds of pointer
+            made.append(pointing.mov(sample("video/good.mov"), folder / f"samples-{number}.mov", url))
+    made.append(pointing.ppt(sample("decks/good.ppt"), folder / "linked-object.ppt", wanted[0]))
+    made.append(pointing.mkv(sample("video/h264.mkv"), folder / "fonts.mkv", TEXTS["ass"].replace("{url}", wanted[0])))
     return made
 
 
@@ -308,18 +315,26 @@ def test_reading_them_calls_nobody_and_shows_nobody_elses_bytes(
     assert canary.calls == []
 
 
+PRESETS = dict.fromkeys((".pptx", ".ppt", ".odp"), "convert/slides-to-pages") | dict.fromkeys(
+    (".mov", ".mkv"), "convert/h264-1080p"
+)
+
+
 @pytest.mark.slow
 def test_converting_them_does_neither(tmp_path: Path, sample: Sample, canary: Canary, secret: Path, walls: str) -> None:
     """Those that can be made into something: decks, documents, pictures, and what only looks like sound or film."""
     probes = everything(sample, tmp_path / "in", urls(canary, secret))
     chosen = [
-        p for p in probes if p.suffix in {".pptx", ".odp", ".pdf", ".jpg"} or p.name.startswith(("hls-0", "concat-4"))
+        p
+        for p in probes
+        if p.suffix in {".pptx", ".odp", ".pdf", ".jpg", ".mov"}
+        or p.name.startswith(("hls-0", "concat-4", "linked-object", "fonts"))
     ]
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     made = 0
     out = tmp_path / "out"  # one for all: an office works for one
     for number, path in enumerate(chosen):
-        preset = "convert/slides-to-pages" if path.suffix in {".pptx", ".odp"} else "metastudio/asset-library"
+        preset = PRESETS.get(path.suffix, "metastudio/asset-library")
         job = Job(path=str(path), stem=str(number), preset=preset, out=str(out))
         outcome = preparing.prepare(job, lambda _: None)
         for output in [*out.glob(f"{number}.*"), *(out / str(number)).rglob("*")]:
@@ -333,6 +348,26 @@ def test_converting_them_does_neither(tmp_path: Path, sample: Sample, canary: Ca
     assert canary.calls == []
     for path, data in before.items():
         assert path.read_bytes() == data, path
+
+
+def test_a_film_shows_nothing_of_another_film_it_points_to(tmp_path: Path, sample: Sample) -> None:
+    theirs = tmp_path / "theirs.mov"
+    theirs.write_bytes(sample("video/good.mov").read_bytes())
+    for number, place in enumerate((theirs.as_uri(), str(theirs))):
+        mine = pointing.mov(theirs, tmp_path / f"mine-{number}.mov", place)
+        job = Job(path=str(mine), stem="x", preset="convert/h264-1080p", out=str(tmp_path / f"out-{number}"))
+        outcome = preparing.prepare(job, lambda _: None)
+        assert outcome.status is Status.FAILED
+        assert not [p for p in Path(job.out).rglob("*") if p.is_file() and not p.name.startswith(".")]
+
+
+def test_a_linked_object_in_a_deck_is_told(tmp_path: Path, sample: Sample) -> None:
+    good, made = sample("decks/good.ppt"), tmp_path / "linked.ppt"
+    pointing.ppt(good, made, "http://127.0.0.1:9/x")
+    before, after = probe(good).slides, probe(made).slides
+    assert before is not None
+    assert after is not None
+    assert (after.pages, after.external_links) == (before.pages, (before.external_links or 0) + 1)
 
 
 def package_text(path: Path) -> bytes:
