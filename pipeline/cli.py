@@ -209,7 +209,11 @@ def parser() -> argparse.ArgumentParser:
     scenes.add_argument("path", metavar="FILE", help="plain text, SSML, PPTX, PPT, ODP or PDF")
     scenes.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
     scenes.add_argument("--strip-tags", action="store_true", help="remove SSML elements that the rules refuse")
-    package = verbs.add_parser("package", parents=[rules, common], help="a voice package of clips, or of one long take")
+    package = verbs.add_parser(
+        "package",
+        parents=[rules, common],
+        help="a voice package of clips or of one long take; clips joined to one prompt",
+    )
     package.add_argument("source", metavar="FOLDER-or-TAKE", help="clips with their texts, or one recording")
     package.add_argument("--script", metavar="FILE", help="of a take: its sentences, one a line")
     package.add_argument("--cuts", metavar="FILE", help="of a take: the list of cuts, looked through and corrected")

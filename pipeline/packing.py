@@ -1,4 +1,7 @@
-"""`preflight package`: build a voice package from clips with texts, or from one long take with its script."""
+"""`preflight package`: build a voice package from clips with texts, or from one long take with its script.
+
+Where a scenario takes one recording and no package, the clips are joined to one.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +42,17 @@ class Order:
 
 def _role(preset: str, name: str | None) -> Role:
     loaded = presets.load(preset)
-    role = loaded.role(name) if name else loaded.role_for(Kind.ARCHIVE)
-    if role is None or Kind.ARCHIVE not in role.kinds:
+    role = loaded.role(name) if name else loaded.role_for(Kind.ARCHIVE) or loaded.role_for(Kind.AUDIO)
+    if role is None or not role.kinds & {Kind.ARCHIVE, Kind.AUDIO}:
         raise UsageError(
-            f"preset {loaded.id} has no role {name or ''} for packages; give one for voice packages",
-            f"预设 {loaded.id} 没有用于压缩包的角色 {name or ''}；请使用声音训练包的预设",
+            f"preset {loaded.id} has no role {name or ''} for packages or recordings; give one for voices",
+            f"预设 {loaded.id} 没有用于压缩包或录音的角色 {name or ''}；请使用声音相关的预设",
         )
     return role
+
+
+def _joins(role: Role) -> bool:
+    return Kind.ARCHIVE not in role.kinds
 
 
 def build_entry(order: Order, progress: Progress) -> Entry:
@@ -66,6 +73,8 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
 
     source, out = Path(order.source), Path(order.out)
     role = _role(order.preset, order.role)
+    if _joins(role):
+        return _joined(order, role, source, out)
     wanted = package_build.shape(role)
     with publish.workshop(out) as work:
         (parts := work / "clips").mkdir()
@@ -92,11 +101,26 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
             if not order.cuts:
                 package_build_take.read_right(clips, source.name)
         made = package_build.build(clips, wanted, work / f"{source.stem}.zip", parts, progress)
-        job = Job(path=str(made), stem=source.stem, preset=order.preset, role=role.name, lang=order.lang)
-        report = document.report(check(job), order.lang)
-        told: Entry = {"status": report["status"], "findings": report["findings"], "error": report["error"]}
-        if report["status"] == "pass":
-            told |= {"status": "ready", "outputs": [_published(made, out, replace=order.replace)]}
+        return _judged(order, role, made, out)
+
+
+def _joined(order: Order, role: Role, source: Path, out: Path) -> Entry:
+    """The clips of a folder as one recording."""
+    from pipeline.convert import package_build, package_join
+
+    with publish.workshop(out) as work:
+        (parts := work / "clips").mkdir()
+        clips = package_build.gather(source, texts=False)
+        return _judged(order, role, package_join.join(clips, work / f"{source.stem}.wav", parts), out)
+
+
+def _judged(order: Order, role: Role, made: Path, out: Path) -> Entry:
+    """What the rules say about what was made; published when it passes."""
+    job = Job(path=str(made), stem=made.stem, preset=order.preset, role=role.name, lang=order.lang)
+    report = document.report(check(job), order.lang)
+    told: Entry = {"status": report["status"], "findings": report["findings"], "error": report["error"]}
+    if report["status"] == "pass":
+        told |= {"status": "ready", "outputs": [_published(made, out, replace=order.replace)]}
     return told
 
 
@@ -113,8 +137,13 @@ def package_verb(options: Namespace, lang: str) -> int:
     source = Path(options.source)
     if not source.exists():
         raise UsageError(f"{source} does not exist", f"{source} 不存在")
-    texts = shape(_role(options.preset, options.role)).texts
-    if source.is_file() and texts and not (options.script or options.cuts):
+    role = _role(options.preset, options.role)
+    if _joins(role) and not source.is_dir():
+        raise UsageError(
+            f"preset {options.preset} takes one recording as it is: give a folder of clips to join, or use prepare",
+            f"预设 {options.preset} 直接使用单条录音：请提供待拼接的录音文件夹，或使用 prepare",
+        )
+    if source.is_file() and not _joins(role) and shape(role).texts and not (options.script or options.cuts):
         raise UsageError(
             f"{source} is one recording: give its sentences with --script, one a line, or its cuts with --cuts",
             f"{source} 是单个录音：请用 --script 提供逐行的句子，或用 --cuts 提供切分清单",
@@ -159,7 +188,9 @@ def _print(entry: Entry, options: Namespace, lang: str) -> None:
         return
     out = console.console()
     for found in entry.get("findings", ()):
-        if found["verdict"] != "pass" and not options.quiet:
+        # What nobody could tell stands in the way, or it is allowed and not worth a line.
+        told = found["verdict"] == "fail" or (found["verdict"] == "unknown" and entry["status"] != "ready")
+        if told and not options.quiet:
             out.print(console.clean(f"{console.say(found['level'], lang)} {found['message']}"), soft_wrap=True)
     if entry["error"]:
         out.print(console.clean(entry["error"]["message"]), soft_wrap=True)

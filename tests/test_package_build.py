@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline import presets
-from pipeline.convert import package_build, package_build_take
+from pipeline.convert import package_build, package_build_take, package_join
 from pipeline.convert.package_build import Clip, Shape, gather
 from pipeline.convert.package_build_match import match
 from pipeline.errors import AssetError
@@ -295,3 +295,30 @@ def test_what_cannot_be_built_leaves_nothing_behind(tmp_path: Path) -> None:
     entry = build_entry(order(tmp_path / "clips", tmp_path / "out"), lambda _: None)
     assert entry["status"] == "blocked"
     assert list((tmp_path / "out").iterdir()) == []
+
+
+# --- joining ----------------------------------------------------------------------------------------
+
+
+def test_clips_are_joined_where_a_scenario_takes_one_recording(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for number in range(5):
+        save(tmp_path / "clips" / f"{number}.wav", speech(LINES[number], RATE))
+    wanted = replace(order(tmp_path / "clips", tmp_path / "out"), preset="tencent/voice-instant")
+    entry = build_entry(wanted, lambda _: None)
+    assert (entry["status"], entry["error"]) == ("ready", None)
+    made = probe(tmp_path / "out" / "clips.wav").duration
+    assert made is not None
+    spoken = sum(len(speech(LINES[number], RATE)) for number in range(5)) / RATE
+    assert float(made) == pytest.approx(spoken + 4 * 0.3, abs=0.01)
+
+
+def test_clips_that_do_not_join_have_a_reason(tmp_path: Path) -> None:
+    one = save(tmp_path / "a.wav", speech(LINES[0], RATE))
+    two = save(tmp_path / "b.wav", speech(LINES[0], RATE), RATE // 2)
+    with pytest.raises(AssetError, match="different sample rates"):
+        package_join.join([Clip(one), Clip(two)], tmp_path / "out.wav", tmp_path)
+    long = save(tmp_path / "c.wav", np.zeros(121 * RATE))
+    with pytest.raises(AssetError, match="longer than 120 s"):
+        package_join.join([Clip(one), Clip(long)], tmp_path / "out.wav", tmp_path)
+    assert not (tmp_path / "out.wav").exists()

@@ -174,7 +174,7 @@ def _texts(sounds: list[Path], others: list[Path], folder: str) -> dict[str, str
     )
 
 
-def _wave(path: Path, info: MediaInfo, work: Path, number: int) -> Path:
+def mono_wave(path: Path, info: MediaInfo, work: Path, number: int) -> Path:
     """The recording as PCM WAV, mono: itself when it is one."""
     stream = next((s for s in info.audio if s.default), info.audio[0] if info.audio else None)
     if stream is None:
@@ -235,7 +235,7 @@ def build(
         )
     with zipfile.ZipFile(target, "x", zipfile.ZIP_STORED) as package:
         for number, (clip, name) in enumerate(zip(clips, names(clips, wanted.numbered), strict=True)):
-            wave = _wave(clip.path, probe(clip.path), work, number)
+            wave = mono_wave(clip.path, probe(clip.path), work, number)
             size = wave.stat().st_size
             with (
                 wave.open("rb") as source,
