@@ -36,11 +36,14 @@ def command(words: Sequence[str | Path]) -> float:
     return time.perf_counter() - started
 
 
-def peak_memory(words: Sequence[str | Path]) -> tuple[int, int]:
-    """Peak resident bytes of one command's main process and of its largest other process (Linux).
+def _same_session(entry: Path, main: int) -> bool:
+    return os.getsid(int(entry.name)) == main
 
-    Read from /proc while it runs, for every process of its session: workers are children of a fork server, which
-    the kernel's own account of children leaves out.
+
+def peaks(words: Sequence[str | Path], belongs: Callable[[Path, int], bool]) -> tuple[int, dict[int, int]]:
+    """Process number of one command, and the peak resident bytes of every process that `belongs` to it (Linux).
+
+    `belongs` gets a folder of /proc and the command's own number. Read while it runs, twenty times a second or more.
     """
     process = subprocess.Popen(
         [str(w) for w in words],
@@ -49,20 +52,30 @@ def peak_memory(words: Sequence[str | Path]) -> tuple[int, int]:
         env=environment(),
         start_new_session=True,
     )
-    peaks: dict[int, int] = {}
+    found: dict[int, int] = {}
     while process.poll() is None:
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if os.getsid(int(entry.name)) != process.pid:
+                if not belongs(entry, process.pid):
                     continue
                 status = (entry / "status").read_text()
             except (OSError, ValueError):
                 continue
             for line in status.splitlines():
                 if line.startswith("VmHWM:"):
-                    peaks[int(entry.name)] = int(line.split()[1]) * 1024
+                    found[int(entry.name)] = int(line.split()[1]) * 1024
         time.sleep(0.02)
-    return peaks.get(process.pid, 0), max((v for k, v in peaks.items() if k != process.pid), default=0)
+    return process.pid, found
+
+
+def peak_memory(words: Sequence[str | Path]) -> tuple[int, int]:
+    """Peak resident bytes of one command's main process and of its largest other process (Linux).
+
+    Every process of its session counts: workers are children of a fork server, which the kernel's own account of
+    children leaves out.
+    """
+    main, found = peaks(words, _same_session)
+    return found.get(main, 0), max((v for k, v in found.items() if k != main), default=0)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,9 +108,11 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     if wanted.blocked:
         return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
     before = _identity(source)
-    with publish.workshop(Path(job.out)) as work:
+    with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
+        read: Future[str] | None = None
         if converts(wanted, role, info):
             progress("convert")
+            read = beside.submit(content_md5, source)
             wanted = parts.laid_out(source, info, wanted, role)
             info, steps, made = _converted(job, info, without_names(wanted), role, work, progress)
             progress("prove")
@@ -131,10 +135,11 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
         publish.publish_all(promised, Path(job.out), work, ours=lambda name: ours(job, name))
     if report.facts and info.speech != report.facts.speech:
         outcome = replace(outcome, facts=replace(report.facts, speech=info.speech))
+    kept = len(finished) == 1 and not wanted.fixes
     changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
-        source_md5=finished[0].md5 if len(finished) == 1 and not wanted.fixes else content_md5(source),
+        source_md5=finished[0].md5 if kept else read.result() if read else content_md5(source),
         status=Status.FIXED if changed else Status.READY,
         steps=steps,
         outputs=finished,
@@ -168,8 +173,25 @@ def _judged(
     made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, wanted: Plan, work: Path
 ) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
     """Each made file, looked at again with the same eyes. Raises ProofFailed."""
+    beside = ThreadPoolExecutor(1)
+    try:
+        digests = [beside.submit(content_md5, Path(one.path)) for one in made]
+        return _proven(made, digests, job, role, info, wanted, work)
+    finally:
+        beside.shutdown(cancel_futures=True)
+
+
+def _proven(
+    made: tuple[Made, ...],
+    digests: Sequence[Future[str]],
+    job: Job,
+    role: Role,
+    info: MediaInfo,
+    wanted: Plan,
+    work: Path,
+) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
     outputs, proofs = [], list[Proof]()
-    for one in made:
+    for one, digest in zip(made, digests, strict=True):
         path = Path(one.path)
         probed = replace(
             probe(path, judging.needs(role, info.kind)),
@@ -188,7 +210,7 @@ def _judged(
             else:
                 proofs.extend(verify.prove(info, probed, wanted))
         proofs.extend(one.proof)
-        outputs.append(_output(one, path, probed, findings))
+        outputs.append(_output(one, path, probed, findings, digest.result()))
     if wanted.parts:
         proofs.append(proving.together(info, [output.facts for output in outputs]))
     failed = [proof for proof in proofs if not proof.passed]
@@ -198,12 +220,12 @@ def _judged(
     return tuple(outputs), tuple(proofs)
 
 
-def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...]) -> Output:
+def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...], md5: str) -> Output:
     return Output(
         path=str(path),
         category=one.category,
         size=path.stat().st_size,
-        md5=content_md5(path),
+        md5=md5,
         content_type=content_type(path),
         facts=info,
         findings=findings,
@@ -214,7 +236,7 @@ def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...
 
 
 def _finding_free(one: Made, info: MediaInfo, findings: tuple[Finding, ...]) -> Output:
-    return _output(one, Path(one.path), info, findings)
+    return _output(one, Path(one.path), info, findings, content_md5(Path(one.path)))
 
 
 def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
