@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import judging, planning, presets, urls
+from pipeline.convert.formats import SOUND_ONLY
 from pipeline.errors import PreflightError
 from pipeline.limits import OneOf
 from pipeline.model import (
@@ -34,6 +35,10 @@ _TEXT_NAMES: Final = frozenset({"txt", "ssml", "xml", "srt", "vtt"})
 _UNREADABLE_TEXT: Final = Text(
     "Its name says text, but its bytes are text in no known encoding, or in two at once; save it as UTF-8",
     "文件名表明是文本，但内容不属于任何已知编码，或混用了两种编码；请另存为 UTF-8",
+)
+_CONTAINERS: Final = frozenset({"container.format", "file.format"})
+_SILENT: Final = Text(
+    "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
 )
 MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
 
@@ -94,7 +99,7 @@ def check(job: Job) -> Report:
             )
         role_name = role.name
         info = _measured(job, role, info)
-        findings = judging.judge(info, role)
+        findings = _possible(judging.judge(info, role), info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Report(source=job.path, kind=kind, role=role_name, status=Status.ERROR, facts=info, error=problem(error))
     return Report(
@@ -104,6 +109,18 @@ def check(job: Job) -> Report:
         status=_status(findings, job, kind),
         facts=info,
         findings=findings,
+    )
+
+
+def _possible(findings: tuple[Finding, ...], info: MediaInfo) -> tuple[Finding, ...]:
+    """The findings less the repairs that would take sound out of a video that has none."""
+    if info.kind is not Kind.VIDEO or info.audio:
+        return findings
+    return tuple(
+        replace(finding, fix=None, advice=_SILENT)
+        if finding.fix and finding.rule.check in _CONTAINERS and finding.fix.value in SOUND_ONLY
+        else finding
+        for finding in findings
     )
 
 
