@@ -23,7 +23,10 @@ _CODES: Final[dict[str, Text]] = {
     "APIGW.0302": Text(
         "this user may not do that: grant the MetaStudio permission", "该用户无此权限：请授予 MetaStudio 权限"
     ),
-    "APIGW.0305": Text("this account may not call this interface; ask for the right", "账号无权调用该接口，请申请授权"),
+    "APIGW.0305": Text(
+        "this account may not call this interface: check project and region, or ask for the right",
+        "账号无权调用该接口：请检查项目与区域，或申请授权",
+    ),
     "MSS.00000001": Text("not authorised; check keys and permissions", "未授权，请检查密钥与权限"),
     "MSS.00000003": Text("a parameter is not valid", "参数无效"),
     "MSS.00000004": Text("internal error; try again later", "内部错误，请稍后重试"),
@@ -150,7 +153,10 @@ _CODES: Final[dict[str, Text]] = {
     "MSS.20010145": Text("the picture is larger than 4K", "图片分辨率超过 4K"),
     "MSS.20010151": Text("a parameter is not valid", "参数无效"),
     "MSS.20010155": Text("the asset type is wrong", "资产类型错误"),
-    "AccessDenied": Text("access denied: URL or credentials not valid for this", "拒绝访问：地址或凭证无效"),
+    "AccessDenied": Text(
+        "access denied: URL or credentials not valid for this; run again, and check rights if it stays",
+        "拒绝访问：地址或凭证无效；请重新运行，如仍失败请检查权限",
+    ),
     "BadDigest": Text("the bytes that arrived do not have the declared MD5", "收到的内容与声明的 MD5 不符"),
     "InvalidDigest": Text("the MD5 is not in the right form", "MD5 格式错误"),
     "IncompleteBody": Text("fewer bytes arrived than were declared", "收到的字节数少于声明"),
@@ -168,8 +174,11 @@ _TENCENT: Final[dict[str, Text]] = {
     "100001": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
     "100002": Text("a parameter has a value that is not allowed", "参数取值错误"),
     "100003": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
-    "100005": Text("the operation is not authorised for this appkey", "该 appkey 未获授权执行此操作"),
-    "100008": Text("the quota is used up", "配额已用完"),
+    "100005": Text(
+        "the operation is not authorised for this appkey; check keys and clock, or have the interface enabled",
+        "该 appkey 未获授权执行此操作；请检查密钥与时钟，或申请开通接口",
+    ),
+    "100008": Text("the quota is used up; buy more, then run again", "配额已用完，请购买后重新运行"),
     "110006": Text("no such record", "记录不存在"),
 }
 _FACE: Final[dict[str, Text]] = {

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipeline import presets
 from pipeline.digest import content_md5, content_type
-from pipeline.errors import UploadError
+from pipeline.errors import UploadError, UsageError
 from pipeline.model import Category, Preset, Text
 from pipeline.upload.transfer import Changed, late
 
@@ -75,8 +75,40 @@ def digest_ok(md5: object) -> bool:
 
 def items(manifest: dict[str, Any], folder: Path) -> list[Item]:
     """Every asset of the manifest, sendable or refused with its reason; each main file is an asset of its own."""
-    preset = presets.load(manifest["preset"]["id"]) if manifest.get("preset") else None
-    return [item for asset in manifest["assets"] for item in _items(asset, folder, preset)]
+    preset = presets.load(_preset_id(manifest)) if manifest.get("preset") else None
+    assets = manifest.get("assets")
+    if not isinstance(assets, list):
+        raise UsageError(
+            "manifest: no list of assets; was it edited? Run `preflight prepare` again",
+            "清单：没有 assets 列表，是否被修改过？请重新运行 `preflight prepare`",
+        )
+    return [item for n, asset in enumerate(assets) for item in _items(_shaped(asset, n), folder, preset)]
+
+
+def _preset_id(manifest: dict[str, Any]) -> str:
+    preset = manifest["preset"]
+    if not isinstance(preset, dict) or not isinstance(preset.get("id"), str):
+        raise UsageError(
+            "manifest: preset has no id; was it edited? Run `preflight prepare` again",
+            "清单：preset 没有 id，是否被修改过？请重新运行 `preflight prepare`",
+        )
+    return str(preset["id"])
+
+
+def _shaped(asset: object, number: int) -> dict[str, Any]:
+    """The entry with every key there; one that is not what `prepare` writes says so as its error."""
+    found = asset if isinstance(asset, dict) else {}
+    shape = {"source": str, "kind": str, "status": str, "outputs": list}
+    odd = sorted(key for key, kind in shape.items() if not isinstance(found.get(key), kind))
+    outputs = [one for one in found["outputs"] if isinstance(one, dict)] if "outputs" not in odd else []
+    role = found.get("role") if isinstance(found.get("role"), str) else None
+    fixed = {"source": f"asset {number}", "kind": "unknown", "status": "", "outputs": [], **found}
+    fixed |= {key: shape[key]() for key in odd if key != "source"} | {"outputs": outputs, "role": role}
+    if not isinstance(fixed["source"], str):
+        fixed["source"] = f"asset {number}"
+    if odd or len(outputs) != len(found.get("outputs") or ()):
+        fixed["odd"] = ", ".join(odd) or "outputs"
+    return fixed
 
 
 def _items(asset: dict[str, Any], folder: Path, preset: Preset | None) -> Iterator[Item]:
@@ -101,11 +133,20 @@ def _items(asset: dict[str, Any], folder: Path, preset: Preset | None) -> Iterat
 
 
 def _files(asset: dict[str, Any], folder: Path) -> tuple[list[File], Text | None]:
+    if "odd" in asset:
+        return [], Text(
+            f"{asset['source']}: keys missing or odd in the manifest: {asset['odd']}; was it edited? Run "
+            f"`preflight prepare` again",
+            f"{asset['source']}：清单中的键缺失或异常：{asset['odd']}，是否被修改过？请重新运行 `preflight prepare`",
+        )
     files: list[File] = []
     for output in asset.get("outputs", ()):
         path, md5, size = str(output.get("path")), output.get("md5"), output.get("size")
         if not (folder / path).resolve().is_relative_to(folder.resolve()):
-            return [], Text(f"{path}: leaves the folder of the manifest", f"{path}：超出清单所在目录")
+            return [], Text(
+                f"{path}: leaves the folder of the manifest; was it edited? Run `preflight prepare` again",
+                f"{path}：超出清单所在目录，是否被修改过？请重新运行 `preflight prepare`",
+            )
         if not digest_ok(md5) or not isinstance(size, int) or isinstance(size, bool) or size < 1:
             return [], Text(
                 f"{path}: no valid size and MD5 in the manifest; was it edited? Run `preflight prepare` again",
@@ -129,20 +170,27 @@ def _files(asset: dict[str, Any], folder: Path) -> tuple[list[File], Text | None
 def _refusal(asset: dict[str, Any], main: bool) -> Text | None:
     status = asset.get("status")
     if status not in SENT:
-        why = (asset.get("error") or {}).get("message", "")
+        error = asset.get("error")
+        why = error.get("message", "") if isinstance(error, dict) else ""
         told = f": {why}" if why else ""
         return Text(
-            f"{asset['source']}: its status is {status!r}, not ready or fixed{told}",
-            f"{asset['source']}：状态为 {status!r}，不是 ready 或 fixed{told}",
+            f"{asset['source']}: its status is {status!r}, not ready or fixed{told}. Repair it and prepare again",
+            f"{asset['source']}：状态为 {status!r}，不是 ready 或 fixed{told}。请修复后重新 prepare",
         )
     if not main:
-        return Text(f"{asset['source']}: has no main file", f"{asset['source']}：没有主文件")
+        return Text(
+            f"{asset['source']}: has no main file in the manifest. Run `preflight prepare` again",
+            f"{asset['source']}：清单中没有主文件。请重新运行 `preflight prepare`",
+        )
     for output in asset["outputs"]:
-        for found in output.get("findings", ()):
-            if found.get("blocks") or (found.get("verdict") == "fail" and found.get("level") == "error"):
+        told = output.get("findings", ())
+        for found in told if isinstance(told, list) else ():
+            if isinstance(found, dict) and (
+                found.get("blocks") or (found.get("verdict") == "fail" and found.get("level") == "error")
+            ):
                 return Text(
-                    f"{output['path']}: breaks rule {found.get('rule')}: {found.get('message')}",
-                    f"{output['path']}：违反规则 {found.get('rule')}：{found.get('message')}",
+                    f"{output['path']}: breaks rule {found.get('rule')}: {found.get('message')}. Prepare it again",
+                    f"{output['path']}：违反规则 {found.get('rule')}：{found.get('message')}。请重新 prepare",
                 )
     return None
 

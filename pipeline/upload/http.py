@@ -144,7 +144,7 @@ class Caller:
             try:
                 answer = self.once(method, url if isinstance(url, str) else url(), sign(body), body)
             except httpx.ConnectError as error:
-                last = self._lost(what, error, UploadError)
+                last = self._unreached(what, url if isinstance(url, str) else url(), error)
                 continue
             except httpx.TransportError as error:
                 last = self._lost(what, error, Unknown)
@@ -248,6 +248,14 @@ class Caller:
         said = self.secrets.redact(answer.message)
         code = answer.code or f"HTTP {answer.status}"
         return f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"
+
+    def _unreached(self, what: str, url: str, error: Exception) -> UploadError:
+        host, said = urlsplit(url).netloc, self.secrets.redact(str(error))
+        return UploadError(
+            f"{what}: {host} cannot be reached ({said}). Check region, endpoint and network, then run the same command "
+            f"again.",
+            f"{what}：无法连接 {host}（{said}）。请检查区域、终端节点与网络，然后重新运行同一命令。",
+        )
 
     def _lost(self, what: str, error: Exception, kind: type[UploadError]) -> UploadError:
         said = f"{type(error).__name__}: {self.secrets.redact(str(error))}"

@@ -38,21 +38,22 @@ class Api:
         abroad: bool = False,
     ) -> None:
         usual = "ap-southeast-3" if abroad else "cn-north-4"  # the one region of the international site (Table 1-1)
-        self.region = region or secrets.find("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or usual
+        self.region = region or secrets.setting("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or usual
         if not _REGION.fullmatch(self.region):
             raise UsageError(
                 f"{self.region!r} is no region; there are {', '.join(rates.REGIONS)}",
                 f"{self.region!r} 不是区域；可用：{'、'.join(rates.REGIONS)}",
             )
-        self.project = project or secrets.find("METASTUDIO_PROJECT", "HUAWEICLOUD_SDK_PROJECT_ID") or ""
-        endpoint = secrets.find("METASTUDIO_ENDPOINT") or f"https://metastudio.{self.region}.myhuaweicloud.com"
+        self.project = project or secrets.setting("METASTUDIO_PROJECT", "HUAWEICLOUD_SDK_PROJECT_ID") or ""
+        endpoint = secrets.setting("METASTUDIO_ENDPOINT") or f"https://metastudio.{self.region}.myhuaweicloud.com"
         self.endpoint = secure(endpoint).rstrip("/")
         self._secrets = secrets
         self._access = secrets.find("METASTUDIO_AK", "HUAWEICLOUD_SDK_AK")
         self._secret = secrets.find("METASTUDIO_SK", "HUAWEICLOUD_SDK_SK")
-        self._token = secrets.find("METASTUDIO_TOKEN")
-        self._user = secrets.find("METASTUDIO_IAM_USER")
-        self._app_user = secrets.find("METASTUDIO_APP_USER")
+        signs = bool(self._access and self._secret)  # then nothing else is needed, and nothing else is looked for
+        self._token = None if signs else secrets.find("METASTUDIO_TOKEN")
+        self._user = None if signs else secrets.setting("METASTUDIO_IAM_USER")
+        self._app_user = secrets.setting("METASTUDIO_APP_USER")
         self._since = time.monotonic()
         self._guard = threading.Lock()
         if not self.project:
@@ -60,7 +61,7 @@ class Api:
         if not ((self._access and self._secret) or self._token or self._user):
             raise self._missing("METASTUDIO_AK and PREFLIGHT_METASTUDIO_SK (or PREFLIGHT_METASTUDIO_TOKEN)")
         self.caller = Caller(secrets, patience)
-        self.buckets = rates.metastudio(self.region, _pace(secrets.find("METASTUDIO_PACE")))
+        self.buckets = rates.metastudio(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
 
     @staticmethod
     def _missing(name: str) -> UsageError:
@@ -134,8 +135,9 @@ class Api:
 
     def _new_token(self) -> str:
         """A token of project scope from IAM (path /v3/auth/tokens)."""
-        endpoint = self._secrets.find("METASTUDIO_IAM_ENDPOINT") or f"https://iam.{self.region}.myhuaweicloud.com"
-        password, domain = self._secrets.find("METASTUDIO_IAM_PASSWORD"), self._secrets.find("METASTUDIO_IAM_DOMAIN")
+        endpoint = self._secrets.setting("METASTUDIO_IAM_ENDPOINT") or f"https://iam.{self.region}.myhuaweicloud.com"
+        password = self._secrets.find("METASTUDIO_IAM_PASSWORD")
+        domain = self._secrets.setting("METASTUDIO_IAM_DOMAIN")
         if not password or not domain:
             raise self._missing("METASTUDIO_IAM_PASSWORD and PREFLIGHT_METASTUDIO_IAM_DOMAIN")
         user = {"name": self._user, "password": password, "domain": {"name": domain}}

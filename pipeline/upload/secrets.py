@@ -43,13 +43,17 @@ class Secrets:
         self._given: set[str] = set()
 
     def find(self, name: str, *others: str) -> str | None:
-        """The value of PREFLIGHT_<NAME>, or of one of `others` as they are named, or None."""
-        values = [self._environment.get(PREFIX + name), self._file.get(name.lower())]
-        values += [self._environment.get(other) for other in others]
-        found = next((value for value in values if value), None) or _from_keyring(name.lower())
+        """The value of PREFLIGHT_<NAME>, or of one of `others` as they are named, or None. It is a secret."""
+        found = self.setting(name, *others) or _from_keyring(name.lower())
         if found:
             self.learn(found)
         return found
+
+    def setting(self, name: str, *others: str) -> str | None:
+        """As `find`, for what is no secret: the keyring, which takes a tenth of a second to open, is not asked."""
+        values = [self._environment.get(PREFIX + name), self._file.get(name.lower())]
+        values += [self._environment.get(other) for other in others]
+        return next((value for value in values if value), None)
 
     def learn(self, *values: str) -> None:
         """Further values that must never be shown: tokens and temporary keys that came from the far end."""

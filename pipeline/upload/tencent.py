@@ -45,9 +45,9 @@ class Tencent:
                 "腾讯云需要 PREFLIGHT_TENCENT_APPKEY 与 PREFLIGHT_TENCENT_ACCESSTOKEN："
                 "可放在环境变量、--secrets 文件或密钥环中",
             )
-        self.endpoint = secure(secrets.find("TENCENT_ENDPOINT") or _BASE).rstrip("/")
+        self.endpoint = secure(secrets.setting("TENCENT_ENDPOINT") or _BASE).rstrip("/")
         # Its name is not in the documents (T24): `signature` unless told otherwise.
-        self._parameter = secrets.find("TENCENT_SIGNATURE_PARAMETER") or "signature"
+        self._parameter = secrets.setting("TENCENT_SIGNATURE_PARAMETER") or "signature"
         known = hashlib.sha256(self.appkey.encode()).hexdigest()[:12]
         self.place = f"tencent:{urlsplit(self.endpoint).netloc}/{known}"
         self.caller = Caller(secrets, patience or Patience())
@@ -60,7 +60,7 @@ class Tencent:
         """The store, its SDK loaded with the first file."""
         with self._guard:
             if self._store is None:
-                near = self._secrets.find("TENCENT_COS_ENDPOINT")
+                near = self._secrets.setting("TENCENT_COS_ENDPOINT")
                 self._store = Store(self._credentials, self.caller.now, self._secrets, self.caller.patience, near)
             return self._store
 
