@@ -98,11 +98,11 @@ def _preset_id(manifest: dict[str, Any]) -> str:
 def _shaped(asset: object, number: int) -> dict[str, Any]:
     """The entry with every key there; one that is not what `prepare` writes says so as its error."""
     found = asset if isinstance(asset, dict) else {}
-    shape = {"source": str, "kind": str, "status": str, "outputs": list}
+    shape = {"source": str, "kind": str, "outputs": list}
     odd = sorted(key for key, kind in shape.items() if not isinstance(found.get(key), kind))
     outputs = [one for one in found["outputs"] if isinstance(one, dict)] if "outputs" not in odd else []
     role = found.get("role") if isinstance(found.get("role"), str) else None
-    fixed = {"source": f"asset {number}", "kind": "unknown", "status": "", "outputs": [], **found}
+    fixed = {"source": f"asset {number}", "kind": "unknown", "outputs": [], **found}
     fixed |= {key: shape[key]() for key in odd if key != "source"} | {"outputs": outputs, "role": role}
     if not isinstance(fixed["source"], str):
         fixed["source"] = f"asset {number}"
