@@ -243,7 +243,9 @@ def test_lines_that_lengths_cannot_tell_apart_are_named() -> None:
     cuts = match(runs(0.72, 1.52, 3.32, 0.73, 0.71), lines, "take")
     assert [cut.doubts for cut in cuts] == [()] * 5
     assert [cut.alike for cut in cuts] == [(3, 4), (), (), (0,), (0,)], "the same words are no other line"
-    with pytest.raises(AssetError, match="for 3 of them only the order tells which line they are: clip 0"):
+    with pytest.raises(
+        AssetError, match="for 3 of them only the order tells which line they are: by its length clip 0"
+    ):
         package_build_take.settled(cuts, "take", in_order=False)
     package_build_take.settled(cuts, "take", in_order=True)
     package_build_take.settled([replace(cut, alike=()) for cut in cuts], "take", in_order=False)

@@ -90,12 +90,14 @@ def settled(cuts: Sequence[Cut], name: str, *, in_order: bool) -> None:
         number, cut = unsure[0]
         raise AssetError(
             f"{name}: {len(cuts)} sentences are found, but for {len(unsure)} of them only the order tells which line "
-            f"they are: clip {number} ({cut.start:.1f} s to {cut.end:.1f} s) is about as long as line {cut.alike[0]} "
-            "would be. Were all lines read once and in the order of the script? Then say so with --in-order; else "
-            "listen to them by the list of cuts (column alike), correct it and give it back with --cuts.",
+            f"they are: by its length clip {number} ({cut.start:.1f} s to {cut.end:.1f} s) could be "
+            f"clip {cut.alike[0]} as well. Were all lines read once and in the order of the script? Then "
+            "say so with --in-order; else listen to them by the list of cuts (column alike), "
+            "correct it and give it back with --cuts.",
             f"{name}：找到 {len(cuts)} 句，但其中 {len(unsure)} 句仅凭顺序才能对应到行：片段 {number}"
-            f"（{cut.start:.1f} 至 {cut.end:.1f} 秒）的时长与第 {cut.alike[0]} 行也相符。若每行都按脚本顺序读过一遍，"
-            "请加 --in-order 确认；否则请对照切分清单（alike 列）试听，修正后用 --cuts 提交。",
+            f"（{cut.start:.1f} 至 {cut.end:.1f} 秒）的时长也与片段 {cut.alike[0]} 的文本相符。"
+            "若每行都按脚本顺序读过一遍，请加 --in-order 确认；否则请对照切分清单（alike 列）试听，"
+            "修正后用 --cuts 提交。",
         )
 
 
