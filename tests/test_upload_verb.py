@@ -90,6 +90,35 @@ def test_what_a_dry_run_promises_is_what_happens(
     assert writes == [verb for verb in planned if verb != "GET"]
 
 
+def test_the_bar_shows_bytes_and_the_time_that_is_left(near: Path, running: Sandbox) -> None:
+    """In a terminal of its own. What failed is not waited for."""
+    pty = pytest.importorskip("pty")
+    assets = [made.asset("video", "video", [made.output(near, f"{n}.mp4", b"%d" % n * 500_000)]) for n in range(3)]
+    manifest = made.write(near, "metastudio/asset-library", assets)
+    (near / "1.mp4").unlink()
+    leader, follower = pty.openpty()
+    words = [sys.executable, "-m", "pipeline", "upload", str(manifest), "--to", "metastudio", "--bandwidth", "1M"]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "110"}
+    with subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, env=environment) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:  # the other end has been closed
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(leader)
+    assert process.returncode == 5
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert "/1.5 MB" in text
+    assert "1.0/1.0 MB" in text, "the bar ends full although one asset failed"
+    assert re.search(r"upload [123]/3 .* 0:00:0\d", text)
+    assert "2 sent, 1 failed" in text
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -181,6 +210,45 @@ def test_no_secret_is_written_anywhere(
     secrets = [account.secret, account.accesstoken, account.token, *running.world.urls]
     secrets += [str(v) for one in running.world.credentials.values() for v in (one["TmpSecretKey"], one["Token"])]
     assert [secret for secret in secrets if secret in written] == []
+    assert not _LEAKS.search(written)
+
+
+@pytest.mark.parametrize("kind", ["lost-answer", "expired", "no-rights", "500"])
+@pytest.mark.parametrize("table", ["training", "voice", "script"])
+def test_no_pre_signed_url_of_a_job_or_script_is_written_anywhere(
+    near: Path,
+    running: Sandbox,
+    table: str,
+    kind: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(Patience, "pause", lambda *_: None)
+    (near / "letter.pdf").write_bytes(b"letter")
+    (near / "0.srt").write_bytes(b"1")
+    names = {"take.mp4": "video", "a.jpg": "id-card", "b.jpg": "id-card", "grant.pdf": "grant-file"}
+    preset, orders = "metastudio/avatar-training", 'name = "a"'
+    if table == "voice":
+        names, preset = {"voice.zip": "package"}, "metastudio/voice-basic"
+        orders = f'voice_name = "a"\ntag = "NEWS"\nsex = "MALE"\nletter = "{near / "letter.pdf"}"'
+    elif table == "script":
+        names, preset = {"a.mp3": "audio-drive"}, "metastudio/video-production"
+        orders = f'script_name = "a"\nsubtitles = {{ 0 = "{near / "0.srt"}" }}'
+    assets = [made.asset("video", role, [made.output(near, name, name.encode())]) for name, role in names.items()]
+    order = near / "order.toml"
+    order.write_text(f"[{table}]\n{orders}\n", encoding="utf-8")
+    manifest = made.write(near, preset, assets)
+    for path in ("PUT /obs", "POST /v1"):
+        running.world.faults.order(path, kind, 2)
+        _run(manifest, "--to", "metastudio", "--order", order, "-v", "--wait", "1")
+    out = capfd.readouterr()
+    written = out.out + out.err + caplog.text
+    for file in near.iterdir():
+        written += file.read_bytes().decode("utf-8", "replace")
+    assert running.world.urls
+    assert [secret for secret in (*running.world.urls, running.world.account.secret) if secret in written] == []
     assert not _LEAKS.search(written)
 
 

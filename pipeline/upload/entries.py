@@ -14,7 +14,7 @@ from pipeline import presets
 from pipeline.digest import content_md5, content_type
 from pipeline.errors import UploadError, UsageError
 from pipeline.model import Category, Preset, Text
-from pipeline.upload.transfer import Changed, late
+from pipeline.upload.transfer import Changed, late, what
 
 SENT: Final = frozenset({"ready", "fixed"})  # the statuses of `prepare` that may leave the house
 _MARKER: Final = 24  # letters of a marker; 4 bits each
@@ -220,7 +220,7 @@ def fresh(item: Item, *, force: bool) -> Item:
             ) from None
         if (size, md5) != (file.size, file.md5):
             if not force:
-                raise Changed(file.path, f"{size} bytes, MD5 {md5}", f"{file.size} bytes, MD5 {file.md5}")
+                raise Changed(file.path, what(md5, size), what(file.md5, file.size))
             forced.append(f"changed: {file.name}")
         files.append(replace(file, size=size, md5=md5))
     return replace(item, files=tuple(files), forced=tuple(forced))

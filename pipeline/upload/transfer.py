@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.errors import UploadError, UsageError
+from pipeline.model import Text
 from pipeline.upload.rates import Bucket
 
 CHUNK: Final = 1 << 20  # bytes read and handed to the socket at a time
@@ -53,11 +54,11 @@ def late(size: int) -> bool:
 class Changed(UploadError):
     """The file is not what `prepare` made; it was noticed before its last byte had left."""
 
-    def __init__(self, path: Path, found: str, wanted: str) -> None:
+    def __init__(self, path: Path, found: Text, wanted: Text) -> None:
         super().__init__(
-            f"{path}: changed since prepare: {found}; the manifest says {wanted}. Run `preflight prepare` again, or "
-            f"pass --force to send it as it is.",
-            f"{path}：prepare 之后被修改：{found}；清单为 {wanted}。请重新运行 `preflight prepare`，"
+            f"{path}: changed since prepare: {found.en}; the manifest says {wanted.en}. Run `preflight prepare` again, "
+            f"or pass --force to send it as it is.",
+            f"{path}：prepare 之后被修改：{found.zh}；清单为 {wanted.zh}。请重新运行 `preflight prepare`，"
             f"或用 --force 按现状发送。",
         )
 
@@ -125,9 +126,16 @@ def agreed(path: Path, digest: bytes, md5: str) -> None:
     """Raises Changed when the raw digest is not the expected one (base64)."""
     found = base64.b64encode(digest).decode("ascii")
     if found != md5:
-        raise Changed(path, f"MD5 {found}", f"MD5 {md5}")
+        raise Changed(path, what(found), what(md5))
 
 
 def shorter(path: Path) -> Changed:
     """The error of a file that ends before its time."""
-    return Changed(path, "it became shorter while it was sent", "more bytes")
+    return Changed(path, Text("it became shorter while it was sent", "发送过程中变短"), Text("more bytes", "更多字节"))
+
+
+def what(md5: str, size: int | None = None) -> Text:
+    """A digest, and a size in bytes, in words."""
+    if size is None:
+        return Text(f"MD5 {md5}", f"MD5 {md5}")
+    return Text(f"{size} bytes, MD5 {md5}", f"{size} 字节，MD5 {md5}")

@@ -30,7 +30,7 @@ from pipeline.upload.sending import STATUSES, Entry, How, send_all
 SCHEMA: Final = "media-preflight/upload/1"
 RECORD: Final = "upload.json"
 # bytes that went out, an entry that has ended, how far a long task is
-_Watch = tuple[Callable[[int], None], Callable[[], None], Callable[[str, Text], None]]
+_Watch = tuple[Callable[[int], None], Callable[[Entry], None], Callable[[str, Text], None]]
 
 
 def upload_verb(options: Namespace, lang: str) -> int:
@@ -60,7 +60,7 @@ def upload_verb(options: Namespace, lang: str) -> int:
         ):
             for number, entry in ending:
                 found[number] = entry
-                ended()
+                ended(entry)
                 if options.jsonl:
                     _line({"event": "uploaded", "index": number, **entry})
         told = [entry for entry in found if entry is not None]
@@ -193,7 +193,7 @@ def _progress(options: Namespace, items: Sequence[Item], lang: str) -> Iterator[
                 sys.stderr.write(f"{console.clean(name)}: {console.clean(words.of(lang))}\n")
 
     if options.quiet or options.json or options.jsonl or not sys.stderr.isatty():
-        yield (lambda _: None), (lambda: None), line
+        yield (lambda _: None), (lambda _: None), line
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -207,16 +207,24 @@ def _progress(options: Namespace, items: Sequence[Item], lang: str) -> Iterator[
     with Progress(*columns, console=console.console(error=True), transient=True) as bar:
         task = bar.add_task("upload", total=sum(item.size for item in items if not item.refusal))
 
-        def ended() -> None:
+        def ended(entry: Entry) -> None:
+            """What was skipped or failed will not go: the time that is left is that of the rest."""
             nonlocal done
             with guard:
                 done += 1
-                bar.update(task, description=f"upload {done}/{len(items)}")
+                now = bar.tasks[0]
+                gone = 0 if entry["status"] in ("sent", "pending", "refused") else _bytes(entry)
+                total = max(now.completed, (now.total or 0) - gone)
+                bar.update(task, description=f"upload {done}/{len(items)}", total=total)
 
         def above(name: str, words: Text) -> None:
             bar.console.print(console.clean(f"{name}: {words.of(lang)}"), soft_wrap=True)
 
         yield (lambda count: bar.advance(task, count)), ended, above
+
+
+def _bytes(entry: Entry) -> int:
+    return sum(int(file["size"]) for file in entry["files"])
 
 
 def _record(folder: Path, document: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.entries import File, Item
 from pipeline.upload.huawei import Api
 from pipeline.upload.training import OCTETS, ZIP, Job
-from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown
+from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
 
 _TRIES: Final = 4
 _DAMAGED: Final = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)  # zipfile's own raises
@@ -162,8 +162,9 @@ class Voice(Job):
 
     def _segments(self, unit: Unit, job_id: str, file: File, tools: Tools) -> None:
         """Sound, text and confirmation of every sentence that the platform has not confirmed. Raises UploadError."""
-        if content_md5(file.path) != file.md5:  # read in pieces below, never as a whole
-            raise Changed(file.path, "other bytes", f"MD5 {file.md5}")
+        found = content_md5(file.path)
+        if found != file.md5:  # read in pieces below, never as a whole
+            raise Changed(file.path, what(found), what(file.md5))
         confirmed = self._confirmed(job_id)
         with _opened(file.path) as package:
             for index, halves in sorted(_sentences(package).items()):
