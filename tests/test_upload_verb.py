@@ -40,6 +40,24 @@ def _run(*words: str | Path) -> int:
     return cli.main(["upload", *(str(word) for word in words)])
 
 
+def _job(near: Path, table: str) -> tuple[Path, Path]:
+    """A manifest and an order for a training job, a voice or a script."""
+    (near / "letter.pdf").write_bytes(b"letter")
+    (near / "0.srt").write_bytes(b"1")
+    names = {"take.mp4": "video", "a.jpg": "id-card", "b.jpg": "id-card", "grant.pdf": "grant-file"}
+    preset, orders = "metastudio/avatar-training", 'name = "a"'
+    if table == "voice":
+        names, preset = {"voice.zip": "package"}, "metastudio/voice-basic"
+        orders = f'voice_name = "a"\ntag = "NEWS"\nsex = "MALE"\nletter = "{near / "letter.pdf"}"'
+    elif table == "script":
+        names, preset = {"a.mp3": "audio-drive"}, "metastudio/video-production"
+        orders = f'script_name = "a"\nsubtitles = {{ 0 = "{near / "0.srt"}" }}'
+    assets = [made.asset("video", role, [made.output(near, name, name.encode())]) for name, role in names.items()]
+    order = near / "order.toml"
+    order.write_text(f"[{table}]\n{orders}\n", encoding="utf-8")
+    return made.write(near, preset, assets), order
+
+
 def test_a_batch_is_delivered_and_recorded(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = made.mixed(near, 3)
     assert _run(manifest, "--to", "metastudio", "--json") == 0
@@ -79,15 +97,38 @@ def test_a_dry_run_prints_every_call_and_makes_none(
     assert not (near / "upload.json").exists()
 
 
+@pytest.mark.parametrize("what", ["asset", "training", "voice", "script", "objects", "parts", "make"])
 def test_what_a_dry_run_promises_is_what_happens(
-    near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]
+    near: Path, running: Sandbox, what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest = made.mixed(near, 1)
-    _run(manifest, "--to", "metastudio", "--dry-run", "--json")
+    """Every call that stores or makes something, in this order."""
+    monkeypatch.setattr("pipeline.upload.training._PART", 5)
+    monkeypatch.setattr("pipeline.upload.tencent.Patience", lambda: made.QUICK)
+    if what == "parts":
+        monkeypatch.setattr("pipeline.upload.cos.PART", 9_000)
+    to, words = "metastudio", list[str | Path]()
+    if what in ("training", "voice", "script"):
+        manifest, order = _job(near, what)
+        words = ["--order", order]
+    elif what == "asset":
+        manifest = made.mixed(near, 1)
+    else:
+        to, manifest = "tencent", made.photos(near, 1)
+    if what == "make":
+        order = near / "order.toml"
+        texts = '[make]\nAnchorName = "ab"\nMakeType = "IMAGE_PHOTO"\nSexType = "MALE"\n[check]\nface = true\n'
+        order.write_text(texts, encoding="utf-8")
+        words = ["--order", order]
+    assert _run(manifest, "--to", to, *words, "--dry-run", "--json") == 0
     planned = [call.split()[0] for call in json.loads(capsys.readouterr().out)["units"][0]["calls"]]
-    _run(manifest, "--to", "metastudio", "-q")
-    writes = [call.split()[0] for call in running.world.calls if not call.startswith("GET")]
-    assert writes == [verb for verb in planned if verb != "GET"]
+    assert _run(manifest, "--to", to, *words, "-q") == 0
+    looks = (
+        ("GET", "HEAD") if what != "make" else ("GET", "HEAD", "POST /v2/ivh/assetmanager/customservice/getprogress")
+    )
+    looks += () if what != "make" else ("POST /v2/ivh/facedetectserver/facedetectservice/getfacedetectstate",)
+    writes = [call.split()[0] for call in running.world.calls if not call.startswith(looks)]
+    planned = [verb for verb in planned if verb not in ("GET", "HEAD")]
+    assert planned == writes + ["POST"] * (2 if what == "make" else 0), "progress is one line of the plan"
 
 
 def test_the_bar_shows_bytes_and_the_time_that_is_left(near: Path, running: Sandbox) -> None:
@@ -226,20 +267,7 @@ def test_no_pre_signed_url_of_a_job_or_script_is_written_anywhere(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(Patience, "pause", lambda *_: None)
-    (near / "letter.pdf").write_bytes(b"letter")
-    (near / "0.srt").write_bytes(b"1")
-    names = {"take.mp4": "video", "a.jpg": "id-card", "b.jpg": "id-card", "grant.pdf": "grant-file"}
-    preset, orders = "metastudio/avatar-training", 'name = "a"'
-    if table == "voice":
-        names, preset = {"voice.zip": "package"}, "metastudio/voice-basic"
-        orders = f'voice_name = "a"\ntag = "NEWS"\nsex = "MALE"\nletter = "{near / "letter.pdf"}"'
-    elif table == "script":
-        names, preset = {"a.mp3": "audio-drive"}, "metastudio/video-production"
-        orders = f'script_name = "a"\nsubtitles = {{ 0 = "{near / "0.srt"}" }}'
-    assets = [made.asset("video", role, [made.output(near, name, name.encode())]) for name, role in names.items()]
-    order = near / "order.toml"
-    order.write_text(f"[{table}]\n{orders}\n", encoding="utf-8")
-    manifest = made.write(near, preset, assets)
+    manifest, order = _job(near, table)
     for path in ("PUT /obs", "POST /v1"):
         running.world.faults.order(path, kind, 2)
         _run(manifest, "--to", "metastudio", "--order", order, "-v", "--wait", "1")

@@ -63,6 +63,15 @@ def prefix(url: str) -> tuple[str, str, str]:
     return bucket, region, f"{path}/" if path else ""
 
 
+def calls(key: str, file: File) -> list[str]:
+    """What storing a file calls."""
+    count, head = len(_stretches(file.size)), f"HEAD {key}"
+    if count == 1:
+        return [head, f"PUT {key} {file.size} bytes Content-MD5: {file.md5}", head]
+    parts = [f"PUT {key}?partNumber={n} of {count}" for n in range(1, count + 1)]
+    return [head, f"POST {key}?uploads", f"GET {key}?uploadId", *parts, f"POST {key}?uploadId", head]
+
+
 class Store:
     """One bucket. Threads share it."""
 

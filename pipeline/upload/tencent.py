@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UsageError
 from pipeline.model import Text
-from pipeline.upload import making, rates, signing
+from pipeline.upload import cos, making, rates, signing
 from pipeline.upload.codes import told_tencent
 from pipeline.upload.cos import Credentials, Store, prefix
 from pipeline.upload.destination import Receipt, Tools, Unit, single
@@ -150,7 +150,7 @@ class Tencent:
         """The calls."""
         lines = [f"POST {MANAGER}getuploadcredentials"]
         for item in unit.items:
-            lines += [f"HEAD, PUT {{PathPrefix}}{item.folder}/{f.name} {f.size} bytes" for f in item.files]
+            lines += [c for f in item.files for c in cos.calls(f"{{PathPrefix}}{item.folder}/{f.name}", f)]
             check = CHECKS.get(str(item.folder))
             if check and self.order.get("check", {}).get(check[4]):
                 lines += [f"POST {check[0]}{check[1]}", f"POST {check[0]}{check[2]} until it has ended"]

@@ -173,12 +173,22 @@ class Avatar(Job):
     def plan(self, unit: Unit) -> list[str]:
         """The calls."""
         slots, base = self.slots(unit.items), f"/v1/{self.api.project}{self.path}"
-        lines = [f"POST {base} {self._body(unit, slots)}"]
+        lines = [f"GET {base}?batch_name={self._marker(unit)}", f"POST {base} {self._body(unit, slots)}"]
+        if "job_id" in self.order:
+            lines = [f"GET {base}/{self.order['job_id']}", f"PUT {base}/{self.order['job_id']}"]
         for slot, file in slots.items():
-            count = _count(file.size) if slot.endswith("video") else 1
-            kind = ZIP if slot == "audio" else OCTETS
-            lines += [f"PUT {slot}_upload_url Content-Type: {kind} ({file.name!r}, {file.size} bytes)"] * count
-        return [*lines, f"POST {base}/{{job_id}}/command CONFIRM_MULTIPART_UPLOADED", "POST ... SUBMITVERIFYING"]
+            kind, video = (ZIP if slot == "audio" else OCTETS), slot.endswith("video")
+            put = f"PUT {slot}_upload_url Content-Type: {kind} ({file.name!r}, {file.size} bytes"
+            count = _count(file.size) if video else 1
+            lines += [f"{put}, part {number} of {count})" for number in range(1, count + 1)] if video else [f"{put})"]
+            if video:
+                lines.append(f"POST {base}/{{job_id}}/command CONFIRM_{self._word(slot)}")
+        return [*lines, f"POST {base}/{{job_id}}/command SUBMITVERIFYING", f"GET {base}/{{job_id}}"]
+
+    def _word(self, slot: str) -> str:
+        """The end of the commands about a video's parts; the documents have two spellings (C44)."""
+        action = "ACTION_VIDEO_" if slot == "action_video" else ""
+        return f"{action}MULTIPART_{self.order.get('multipart_commands', 'UPLOADED')}"
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
@@ -294,8 +304,7 @@ class Avatar(Job):
         self._done(unit, slot, tools)
 
     def _parts(self, unit: Unit, job_id: str, slot: str, file: File, urls: list[str], tools: Tools) -> None:
-        action = "ACTION_VIDEO_" if slot == "action_video" else ""
-        word = "MULTIPART_" + str(self.order.get("multipart_commands", "UPLOADED"))
+        word = self._word(slot)
         for part in tools.parts(file, fields.stretches(file.size, len(urls))):
             step = f"put {slot} {part.number}"
             if tools.journal.facts(unit.key).get("parts", {}).get(slot, {}).get(str(part.number)) == part.tag:
@@ -306,7 +315,7 @@ class Avatar(Job):
 
             for attempt in range(1, _TRIES + 1):
                 if attempt > 1 or tools.journal.open(unit.key, step):
-                    held = self._command(job_id, f"GET_{action}{word}").get("multipart_data") or []
+                    held = self._command(job_id, f"GET_{word}").get("multipart_data") or []
                     if (part.number, part.tag) in {(p.get("part_number"), str(p.get("etag")).strip('"')) for p in held}:
                         break
                 tools.journal.begin(unit.key, step)
@@ -321,7 +330,7 @@ class Avatar(Job):
             known = tools.journal.facts(unit.key).get("parts", {})
             parts = known | {slot: known.get(slot, {}) | {str(part.number): part.tag}}
             tools.journal.end(unit.key, step, parts=parts)
-        self._command(job_id, f"CONFIRM_{action}{word}")
+        self._command(job_id, f"CONFIRM_{word}")
 
     def _command(self, job_id: str, command: str) -> dict[str, Any]:
         told = self._call("POST", f"{self.path}/{job_id}/command", {"command": command}, what=command)

@@ -66,7 +66,11 @@ class Voice(Job):
         """The calls."""
         base, file = f"/v1/{self.api.project}", unit.items[0].files[0]
         address = f"GET {base}{self.path}/{{job_id}}/uploading-address-url"
-        lines = [f"POST {base}{self.create_path} {self._body(unit)}"]
+        lines = [
+            f"GET {base}{self.path}?batch_name={self._marker(unit)}",
+            f"POST {base}{self.create_path} {self._body(unit)}",
+            f"GET {base}{self.path}/{{job_id}}",
+        ]
         if self.kind == "PACKAGE":
             lines += [address, f"PUT training_data_uploading_url Content-Type: {ZIP} ({file.name!r})"]
         else:
@@ -77,7 +81,7 @@ class Voice(Job):
                         lines += [address, f"PUT {field} Content-Type: {kind} ({index}{ending})"]
                     lines.append(f"POST {base}{_SEGMENTS}?job_id={{job_id}}&index={index}")
         lines += [address, f"PUT authorization_letter_uploading_url ({self.order['letter']!r})"]
-        return [*lines, f"POST {base}{self.path}/{{job_id}}"]
+        return [*lines, f"POST {base}{self.path}/{{job_id}}", f"GET {base}{self.path}/{{job_id}}"]
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
