@@ -59,6 +59,11 @@ class Farm:
         options = ["--nthreads", "1", "--no-dashboard", "--resources", "preflight=1", "--local-directory", name]
         return self.start("distributed.cli.dask_worker", self.address, "--no-nanny", *options)
 
+    @property
+    def workers(self) -> list[subprocess.Popen[bytes]]:
+        """Those that live."""
+        return [process for process in self.processes[1:] if process.poll() is None]
+
     def end(self) -> None:
         for process in self.processes:
             if process.poll() is None:
@@ -66,82 +71,117 @@ class Farm:
             process.wait()
 
 
-@pytest.fixture
-def farm(tmp_path: Path) -> Iterator[Farm]:
-    folder = tmp_path / "farm"
-    folder.mkdir()
-    made = Farm(folder, [])
+@pytest.fixture(scope="module")
+def land(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    made = Farm(tmp_path_factory.mktemp("farm"), [])
     try:
-        where = folder / "scheduler.json"
+        where = made.folder / "scheduler.json"
         made.start(
             "distributed.cli.dask_scheduler",
             *("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(where)),
         )
         deadline = time.monotonic() + 60
         while not where.exists() or not where.read_text():
-            assert time.monotonic() < deadline, (folder / "0.log").read_text()
+            assert time.monotonic() < deadline, (made.folder / "0.log").read_text()
             time.sleep(0.05)
         made.address = json.loads(where.read_text())["address"]
-        for _ in range(2):
-            made.worker()
         yield made
     finally:
         made.end()
 
 
-def on_farm(farm: Farm, jobs: Sequence[Job], wall: float = 30.0) -> dict[int, Event[Any]]:
-    with Cluster(work, farm.address, wall, weighed=True) as cluster:
-        found = list(cluster.run(jobs))
-    assert len({event.index for event in found}) == len(found) == len(jobs), "each job ends once"
+@pytest.fixture
+def farm(land: Farm) -> Farm:
+    """A scheduler with two workers, whatever the test before did to them."""
+    while len(land.workers) < 2:
+        land.worker()
+    return land
+
+
+# --- the same suite wherever the work runs ----------------------------------------------------------
+
+
+class Here:
+    """Two worker processes of this one."""
+
+    def __init__(self) -> None:
+        self.pool: Pool[Job, Any] | None = None
+
+    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[Event[Any]]:
+        with Pool(work, 2, wall) as self.pool:
+            yield from (event for event in self.pool.run(jobs) if event.ended)
+
+    def kill(self) -> None:
+        """One worker process, while it is at work."""
+        assert self.pool is not None
+        os.kill(self.pool._workers[0].process.pid, signal.SIGKILL)
+
+
+class There:
+    """Two workers of a Dask scheduler."""
+
+    def __init__(self, farm: Farm) -> None:
+        self.farm = farm
+
+    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[Event[Any]]:
+        with Cluster(work, self.farm.address, wall, weighed=True) as cluster:
+            yield from cluster.run(jobs)
+
+    def kill(self) -> None:
+        """One Dask worker with everything it holds."""
+        victim = self.farm.workers[0]
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.wait()
+
+
+@pytest.fixture(params=["local", "dask"])
+def place(request: pytest.FixtureRequest) -> Here | There:
+    return Here() if request.param == "local" else There(request.getfixturevalue("farm"))
+
+
+def once(found: Sequence[Event[Any]], count: int) -> dict[int, Event[Any]]:
+    assert Counter(event.index for event in found) == Counter(range(count)), "nothing lost, nothing double"
     return {event.index: event for event in found}
 
 
-def here(jobs: Sequence[Job], wall: float = 30.0) -> dict[int, Event[Any]]:
-    with Pool(work, 2, wall) as pool:
-        return {event.index: event for event in pool.run(jobs) if event.ended}
-
-
-def told(found: dict[int, Event[Any]]) -> dict[int, tuple[Any, type | None]]:
-    return {index: (event.result, type(event.error) if event.error else None) for index, event in found.items()}
-
-
-# --- the same answers -------------------------------------------------------------------------------
-
-
-def test_results_crashes_and_hangs_are_those_of_the_local_pool(farm: Farm, tmp_path: Path) -> None:
+def test_results_crashes_and_hangs_end_once_each(place: Here | There, tmp_path: Path) -> None:
     jobs: list[Job] = [("double", n) for n in range(30)]
-    jobs[7] = ("crash", 0)
-    jobs[11] = ("exit", 3)
-    jobs[13] = ("hang", 0)
-    jobs[17] = ("raise", "a fault of ours")
+    bad: dict[int, tuple[Job, type]] = {
+        7: (("crash", 0), WorkerLost),
+        11: (("exit", 3), WorkerLost),
+        13: (("hang", 0), TimedOut),
+        17: (("raise", "a fault of ours"), WorkerLost),
+    }
+    for number, (job, _) in bad.items():
+        jobs[number] = job
     jobs[19] = ("nothing", 0)
-    expected = told(here([*jobs, ("once", str(tmp_path / "here"))], wall=3.0))
-    found = told(on_farm(farm, [*jobs, ("once", str(tmp_path / "farm-once"))], wall=3.0))
-    assert found == expected
-    assert [found[n][1] for n in (7, 11, 13, 17)] == [WorkerLost, WorkerLost, TimedOut, WorkerLost]
-    assert found[30] == ("second time", None)
+    jobs.append(("once", str(tmp_path / "tried")))
+    found = once(list(place.run(jobs, wall=3.0)), len(jobs))
+    assert {n: type(found[n].error) for n in found if found[n].error} == {n: error for n, (_, error) in bad.items()}
+    assert {n: found[n].result for n in range(30) if n not in bad} == {
+        n: None if n == 19 else n * 2 for n in range(30) if n not in bad
+    }
+    assert found[30].result == "second time"
 
 
-def test_the_same_job_twice_is_done_twice(farm: Farm, tmp_path: Path) -> None:
+def test_the_same_job_twice_is_done_twice(place: Here | There, tmp_path: Path) -> None:
     """Dask takes functions for pure unless told otherwise, and would give yesterday's answer for a changed file."""
     (tmp_path / "x").write_text("one")
-    first = on_farm(farm, [("read", str(tmp_path / "x"))])[0].result
+    (first,) = place.run([("read", str(tmp_path / "x"))])
     (tmp_path / "x").write_text("two")
-    assert (first, on_farm(farm, [("read", str(tmp_path / "x"))])[0].result) == ("one", "two")
+    (second,) = place.run([("read", str(tmp_path / "x"))])
+    assert (first.result, second.result) == ("one", "two")
 
 
-def test_a_worker_process_killed_midway_loses_nothing(farm: Farm, tmp_path: Path) -> None:
+def test_a_worker_process_killed_midway_loses_nothing(place: Here | There, tmp_path: Path) -> None:
     jobs: list[Job] = [("note", (str(tmp_path), n)) for n in range(40)]
-    victim = farm.processes[1]
-    with Cluster(work, farm.address, 30.0, weighed=True) as cluster:
-        found: list[Event[Any]] = []
-        for event in cluster.run(jobs):
-            found.append(event)
-            if len(found) == 8:
-                os.kill(victim.pid, signal.SIGKILL)
-    victim.wait()
-    assert Counter(event.index for event in found) == Counter(range(40)), "nothing lost, nothing double"
-    assert [event.error for event in found] == [None] * 40
+    events: list[Event[Any]] = []
+    for event in place.run(jobs):
+        events.append(event)
+        if len(events) == 8:
+            place.kill()
+    found = once(events, 40)
+    assert {n: (event.result, event.error) for n, event in found.items()} == {n: (n, None) for n in range(40)}
     assert {path.name for path in tmp_path.glob("done-*")} == {f"done-{n}" for n in range(40)}
 
 
@@ -181,7 +221,7 @@ def test_a_batch_of_pictures_is_the_same_with_one_of_two_workers_killed(
         # no two alike: the trailing bytes are nobody's pixels
         (source / f"{number:02}{picture.suffix}").write_bytes(data + b"\0" * number)
     local = prepare(source, tmp_path / "local")
-    victim = farm.processes[2]
+    victim = farm.workers[-1]
     (tmp_path / "farm-out").mkdir()
     killer = subprocess.Popen([sys.executable, "-I", "-c", _KILLER, str(tmp_path / "farm-out"), str(victim.pid)])
     try:

@@ -8,16 +8,19 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from benchmarks.batch import WRONG, kills
 from pipeline import preparing
 from pipeline.checking import Job
+from pipeline.cli import main
 from pipeline.model import Status
 from pipeline.tools import ceilings, office_shared, programs
 
@@ -178,6 +181,63 @@ def test_clocks_do_not_matter(tmp_path: Path, sample: Sample) -> None:
     assert [a["status"] for a in first["assets"]] == ["fixed", "fixed"]
     os.utime(out, (4_000_000_000, 4_000_000_000))
     assert prepare(source, out)["assets"] == first["assets"]
+
+
+def test_a_clock_set_back_during_a_run_changes_nothing(
+    tmp_path: Path, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour earlier at every look: limits, progress, sweeping and the journal go on as before."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("good.jpeg", "scan.tiff"):
+        shutil.copyfile(sample(f"images/{name}"), source / name)
+    now = [time.time()]
+
+    def earlier() -> float:
+        now[0] -= 3600
+        return now[0]
+
+    monkeypatch.setattr(time, "time", earlier)
+    monkeypatch.setattr(time, "time_ns", lambda: int(earlier() * 1e9))
+    words = ["prepare", str(source), "-p", PICTURES, "-o", str(out), "-q", "-j", "1"]
+    assert [main(words), main(words)] == [0, 0]
+    told = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert [a["status"] for a in told["assets"]] == ["ready", "fixed"]
+    assert not list(out.glob(".preflight-work*"))
+    assert main(["verify", str(out / "manifest.json"), "-q"]) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux has them")
+def test_a_worker_without_memory_costs_its_asset_and_no_other(tmp_path: Path, sample: Sample) -> None:
+    """A picture that a quarter of a GiB cannot hold, between two that it can: the ceiling lowered for the run."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("good.jpeg", "scan.tiff"):
+        shutil.copyfile(sample(f"images/{name}"), source / name)
+    Image.new("RGB", (9_000, 9_000)).save(source / "huge.tiff", compression="tiff_deflate")
+    script = (
+        "import sys, pipeline.worker as w; from pipeline.cli import main\n"
+        "w.WORKER_MEMORY = 480 << 20\n"
+        "if __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"
+    )
+    (tmp_path / "small.py").write_text(script)
+    words = [str(tmp_path / "small.py"), "prepare", source, "-p", PICTURES, "-o", out, "--json", "-j", "2"]
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    told = {Path(a["source"]).name: a for a in json.loads(done.stdout)["assets"]}
+    assert {name: a["status"] for name, a in told.items()} == {
+        "good.jpeg": "ready",
+        "scan.tiff": "fixed",
+        "huge.tiff": "failed",
+    }
+    assert "memory" in told["huge.tiff"]["error"]["message"]
+    assert "Traceback" not in done.stderr
+    assert not list(out.glob(".preflight-work*"))
 
 
 # --- no answer --------------------------------------------------------------------------------------
