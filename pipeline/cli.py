@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -245,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code of the contract."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _terminated)
+    gc.set_threshold(50_000, 20, 20)  # many small values, hardly a circle among them: looking for some costs a tenth
     try:
         options = parser().parse_args(given)
         _warm(options)

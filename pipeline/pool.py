@@ -211,17 +211,14 @@ class Pool(Generic[J, R]):
         if self._weigh:
             self._weights = [self._weigh(job) for job in jobs]
             queue.waiting = deque(sorted(queue.waiting, key=lambda index: -self._weights[index]))
-        while queue or any(worker.held for worker in self._workers):
-            while len(self._workers) < min(self._count, len(queue.waiting) or len(queue.suspects)):
-                self._start()
-            self._hand_out(queue, jobs)
-            busy = [worker for worker in self._workers if worker.held]
+        self._begin(queue, jobs)
+        while busy := [worker for worker in self._workers if worker.held]:
             ready = self._ready(busy)
-            for worker in ready:
-                yield from self._hear(worker, queue)
-            for worker in busy:
-                if worker not in ready and time.monotonic() - worker.since > self._wall:
-                    yield self._overdue(worker, queue)
+            news = [event for worker in ready if (event := self._hear(worker, queue))]
+            late = [w for w in busy if w not in ready and time.monotonic() - w.since > self._wall]
+            news += [self._overdue(worker, queue) for worker in late]
+            self._begin(queue, jobs)  # first: whoever takes the news may write to the disk for a while
+            yield from news
 
     def _ready(self, busy: Sequence[_Worker]) -> list[_Worker]:
         """Workers that have something to say, or have died, as soon as one has or is overdue."""
@@ -244,7 +241,10 @@ class Pool(Generic[J, R]):
         worker.end()
         self._workers.remove(worker)
 
-    def _hand_out(self, queue: _Queue, jobs: Sequence[J]) -> None:
+    def _begin(self, queue: _Queue, jobs: Sequence[J]) -> None:
+        """Give every worker something to do, while there is anything."""
+        while len(self._workers) < min(self._count, len(queue.waiting) or len(queue.suspects)):
+            self._start()
         for worker in self._workers:
             if len(worker.held) <= self._ahead // 2:  # several at a time: each interrupts us once
                 while queue.waiting and len(worker.held) < self._ahead:
@@ -288,20 +288,17 @@ class Pool(Generic[J, R]):
         share = max(1, len(every) // rivals)
         return {every[(worker.place * share + n) % len(every)] for n in range(share)}
 
-    def _hear(self, worker: _Worker, queue: _Queue) -> Iterator[Event[R]]:
+    def _hear(self, worker: _Worker, queue: _Queue) -> Event[R] | None:
         try:
             message: Message = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
-            event_or_none = self._lost(worker, queue)
-            if event_or_none:
-                yield event_or_none
-            return
+            return self._lost(worker, queue)
         speed = message[1].speed if isinstance(message[1], Share) else None
         event: Event[R] = Event(message[0], message[1], message[2], message[3], None, message[4], speed)
         if event.ended:
             worker.held.popleft()
             worker.since = time.monotonic()
-        yield event
+        return event
 
     def _drop(self, worker: _Worker, queue: _Queue) -> tuple[int, int | None, str]:
         """End a worker; its first job is the suspect, the others go back to the front of the queue."""

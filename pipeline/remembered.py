@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import site
 import sys
 import zlib
@@ -44,6 +45,7 @@ _SETTLED: Final = 2_000_000_000  # ns: times of some file systems are that coars
 _TOGETHER: Final = 200  # verdicts written at a time
 _BUSY: Final = 1.0  # seconds to wait for another run that writes; then these verdicts are not remembered
 _LASTING: Final = frozenset({None, "Unreadable", "CeilingExceeded"})  # errors that another look would find again
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_/. -]+")
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS folders (folder BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verdicts (question TEXT, folder BLOB, name BLOB, state TEXT, preset TEXT, rules TEXT,
@@ -191,8 +193,10 @@ def _absolute(path: str) -> bytes:
 
 def _head(path: str) -> bytes:
     """How the entry of this file begins: the path as it was given this time."""
+    if _PLAIN.fullmatch(path):  # as nearly all are: what JSON would make of it, sooner
+        return b'{"source":"' + path.encode("ascii") + b'"'
     named = json.dumps(document.shown(path), ensure_ascii=False)
-    return f'{{"source":{named}'.encode()
+    return b'{"source":' + named.encode("utf-8", "backslashreplace")
 
 
 class _Memory:
