@@ -6,6 +6,8 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from pipeline.errors import UsageError
+
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -20,6 +22,17 @@ def local(name: str) -> str:
         return name
     split = urlsplit(name)
     return unquote(split.path) if split.netloc in ("", "localhost") else name
+
+
+def near(name: str) -> str:
+    """The path of a manifest. Raises UsageError for an address: manifests are read where their outputs lie."""
+    name = local(name)
+    if is_url(name):
+        raise UsageError(
+            f"{shown(name)} is elsewhere, and a manifest is read where its outputs lie: copy its folder here first",
+            f"{shown(name)} 不在本机；清单须与其输出放在一起读取：请先把整个文件夹复制到本机",
+        )
+    return name
 
 
 def shown(url: str) -> str:

@@ -348,6 +348,7 @@ def _keep_apart(jobs: Sequence[Job], out: str) -> None:
 def _verify(options: Namespace, lang: str) -> int:
     from pipeline import manifest as manifests
 
+    options.manifest = urls.near(options.manifest)
     manifest = manifests.read(options.manifest)
     jobs = manifests.outputs(manifest, Path(options.manifest).parent, lang)
 

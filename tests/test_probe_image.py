@@ -132,8 +132,12 @@ def test_exif_after_the_pixels_of_a_png_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("width", "height"), [(MAX_SIDE + 1, 1), (10_001, 10_000), (2**31 - 1, 2**31 - 1)])
 def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path, width: int, height: int) -> None:
     (tmp_path / "bomb.png").write_bytes(png_head(width, height))
-    with pytest.raises(CeilingExceeded, match=r"bomb\.png"):
+    with pytest.raises(CeilingExceeded, match=r"bomb\.png") as refused:
         probe(tmp_path / "bomb.png", frozenset({"decode"}))
+    said = refused.value.text
+    assert "100000000" in said.en
+    assert "100000000" in said.zh
+    assert "DOS" not in said.en + said.zh
 
 
 def test_a_large_picture_below_the_ceiling_is_read(tmp_path: Path) -> None:

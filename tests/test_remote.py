@@ -276,3 +276,15 @@ def test_where_there_are_no_objects_a_file_is_moved_to_its_name(
 )  # fmt: skip
 def test_the_name_of_a_fetched_file_stays_in_its_folder(url: str, name: str) -> None:
     assert remote._name(url, url.partition("://")[2]) == name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("verify",), ("upload", "--to", "file:///nowhere"), ("report", "-o", "x.html")],
+    ids=lambda words: words[0],
+)
+def test_a_manifest_elsewhere_is_to_be_copied_first(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([words[0], "s3://key:secret@bucket/out/manifest.json", *words[1:]]) == 2
+    said = capsys.readouterr().err
+    assert "copy its folder here first" in said
+    assert "secret" not in said

@@ -21,7 +21,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import Size
 from pipeline.probe.face_crop import Box
 from pipeline.probe.heic import ready
-from pipeline.probe.image import DAMAGE, damage
+from pipeline.probe.image import DAMAGE, damage, oversize
 from pipeline.tools.ceilings import MAX_PIXELS, MAX_SIDE
 
 # Formats by content, and which reader of Pillow may open them; none other is tried.
@@ -74,9 +74,7 @@ def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
                 bounded(Size(*picture.size), name)
                 yield picture
     except Image.DecompressionBombError as error:
-        raise CeilingExceeded(
-            f"{name}: {error}. Scale it down first.", f"{name}：像素过多，拒绝解码。请先缩小图片。"
-        ) from None
+        raise oversize(name, error) from None
     except DAMAGE as error:
         raise Unreadable(
             f"{name} cannot be decoded as {format_}: {damage(error)}. Open it in an image program and save it again.",

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from pipeline.errors import CeilingExceeded, Unreadable
+from pipeline.errors import Unreadable
 from pipeline.model import ImageInfo
 from pipeline.probe.face_models import Pixels
 from pipeline.probe.heic import ready
-from pipeline.probe.image import DAMAGE, PILLOW, damage, guard
+from pipeline.probe.image import DAMAGE, PILLOW, damage, guard, oversize
 
 READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif", "heif"})
 _UPRIGHT: Final = {
@@ -49,9 +49,7 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
                     small = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
                     pixels = pixels.resize(small, Image.Resampling.BOX, reducing_gap=2.0)
     except Image.DecompressionBombError as error:
-        raise CeilingExceeded(
-            f"{path.name}: {error}. Save it smaller.", f"{path.name}：像素过多，拒绝解码。请缩小后重新保存。"
-        ) from error
+        raise oversize(path.name, error) from error
     except DAMAGE as error:
         raise Unreadable(
             f"{path.name} cannot be decoded ({damage(error)}), so no face can be measured. Export it anew.",

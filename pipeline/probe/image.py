@@ -5,6 +5,7 @@ Pillow is told which reader to use, so that none of its rarer ones ever meets a 
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
@@ -63,6 +64,16 @@ def guard(name: str, size: Size, frames: int = 1) -> None:
         )
 
 
+def oversize(name: str, error: Image.DecompressionBombError) -> CeilingExceeded:
+    """Pillow's refusal of a picture in our words: it counts the pixels and speaks of attacks."""
+    counted = re.search(r"\d+", str(error))
+    pixels = counted[0] if counted else f"> {2 * MAX_PIXELS}"
+    return CeilingExceeded(
+        f"{name} promises {pixels} pixels, above the ceiling of {MAX_PIXELS}; it was not decoded. Save it smaller.",
+        f"{name} 声明有 {pixels} 像素，超过上限 {MAX_PIXELS}，未解码。请缩小后重新保存。",
+    )
+
+
 def damage(error: object) -> str:
     """What a decoder says of damage, without the paths and objects that some put into it."""
     if isinstance(error, UnidentifiedImageError):
@@ -117,10 +128,7 @@ def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list
             with _opened(name, file, format_) as picture:
                 return _facts(name, file, format_, picture, decode, warned, remarks)
         except Image.DecompressionBombError as error:
-            raise CeilingExceeded(
-                f"{name}: {error}; the ceiling is {MAX_PIXELS} pixels. Save it smaller.",
-                f"{name}：像素数远超上限 {MAX_PIXELS}。请缩小后重新保存。",
-            ) from error
+            raise oversize(name, error) from error
 
 
 def _opened(name: str, file: BinaryIO, format_: str) -> Image.Image:

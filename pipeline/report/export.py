@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
+from pipeline import urls
 from pipeline.errors import UsageError
 from pipeline.report.document import MANIFEST, REPORT
 from pipeline.report.html import Source, write
@@ -40,7 +41,7 @@ def read(name: str) -> Document:
         if name == "-":
             text = sys.stdin.read(_MOST + 1)
         else:
-            with Path(name).open(encoding="utf-8") as file:
+            with Path(urls.near(name)).open(encoding="utf-8") as file:
                 text = file.read(_MOST + 1)
         data = json.loads(text) if len(text) <= _MOST else None
     except (OSError, ValueError, RecursionError) as error:

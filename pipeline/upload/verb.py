@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pipeline
 from pipeline import manifest as manifests
+from pipeline import urls
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model import Text
 from pipeline.report import console
@@ -36,6 +37,7 @@ _Watch = tuple[Callable[[int], None], Callable[[Entry], None], Callable[[str, Te
 def upload_verb(options: Namespace, lang: str) -> int:
     """Deliver what the manifest holds; the record goes to standard output and to upload.json beside the manifest."""
     hush()
+    options.manifest = urls.near(options.manifest)
     manifest = manifests.read(options.manifest)
     folder = Path(options.manifest).resolve().parent
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
