@@ -14,7 +14,6 @@ import numpy as np
 from pipeline.probe.face_models import FULL, SHORT, Detector, Numbers, Pixels, detect
 
 _LEAST: Final = 0.5  # MediaPipe's own threshold
-_SURE: Final = 0.7  # score from which on the full-range detector needs no second opinion
 _SAME: Final = 0.3  # overlap (intersection / union) from which two finds are one face
 _TILE: Final = 0.5  # of the picture's sides; neighbours overlap by half
 _LARGE: Final = 0.2  # of the shorter side: where a face this wide is found, nobody looks for tiny ones
@@ -126,18 +125,7 @@ def _turned(picture: Pixels, degrees: float) -> list[Found]:
     matrix[:, 2] += np.array(size) / 2 - np.array(middle)
     view = np.asarray(cv2.warpAffine(picture, matrix, size), np.uint8)
     back = np.asarray(cv2.invertAffineTransform(matrix), float)
-    return [_turned_back(f, back) for f in _both(view)]
-
-
-def _both(picture: Pixels) -> list[Found]:
-    """What the full-range detector sees and, unless it is sure of a large face, the short-range one.
-
-    The mesh is placed twice, after which it no longer matters whose box it began with.
-    """
-    finds = _look(FULL, picture)
-    large = _LARGE * min(picture.shape[:2])
-    sure = any(f.score >= _SURE and f.box[2] - f.box[0] >= large for f in finds)
-    return finds if sure else [*finds, *_look(SHORT, picture)]
+    return [_turned_back(f, back) for f in (*_look(FULL, view), *_look(SHORT, view))]
 
 
 def candidates(picture: Pixels) -> list[Found]:
@@ -146,7 +134,7 @@ def candidates(picture: Pixels) -> list[Found]:
     The detectors know upright faces: a picture in which they see none is turned by quarters and eighths. Where
     the largest face is small, the picture is also searched in nine overlapping tiles.
     """
-    finds = _both(picture)
+    finds = [*_look(FULL, picture), *_look(SHORT, picture)]
     if not finds:
         for degrees in (90, -90, 180, 45, -45, 135, -135):
             finds = _turned(picture, degrees)
