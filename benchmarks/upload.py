@@ -134,7 +134,7 @@ def transfers(folder: Path, size: int, count: int, turns: int = 5) -> None:
     whole = _file(folder / "one.mp4", size)
     small = _file(folder / "small.mp4", size // count)
     head = ["-H", "Content-Type: video/mp4"]
-    taken: dict[str, list[float]] = {name: [] for name in ("curl", "put", "verb", "curl batch", "verb batch")}
+    taken: dict[str, list[float]] = {name: [] for name in ("curl", "put", "verb", "curl batch", "verb batch", "start")}
     whole_md5, small_md5 = content_md5(whole), content_md5(small)
     for turn in range(turns):
         with _far(folder / "far") as (api, settings):
@@ -144,15 +144,16 @@ def transfers(folder: Path, size: int, count: int, turns: int = 5) -> None:
             urls = [_url(api, f"batch{n}", small_md5, small.stat().st_size) for n in range(count)]
             sends = [word for url in urls for word in ("-T", str(small), url)]
             batch = ["curl", "-s", "-f", *head, "-H", f"Content-MD5: {small_md5}", *sends]
-            near, nears = folder / f"near{turn}", folder / f"batch{turn}"
+            near, nears, none = (folder / f"{kind}{turn}" for kind in ("near", "batch", "none"))
             actions: dict[str, Callable[[], float]] = {
                 "curl": partial(_seconds, one),
                 "put": partial(_told, words),
                 "verb": partial(_verb, near, [whole], whole_md5, settings),
                 "curl batch": partial(_seconds, batch),
                 "verb batch": partial(_verb, nears, [small] * count, small_md5, settings),
+                "start": partial(_verb, none, [], small_md5, settings),
             }
-            for name in [*actions][turn % 5 :] + [*actions][: turn % 5]:  # nobody is always the first
+            for name in [*actions][turn % 6 :] + [*actions][: turn % 6]:  # nobody is always the first
                 taken[name].append(actions[name]())
                 for kept in (folder / "far").glob("*"):  # the sandbox needs the bytes no more; their memory is reused
                     if kept.is_file():
@@ -167,11 +168,15 @@ def transfers(folder: Path, size: int, count: int, turns: int = 5) -> None:
         "verb": "the whole verb",
         "curl batch": f"curl -T, {count} files, one connection",
         "verb batch": f"the whole verb, {count} files",
+        "start": "the verb with nothing to send: its start",
     }
+    start = min(taken["start"])
     for name, seconds in taken.items():
-        peer = min(taken["curl batch" if "batch" in name else "curl"])
+        peer, best = min(taken["curl batch" if "batch" in name else "curl"]), min(seconds)
         listed = " ".join(f"{s:.2f}" for s in seconds)
-        rows.append((names[name], listed, f"{size / 1e6 / min(seconds):.0f}", f"{min(seconds) / peer:.2f}"))
+        less = f", {(best - start) / peer:.2f} without its start" if name.startswith("verb") else ""
+        rate = "" if name == "start" else f"{size / 1e6 / best:.0f}"
+        rows.append((names[name], listed, rate, f"{best / peer:.2f}{less}"))
     table(rows)
     print()
 
