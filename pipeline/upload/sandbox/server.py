@@ -74,9 +74,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     world: World
     timeout = 120
+    wbufsize = 1 << 16  # head and body of an answer leave in one packet: the second would wait for an acknowledgement
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name of the base class
         """Nothing: request lines hold signatures."""
+
+    def handle_expect_100(self) -> bool:
+        """Go on: said at once, because who asks waits for it."""
+        asked = super().handle_expect_100()
+        self.wfile.flush()
+        return asked
 
     def do_GET(self) -> None:
         self._serve()
