@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.upload import signing
-from pipeline.upload.sandbox.faults import KINDS, Faults
+from pipeline.upload.sandbox.faults import KINDS, LASTING, Faults
 from pipeline.upload.sandbox.server import Sandbox
 from pipeline.upload.sandbox.world import Url
 from pipeline.upload.transfer import Refused
@@ -205,6 +206,36 @@ def test_faults_can_be_ordered_over_http_and_the_state_be_read(running: Sandbox)
     assert httpx.get(f"{running.url}/v1/x/digital-assets", trust_env=False).status_code == 500
     state = httpx.get(f"{running.url}/_sandbox/state", trust_env=False).json()
     assert state == {"assets": [], "objects": {}, "injected": {"500": 1}}
+
+
+@pytest.mark.parametrize("order", ['{"kind": "earthquake"}', '{"rate": "often"}', "7", "{"])
+def test_an_order_of_nonsense_is_answered(running: Sandbox, order: str) -> None:
+    answer = httpx.post(f"{running.url}/_sandbox/faults", content=order, trust_env=False)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_kinds_take_turns_and_what_lasts_comes_only_when_named() -> None:
+    faults = Faults(rate=1.0)
+    for number in range(60):
+        faults.pick("PUT /obs/a" if number % 2 else "POST /v1/p/files", put=bool(number % 2))
+    assert faults.injected.keys() == KINDS.keys() - LASTING
+    named = Faults(rate=1.0, kinds=tuple(KINDS))
+    for number in range(60):
+        named.pick("PUT /obs/a" if number % 2 else "POST /v1/p/files", put=bool(number % 2))
+    assert named.injected.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "said"),
+    [("no-rights", 403, "APIGW.0302"), ("no-quota", 400, "MSS.10001024"), ("clock-skew", 401, "APIGW.0301")],
+)
+def test_what_the_gateway_says_on_order(running: Sandbox, kind: str, status: int, said: str) -> None:
+    running.world.faults.order("/digital-assets", kind)
+    account, url = running.world.account, f"{running.url}/v1/sandboxproject/digital-assets"
+    headers = signing.huawei("GET", url, {}, b"", account.access, account.secret, time.time())
+    answer = httpx.get(url, headers=headers, trust_env=False)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, said)
 
 
 def test_an_unknown_fault_is_refused() -> None:

@@ -217,11 +217,14 @@ class _Handler(BaseHTTPRequestHandler):
 def _control(world: World, request: Request) -> Response:
     """GET /_sandbox/state; POST /_sandbox/faults {"rate": 0.1} or {"path": "/files", "kind": "500", "times": 2}."""
     if request.path == "/_sandbox/faults" and request.method == "POST":
-        wanted = json.loads(request.body or b"{}")
-        if "kind" in wanted:
-            world.faults.order(str(wanted.get("path", "")), str(wanted["kind"]), int(wanted.get("times", 1)))
-        if "rate" in wanted:
-            world.faults.rate = float(wanted["rate"])
+        try:
+            wanted = json.loads(request.body or b"{}")
+            if "kind" in wanted:
+                world.faults.order(str(wanted.get("path", "")), str(wanted["kind"]), int(wanted.get("times", 1)))
+            if "rate" in wanted:
+                world.faults.rate = float(wanted["rate"])
+        except (ValueError, TypeError, AttributeError) as error:
+            return Response.json({"error": str(error)}, 400)
         return Response.json({"injected": world.faults.injected})
     assets = [
         {key: asset[key] for key in ("asset_id", "asset_name", "asset_state", "asset_type")}

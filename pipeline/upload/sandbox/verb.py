@@ -20,7 +20,7 @@ from pipeline.upload.sandbox.world import Account, World
 def sandbox_verb(options: Namespace, lang: str) -> int:
     """Serve until interrupted. What is sent is kept in --folder, else thrown away at the end."""
     del lang  # settings are the same in every language
-    kinds = tuple(options.fault) or tuple(KINDS)
+    kinds = tuple(options.fault) or Faults().kinds
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not 0 <= options.faults <= 1:
         raise UsageError(
