@@ -237,7 +237,12 @@ _VIEWS: dict[str, tuple[str, View]] = {
 }
 SAMPLES = (
     *(Sample(name, "image", note, partial(_save, view)) for name, (note, view) in _VIEWS.items()),
-    Sample("images/head-nose-covered.jpg", "image", "a blue patch on the nose", partial(_save_covered, _FIT, NOSE)),
+    Sample(
+        "images/head-nose-covered.jpg",
+        "image",
+        "a blue patch on the nose",
+        partial(_save_covered, replace(_FIT, pitch=-6.0), NOSE),
+    ),
     Sample("images/phone.heic", "image", "a photo as a phone stores it", partial(_save_phone, _PHONE)),
     Sample("images/head-drawn.png", "image", "a face in flat colours", partial(_save_drawing, _FIT)),
 )
