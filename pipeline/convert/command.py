@@ -87,6 +87,9 @@ def filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
     return stream
 
 
+_FINE: Final = 2560 * 1440  # pixels; above, those of one picture are too small for single ones to be seen
+
+
 def _numbered(number: int, options: Options) -> dict[str, str]:
     """Options of the output's stream `number`."""
     return {f"{key}:{number}": value for key, value in options}
@@ -95,6 +98,8 @@ def _numbered(number: int, options: Options) -> dict[str, str]:
 def _picture_options(made: Picture) -> Options:
     options = dict(made.encoder.options) | (dict(made.encoder.alpha_options) if made.alpha else {})
     options["pix_fmt"] = made.pixel_format
+    if made.encoder.fine and made.shown and made.shown.width * made.shown.height > _FINE:
+        options["crf"] = made.encoder.fine
     if made.group and made.encoder.capped:
         options["g"] = str(made.group)
     if made.cap:

@@ -97,19 +97,21 @@ class VideoEncoder:
     alpha: str | None = None
     alpha_options: Options = ()
     capped: bool = True  # its rate can be kept below a figure
+    fine: str | None = None  # quality (crf) of pictures with more pixels than a screen of 1440 rows
 
 
 # H.264: preset superfast with what it leaves out and what costs little in a thread of its own: bits where later
 # frames look (mbtree, five frames ahead), and by the variance of a block (aq-mode 2). Motion in whole pixels only and
 # undivided blocks cost neither score nor size at this quality. At CRF 17 that takes a quarter of the processor time of
-# ffmpeg's own default (medium, CRF 23) and scores within 0.5 VMAF of it; see docs/benchmarks.md. Closed groups of
-# pictures let the far end cut anywhere.
+# ffmpeg's own default (medium, CRF 23) and scores within 0.5 VMAF of it; see docs/benchmarks.md; at 4K CRF 18 does.
+# Closed groups of pictures let the far end cut anywhere.
 # VP9: CRF 24 in constant-quality mode (b:v 0). ProRes: 422 HQ without, 4444 with transparency; with one quantiser
 # for all, prores_ks spares itself the search for one that fits its rate, five sixths of its time. At 4 its error is
 # that of rounding to 8 bits (57 dB), and alpha is kept without loss, which prores_aw does not do.
 VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
     "h264": VideoEncoder(
         pixel_format="yuv420p",
+        fine="18",
         options=(
             ("c", "libx264"),
             ("preset", "superfast"),
