@@ -28,6 +28,7 @@ from pipeline.upload.transfer import Body, Changed, Refused, Unknown
 _URL_AGE: Final = 23 * 3600.0  # seconds; an upload URL is valid for 24 h (Table 4-180)
 _THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # file states after a good confirm (Table 4-56)
 _GONE: Final = frozenset({"FAILED", "DELETING", "DELETED", "WAITING_DELETE"})  # asset states that will not recover
+_GIVEN_UP: Final = frozenset({"FAILED", "CANCELLED", "DELETED"})  # file states that this tool sets itself
 _NOT_STORED: Final = frozenset({"MSS.10001016", "MSS.10001018"})
 _TRIES: Final = 8  # times a file is put before it is given up
 _POLL: Final = (0.2, 5.0)  # seconds between two looks: first, most
@@ -151,8 +152,10 @@ class Library:
                 known = self._adopt(item, file, step, asset_id, tools)
             if known.get("done"):
                 return
-            if known.get("id") and known.get("put") and self._confirmed(item, file, step, known, asset_id, tools):
-                return
+            if known.get("id") and known.get("put"):
+                if self._confirmed(item, file, step, known, asset_id, tools):
+                    return
+                known = tools.journal.facts(item.key).get("files", {}).get(step, {})
             urls = unseal(self.api.seal_key, known.get("urls"))
             if known.get("id") and (not urls or time.time() - known.get("at", 0) > _URL_AGE):
                 self._finish(str(known["id"]), "CANCELLED")
@@ -261,9 +264,11 @@ class Library:
     def _confirmed(self, item: Item, file: File, step: str, known: dict[str, Any], asset_id: str, tools: Tools) -> bool:
         """Whether the platform has the object; then its own record is compared with the file. Raises UploadError."""
         tools.journal.begin(item.key, f"confirm {step}")
+        taken = True
         try:
             self._finish(str(known["id"]), "CREATED")
         except Refused as error:
+            taken = False
             if error.code in _NOT_STORED:
                 self._note(item, step, {k: v for k, v in known.items() if k not in ("put", "parts")}, tools)
                 return False
@@ -272,6 +277,10 @@ class Library:
         files: list[dict[str, Any]] = self._show(asset_id).get("files", [])
         held = next((f for f in files if f.get("file_id") == known["id"]), dict[str, Any]())
         if held.get("state") == "CREATING":
+            return False
+        if not taken and held.get("state") in _GIVEN_UP:
+            # An earlier run gave it up and was killed before it had written that down: another takes its place.
+            self._note(item, step, None, tools)
             return False
         if not _there(held):
             raise UploadError(
