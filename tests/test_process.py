@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import textwrap
 import time
@@ -51,6 +52,29 @@ def gone(process: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+# --- what it takes ----------------------------------------------------------------------------------
+
+_LARGE = """
+    import sys
+    from pathlib import Path
+    from pipeline.tools.ceilings import Ceiling, MiB
+    from pipeline.tools.process import run
+
+    ours = b"x" * (200 * MiB)
+    limits = Ceiling(wall=20, cpu=20, memory=1024 * MiB, file_size=MiB)
+    for text in ("pass", f"b'x' * {400 * MiB}"):
+        print((run([sys.executable, "-c", text], cwd=Path(sys.argv[1]), ceiling=limits).peak_memory or 0) // MiB)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as the kernel of Linux counts")
+def test_memory_of_the_starter_is_not_told_as_that_of_the_program(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", textwrap.dedent(_LARGE), str(tmp_path)]
+    small, large = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert int(small) == 0, "not to be told from the 200 MiB of its starter"
+    assert 400 <= int(large) < 450
 
 
 # --- what it says -----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class Completed:
     seconds: float
     stdout: str  # the last 64 KiB
     stderr: str  # the last 64 KiB
-    peak_memory: int | None  # bytes, resident; None where the system does not tell
+    peak_memory: int | None  # bytes, resident; None where it cannot be told, or not from that of this process
 
     def last_words(self, lines: int = 3) -> str:
         """The end of its complaints, for people."""
@@ -167,7 +167,20 @@ def _reap(process: subprocess.Popen[bytes], *, block: bool) -> int | None:
     if pid == 0:
         return None
     process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return _own_peak(usage.ru_maxrss)
+
+
+def _own_peak(told: int) -> int:
+    """The peak of an ended program in bytes, from `ru_maxrss`; -1 where it cannot be told from ours.
+
+    Until a program is executed its process is a copy of the one that started it, and the kernel counts that in
+    (`exec_mmap` keeps the greater of both). What is not above our own peak may therefore be ours.
+    """
+    import resource  # not on Windows, which has no wait4 either
+
+    if told <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
+        return -1
+    return told * (1 if sys.platform == "darwin" else 1024)
 
 
 class _Ending:
