@@ -136,8 +136,9 @@ def _readable(program: str, cwd: Path) -> list[str]:
     folders = {os.path.dirname(program), os.path.dirname(os.path.realpath(program))}  # noqa: PTH120  names may be bytes that are no text
     libraries = [f"{folder}/../lib" for folder in folders if folder.endswith("/bin")]
     linked: list[str] = []
-    with contextlib.suppress(OSError):  # a folder that is not there is told when the program starts in it
-        linked = [os.path.realpath(entry.path) for entry in os.scandir(cwd) if entry.is_symlink()]
+    # A folder that is not there is told when the program starts in it; what was read of one that changes stays.
+    with contextlib.suppress(OSError), os.scandir(cwd) as entries:
+        linked.extend(os.path.realpath(entry.path) for entry in entries if entry.is_symlink())
     ours = (sys.prefix, sys.base_prefix, os.path.dirname(_LAUNCH))  # noqa: PTH120  as above
     return [*READABLE, *ours, *sorted(folders), *libraries, *linked]
 
