@@ -6,13 +6,17 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from samples import build
+
+if TYPE_CHECKING:
+    from pipeline.upload.sandbox.server import Sandbox
 
 # No test asserts how long anything takes, and the machines that run them are shared: no deadline. In CI the
 # examples are the same every time, so that a failure is of the change that is tested.
@@ -45,3 +49,20 @@ def sample() -> Callable[[str], Path]:
         return made[name]
 
     return get
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Path:
+    """A folder for outputs and their manifest, before they are sent."""
+    folder = tmp_path / "near"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox of both platforms, whose rate limits do not slow a test down."""
+    from tests import upload_world  # needs the packages for uploads, which other tests go without
+
+    with upload_world.sandbox(tmp_path / "far") as sandbox:
+        yield sandbox

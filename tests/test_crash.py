@@ -9,7 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,23 @@ def test_a_batch_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: P
 # --- no room, no rights -----------------------------------------------------------------------------
 
 
+@contextmanager
+def mounted(folder: Path, how: str) -> Iterator[None]:
+    """A file system in memory at this folder; skips where the kernel lets nobody but an administrator do that."""
+    mount = ["mount", "-t", "tmpfs", "-o", how, "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system, and not in every container")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S607  as mount above, wherever it is
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a small file system")
 def test_a_full_disk_costs_what_does_not_fit_and_leaves_nothing_half(tmp_path: Path, sample: Sample) -> None:
     out = tmp_path / "small"
     out.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(out)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a small file system")
-    try:
+    with mounted(out, "size=600k"):
         source = tmp_path / "in"
         source.mkdir()
         shutil.copyfile(sample("images/good.jpeg"), source / "fits.jpeg")
@@ -83,20 +93,21 @@ def test_a_full_disk_costs_what_does_not_fit_and_leaves_nothing_half(tmp_path: P
         assert "space" in told["large.jpeg"]["error"]["message"]
         assert "large.jpeg" not in left(out)
         assert not list(out.glob(".preflight-work*"))
-    finally:
-        subprocess.run(["umount", str(out)], check=True)  # noqa: S607  as mount above, wherever it is
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
 def test_no_file_larger_than_allowed_fails_that_asset_alone(tmp_path: Path, sample: Sample) -> None:
-    """`ulimit -f` counts blocks of 512 bytes; the journal of two assets is smaller than the third."""
+    """`ulimit -f` counts blocks of 512 bytes: 600 are enough for the journal, and too few for noise as PNG."""
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
-    shutil.copyfile(sample("images/good.jpeg"), source / "a.jpeg")
-    shutil.copyfile(sample("images/deep-colour.png"), source / "b.png")
-    told = prepare(source, out, limit="ulimit -f 4000")
-    assert {a["status"] for a in told["assets"]} <= {"ready", "fixed", "failed", "blocked"}
+    shutil.copyfile(sample("images/scan.tiff"), source / "a.tiff")
+    Image.effect_noise((1200, 1200), 80).save(source / "b.tiff")
+    shutil.copyfile(sample("images/good.jpeg"), source / "c.jpeg")
+    told = {Path(a["source"]).name: a for a in prepare(source, out, limit="ulimit -f 600")["assets"]}
+    assert {name: a["status"] for name, a in told.items()} == {"a.tiff": "fixed", "b.tiff": "failed", "c.jpeg": "ready"}
+    assert "File too large" in told["b.tiff"]["error"]["message"]
     assert not list(out.glob(".preflight-work*"))
+    assert [name for name in left(out) if name.startswith("b")] == []
 
 
 def test_an_output_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path, sample: Sample) -> None:
@@ -114,17 +125,12 @@ def test_an_output_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path, s
 def test_an_output_folder_that_is_read_only_is_a_usage_error(tmp_path: Path, sample: Sample) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro", "none", str(out)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a file system")
-    try:
+    with mounted(out, "ro"):
         command = [sys.executable, "-m", "pipeline", "prepare", sample("images/good.jpeg"), "-p", PICTURES]
         done = subprocess.run([*command, "-o", out], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert f"{out}: Read-only file system" in done.stderr
         assert "Traceback" not in done.stderr
-    finally:
-        subprocess.run(["umount", str(out)], check=True)  # noqa: S607  as mount above, wherever it is
 
 
 def test_a_disk_that_refuses_the_name_leaves_nothing(

@@ -31,12 +31,6 @@ MD5 = base64.b64encode(hashlib.md5(DATA, usedforsecurity=False).digest()).decode
 GOOD = {"Content-Type": "video/mp4", "Content-MD5": MD5}
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path) as sandbox:
-        yield sandbox
-
-
 def _url(running: Sandbox, **more: Any) -> str:
     world = running.world
     fields = {"target": "file1", "until": world.now() + 60, "content_type": "video/mp4", "md5": MD5} | more

@@ -4,7 +4,7 @@ exit 5; the rest is sent."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,13 +174,12 @@ WHOLE: list[tuple[str, str, Bad, tuple[str, ...], tuple[str, ...]]] = [
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        for name, value in (sandbox.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("pipeline.upload.transfer.Patience", lambda: QUICK)
-        monkeypatch.setattr("pipeline.upload.tencent.Patience", lambda: QUICK)
-        yield sandbox
+def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("pipeline.upload.transfer.Patience", lambda: QUICK)
+    monkeypatch.setattr("pipeline.upload.tencent.Patience", lambda: QUICK)
+    return running
 
 
 def _run(one: Try, destination: str, lang: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -17,13 +17,6 @@ from pipeline.upload.journal import NAME, Journal
 from tests import upload_world as made
 
 
-@pytest.fixture
-def near(tmp_path: Path) -> Path:
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture(params=["file", "fsspec"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Destination]:
     if request.param == "file":

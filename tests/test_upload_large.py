@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,18 +16,6 @@ from pipeline.upload.sandbox.server import Sandbox
 from tests import upload_world as made
 
 DATA = bytes(range(250)) * 200
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Path:
-    (tmp_path / "near").mkdir()
-    return tmp_path / "near"
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Any:
-    with made.sandbox(tmp_path / "world") as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)
@@ -66,14 +53,14 @@ def test_it_arrives_and_a_file_that_changed_does_not(
 ) -> None:
     if parts:
         _parts(monkeypatch)
-    far = _places(running, tmp_path / "far")[place]
+    far = _places(running, tmp_path / "there")[place]
     manifest = _manifest(near, place)
     (near / "clip.png").write_bytes(DATA[:-2] + b"!!")  # the same size, other bytes
     told = made.deliver(far(), manifest)[0]
     assert told["status"] == "failed"
     assert "changed since prepare: MD5" in told["message"]
     assert running.world.objects == {}
-    assert list((tmp_path / "far").glob("*")) == []
+    assert list((tmp_path / "there").glob("*")) == []
     if place == "metastudio":
         assert [one["state"] for one in told["abandoned"]] == ["FAILED"]
     (near / "clip.png").write_bytes(DATA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,6 @@ from pipeline.upload.sandbox.server import Sandbox
 from tests import upload_world as made
 
 PHOTO = {"AnchorName": "小美", "MakeType": "IMAGE_PHOTO", "SexType": "FEMALE", "PhotoVersion": 0}
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Path:
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
 
 
 def _make(near: Path, running: Sandbox, order: dict[str, dict[str, Any]], count: int = 1) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,6 @@ from pipeline.upload.journal import Journal
 from pipeline.upload.sandbox.faults import Faults
 from pipeline.upload.sandbox.server import Sandbox
 from tests import upload_world as made
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Path:
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
 
 
 def _one(near: Path, name: str = "clip.mp4", data: bytes = b"film" * 5000) -> Path:

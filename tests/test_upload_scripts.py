@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,9 @@ SOUND = {"scene0": b"first " * 500, "scene1": b"second " * 500}
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def near(near: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(scripts, "_POLL", (0.01, 0.01))
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
+    return near
 
 
 def _manifest(near: Path, first: bytes = SOUND["scene0"]) -> Path:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,25 +12,11 @@ pytest.importorskip("qcloud_cos")
 from pipeline.errors import UploadError, UsageError
 from pipeline.upload import cos
 from pipeline.upload.codes import told_tencent
-from pipeline.upload.journal import Journal
 from pipeline.upload.sandbox.faults import Faults
 from pipeline.upload.sandbox.server import Sandbox
 from tests import upload_world as made
 
 KEY = "customer-pipeline/1000/"
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Path:
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
 
 
 def _held(running: Sandbox) -> dict[str, str]:
@@ -119,33 +103,11 @@ def test_parts_through_a_bad_network(near: Path, running: Sandbox, call: str, ki
 def test_killed_between_parts_no_part_is_sent_twice(
     near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    written = Journal._write
     data = bytes(range(250)) * 260
     manifest = made.write(
         near, "tencent/photo-fast", [made.asset("image", "photo", [made.output(near, "a.png", data)])]
     )
-    rows = 0
-    while True:
-        rows += 1
-        count = 0
-
-        def write(self: Journal, key: str, step: str, phase: str, facts: dict[str, Any], stop: int = rows) -> None:
-            nonlocal count
-            count += 1
-            if count == stop:
-                raise Killed
-            written(self, key, step, phase, facts)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Journal, "_write", write)
-            try:
-                made.deliver(made.tencent(running), manifest, jobs=1)
-                break
-            except Killed:
-                continue
+    rows = made.until_done(lambda: made.tencent(running), manifest, monkeypatch, jobs=1)
     assert rows > 5
     assert _held(running) == made.wanted(manifest)
     assert set(running.world.stored.values()) == {1}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,9 @@ VOICE = {"voice_name": "voice", "tag": "NEWS", "sex": "MALE"}
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def near(near: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(training, "_PART", 20_000)
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
+    return near
 
 
 def _avatar(near: Path, *, audio: bool = False, action: bool = False, take: bytes = b"green screen" * 8000) -> Path:

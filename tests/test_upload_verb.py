@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,10 @@ from tests import upload_world as made
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with made.sandbox(tmp_path / "far") as sandbox:
-        for name, value in (sandbox.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
-            monkeypatch.setenv(name, value)
-        yield sandbox
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Path:
-    folder = tmp_path / "near"
-    folder.mkdir()
-    return folder
+def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
+        monkeypatch.setenv(name, value)
+    return running
 
 
 def _run(*words: str | Path) -> int:
@@ -207,8 +198,10 @@ def test_the_folder_destination_needs_no_package_and_no_key(tmp_path: Path, near
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("destination", ["metastudio", "tencent", "memory://there"])
-def test_a_missing_package_is_named_with_what_to_install(near: Path, destination: str) -> None:
+@pytest.mark.parametrize(
+    ("destination", "extra"), [("metastudio", "upload"), ("tencent", "upload"), ("s3://ann:hunter2@there", "remote")]
+)
+def test_a_missing_package_is_named_with_what_to_install(near: Path, destination: str, extra: str) -> None:
     manifest = (made.photos if destination == "tencent" else made.mixed)(near, 1)
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['httpx', 'fsspec'])); from pipeline import cli; "
@@ -216,12 +209,22 @@ def test_a_missing_package_is_named_with_what_to_install(near: Path, destination
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "media-preflight[upload]" in done.stderr
+    assert f"media-preflight[{extra}]" in done.stderr
+    assert "hunter2" not in done.stderr
 
 
 # --- secrets --------------------------------------------------------------------------------------------
 
 _LEAKS = re.compile(r"Signature=|q-signature|X-Auth-Token|AccessKeyId=|security-token", re.IGNORECASE)
+
+
+def _written(
+    near: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, but: tuple[str, ...] = ()
+) -> str:
+    """Screen, logs and every file beside the manifest, without those whose names begin so."""
+    out = capfd.readouterr()
+    files = [file.read_bytes().decode("utf-8", "replace") for file in near.iterdir() if not file.name.startswith(but)]
+    return "".join((out.out, out.err, caplog.text, *files))
 
 
 @pytest.mark.parametrize("destination", ["metastudio", "tencent"])
@@ -242,11 +245,7 @@ def test_no_secret_is_written_anywhere(
         running.world.faults.order("PUT", kind, 20)
     manifest = (made.mixed if destination == "metastudio" else made.photos)(near, 1)
     _run(manifest, "--to", destination, "-v", "--wait", "1")
-    out = capfd.readouterr()
-    written = out.out + out.err + caplog.text
-    for file in near.iterdir():
-        if not file.name.startswith(("clip", "face")):
-            written += file.read_bytes().decode("utf-8", "replace")
+    written = _written(near, capfd, caplog, but=("clip", "face"))
     account = running.world.account
     secrets = [account.secret, account.accesstoken, account.token, *running.world.urls]
     secrets += [str(v) for one in running.world.credentials.values() for v in (one["TmpSecretKey"], one["Token"])]
@@ -271,10 +270,7 @@ def test_no_pre_signed_url_of_a_job_or_script_is_written_anywhere(
     for path in ("PUT /obs", "POST /v1"):
         running.world.faults.order(path, kind, 2)
         _run(manifest, "--to", "metastudio", "--order", order, "-v", "--wait", "1")
-    out = capfd.readouterr()
-    written = out.out + out.err + caplog.text
-    for file in near.iterdir():
-        written += file.read_bytes().decode("utf-8", "replace")
+    written = _written(near, capfd, caplog)
     assert running.world.urls
     assert [secret for secret in (*running.world.urls, running.world.account.secret) if secret in written] == []
     assert not _LEAKS.search(written)

@@ -157,7 +157,9 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def until_done(make: Callable[[], Destination], manifest: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+def until_done(
+    make: Callable[[], Destination], manifest: Path, monkeypatch: pytest.MonkeyPatch, *, jobs: int = 4
+) -> int:
     """Killed at its first, second, third... row of the journal, always continued; how many rows there were."""
     written = Journal._write
     for rows in range(1, 300):
@@ -173,7 +175,7 @@ def until_done(make: Callable[[], Destination], manifest: Path, monkeypatch: pyt
         with monkeypatch.context() as patch:
             patch.setattr(Journal, "_write", write)
             try:
-                deliver(make(), manifest)
+                deliver(make(), manifest, jobs=jobs)
             except Killed:
                 continue
             return rows

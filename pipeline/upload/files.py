@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from pipeline import remote
 from pipeline.errors import UploadError, UsageError
 from pipeline.model import Text
 from pipeline.upload.destination import Receipt, Tools, Unit, single
@@ -92,18 +92,8 @@ class Anywhere:
     """Any URL that fsspec knows: s3://, sftp://, memory://, ... Whole objects only, read back after writing."""
 
     def __init__(self, url: str) -> None:
-        try:
-            core: Any = importlib.import_module("fsspec.core")
-        except ImportError:
-            raise UsageError(
-                f"{url}: needs the package fsspec: `pip install media-preflight[upload]`",
-                f"{url}：需要 fsspec：`pip install media-preflight[upload]`",
-            ) from None
-        try:
-            self._system, top = core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise UsageError(f"{url}: {error}", f"{url}：{error}") from None
-        self._top = str(top).rstrip("/")
+        self._system, top = remote.system(url)
+        self._top = top.rstrip("/")
         split = urlsplit(url)
         host = split.hostname or ""
         self.place = f"{split.scheme}://{host}{split.path}"  # without user and password

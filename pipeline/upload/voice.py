@@ -26,7 +26,8 @@ from pipeline.upload.training import OCTETS, ZIP, Job
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
 
 _TRIES: Final = 4
-_DAMAGED: Final = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)  # zipfile's own raises
+# What zipfile raises of a package: damaged, of an unknown method, or (RuntimeError) encrypted.
+_DAMAGED: Final = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _NOT_STORED: Final = frozenset({"MSS.20020030", "MSS.20020027"})
 _INDEX: Final = 1024  # highest number of a sentence (Table 9-54)
 _SEGMENTS: Final = "/voice-training-manage/user/training-segment"
