@@ -145,10 +145,9 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     if recipe.others:
         streams += [source["s?"], source["disp:attached_pic?"]]
     else:
-        # Chapters and time codes would come back as data streams of their own.
-        options["map_chapters"] = "-1"
-        if recipe.format.muxer in {"mp4", "mov", "ipod"}:
-            options["write_tmcd"] = "0"
+        options["map_chapters"] = "-1"  # they would come back as a data stream of their own
+    if recipe.format.muxer in {"mp4", "mov", "ipod"}:
+        options["write_tmcd"] = "0"  # so would time codes
     seek: tuple[str, ...] = ()
     if part := recipe.part:
         seek = _entered(recipe, part)
