@@ -469,6 +469,14 @@ def test_streams_that_do_not_go_on_are_told(
     assert step.does.zh.partition("，舍弃")[2] == told.removeprefix("舍弃")
 
 
+def test_a_time_code_does_not_come_back_with_a_cover(sample: Find, tmp_path: Path) -> None:
+    source = tmp_path / "film.mp4"
+    ffmpeg("-i", sample("video/cover-art.mp4"), "-map", "0", "-c", "copy", "-timecode", "01:00:00:00", source)
+    assert (probe(source).others, probe(source).covers) == (("data",), 1)
+    done = repair(source, tmp_path, container__faststart=True)
+    assert (done.after.others, done.after.covers) == ((), 1)
+
+
 def test_ffmpeg_that_writes_nothing_and_says_all_is_well(
     sample: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

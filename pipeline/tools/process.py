@@ -174,14 +174,22 @@ def _reap(process: subprocess.Popen[bytes], *, block: bool) -> int | None:
 def _own_peak(told: int) -> int:
     """The peak of an ended program in bytes, from `ru_maxrss`; -1 where it cannot be told from ours.
 
-    Until a program is executed its process is a copy of the one that started it, and the kernel counts that in
+    Until a program is executed its process has the memory of the one that started it, and the kernel counts that in
     (`exec_mmap` keeps the greater of both). What is not above our own peak may therefore be ours.
     """
+    peak = told * (1 if sys.platform == "darwin" else 1024)
+    return peak if peak > _ours() else -1
+
+
+def _ours() -> int:
+    """The peak of our own memory in bytes. `ru_maxrss` would count that of our starter in, for the same reason."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     import resource  # not on Windows, which has no wait4 either
 
-    if told <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
-        return -1
-    return told * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class _Ending:
