@@ -299,7 +299,7 @@ def cost() -> None:
         Image.fromarray(noisy).save(path, quality=90)
 
         def check() -> None:
-            judging.judge(probe(path, frozenset({"faces"})), role)
+            judging.judge(probe(path, judging.needs(role, Kind.IMAGE)), role)
 
         def decode() -> Picture:
             with Image.open(path) as picture:

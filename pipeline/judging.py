@@ -28,8 +28,8 @@ _NO_VALUE = Text("the file does not tell", "文件未提供该信息")
 _UNMEASURED = {
     "decode": Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
     "faces": Text(
-        "not measured: the face is not clear enough, or what it takes is missing; `preflight doctor` tells",
-        "未测量：人脸不够清晰，或缺少所需数据；运行 `preflight doctor` 查看",
+        "not measured: no face is seen, or not enough of one, or not clearly enough",
+        "未测量：未检测到人脸，或人脸不完整、不够清晰",
     ),
     "speech": Text("the recording was not measured", "未测量录音质量"),
 }
@@ -81,6 +81,9 @@ def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
 def _unmeasured(check: Check, info: MediaInfo) -> Text | None:
     if check.untold is not None and (info.speech is not None or not check.needs):
         return check.untold
+    if "faces" in check.needs and info.faces is None and info.remarks:
+        why = info.remarks[-1]  # none could be looked for: it says what to run, or what is wrong with the file
+        return Text(why.en.rstrip("."), why.zh.rstrip("。"))
     return next((_UNMEASURED[need] for need in sorted(check.needs) if need in _UNMEASURED), None)
 
 

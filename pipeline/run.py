@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from pipeline.worker import Progress
 
 
+def _facts_of(job: Job) -> frozenset[str]:
+    """What `probe` measures beyond headers: all that can be drawn, or faces where pictures are decoded anyway."""
+    return frozenset({"speech", "faces"} if job.plots else {"faces"} if job.deep else ())
+
+
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), wanted(job, frozenset({"speech", "faces"} if job.plots else ())))
+        info = probe(Path(job.path), wanted(job, _facts_of(job)))
         drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return {

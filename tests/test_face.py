@@ -69,6 +69,16 @@ def test_every_face_is_found_and_nothing_else(sample: Sampled, name: str, count:
     assert len(found) == count
 
 
+@pytest.mark.parametrize("degrees", [105, 120, 150, 180, 210])
+def test_a_face_is_found_the_right_way_round_however_it_lies(sample: Sampled, degrees: int) -> None:
+    """Upside down it is also found as an upright one, with its chin for a forehead."""
+    with Image.open(sample("images/portrait-4x3.jpg")) as photo:
+        small = photo.convert("RGB").resize((640, 480))
+        (face,) = faces(np.asarray(small.rotate(-degrees, Image.Resampling.BICUBIC, expand=True)))
+    assert face.roll is not None
+    assert abs((float(face.roll) - degrees + 180) % 360 - 180) < 6
+
+
 @pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "clock_motion.png", "coins.png", "text.png"])
 def test_a_cat_a_cup_a_clock_and_a_page_have_no_face(name: str) -> None:
     from samples._pictures import picture_file

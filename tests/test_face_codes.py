@@ -1,9 +1,4 @@
-"""Every code of photo avatars, once with a file that earns it and once with one that does not.
-
-MSS.50001003, 50001007, 50001008, 50001010 and 50001011 (a picture sent as base64, uploads and downloads of the service
-itself), 100001, 100002 and 2000xx (parameters, downloads and tasks of Tencent's service) are no property of a file;
-100004 (dimensions) has no published figure.
-"""
+"""Every code of photo avatars, once with a file that earns it and once with one that does not."""
 
 from __future__ import annotations
 
@@ -16,8 +11,8 @@ import pytest
 from PIL import Image
 
 from pipeline.checking import Job, check
-from pipeline.model import Report, Status, Verdict
-from pipeline.run import check_entry
+from pipeline.model import Report, Safety, Status, Verdict
+from pipeline.run import check_entry, probe_entry
 
 Sampled = Callable[[str], Path]
 
@@ -30,6 +25,7 @@ PASSING = "images/head-front.jpg"
 CODES = [
     ("MSS.50001001 no face", PHOTO, COUNT, "images/portrait-no-face.jpg"),
     ("MSS.50001015 several faces", PHOTO, COUNT + ".several", "images/portrait-two-faces.jpg"),
+    ("MSS.50001003 not a picture inside", PHOTO, "metastudio.photo-avatar.photo.decodable", "broken/truncated.jpg"),
     ("MSS.50001005 format", PHOTO, "metastudio.photo-avatar.photo.formats", "images/good.bmp"),
     ("MSS.50001006 too small", PHOTO, SHARE + "range", "images/portrait-tiny-face.jpg"),
     ("MSS.50001006 too large", PHOTO, SHARE + "range", "images/head-large.jpg"),
@@ -103,12 +99,51 @@ def test_a_code_is_earned_by_its_file_only(
     assert failed.rule.code == code
 
 
-def test_a_picture_that_cannot_be_decoded_has_no_verdict(sample: Sampled) -> None:
-    """Sent as base64 it would earn MSS.50001003."""
+# Of both lists, what is no property of a file: uploads and downloads of MetaStudio itself (50001009 it does not list);
+# parameters, downloads and tasks of Tencent; for its dimensions no figure is published.
+NOT_OF_A_FILE = {
+    *(f"MSS.500010{n}" for n in ("07", "08", "09", "10", "11")),
+    *("100001", "100002", "100004", "200001", "200002", "200003"),
+}
+ALL = {*(f"MSS.500010{n:02}" for n in range(1, 19)), *(f"10000{n}" for n in range(1, 6))}
+ALL |= {f"{hundred}00{n:03}" for hundred in (2, 3) for n in (1, 2, 3)}
+
+
+def test_every_code_has_its_pictures_or_is_no_property_of_a_file() -> None:
+    shown = {name.partition(" ")[0] for name, *_ in (*CODES, *SPOKEN)}
+    coded = {code for code in shown if code[-1].isdigit()}
+    assert coded | NOT_OF_A_FILE == ALL
+    assert not coded & NOT_OF_A_FILE
+
+
+def test_a_picture_that_cannot_be_decoded_is_blocked_and_says_so_everywhere(sample: Sampled) -> None:
     report = judged(sample("broken/truncated.jpg"), PHOTO)
-    assert report.status is Status.ERROR
-    assert report.error is not None
-    assert "cannot be decoded" in report.error.message.en
+    assert report.status is Status.BLOCKED
+    (count,) = [f for f in report.findings if f.rule.id == COUNT]
+    assert count.reason is not None
+    assert "cannot be decoded (it is cut short)" in count.reason.en
+    assert "文件不完整" in count.reason.zh
+
+
+def test_a_place_in_a_photo_that_complies_is_taken_out(sample: Sampled, tmp_path: Path) -> None:
+    source = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (31.0, 10.0, 0.0), 3: "E", 4: (121.0, 1.0, 2.0)})
+    with Image.open(sample(PASSING)) as photo:
+        photo.save(source, exif=exif)
+    for preset in (PHOTO, FAST, "metastudio/asset-library"):
+        report = judged(source, preset)
+        assert report.status is Status.FIXABLE
+        assert [(f.rule.id, f.fix and f.fix.safety) for f in report.findings if f.blocks] == [
+            ("preflight.no-location", Safety.LOSSLESS)
+        ]
+
+
+def test_probe_measures_faces_when_it_decodes_anyway(sample: Sampled) -> None:
+    path = str(sample(PASSING))
+    (face,) = probe_entry(Job(path=path, stem="front", deep=True), lambda _: None)["facts"]["faces"]
+    assert set(face["detection"]) >= {"Box", "Rotation", "Score", "AreaRatio", "FaceRadio", "FeatureRadio", "Yaw"}
+    assert probe_entry(Job(path=path, stem="front"), lambda _: None)["facts"].get("faces") is None
 
 
 @pytest.mark.parametrize("preset", [PHOTO, FAST, PREMIUM])

@@ -169,6 +169,74 @@ def test_advice_names_the_crop_that_would_do() -> None:
     assert text == "Step closer: the face fills 6 % of the picture, 50 % is wanted; cropping to 307x307+50+60 would do."
 
 
+def test_a_crop_that_would_not_do_is_not_named() -> None:
+    crops = {"max_crop": (50, 60, 307, 307), "min_crop": (90, 90, 272, 272)}
+    closer = said("face.share", Between(Fraction(3, 5), None, type="share"), **crops)
+    assert "272x272+90+90 would do" in closer
+    assert "would do" not in said("face.share", Between(Fraction(9, 10), None, type="share"), **crops)
+
+
+# Check, limit, what is measured, words of the advice: each with its number, and the way where there is one.
+FIGURES: list[tuple[str, Limit, dict[str, Any], str]] = [
+    ("face.yaw", DEGREES, {"yaw": Fraction(24)}, "24° to your right."),
+    (
+        "face.pitch",
+        Between(Fraction(-15), Fraction(15), type="number"),
+        {"pitch": Fraction(-21)},
+        "Raise your chin by 21°.",
+    ),
+    ("face.gaze", Between(None, Fraction(1, 5), type="number"), {"gaze": Fraction(2, 5)}, "to your left, by 40 %"),
+    ("face.gaze", Between(None, Fraction(1, 5), type="number"), {"gaze": Fraction(-2, 5)}, "to your right, by 40 %"),
+    ("face.eyes_open", Between(Fraction(1, 5), None, type="number"), {"eyes_open": Fraction(1, 20)}, "5 %, 20 % is"),
+    (
+        "face.eye_distance",
+        Between(Fraction(90), None, type="number"),
+        {"eye_distance": Fraction(40)},
+        "40 px, 90 px is",
+    ),
+    (
+        "face.outline_share",
+        Between(Fraction(1, 2), None, type="share"),
+        {"outline_share": Fraction(1, 4)},
+        "closer: of",
+    ),
+    ("face.outline_share", Between(None, Fraction(1, 2), type="share"), {"outline_share": Fraction(3, 4)}, "back: of"),
+    ("face.contrast", Between(Fraction(1, 5), None, type="share"), {"contrast": Fraction(1, 10)}, "10 %, 20 % is"),
+    ("face.over_exposed", Between(None, Fraction(1, 20), type="share"), {"over_exposed": Fraction(1, 2)}, "less light"),
+    (
+        "face.under_exposed",
+        Between(None, Fraction(1, 20), type="share"),
+        {"under_exposed": Fraction(1, 2)},
+        "more light",
+    ),
+    (
+        "face.evenness",
+        Between(Fraction(3, 5), None, type="share"),
+        {"evenness": Fraction(1, 4)},
+        "25 %, 60 % is wanted.",
+    ),
+    ("face.sharpness", Between(Fraction(3, 10), None, type="share"), {"sharpness": Fraction(1, 5)}, "20 %, 30 % is"),
+    (
+        "face.background",
+        Between(Fraction(1, 2), None, type="share"),
+        {"background_evenness": Fraction(0)},
+        "plain, evenly",
+    ),
+    ("face.drawing", Between(None, Fraction(3, 10), type="share"), {"drawing": Fraction(9, 10)}, "real person"),
+]
+
+
+@pytest.mark.parametrize(("check", "limit", "facts", "words"), FIGURES)
+def test_advice_on_every_figure_has_its_number(check: str, limit: Limit, facts: dict[str, Any], words: str) -> None:
+    text = said(check, limit, **facts)
+    assert words in text
+    assert any(sign.isdigit() for sign in text)
+
+
+def test_every_check_on_faces_has_advice() -> None:
+    assert [name for name, one in CHECKS.items() if name.startswith("face.") and one.advise is None] == []
+
+
 def test_advice_for_a_face_too_large_is_to_step_back() -> None:
     limit = Between(None, Fraction(7, 10), type="share")
     assert said("face.share", limit, share=Fraction(8, 10)) == (

@@ -14,8 +14,8 @@ from PIL import Image, TiffImagePlugin
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import MediaInfo, Size
 from pipeline.probe import probe
-from pipeline.probe.pictures import gif_frames, heif, profile_name
-from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_SIDE
+from pipeline.probe.pictures import gif_frames, heif, jpeg_scans, profile_name
+from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_SCANS, MAX_SIDE
 from samples import build
 from samples.images import display_p3
 
@@ -160,6 +160,39 @@ def test_a_gif_cut_short_has_no_known_number_of_frames() -> None:
     assert gif_frames(io.BytesIO(data.getvalue()), 10) == 3
     assert gif_frames(io.BytesIO(data.getvalue()), 2) == 2
     assert gif_frames(io.BytesIO(data.getvalue()[:-12]), 10) is None
+    assert gif_frames(io.BytesIO(data.getvalue()[:-1]), 10) == 3  # without its trailer alone it is whole
+
+
+def test_a_gif_cut_short_does_not_decode(tmp_path: Path) -> None:
+    whole = build(["images/animated.gif"], OUT)["images/animated.gif"].read_bytes()
+    (tmp_path / "cut.gif").write_bytes(whole[: len(whole) // 2])
+    info = probe(tmp_path / "cut.gif", frozenset({"decode"}))
+    assert info.image.decodes is False
+    assert "middle of a frame" in info.remarks[-1].en
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_decoding(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.new("L", (64, 64), 90).save(data, "JPEG", progressive=True)
+    whole = data.getvalue()
+    (tmp_path / "few.jpg").write_bytes(whole)
+    assert probe(tmp_path / "few.jpg", frozenset({"decode"})).image.decodes is True
+    last = whole.rindex(b"\xff\xda")
+    (tmp_path / "many.jpg").write_bytes(whole[:last] + whole[last:-2] * MAX_SCANS + whole[-2:])
+    with pytest.raises(CeilingExceeded, match="scans"):
+        probe(tmp_path / "many.jpg")
+
+
+def test_scans_are_counted_across_blocks_of_reading() -> None:
+    assert jpeg_scans(io.BytesIO(bytes((1 << 20) - 1) + b"\xff\xda" + bytes(9) + b"\xff\xda"), 10) == 2
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_no_face_is_claimed_absent_where_brightness_has_no_scale(tmp_path: Path, mode: str) -> None:
+    Image.new("L", (64, 64), 90).convert(mode).save(tmp_path / "a.tiff")
+    info = probe(tmp_path / "a.tiff", frozenset({"faces"}))
+    assert info.faces is None
+    assert "brightest" in info.remarks[-1].en
 
 
 @pytest.mark.parametrize(

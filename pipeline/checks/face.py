@@ -106,6 +106,7 @@ CHECKS = (
         Text("share of the picture inside the outline of the face", "人脸轮廓占画面比例"),
         "share",
         _of(lambda f: f.outline_share),
+        advise=advice.outline_share,
     ),
     _check(
         "turn",
@@ -116,8 +117,8 @@ CHECKS = (
         help=Text("Look straight into the camera, chin level.", "请正视镜头，下巴放平。"),
         advise=advice.turn,
     ),
-    _check("yaw", Text("yaw", "偏航角"), "number", _of(lambda f: f.yaw), unit="degrees"),
-    _check("pitch", Text("pitch", "俯仰角"), "number", _of(lambda f: f.pitch), unit="degrees"),
+    _check("yaw", Text("yaw", "偏航角"), "number", _of(lambda f: f.yaw), unit="degrees", advise=advice.yaw),
+    _check("pitch", Text("pitch", "俯仰角"), "number", _of(lambda f: f.pitch), unit="degrees", advise=advice.pitch),
     _check(
         "roll",
         Text("roll", "滚转角"),
@@ -157,6 +158,7 @@ CHECKS = (
         "number",
         _of(lambda f: f.eyes_open),
         help=Text("Open both eyes.", "请睁开双眼。"),
+        advise=advice.eyes,
     ),
     _check(
         "gaze",
@@ -164,6 +166,7 @@ CHECKS = (
         "number",
         _of(lambda f: None if f.gaze is None else abs(f.gaze)),
         help=Text("Look into the camera.", "请目视镜头。"),
+        advise=advice.gaze,
     ),
     _check(
         "eye_distance",
@@ -172,6 +175,7 @@ CHECKS = (
         _of(lambda f: f.eye_distance),
         unit="pixels",
         help=Text("Step closer or use a camera with more pixels.", "请靠近镜头，或使用更高像素的相机。"),
+        advise=advice.eye_distance,
     ),
     _check(
         "occlusion",
@@ -197,13 +201,20 @@ CHECKS = (
         help=Text("Light the face evenly from the front.", "请从正面均匀照亮面部。"),
         advise=advice.brightness,
     ),
-    _check("contrast", Text("contrast of the face", "面部对比度"), "share", _of(lambda f: f.contrast)),
+    _check(
+        "contrast",
+        Text("contrast of the face", "面部对比度"),
+        "share",
+        _of(lambda f: f.contrast),
+        advise=advice.contrast,
+    ),
     _check(
         "over_exposed",
         Text("share of the face that is white", "面部过曝比例"),
         "share",
         _of(lambda f: f.over_exposed),
         help=Text("Put less light on the face.", "请减弱面部光线。"),
+        advise=advice.over_exposed,
     ),
     _check(
         "under_exposed",
@@ -211,6 +222,7 @@ CHECKS = (
         "share",
         _of(lambda f: f.under_exposed),
         help=Text("Put more light on the face.", "请增强面部光线。"),
+        advise=advice.under_exposed,
     ),
     _check(
         "evenness",
@@ -218,6 +230,7 @@ CHECKS = (
         "share",
         _of(lambda f: f.evenness),
         help=Text("Light both sides of the face alike.", "请让脸两侧光线一致。"),
+        advise=advice.evenness,
     ),
     _check(
         "sharpness",
@@ -225,6 +238,7 @@ CHECKS = (
         "share",
         _of(lambda f: f.sharpness),
         help=Text("Focus on the eyes and hold still.", "请对焦眼睛并保持静止。"),
+        advise=advice.sharpness,
     ),
     _check(
         "background",
@@ -232,6 +246,7 @@ CHECKS = (
         "share",
         _of(lambda f: f.background_evenness),
         help=Text("Stand before a plain wall.", "请站在纯色墙面前。"),
+        advise=advice.background,
     ),
     _check(
         "drawing",
@@ -239,5 +254,6 @@ CHECKS = (
         "share",
         _of(lambda f: f.drawing),
         help=Text("Use a photo of a real person.", "请使用真人照片。"),
+        advise=advice.drawing,
     ),
 )

@@ -39,9 +39,12 @@ def _percent(value: Fraction) -> str:
     return f"{float(value) * 100:.3g}"
 
 
-def _crop(face: Face) -> str | None:
-    box = face.max_crop or face.min_crop
-    return f"{box[2]}x{box[3]}+{box[0]}+{box[1]}" if box else None
+def _crop(face: Face, limit: Limit | None = None) -> str | None:
+    """The suggested crop that needs least cutting, of those in which the face has an accepted share."""
+    for box in (face.max_crop, face.min_crop):
+        if box and (limit is None or limit.accepts(face.box[2] * face.box[3] / (box[2] * box[3]))):
+            return f"{box[2]}x{box[3]}+{box[0]}+{box[1]}"
+    return None
 
 
 def count(info: MediaInfo, _: Limit) -> Text | None:
@@ -66,7 +69,7 @@ def _share(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
     wanted = limit.nearest(face.share)
     if not isinstance(wanted, int | Fraction):
         return None
-    is_, to_be, crop = _percent(face.share), _percent(Fraction(wanted)), _crop(face)
+    is_, to_be, crop = _percent(face.share), _percent(Fraction(wanted)), _crop(face, limit)
     if wanted < face.share:
         return Text(
             f"Step back: the face fills {is_} % of the picture, at most {to_be} % is wanted.",
@@ -82,17 +85,27 @@ def _share(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
 def _turn(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
     if face.yaw is None or face.pitch is None:
         return None
-    en, zh = [], []
+    ways = []
     if not limit.accepts(abs(face.yaw)):
-        en.append(f"turn your head {abs(round(face.yaw))}° to your {'right' if face.yaw > 0 else 'left'}")
-        zh.append(f"头部向{'右' if face.yaw > 0 else '左'}转 {abs(round(face.yaw))}°")
+        ways.append(_sideways(face.yaw))
     if not limit.accepts(abs(face.pitch)):
-        en.append(f"{'lower' if face.pitch > 0 else 'raise'} your chin by {abs(round(face.pitch))}°")
-        zh.append(f"下巴{'压低' if face.pitch > 0 else '抬高'} {abs(round(face.pitch))}°")
-    if not en:
-        return None
-    said = " and ".join(en)
-    return Text(f"{said[0].upper()}{said[1:]}.", f"请{'，'.join(zh)}。")
+        ways.append(_nod(face.pitch))
+    return _sentence(ways) if ways else None
+
+
+def _sideways(yaw: Fraction) -> Text:
+    way, degrees = Text("right", "右") if yaw > 0 else Text("left", "左"), abs(round(yaw))
+    return Text(f"turn your head {degrees}° to your {way.en}", f"头部向{way.zh}转 {degrees}°")
+
+
+def _nod(pitch: Fraction) -> Text:
+    way, degrees = Text("lower", "压低") if pitch > 0 else Text("raise", "抬高"), abs(round(pitch))
+    return Text(f"{way.en} your chin by {degrees}°", f"下巴{way.zh} {degrees}°")
+
+
+def _sentence(ways: list[Text]) -> Text:
+    said = " and ".join(way.en for way in ways)
+    return Text(f"{said[0].upper()}{said[1:]}.", f"请将{'，'.join(way.zh for way in ways)}。")
 
 
 def _tilt(_: MediaInfo, face: Face, __: Limit) -> Text | None:
@@ -183,6 +196,118 @@ def _brightness(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
     )
 
 
+def _gaze(_: MediaInfo, face: Face, __: Limit) -> Text | None:
+    if face.gaze is None:
+        return None
+    way, by = Text("left", "左") if face.gaze > 0 else Text("right", "右"), _percent(abs(face.gaze))
+    return Text(
+        f"Look into the camera: your eyes look to your {way.en}, by {by} % of half the width of an eye.",
+        f"请目视镜头：视线偏向您的{way.zh}侧，偏离半眼宽的 {by}%。",
+    )
+
+
+def _figure(of: Callable[[Face], Fraction | None], low: Text, high: Text, shown: Callable[[Fraction], Text]) -> Advise:
+    """Advice by a figure: `low` where more of it is wanted, `high` where less is, then what is and what is wanted."""
+
+    def advise(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
+        is_ = of(face)
+        wanted = None if is_ is None else limit.nearest(is_)
+        if is_ is None or not isinstance(wanted, int | Fraction):
+            return None
+        act = low if wanted > is_ else high
+        now, then = shown(is_), shown(Fraction(wanted))
+        return Text(f"{act.en} {now.en}, {then.en} is wanted.", f"{act.zh}{now.zh}，要求 {then.zh}。")
+
+    return about(advise)
+
+
+def _share_of(value: Fraction) -> Text:
+    return Text(f"{_percent(value)} %", f"{_percent(value)}%")
+
+
+def _pixels(value: Fraction) -> Text:
+    return Text(f"{float(value):.0f} px", f"{float(value):.0f} 像素")
+
+
+eyes = _figure(
+    lambda f: f.eyes_open,
+    Text("Open both eyes wide: of their width the lids are apart by", "请睁大双眼：眼睑间距为眼宽的 "),
+    Text("Relax your eyes: of their width the lids are apart by", "请放松双眼：眼睑间距为眼宽的 "),
+    _share_of,
+)
+eye_distance = _figure(
+    lambda f: f.eye_distance,
+    Text(
+        "Step closer or use a camera with more pixels: the eyes are apart by",
+        "请靠近镜头或使用更高像素的相机：双眼间距 ",
+    ),
+    Text("Step back: the eyes are apart by", "请后退：双眼间距 "),
+    _pixels,
+)
+outline_share = _figure(
+    lambda f: f.outline_share,
+    Text("Step closer: of the picture the outline of the face encloses", "请靠近：人脸轮廓占画面 "),
+    Text("Step back: of the picture the outline of the face encloses", "请后退：人脸轮廓占画面 "),
+    _share_of,
+)
+contrast = _figure(
+    lambda f: f.contrast,
+    Text("Use clearer light from the front: the contrast of the face is", "请使用更明确的正面光：面部对比度为 "),
+    Text(
+        "Use softer light, as from a window: the contrast of the face is", "请使用更柔和的光线，如窗光：面部对比度为 "
+    ),
+    _share_of,
+)
+over_exposed = _figure(
+    lambda f: f.over_exposed,
+    Text("Put more light on the face: of it is white", "请增强面部光线：过曝部分占 "),
+    Text("Put less light on the face or expose shorter: of it is white", "请减弱面部光线或降低曝光：过曝部分占 "),
+    _share_of,
+)
+under_exposed = _figure(
+    lambda f: f.under_exposed,
+    Text("Put less light on the face: of it is black", "请减弱面部光线：欠曝部分占 "),
+    Text("Put more light on the face or expose longer: of it is black", "请增强面部光线或提高曝光：欠曝部分占 "),
+    _share_of,
+)
+evenness = _figure(
+    lambda f: f.evenness,
+    Text(
+        "Light both halves of the face alike: of the brighter half's light the darker one has",
+        "请让脸部两侧光线一致：较暗一侧的亮度为较亮一侧的 ",
+    ),
+    Text(
+        "Light the face more from one side: of the brighter half's light the darker one has",
+        "请增加侧光：较暗一侧的亮度为较亮一侧的 ",
+    ),
+    _share_of,
+)
+sharpness = _figure(
+    lambda f: f.sharpness,
+    Text("Focus on the eyes, hold still and use more light: sharpness is", "请对焦眼睛、保持静止并增加光线：清晰度为 "),
+    Text("Sharpen less: sharpness is", "请减少锐化：清晰度为 "),
+    _share_of,
+)
+background = _figure(
+    lambda f: f.background_evenness,
+    Text(
+        "Stand before a plain, evenly lit wall: the background is even to", "请站在光线均匀的纯色墙面前：背景均匀度为 "
+    ),
+    Text("Stand before something less plain: the background is even to", "请更换不那么单调的背景：背景均匀度为 "),
+    _share_of,
+)
+drawing = _figure(
+    lambda f: f.drawing,
+    Text("Use a drawing: suspicion of one is", "请使用绘制的人脸：疑似程度为 "),
+    Text(
+        "Use a photo of a real person, without filters: suspicion of a drawing is",
+        "请使用真人照片，且不加滤镜：疑似绘制程度为 ",
+    ),
+    _share_of,
+)
+gaze = about(_gaze)
+yaw = about(lambda _, face, __: None if face.yaw is None else _sentence([_sideways(face.yaw)]))
+pitch = about(lambda _, face, __: None if face.pitch is None else _sentence([_nod(face.pitch)]))
 share = about(_share)
 turn = about(_turn)
 tilt = about(_tilt)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from pipeline.checks.base import Read, check, lossless, lossy, of_file, only_down
-from pipeline.model import ImageInfo, Kind, Safety, Value
+from pipeline.model import ImageInfo, Kind, Safety, Text, Value
 
 PICTURE = frozenset({Kind.IMAGE})
 
@@ -93,6 +93,10 @@ CHECKS = (
         PICTURE,
         _of(lambda i: i.decodes),
         needs=frozenset({"decode"}),
+        help=Text(
+            "Open it in an image program and save it again, or send it again.",
+            "请用图片软件打开并重新保存，或重新传输。",
+        ),
     ),
     check(
         "image.codec_name_length",

@@ -76,9 +76,10 @@ def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise oversize(name, error) from None
     except DAMAGE as error:
+        said = damage(error)
         raise Unreadable(
-            f"{name} cannot be decoded as {format_}: {damage(error)}. Open it in an image program and save it again.",
-            f"{name} 无法按 {format_} 解码：{damage(error)}。请用图片软件打开并重新保存。",
+            f"{name} cannot be decoded as {format_}: {said.en}. Open it in an image program and save it again.",
+            f"{name} 无法按 {format_} 解码：{said.zh}。请用图片软件打开并重新保存。",
         ) from None
 
 

@@ -16,6 +16,13 @@ from pipeline.probe.face_models import FULL, SHORT, Detector, Numbers, Pixels, d
 _LEAST: Final = 0.5  # MediaPipe's own threshold
 _SAME: Final = 0.3  # overlap (intersection / union) from which two finds are one face
 _TILE: Final = 0.5  # of the picture's sides; neighbours overlap by half
+# Faces upside down or on their side are found as well, badly placed and with low scores. Below this score, and where
+# the eyes lie steeper than so many degrees, the picture is looked at turned as well.
+_SURE, _STEEP = 0.8, 45
+# Score a find in a turned picture has at least, and by how much the best of them has to be above what is found upright:
+# half a face at the edge is found about as well turned as upright, a whole one the wrong way up much worse.
+_TURNED, _CLEARER = 0.6, 0.1
+_TURNS: Final = (90, -90, 180, 45, -45, 135, -135)  # degrees
 _LARGE: Final = 0.2  # of the shorter side: where a face this wide is found, nobody looks for tiny ones
 
 
@@ -128,19 +135,33 @@ def _turned(picture: Pixels, degrees: float) -> list[Found]:
     return [_turned_back(f, back) for f in (*_look(FULL, view), *_look(SHORT, view))]
 
 
-def candidates(picture: Pixels) -> list[Found]:
-    """Where faces may be, surest first. `picture` is RGB (height, width, 3), a few hundred pixels a side.
+def _surest(finds: list[Found]) -> float:
+    return max((found.score for found in finds), default=0.0)
 
-    The detectors know upright faces: a picture in which they see none is turned by quarters and eighths. Where
+
+def _steepness(found: Found) -> float:
+    """Degrees between the line of the eyes and the horizontal, 0 to 180 where the right eye is on the right."""
+    across, down = found.points[1] - found.points[0]
+    return abs(float(np.degrees(np.arctan2(down, across))))
+
+
+def candidates(picture: Pixels) -> list[Found]:
+    """Where faces may be, surest first; one face may be in it twice, turned and as it is.
+
+    `picture` is RGB (height, width, 3), a few hundred pixels a side.
+
+    The detectors know upright faces: a picture in which they are sure of none is turned by quarters and eighths,
+    and the finds of the turn that makes them surest come first: upside down a face may pass for an upright one. Where
     the largest face is small, the picture is also searched in nine overlapping tiles.
     """
     finds = [*_look(FULL, picture), *_look(SHORT, picture)]
-    if not finds:
-        for degrees in (90, -90, 180, 45, -45, 135, -135):
-            finds = _turned(picture, degrees)
-            if finds:
-                break
+    turned: list[Found] = []
+    upright = _surest([found for found in finds if _steepness(found) <= _STEEP])
+    if upright < _SURE:
+        best = max((_turned(picture, degrees) for degrees in _TURNS), key=_surest)
+        if _surest(best) > (max(_SURE, upright + _CLEARER) if upright else _TURNED):
+            turned = merged([found for found in best if found.score >= _TURNED])
     widest = max((float(f.box[2] - f.box[0]) for f in finds), default=0.0)
     if widest < _LARGE * min(picture.shape[:2]):
         finds += _tiles(picture)
-    return merged(finds)
+    return [*turned, *merged(finds)]

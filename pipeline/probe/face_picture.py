@@ -52,8 +52,8 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
         raise oversize(path.name, error) from error
     except DAMAGE as error:
         raise Unreadable(
-            f"{path.name} cannot be decoded ({damage(error)}), so no face can be measured. Export it anew.",
-            f"{path.name} 无法解码（{damage(error)}），因此无法测量人脸。请重新导出。",
+            f"{path.name} cannot be decoded ({damage(error).en}), so no face can be measured. Export it anew.",
+            f"{path.name} 无法解码（{damage(error).zh}），因此无法测量人脸。请重新导出。",
         ) from error
     # Pillow turns a TIFF upright by itself, and only a TIFF.
     if image.format != "tiff" and image.orientation in _UPRIGHT:
@@ -62,6 +62,8 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
 
 
 def _rgb(file: Image.Image) -> Image.Image:
+    if file.mode in {"I", "F"}:
+        raise ValueError(f"mode {file.mode} does not say what its brightest value is")
     if file.mode.startswith("I;16"):
         return file.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
     if file.has_transparency_data:

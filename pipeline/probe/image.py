@@ -9,17 +9,18 @@ import re
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model import ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.model import Face, ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
-from pipeline.probe.pictures import gif_frames, heif, png_tail, profile_name
+from pipeline.probe.pictures import gif_frames, heif, jpeg_scans, png_tail, profile_name
 from pipeline.probe.svg import svg_size
-from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SIDE
+from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SCANS, MAX_SIDE
 
 # By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
 PILLOW: Final[dict[str, tuple[str, ...]]] = {
@@ -74,17 +75,31 @@ def oversize(name: str, error: Image.DecompressionBombError) -> CeilingExceeded:
     )
 
 
-def damage(error: object) -> str:
+# What decoders say most, in our words.
+_SAID: Final = (
+    (re.compile("truncated|not enough image data|end of file", re.IGNORECASE), Text("it is cut short", "文件不完整")),
+    (
+        re.compile("too large for PngImagePlugin"),
+        Text("its profile or text unpacks to more than is read", "其中的色彩配置或文本解压后过大"),
+    ),
+)
+
+
+def damage(error: object) -> Text:
     """What a decoder says of damage, without the paths and objects that some put into it."""
     if isinstance(error, UnidentifiedImageError):
-        return "it is cut short or damaged"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return Text(
+            "it is cut short, damaged or of a variant that is not read here",
+            "文件不完整、已损坏，或为此处不支持的变体",
+        )
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return next((text for pattern, text in _SAID if pattern.search(said)), Text(said, said))
 
 
 def _unreadable(name: str, format_: str, error: object) -> Unreadable:
     return Unreadable(
-        f"{name} begins like a {format_} picture but its header cannot be read ({damage(error)}). Export it anew.",
-        f"{name} 开头像 {format_} 图片，但文件头无法读取（{damage(error)}）。请重新导出。",
+        f"{name} begins like a {format_} picture but its header cannot be read ({damage(error).en}). Export it anew.",
+        f"{name} 开头像 {format_} 图片，但文件头无法读取（{damage(error).zh}）。请重新导出。",
     )
 
 
@@ -95,20 +110,13 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     cannot be decoded is not an error here: `decodes` says so when `needs` holds "decode".
     """
     remarks: list[Text] = []
-    with path.open("rb") as file:
-        if format == "svg":
-            info = _svg(path.name, file, remarks)
-        elif format == "heif":
-            info = _heif(path.name, file, "decode" in needs, remarks)
-        elif format in PILLOW:
-            info = _pillow(path.name, file, format, "decode" in needs, remarks)
-        else:
-            info = _header_only(path.name, file, format)
-    faces = None
+    info, faces = _info(path, format, needs == {"decode"}, remarks), None
     if "faces" in needs:
-        from pipeline.probe.face import try_measure  # OpenCV and its networks, only when asked for
-
-        faces = try_measure(path, info, remarks)
+        info, faces = _with_faces(path, info, remarks)
+        if "decode" in needs and info.decodes is None:
+            again: list[Text] = []
+            info = _info(path, format, True, again)
+            remarks += [remark for remark in again if remark not in remarks]
     return MediaInfo(
         name=path.name,
         kind=Kind.IMAGE,
@@ -118,6 +126,29 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
         faces=faces,
         remarks=tuple(remarks),
     )
+
+
+def _info(path: Path, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:
+    with path.open("rb") as file:
+        if format_ == "svg":
+            return _svg(path.name, file, remarks)
+        if format_ == "heif":
+            return _heif(path.name, file, decode, remarks)
+        if format_ in PILLOW:
+            return _pillow(path.name, file, format_, decode, remarks)
+        return _header_only(path.name, file, format_)
+
+
+def _with_faces(path: Path, info: ImageInfo, remarks: list[Text]) -> tuple[ImageInfo, tuple[Face, ...] | None]:
+    from pipeline.probe.face import try_measure  # OpenCV and its networks, only when asked for
+
+    try:
+        faces = try_measure(path, info, remarks)
+    except Unreadable as error:
+        remarks.append(error.text)
+        return replace(info, decodes=False), None
+    # Every byte of a single picture has then been read: to decode it again would find nothing else.
+    return replace(info, decodes=True) if faces is not None and info.frames == 1 else info, faces
 
 
 def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:
@@ -153,6 +184,8 @@ def _facts(
     guard(name, stored, frames or 1)
     if format_ == "png":
         _late(picture, file)
+    if format_ == "jpeg":
+        _scans(name, picture, file)
     orientation, location = _exif(picture, name, warned, remarks)
     profile = picture.info.get("icc_profile")
     return ImageInfo(
@@ -166,7 +199,7 @@ def _facts(
         alpha=bool(picture.has_transparency_data),
         icc=profile_name(profile) if profile else None,
         has_location=location,
-        decodes=_decodes(picture, frames or 1, name, remarks) if decode else None,
+        decodes=_decodes(picture, frames, name, remarks) if decode else None,
     )
 
 
@@ -183,6 +216,22 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
         return None
     finally:
         file.seek(here)
+
+
+def _scans(name: str, picture: Image.Image, file: BinaryIO) -> None:
+    """Raise CeilingExceeded for a JPEG of so many scans that decoding it takes minutes: each covers all pixels."""
+    here = file.tell()
+    head = file.read(3)  # of the first scan: length and components
+    layers = getattr(picture, "layers", 0)
+    if picture.info.get("progressive") or head != bytes((0, 6 + 2 * layers, layers)):
+        scans = jpeg_scans(file, MAX_SCANS + 1)
+        if scans > MAX_SCANS:
+            raise CeilingExceeded(
+                f"{name} is drawn in more than {MAX_SCANS} scans; programs write about ten. It was not decoded. "
+                "Save it anew.",
+                f"{name} 的扫描次数超过 {MAX_SCANS}（通常约十次），未解码。请重新保存。",
+            )
+    file.seek(here)
 
 
 def _late(picture: Image.Image, file: BinaryIO) -> None:
@@ -253,8 +302,11 @@ def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
     return None
 
 
-def _decodes(picture: Image.Image, frames: int, name: str, remarks: list[Text]) -> bool:
-    """Decode every frame, as many as the pixel ceiling allows in all."""
+def _decodes(picture: Image.Image, frames: int | None, name: str, remarks: list[Text]) -> bool:
+    """Decode every frame, as many as the pixel ceiling allows in all; cut short where their number is not known."""
+    if frames is None:
+        remarks.append(Text(f"{name} ends in the middle of a frame.", f"{name} 在某一帧中间中断。"))
+        return False
     pixels = picture.width * picture.height
     try:
         for frame in range(max(1, min(frames, 10 * MAX_PIXELS // pixels))):
@@ -263,7 +315,8 @@ def _decodes(picture: Image.Image, frames: int, name: str, remarks: list[Text]) 
                 guard(name, Size(*picture.size))  # the pages of a TIFF differ in size
             picture.load()
     except DAMAGE as error:
-        remarks.append(Text(f"{name} cannot be decoded: {damage(error)}.", f"{name} 无法解码：{damage(error)}。"))
+        said = damage(error)
+        remarks.append(Text(f"{name} cannot be decoded: {said.en}.", f"{name} 无法解码：{said.zh}。"))
         return False
     return True
 

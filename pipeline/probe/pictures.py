@@ -1,4 +1,4 @@
-"""Facts about pictures that no library gives without decoding: profile names, GIF frames, HEIF boxes."""
+"""Facts about pictures that no library gives without decoding: profile names, frames, scans, HEIF boxes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def profile_name(profile: bytes) -> str:
 
 
 def gif_frames(file: BinaryIO, most: int) -> int | None:
-    """Frames of a GIF, counted up to `most` by walking its blocks (GIF89a 20 to 26); None when cut short."""
+    """Frames of a GIF, counted up to `most` by walking its blocks (GIF89a 20 to 26); None when cut short.
+
+    A file that ends after a whole frame is whole: only its trailer is missing, which nobody minds.
+    """
 
     def table(flags: int) -> None:
         if flags & 0x80:
@@ -53,7 +56,7 @@ def gif_frames(file: BinaryIO, most: int) -> int | None:
     frames = 0
     while frames < most:
         sort = file.read(1)
-        if sort == b"\x3b":
+        if sort == b"\x3b" or (not sort and frames):
             return frames
         if sort == b"\x21":
             file.seek(1, 1)
@@ -69,6 +72,16 @@ def gif_frames(file: BinaryIO, most: int) -> int | None:
         if not blocks():
             return None
     return frames
+
+
+def jpeg_scans(file: BinaryIO, most: int) -> int:
+    """Scans of a JPEG, counted up to `most` by their markers (ITU-T T.81 B.2.3), previews inside it included."""
+    file.seek(0)
+    scans, last = 0, b""
+    while scans < most and (block := file.read(1 << 20)):
+        scans += (last + block).count(b"\xff\xda")
+        last = block[-1:]
+    return min(scans, most)
 
 
 def png_tail(file: BinaryIO) -> tuple[bytes | None, bytes]:

@@ -76,6 +76,7 @@ FETCH_WALL: Final = 6 * 3600.0  # seconds
 MAX_PIXELS: Final = 100_000_000  # 100 megapixels: ten times the largest picture any scenario takes
 MAX_SIDE: Final = 30_000  # pixels
 MAX_FRAMES_IMAGE: Final = 2_000  # of an animated picture
+MAX_SCANS: Final = 100  # of a JPEG: programs write about ten, and each is decoded over all pixels
 MAX_FRAME_RATE: Final = 1_000  # frames per second
 MAX_STREAMS: Final = 64
 MAX_DURATION: Final = 48 * 3600  # seconds
