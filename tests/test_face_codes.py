@@ -50,6 +50,8 @@ CODES = [
     ("tilted to one side", FAST, "tencent.photo.upright", "images/head-tilted.jpg"),
     ("tilted to one side", PHOTO, "metastudio.photo-avatar.photo.upright", "images/head-tilted.jpg"),
     ("not in the middle", FAST, "tencent.photo.centred", "images/head-off-centre.jpg"),
+    ("too dark", FAST, "tencent.photo.lit", "images/portrait-dark.jpg"),
+    ("too dark", PHOTO, "metastudio.photo-avatar.photo.lit", "images/portrait-dark.jpg"),
     ("not clear", FAST, "tencent.photo.clear", "images/portrait-blurred.jpg"),
 ]
 
