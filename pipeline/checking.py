@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -193,7 +194,9 @@ def problem(error: Exception) -> Problem:
         return Problem(type=type(error).__name__, message=error.text)
     if isinstance(error, OSError):
         said = error.strerror or str(error)
-        return Problem(type=type(error).__name__, message=Text(said, said))
+        named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        told = Text(f"{named}: {said}", f"{named}：{said}") if named else Text(said, said)
+        return Problem(type=type(error).__name__, message=told)
     if isinstance(error, MemoryError):
         return Problem(
             type="MemoryError",

@@ -137,8 +137,8 @@ def _lost_preparing(job: Job, error: AssetError) -> Entry:
     return _lost(job, error) | {"status": "failed"} | empty
 
 
-def _exit_code(spool: Spool, extra: Iterable[Entry] = ()) -> int:
-    """Precedence 3, 4, 1 of the contract."""
+def exit_code(spool: Spool, extra: Iterable[Entry] = ()) -> int:
+    """Of a run with these entries and these findings about all of them: 3, 4, 1 or 0, whichever holds first."""
     codes = {0} | {3 if error == "ToolMissing" else 4 for error in spool.errors}
     if spool.statuses.keys() & {"fixable", "blocked", "changed"}:
         codes.add(1)
@@ -211,7 +211,7 @@ def _probe(options: Namespace, lang: str) -> int:
                 if entry["error"]:
                     out.print(f"[red]{console.clean(entry['error']['message'])}[/red]")
                 out.print(console.rows_table(console.fact_rows(entry["facts"])))
-        return _exit_code(spool)
+        return exit_code(spool)
 
 
 def _check(options: Namespace, lang: str) -> int:
@@ -236,7 +236,7 @@ def _judge(options: Namespace, lang: str, event: str, **more: Any) -> int:
         _collect(remembered.entries(jobs, options, preset, ask), spool, options, event)
         summed = totals.findings(preset, spool, lang)
         _tell(document.head(document.REPORT, preset), spool, summed, document.CHECKED, options, lang)
-        return _exit_code(spool, summed)
+        return exit_code(spool, summed)
 
 
 def _asked(options: Namespace) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def _finished(jobs: list[Job], preset: Preset, folder: Path, spool: Spool, optio
     tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
     manifests.write(folder, head, spool, tail)
     _tell(head, spool, summed, document.PREPARED, options, lang)
-    return _exit_code(spool, summed)
+    return exit_code(spool, summed)
 
 
 def _keep_apart(jobs: Sequence[Job], out: str) -> None:
@@ -380,7 +380,7 @@ def _verify(options: Namespace, lang: str) -> int:
                 rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in spool]
                 out.print(console.rows_table(rows))
             out.print(f"{console.say('total', lang)} {len(spool)}: {counted['ok']} {console.say('ok', lang)}")
-        return _exit_code(spool)
+        return exit_code(spool)
 
 
 def _said(entry: Entry) -> str:

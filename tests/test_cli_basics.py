@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import pipeline
+from pipeline.checking import problem
 from pipeline.cli import VERBS
 from pipeline.presets import names
 
@@ -99,6 +100,24 @@ def test_a_preset_with_a_mistake_is_named_with_its_file(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert str(path) in done.stderr
     assert "Did you mean 'title'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file", "/a/b.mp4"), ("/a/b.mp4: No such file", "/a/b.mp4：No such file")),
+        (
+            PermissionError(13, "Permission denied", b"/a/b.mp4"),
+            ("/a/b.mp4: Permission denied", "/a/b.mp4：Permission denied"),
+        ),
+        (OSError(28, "No space left on device"), ("No space left on device",) * 2),
+        (OSError("odd"), ("odd",) * 2),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_the_name_of_the_file(error: OSError, said: tuple[str, str]) -> None:
+    told = problem(error)
+    assert told.type == type(error).__name__
+    assert (told.message.en, told.message.zh) == said
 
 
 # --- languages --------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline import verbs
 from pipeline.checking import Job, check
 from pipeline.report import document
 from pipeline.report.spool import Spool, line
-from pipeline.verbs import _exit_code
 from samples._tools import Entry as Put
 from samples._tools import zip_bytes
 from tests.test_probe_archive import wav
@@ -214,7 +214,7 @@ def exit_code(asset: dict[str, Any]) -> int:
     """Of a batch of this one."""
     with Spool(1) as spool:
         spool.put(0, line(asset))
-        return _exit_code(spool)
+        return verbs.exit_code(spool)
 
 
 @pytest.mark.parametrize(("preset", "fault"), FAULTS)

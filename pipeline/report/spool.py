@@ -146,11 +146,15 @@ def write_document(out: IO[str], head: Mapping[str, Any], key: str, spool: Spool
     out.write(f'{opening},\n "{key}": [')
     out.flush()
     raw: IO[bytes] = out.buffer  # type: ignore[attr-defined]  # text files and standard output have one
-    between = b"\n  "
+    between, held = b"\n  ", bytearray()
     for text in spool.lines():
-        raw.write(between)
-        raw.write(text)
+        held += between
+        held += text
         between = b",\n  "
+        if len(held) >= _BUFFER:  # an entry is longer than what `raw` holds back: each would be written alone
+            raw.write(held)
+            held.clear()
+    raw.write(held)
     raw.flush()
     out.write("\n ]")
     for name, value in tail.items():
