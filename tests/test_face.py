@@ -86,6 +86,11 @@ def test_a_cat_a_cup_a_clock_and_a_page_have_no_face(name: str) -> None:
     assert probed(picture_file(name)) == ()
 
 
+def test_what_only_a_turned_picture_suggests_has_to_convince_the_mesh(sample: Sampled) -> None:
+    """A burnt-out portrait, turned by an eighth, shows the detectors something small that is no face."""
+    assert probed(sample("images/portrait-bright.jpg")) == ()
+
+
 def test_faces_are_not_looked_for_unless_asked(sample: Sampled) -> None:
     assert probe(sample("images/portrait.png")).faces is None
 

@@ -171,11 +171,17 @@ def test_a_gif_cut_short_does_not_decode(tmp_path: Path) -> None:
     assert "middle of a frame" in info.remarks[-1].en
 
 
-def test_a_jpeg_of_thousands_of_scans_is_refused_before_decoding(tmp_path: Path) -> None:
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = io.BytesIO()
     Image.new("L", (64, 64), 90).save(data, "JPEG", progressive=True)
     whole = data.getvalue()
     (tmp_path / "few.jpg").write_bytes(whole)
+    with monkeypatch.context() as patch:  # of an ordinary JPEG the header tells: its scan has every component
+        patch.setattr("pipeline.probe.image.jpeg_scans", None)
+        assert facts("images/good-1080p.jpg").image.format == "jpeg"
+        assert facts("images/gray.jpg").image.format == "jpeg"
     assert probe(tmp_path / "few.jpg", frozenset({"decode"})).image.decodes is True
     last = whole.rindex(b"\xff\xda")
     (tmp_path / "many.jpg").write_bytes(whole[:last] + whole[last:-2] * MAX_SCANS + whole[-2:])

@@ -90,11 +90,12 @@ def measured(pixels: Pixels, size: Size, closer: Closer | None = None) -> tuple[
         near = closer(side)
         grown = max(near.shape[:2]) / max(pixels.shape[:2])
         view = _View(pixels=near, size=size, scale=view.scale / grown)
-        finds = [Found(f.score, f.box * grown, f.points * grown) for f in finds]
+        finds = [f._replace(box=f.box * grown, points=f.points * grown) for f in finds]
     faces: list[tuple[Numbers, Face]] = []
     for found in finds:
         mesh = fit(view.pixels, found)
-        if mesh.presence < _CERTAIN and (mesh.presence < _DOUBTFUL or found.score < _DETECTED):
+        blurred = mesh.presence >= _DOUBTFUL and found.score >= _DETECTED and not found.turned
+        if mesh.presence < _CERTAIN and not blurred:
             continue
         box = _bounds(mesh) if mesh.presence >= _CERTAIN else found.box
         if all(overlap(box, other) < _SAME for other, _ in faces):

@@ -32,6 +32,7 @@ class Found(NamedTuple):
     score: float
     box: Numbers  # left, top, right, bottom
     points: Numbers  # (6, 2): right eye, left eye, nose tip, mouth, right ear, left ear
+    turned: bool = False  # seen only once the picture was turned
 
 
 def _letterbox(picture: Pixels, side: int) -> tuple[Pixels, float, Numbers]:
@@ -59,7 +60,7 @@ def _look(detector: Detector, picture: Pixels) -> list[Found]:
 
 
 def _moved(found: Found, by: Numbers) -> Found:
-    return Found(found.score, found.box + np.tile(by, 2), found.points + by)
+    return found._replace(box=found.box + np.tile(by, 2), points=found.points + by)
 
 
 def _turned_back(found: Found, matrix: Numbers) -> Found:
@@ -67,7 +68,7 @@ def _turned_back(found: Found, matrix: Numbers) -> Found:
     points = found.points @ matrix[:, :2].T + matrix[:, 2]
     middle = (found.box[:2] + found.box[2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     half = (found.box[2:] - found.box[:2]) / 2
-    return Found(found.score, np.concatenate([middle - half, middle + half]), points)
+    return Found(found.score, np.concatenate([middle - half, middle + half]), points, turned=True)
 
 
 def overlap(one: Numbers, other: Numbers) -> float:
@@ -95,6 +96,7 @@ def merged(finds: list[Found]) -> list[Found]:
                 best.score,
                 np.einsum("n,nk->k", weights, np.stack([f.box for f in same])),
                 np.einsum("n,nkj->kj", weights, np.stack([f.points for f in same])),
+                best.turned,
             )
         )
     return faces

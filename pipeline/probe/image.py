@@ -220,10 +220,12 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
 
 def _scans(name: str, picture: Image.Image, file: BinaryIO) -> None:
     """Raise CeilingExceeded for a JPEG of so many scans that decoding it takes minutes: each covers all pixels."""
-    here = file.tell()
-    head = file.read(3)  # of the first scan: length and components
+    here = (
+        file.tell()
+    )  # Pillow has read the header of the first scan: length, components, two bytes of each, three more
     layers = getattr(picture, "layers", 0)
-    if picture.info.get("progressive") or head != bytes((0, 6 + 2 * layers, layers)):
+    file.seek(max(0, here - 6 - 2 * layers))
+    if picture.info.get("progressive") or file.read(3) != bytes((0, 6 + 2 * layers, layers)):
         scans = jpeg_scans(file, MAX_SCANS + 1)
         if scans > MAX_SCANS:
             raise CeilingExceeded(
