@@ -37,6 +37,11 @@ _UNREADABLE_TEXT: Final = Text(
     "Its name says text, but its bytes are text in no known encoding, or in two at once; save it as UTF-8",
     "文件名表明是文本，但内容不属于任何已知编码，或混用了两种编码；请另存为 UTF-8",
 )
+_USELESS: Final = Text("This scenario has no use for such a file.", "该场景不使用此类文件。")
+_MXF: Final = Text(
+    "An MXF file of a camera or an editor is not read; export it as MOV or MP4 (ProRes and DNxHR are read there)",
+    "不读取摄像机或剪辑软件的 MXF 文件；请导出为 MOV 或 MP4（其中的 ProRes 与 DNxHR 可读取）",
+)
 _CONTAINERS: Final = frozenset({"container.format", "file.format"})
 _SILENT: Final = Text(
     "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
@@ -181,9 +186,7 @@ def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Findi
         limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
         level=Level.ERROR,
         sources=(Source(preset.id, "roles", ""),),
-        note=_UNREADABLE_TEXT
-        if unreadable
-        else Text("This scenario has no use for such a file.", "该场景不使用此类文件。"),
+        note=_UNREADABLE_TEXT if unreadable else _MXF if info.container == "mxf" else _USELESS,
     )
     return Finding(rule=rule, verdict=Verdict.FAIL, actual=info.kind.value)
 

@@ -3,117 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import samples
-from pipeline import judging, planning, verify
+from pipeline import judging, planning
 from pipeline.checks import CHECKS
 from pipeline.checks.speech import SILENCES
 from pipeline.convert import audio, av, video
 from pipeline.convert.recipe import recipe
 from pipeline.errors import AssetError, ToolFailed
-from pipeline.limits import Between
-from pipeline.model import Fix, Kind, Level, MediaInfo, Plan, Role, Rule, Safety, Size, Source, Text, Value
+from pipeline.model import Kind, Size, Value
 from pipeline.preparing import NAMING
 from pipeline.probe import probe
 from pipeline.tools import programs
-
-Find = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Find:
-    """A sample by name, made when first asked for."""
-    folder = tmp_path_factory.mktemp("samples")
-
-    def find(name: str) -> Path:
-        return samples.build([name], folder)[name]
-
-    return find
-
-
-def ffmpeg(*args: str | Path) -> bytes:
-    """Run ffmpeg plainly and give what it wrote to standard output."""
-    command = [programs.ffmpeg(), "-nostdin", "-v", "error", "-y", *map(str, args)]
-    return subprocess.run(command, check=True, capture_output=True).stdout
-
-
-def frame(path: Path, *, at: float = 0.2, decoder: str = "", pixels: str = "rgb24") -> np.ndarray:
-    """One decoded picture as rows x columns x components, in 0..255."""
-    info = probe(path).video[0]
-    assert info.size
-    before = ["-c:v", decoder] if decoder else []
-    shape = ["-vf", f"scale={info.size.width}:{info.size.height}:flags=accurate_rnd+full_chroma_int"]
-    seek = ["-ss", str(at)] if at else []
-    raw = ffmpeg(*before, *seek, "-i", path, *shape, "-frames:v", "1", "-pix_fmt", pixels, "-f", "rawvideo", "-")
-    return np.frombuffer(raw, np.uint8).reshape(info.size.height, info.size.width, -1).astype(float)
-
-
-def packets(path: Path, kind: str) -> str:
-    """A digest of the coded bytes of one stream."""
-    return ffmpeg("-i", path, "-map", f"0:{kind}:0", "-c", "copy", "-f", "md5", "-").decode()
-
-
-def role(*rules: Rule, **deliver: Value) -> Role:
-    """A role that delivers what is asked for."""
-    kinds = frozenset({Kind.VIDEO, Kind.AUDIO})
-    wanted = tuple(sorted(deliver.items()))
-    return Role(name="test", title=Text("test", "测试"), kinds=kinds, rules=rules, deliver=wanted)
-
-
-def at_most(check: str, high: int | Fraction) -> Rule:
-    """An error rule with an upper bound."""
-    source = (Source("TEST", "1", "2026-01-01"),)
-    return Rule(id=f"test.{check}", check=check, limit=Between(None, high), level=Level.ERROR, sources=source)
-
-
-def plan_for(info: MediaInfo, **wanted: Value) -> Plan:
-    """A plan that wants these values (`video__codec="h264"`), on the first stream that `check` reads."""
-    fixes = []
-    for key, value in wanted.items():
-        check = key.replace("__", ".")
-        reading = next(iter(CHECKS[check].read(info)))
-        assert reading.value is not None
-        fixes.append(Fix(check=check, stream=reading.stream, actual=reading.value, value=value, safety=Safety.LOSSY))
-    return Plan(fixes=tuple(fixes))
-
-
-@dataclass(frozen=True)
-class Repaired:
-    """A source, what was made of it, and the proofs."""
-
-    source: Path
-    before: MediaInfo
-    path: Path
-    after: MediaInfo
-
-    def read(self, check: str) -> list[Value | None]:
-        """What `check` reads from the output."""
-        return [reading.value for reading in CHECKS[check].read(self.after)]
-
-
-def repair(source: Path, work: Path, wanted: Role | None = None, **fixes: Value) -> Repaired:
-    """Convert and prove. Every repair in this file goes through every proof."""
-    info, asked = probe(source), wanted or role()
-    plan = plan_for(info, **fixes)
-    module = video if info.kind is Kind.VIDEO else audio
-    made = module.convert(source, info, plan, asked, work, lambda _: None)
-    assert len(made) == 1
-    path = Path(made[0].path)
-    after = probe(path)
-    proofs = [*verify.prove(info, after, plan), verify.decoded(path, after, work)]
-    assert [proof for proof in proofs if not proof.passed] == []
-    return Repaired(source, info, path, after)
-
-
-MP4 = {"container": "mp4", "video_codec": "h264", "audio_codec": "aac"}
+from tests.repairing import MP4, Find, at_most, ffmpeg, frame, packets, plan_for, repair, role
 
 # check, sample, value wanted and found afterwards, what the role delivers
 REPAIRS: tuple[tuple[str, str, Value, dict[str, Value]], ...] = (
@@ -283,93 +189,6 @@ def test_rotation_is_baked_in_the_way_players_show_it(sample: Find, tmp_path: Pa
     stored = frame(flat)
     turned = np.rot90(stored, k=-done.before.video[0].rotation // 90)  # type: ignore[operator]  # known above
     assert np.abs(turned - frame(done.path)).mean() < 3
-
-
-def test_transparency_survives_in_quicktime(sample: Find, tmp_path: Path) -> None:
-    asked = role(container="mov", video_codec="prores", audio_codec="pcm_s16le")
-    done = repair(sample("video/vp9-alpha.webm"), tmp_path, asked, container__format="mov")
-    stream = done.after.video[0]
-    assert (stream.codec, stream.alpha) == ("prores", True)
-    before = frame(done.source, decoder="libvpx-vp9", pixels="rgba")[..., 3]
-    after = frame(done.path, pixels="rgba")[..., 3]
-    assert before.min() < 5
-    assert before.max() > 250
-    assert np.abs(before - after).mean() < 2
-
-
-@pytest.mark.parametrize("name", ["video/vp9-alpha.webm", "video/vp8-alpha.webm"])
-def test_transparency_survives_a_new_webm(name: str, sample: Find, tmp_path: Path) -> None:
-    done = repair(sample(name), tmp_path, role(**MP4), video__width=160)
-    assert (done.after.container, done.after.video[0].alpha) == ("webm", True)
-    after = frame(done.path, decoder="libvpx-vp9", pixels="rgba")[..., 3]
-    assert after.min() < 10
-    assert after.max() > 245
-
-
-def test_transparency_without_a_place_is_laid_over_black(sample: Find, tmp_path: Path) -> None:
-    done = repair(sample("video/vp9-alpha.webm"), tmp_path, container__format="mp4")
-    assert (done.after.video[0].codec, done.after.video[0].alpha) == ("h264", False)
-    assert frame(done.path)[5, 5].max() <= 4
-
-
-@pytest.mark.parametrize("name", ["video/vp9-alpha.webm", "video/vp8-alpha.webm", "video/prores4444-alpha.mov"])
-def test_transparency_is_laid_over_the_background(name: str, sample: Find, tmp_path: Path) -> None:
-    asked = role(**MP4, background="#00B140")
-    done = repair(sample(name), tmp_path, asked, video__alpha=False)
-    shown = frame(done.path)
-    assert np.abs(shown[5, 5] - (0x00, 0xB1, 0x40)).max() <= 4
-    assert np.abs(shown[90, 130] - (0x00, 0xB1, 0x40)).max() > 60
-
-
-@pytest.mark.parametrize("name", ["video/hevc10-hlg.mp4", "video/hevc10-pq.mp4"])
-def test_high_dynamic_range_is_brought_down_not_washed_out(name: str, sample: Find, tmp_path: Path) -> None:
-    done = repair(sample(name), tmp_path, video__hdr=False)
-    stream = done.after.video[0]
-    tags = (stream.color_primaries, stream.color_transfer, stream.color_matrix, stream.color_range)
-    assert tags == ("bt709", "bt709", "bt709", "tv")
-    assert stream.bit_depth == 8
-    bars = frame(done.path)[330, 53::107].tolist()  # the middle of each bar of the test picture
-    expected = [(255, 0, 0), (0, 255, 0), (255, 255, 0), (0, 0, 255), (255, 0, 255), (0, 255, 255)]
-    for shown, wanted in zip(bars, expected, strict=True):
-        assert np.abs(np.array(shown) - wanted).max() < 60
-
-
-@pytest.mark.parametrize("name", ["video/mjpeg.mov", "video/flv1.flv", "video/yuv444.mp4", "video/av1.mp4"])
-def test_colours_stay_whatever_matrix_and_range_the_source_has(name: str, sample: Find, tmp_path: Path) -> None:
-    done = repair(sample(name), tmp_path, role(**MP4), video__codec="h264", container__format="mp4")
-    before, after = (frame(path, at=0)[160, 27::53] for path in (done.source, done.path))
-    assert np.abs(before - after).max() <= 6
-
-
-def test_high_dynamic_range_with_half_its_tags_is_taken_for_bt2020(sample: Find, tmp_path: Path) -> None:
-    bare = tmp_path / "bare.mp4"
-    tags = "log-level=error:colorprim=unknown:transfer=arib-std-b67:colormatrix=unknown"
-    untag = "setparams=color_primaries=unknown:colorspace=unknown:color_trc=arib-std-b67"
-    coding = f"-vf {untag} -c:v libx265 -preset ultrafast -crf 8 -pix_fmt yuv420p10le -x265-params {tags}"
-    ffmpeg("-i", sample("video/hevc10-hlg.mp4"), *coding.split(), bare)
-    assert probe(bare).video[0].color_matrix is None
-    (tmp_path / "half").mkdir()
-    (tmp_path / "full").mkdir()
-    half = repair(bare, tmp_path / "half", video__hdr=False)
-    full = repair(sample("video/hevc10-hlg.mp4"), tmp_path / "full", video__hdr=False)
-    bars = [frame(one.path)[330, 53::107] for one in (half, full)]
-    assert np.abs(bars[0] - bars[1]).max() <= 12
-
-
-@pytest.mark.parametrize("space", ["t=2020_10:m=2020_ncl:p=2020", "t=709:m=709:p=smpte432"])
-def test_wide_colours_are_brought_back_to_bt709(space: str, tmp_path: Path) -> None:
-    wide = tmp_path / "wide.mp4"
-    source = "testsrc2=size=320x180:rate=25:duration=0.4,eq=saturation=0.5"
-    narrow = tmp_path / "narrow.mp4"
-    for path, to in ((wide, space), (narrow, "t=709:m=709:p=709")):
-        convert = f"zscale=tin=709:min=709:pin=709:rin=tv:{to}:r=tv,format=yuv420p"
-        coding = f"-c:v libx264 -preset veryfast -crf 8 -vf {convert}"
-        ffmpeg("-f", "lavfi", "-i", source, *coding.split(), path)
-    done = repair(wide, tmp_path, video__pixel_format="yuv420p")
-    assert done.before.video[0].color_primaries in {"bt2020", "smpte432"}
-    assert done.after.video[0].color_primaries == "bt709"
-    shown, wanted = (frame(path, at=0)[160, 27::53] for path in (done.path, narrow))
-    assert np.abs(shown - wanted).max() <= 8
 
 
 def test_picture_is_never_enlarged(sample: Find) -> None:

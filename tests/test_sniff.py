@@ -116,6 +116,7 @@ PACKAGES = [
     ("ppt", Kind.SLIDES, compound("PowerPoint Document")),
     ("pptx", Kind.SLIDES, compound("EncryptionInfo", "EncryptedPackage")),
     ("doc", Kind.UNKNOWN, compound("WordDocument")),
+    ("mxf", Kind.UNKNOWN, bytes.fromhex("060e2b34020501010d0102010102") + b"\x01\0"),
     ("rar", Kind.UNKNOWN, b"Rar!\x1a\x07\x01\0"),
 ]
 TEXTS = [

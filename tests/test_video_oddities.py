@@ -144,3 +144,15 @@ def test_one_frame_is_a_video_too(tmp_path: Path) -> None:
     outcome = prepared(path, tmp_path / "out")
     assert outcome.status is Status.FIXED, outcome.error
     assert outcome.outputs[0].facts.video[0].frames == 1
+
+
+def test_a_file_of_a_camera_that_is_not_read_says_what_to_export(tmp_path: Path) -> None:
+    path = tmp_path / "shot.mxf"
+    coding = "-f lavfi -i testsrc2=s=256x144:r=25:d=0.08 -c:v dnxhd -profile:v dnxhr_sq -pix_fmt yuv422p"
+    ffmpeg(*coding.split(), path)
+    report = check(Job(path=str(path), stem="shot", preset="metastudio/video-production"))
+    assert report.status is Status.BLOCKED
+    assert report.facts is not None
+    assert report.facts.container == "mxf"
+    assert [finding.rule.check for finding in report.findings] == ["file.kind"]
+    assert "export it as MOV or MP4" in report.findings[0].rule.note.en

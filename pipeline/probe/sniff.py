@@ -92,6 +92,7 @@ _MAGIC: Final[tuple[tuple[bytes, Kind, str], ...]] = (
     (b"MAC ", Kind.AUDIO, "ape"),
     (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", Kind.AUDIO, "w64"),
     (b"MThd\0\0\0\x06", Kind.AUDIO, "midi"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02", Kind.UNKNOWN, "mxf"),  # SMPTE ST 377-1, 7.1
     (b"Rar!\x1a\x07", Kind.UNKNOWN, "rar"),
     (b"7z\xbc\xaf\x27\x1c", Kind.UNKNOWN, "7z"),
     (b"\x1f\x8b\x08", Kind.UNKNOWN, "gzip"),
