@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import samples
 from pipeline import verify
 from pipeline.errors import TimedOut
 from pipeline.model import (
@@ -196,6 +197,17 @@ def test_an_estimated_length_proves_nothing() -> None:
 # --- one full decode --------------------------------------------------------------------------------
 
 Find = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Find:
+    """A sample by name, made when first asked for."""
+    folder = tmp_path_factory.mktemp("samples")
+
+    def find(name: str) -> Path:
+        return samples.build([name], folder)[name]
+
+    return find
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import samples
 from pipeline import cli, judging, planning, presets, proving, quality, run, verify
 from pipeline.checking import Job
 from pipeline.convert import video
@@ -25,6 +26,17 @@ from pipeline.probe import probe, timeline
 from pipeline.tools import programs
 
 Find = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Find:
+    """A sample by name, made when first asked for."""
+    folder = tmp_path_factory.mktemp("samples")
+
+    def find(name: str) -> Path:
+        return samples.build([name], folder)[name]
+
+    return find
 
 
 def ffmpeg(*args: str | Path) -> None:
