@@ -46,6 +46,8 @@ AREAS = {
     "nose": NOSE,
     "mouth": LIPS,
 }
+# Of the small faces those that do have something over a feature.
+_NOT_CLEAN = {59: "sunglasses"}
 KINDS = ("one colour", "black", "cloth", "other picture", "hand of skin colour")
 _TEXTURES = ("coffee.png", "text.png", "grass.png", "brick.png", "gravel.png")
 
@@ -260,9 +262,13 @@ def covered(title: str, heads: Sequence[Callable[[View], Drawn]], clean: int) ->
 
 def uncovered() -> None:
     """False alarms on faces of real people, 25 grey pixels wide."""
-    people = [_face(picture) for picture in small_faces()]
-    alarms = [bool(face.covered) for face in people if face and face.covered is not None]
-    print(f"\nFalse alarms on grey 25-pixel faces of other people: {np.mean(alarms):.1%} of {len(alarms)}.")
+    faces = {number: _face(picture) for number, picture in enumerate(small_faces())}
+    alarms = {n: bool(face.covered) for n, face in faces.items() if face and face.covered is not None}
+    clean = [alarm for number, alarm in alarms.items() if number not in _NOT_CLEAN]
+    print(f"\nFalse alarms on grey 25-pixel faces of other people: {np.mean(clean):.1%} of {len(clean)}.", end=" ")
+    for number, what in _NOT_CLEAN.items():
+        print(f"Number {number} wears {what} and is {'' if alarms.get(number) else 'not '}found covered;", end=" ")
+    print(f"counted as clean it makes {np.mean(list(alarms.values())):.1%} of {len(alarms)}.")
 
 
 def _median(run: Callable[[], object], repeats: int) -> float:
