@@ -22,7 +22,7 @@ from PIL import Image
 from pipeline.errors import ToolMissing
 from pipeline.probe.face_find import candidates
 from pipeline.probe.face_mesh import INNER_LIPS, NOSE, OUTLINE, fit
-from pipeline.probe.face_pose import aligned, head, turn
+from pipeline.probe.face_pose import aligned, head, steady, turn
 from pipeline.probe.face_unwrap import triangles
 from samples._tools import Sample, SampleError
 from samples.images import display_p3, person
@@ -93,7 +93,8 @@ def _model() -> Model:
         raise SampleError("no face was found in the portrait")
     points = fit(texture, finds[0]).points
     width = float(np.linalg.norm(points[33] - points[263]))
-    rotation = aligned(head(), points)
+    # By the points that a smile does not move: she smiles, the mean head does not.
+    rotation = aligned(head()[steady()], points[steady()])
     middle = (points[33] + points[263]) / 2
     inner = (points - middle) @ rotation / width
     outline = inner[OUTLINE]
@@ -191,7 +192,7 @@ def _save(view: View, to: Path) -> None:
 
 def _save_covered(view: View, rows: list[int], to: Path) -> None:
     drawn = draw(view)
-    low, high = drawn.points[rows].min(axis=0).astype(int) - 12, drawn.points[rows].max(axis=0).astype(int) + 12
+    low, high = drawn.points[rows].min(axis=0).astype(int) - 3, drawn.points[rows].max(axis=0).astype(int) + 3
     drawn.picture[low[1] : high[1], low[0] : high[0]] = (40, 60, 150)
     Image.fromarray(drawn.picture).save(to, quality=92)
 
@@ -241,7 +242,7 @@ SAMPLES = (
         "images/head-nose-covered.jpg",
         "image",
         "a blue patch on the nose",
-        partial(_save_covered, replace(_FIT, pitch=-6.0), NOSE),
+        partial(_save_covered, _FIT, NOSE),
     ),
     Sample("images/phone.heic", "image", "a photo as a phone stores it", partial(_save_phone, _PHONE)),
     Sample("images/head-drawn.png", "image", "a face in flat colours", partial(_save_drawing, _FIT)),

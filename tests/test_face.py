@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,10 @@ from PIL import Image
 from pipeline.model import Face, Size, Text
 from pipeline.probe import face_models, probe
 from pipeline.probe.face import measured
+from pipeline.probe.face_find import candidates
 from pipeline.probe.face_light import drawing, sharpness
-from pipeline.probe.face_pose import angles, head, turn
+from pipeline.probe.face_mesh import fit
+from pipeline.probe.face_pose import angles, head, pose, turn
 from samples.heads import View, draw, model
 
 Sampled = Callable[[str], Path]
@@ -34,15 +35,6 @@ def faces(picture: np.ndarray) -> tuple[Face, ...]:
 def face_of(view: View) -> Face:
     (face,) = faces(draw(view).picture)
     return face
-
-
-@cache
-def front_pitch() -> float:
-    """The pitch that is measured where the head is not turned."""
-    pitch = face_of(FRONT).pitch
-    assert pitch is not None
-    assert abs(pitch) < 8
-    return float(pitch)
 
 
 def probed(path: Path) -> tuple[Face, ...] | None:
@@ -132,13 +124,22 @@ def test_pose_is_that_of_the_head_drawn(yaw: float, pitch: float, roll: float) -
     assert face.pitch is not None
     assert face.roll is not None
     assert float(face.yaw) == pytest.approx(yaw, abs=5)
-    # Which pitch is none is only known of sculpted heads (`benchmarks/face.py`); here the turn itself is looked at.
-    assert float(face.pitch) - front_pitch() == pytest.approx(pitch, abs=5)
+    assert float(face.pitch) == pytest.approx(pitch, abs=5)
     assert float(face.roll) == pytest.approx(roll, abs=3)
 
 
+def test_a_mirrored_head_has_the_mirrored_pose() -> None:
+    picture = draw(replace(FRONT, yaw=12, pitch=-7, roll=4)).picture
+    points = fit(picture, candidates(picture)[0]).points
+    other = np.argmin(np.linalg.norm((head() * [-1, 1, 1])[:, None] - head()[None], axis=2), axis=1)
+    turned, mirrored = pose(points), pose((points * [-1, 1, 1])[other])
+    assert mirrored.yaw == pytest.approx(-turned.yaw, abs=0.1)
+    assert mirrored.pitch == pytest.approx(turned.pitch, abs=0.1)
+    assert mirrored.roll == pytest.approx(-turned.roll, abs=0.1)
+
+
 def test_box_and_share_are_those_of_the_outline_drawn() -> None:
-    drawn = draw(FRONT)
+    drawn = draw(replace(FRONT, mouth=1.0))
     (face,) = faces(drawn.picture)
     low, high = drawn.outline.min(axis=0), drawn.outline.max(axis=0)
     assert [float(v) for v in face.box] == pytest.approx([*low, *(high - low)], abs=8)

@@ -11,11 +11,10 @@ The mean head (`face_head.csv`) is the mean of 32 heads of MakeHuman (CC0) at th
 them, with the depth of the sculpture and not the network's; `benchmarks/_face_data.py` builds it. Its zero is the
 head that looks ahead.
 
-Yaw and roll are those of solvePnP, from the places of the points in the picture. A nod moves points mostly along
-lines that run towards the camera, and the network squeezes what is left of it: by places alone pitch comes out a
-quarter too small. Pitch is therefore read from the network's depths, in two ways whose errors are of opposite sign, and
-is their mean: the rigid turn onto the whole mesh (Kabsch), and the depths as a linear function of the mean head, whose
-coefficients are the third row of the rotation.
+solvePnP alone reads turns and nods a tenth too small: the network draws every face a little more frontal, and
+pulls its shape towards the people it knows. What is left of that in the places and depths of the points is taken out by
+a linear function of them (`face_turn.csv`: degrees of yaw and pitch for each coordinate), learned by ridge regression
+from MakeHuman's heads drawn at known angles, each of them and its mirror image, by the same script.
 """
 
 from __future__ import annotations
@@ -74,6 +73,13 @@ def turn(yaw: float, pitch: float, roll: float) -> Numbers:
 
 def pose(points: Numbers) -> Pose:
     """The pose of a head with this mesh (468 rows, x and y in pixels)."""
+    yaw, pitch, roll = turned(points)
+    more = shape(points) @ _leaning()
+    return Pose(yaw + float(more[0]), pitch + float(more[1]), roll)
+
+
+def turned(points: Numbers) -> Pose:
+    """The pose by solvePnP alone."""
     rows = steady()
     model = np.ascontiguousarray(head()[rows])
     flat = points[rows, :2]
@@ -89,14 +95,27 @@ def pose(points: Numbers) -> Pose:
     start = aligned(model, points[rows])
     shift = np.array([[0.0], [0.0], [DISTANCE]]) - start @ model.mean(axis=0)[:, None]
     _, vector, _ = cv2.solvePnP(model, seen, camera, None, cv2.Rodrigues(start)[0], shift, True, cv2.SOLVEPNP_ITERATIVE)
-    yaw, _, roll = angles(np.asarray(cv2.Rodrigues(vector)[0]))
-    return Pose(yaw, (angles(start)[1] + _nod(model, points[rows])) / 2, roll)
+    return Pose(*angles(np.asarray(cv2.Rodrigues(vector)[0])))
 
 
-def _nod(model: Numbers, points: Numbers) -> float:
-    """Pitch in degrees by the depths of the mesh: least squares for depth = (third row of the rotation) model."""
-    x = np.linalg.lstsq(model - model.mean(axis=0), points[:, 2] - points[:, 2].mean(), rcond=None)[0]
-    return degrees(-atan2(x[1], x[2]))
+def shape(points: Numbers) -> Numbers:
+    """The steady points without their place, size and roll, one row of x, y, z after another, and a one.
+
+    Roll is that of the line through the outer corners of the eyes; size is such that a coordinate is about 0.6.
+    """
+    rows = steady()
+    across = points[263, :2] - points[33, :2]
+    c, s = across / np.linalg.norm(across)
+    upright = points[rows] - points[rows].mean(axis=0)
+    upright[:, :2] = upright[:, :2] @ np.array([[c, -s], [s, c]])
+    return np.append(upright.ravel() * (np.sqrt(len(rows)) / np.linalg.norm(upright)), 1.0)
+
+
+@cache
+def _leaning() -> Numbers:
+    """Degrees of yaw and pitch (columns) that each number of `shape` adds."""
+    with (files("pipeline.probe") / "face_turn.csv").open(encoding="ascii") as file:
+        return np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 1000
 
 
 def aligned(model: Numbers, points: Numbers) -> Numbers:

@@ -63,6 +63,7 @@ def _draw(pen: ImageDraw.ImageDraw, face: Face, scale: float, *, main: bool) -> 
         for colour, axis in _AXES:
             end = middle + (rotation @ np.array(axis, float))[:2] * width / 2
             pen.line([tuple(middle), tuple(end)], fill=colour, width=5)
+            pen.ellipse((*(end - 8), *(end + 8)), fill=colour)  # an axis that points into the camera is only its tip
         pen.ellipse((*(middle - 4), *(middle + 4)), fill=_OUTLINE)
 
 
