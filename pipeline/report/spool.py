@@ -146,15 +146,11 @@ def write_document(out: IO[str], head: Mapping[str, Any], key: str, spool: Spool
     out.write(f'{opening},\n "{key}": [')
     out.flush()
     raw: IO[bytes] = out.buffer  # type: ignore[attr-defined]  # text files and standard output have one
-    between, held = b"\n  ", bytearray()
+    between = b"\n  "
     for text in spool.lines():
-        held += between
-        held += text
+        raw.write(between)
+        raw.write(text)
         between = b",\n  "
-        if len(held) >= _BUFFER:  # an entry is longer than what `raw` holds back: each would be written alone
-            raw.write(held)
-            held.clear()
-    raw.write(held)
     raw.flush()
     out.write("\n ]")
     for name, value in tail.items():
