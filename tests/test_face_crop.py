@@ -198,9 +198,14 @@ FIGURES: list[tuple[str, Limit, dict[str, Any], str]] = [
         "face.outline_share",
         Between(Fraction(1, 2), None, type="share"),
         {"outline_share": Fraction(1, 4)},
-        "closer: of",
+        "closer: the share",
     ),
-    ("face.outline_share", Between(None, Fraction(1, 2), type="share"), {"outline_share": Fraction(3, 4)}, "back: of"),
+    (
+        "face.outline_share",
+        Between(None, Fraction(1, 2), type="share"),
+        {"outline_share": Fraction(3, 4)},
+        "back: the share",
+    ),
     ("face.contrast", Between(Fraction(1, 5), None, type="share"), {"contrast": Fraction(1, 10)}, "10 %, 20 % is"),
     ("face.over_exposed", Between(None, Fraction(1, 20), type="share"), {"over_exposed": Fraction(1, 2)}, "less light"),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -283,3 +284,10 @@ def test_an_svg_with_entities_is_refused(tmp_path: Path) -> None:
 def test_an_svg_nested_too_deep_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="deeper"):
         svg(tmp_path / "a.svg", '<svg width="1" height="1">' + "<g>" * 1000 + "</g>" * 1000 + "</svg>")
+
+
+def test_a_proof_that_is_asked_for_with_others_is_made(sample: Callable[[str], Path]) -> None:
+    for needs in ({"decode"}, {"decode", "speech"}, {"decode", "faces"}):
+        info = probe(sample("images/portrait.png"), frozenset(needs))
+        assert info.image is not None
+        assert info.image.decodes is True

@@ -231,23 +231,23 @@ def _pixels(value: Fraction) -> Text:
 
 eyes = _figure(
     lambda f: f.eyes_open,
-    Text("Open both eyes wide: of their width the lids are apart by", "请睁大双眼：眼睑间距为眼宽的 "),
-    Text("Relax your eyes: of their width the lids are apart by", "请放松双眼：眼睑间距为眼宽的 "),
+    Text("Open both eyes wide: the gap between the lids, in widths of the eye, is", "请睁大双眼：眼睑间距为眼宽的 "),
+    Text("Relax your eyes: the gap between the lids, in widths of the eye, is", "请放松双眼：眼睑间距为眼宽的 "),
     _share_of,
 )
 eye_distance = _figure(
     lambda f: f.eye_distance,
     Text(
-        "Step closer or use a camera with more pixels: the eyes are apart by",
+        "Step closer or use a camera with more pixels: the distance between the eyes is",
         "请靠近镜头或使用更高像素的相机：双眼间距 ",
     ),
-    Text("Step back: the eyes are apart by", "请后退：双眼间距 "),
+    Text("Step back: the distance between the eyes is", "请后退：双眼间距 "),
     _pixels,
 )
 outline_share = _figure(
     lambda f: f.outline_share,
-    Text("Step closer: of the picture the outline of the face encloses", "请靠近：人脸轮廓占画面 "),
-    Text("Step back: of the picture the outline of the face encloses", "请后退：人脸轮廓占画面 "),
+    Text("Step closer: the share of the picture inside the outline of the face is", "请靠近：人脸轮廓占画面 "),
+    Text("Step back: the share of the picture inside the outline of the face is", "请后退：人脸轮廓占画面 "),
     _share_of,
 )
 contrast = _figure(
@@ -260,24 +260,24 @@ contrast = _figure(
 )
 over_exposed = _figure(
     lambda f: f.over_exposed,
-    Text("Put more light on the face: of it is white", "请增强面部光线：过曝部分占 "),
-    Text("Put less light on the face or expose shorter: of it is white", "请减弱面部光线或降低曝光：过曝部分占 "),
+    Text("Put more light on the face: its white share is", "请增强面部光线：过曝部分占 "),
+    Text("Put less light on the face or expose shorter: its white share is", "请减弱面部光线或降低曝光：过曝部分占 "),
     _share_of,
 )
 under_exposed = _figure(
     lambda f: f.under_exposed,
-    Text("Put less light on the face: of it is black", "请减弱面部光线：欠曝部分占 "),
-    Text("Put more light on the face or expose longer: of it is black", "请增强面部光线或提高曝光：欠曝部分占 "),
+    Text("Put less light on the face: its black share is", "请减弱面部光线：欠曝部分占 "),
+    Text("Put more light on the face or expose longer: its black share is", "请增强面部光线或提高曝光：欠曝部分占 "),
     _share_of,
 )
 evenness = _figure(
     lambda f: f.evenness,
     Text(
-        "Light both halves of the face alike: of the brighter half's light the darker one has",
+        "Light both halves of the face alike: the darker half's light, as a share of the brighter one's, is",
         "请让脸部两侧光线一致：较暗一侧的亮度为较亮一侧的 ",
     ),
     Text(
-        "Light the face more from one side: of the brighter half's light the darker one has",
+        "Light the face more from one side: the darker half's light, as a share of the brighter one's, is",
         "请增加侧光：较暗一侧的亮度为较亮一侧的 ",
     ),
     _share_of,

@@ -110,7 +110,8 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     cannot be decoded is not an error here: `decodes` says so when `needs` holds "decode".
     """
     remarks: list[Text] = []
-    info, faces = _info(path, format, needs == {"decode"}, remarks), None
+    # Measuring faces decodes the picture as well, so that it is first seen whether that proves it whole.
+    info, faces = _info(path, format, "decode" in needs and "faces" not in needs, remarks), None
     if "faces" in needs:
         info, faces = _with_faces(path, info, remarks)
         if "decode" in needs and info.decodes is None:
@@ -220,9 +221,8 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
 
 def _scans(name: str, picture: Image.Image, file: BinaryIO) -> None:
     """Raise CeilingExceeded for a JPEG of so many scans that decoding it takes minutes: each covers all pixels."""
-    here = (
-        file.tell()
-    )  # Pillow has read the header of the first scan: length, components, two bytes of each, three more
+    # Pillow has read the header of the first scan: length, components, two bytes of each, three more.
+    here = file.tell()
     layers = getattr(picture, "layers", 0)
     file.seek(max(0, here - 6 - 2 * layers))
     if picture.info.get("progressive") or file.read(3) != bytes((0, 6 + 2 * layers, layers)):
