@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP := .venv/.setup-stamp
 OUT ?= out
 SAMPLES := samples/out
@@ -11,19 +12,30 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup system run test lint bench fuzz samples coverage check prepare clean
+.PHONY: help setup lock compat fresh run test lint bench fuzz samples coverage check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: $(STAMP) ## virtual environment, Python packages, LibreOffice and fonts where allowed
 
-$(STAMP): pyproject.toml requirements-data.txt .ci/system
+$(STAMP): pyproject.toml .ci/lock.txt .ci/system
 	@sh .ci/system $(PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-data.txt
+	@$(PIP) --no-deps --require-hashes -r .ci/lock.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+lock: setup ## renew .ci/lock.txt: newest versions within the bounds of pyproject.toml, with hashes
+	@$(PIP) uv
+	@sh .ci/lock $(BIN)/uv
+
+compat: setup ## the suite on every Python found, with the oldest and the newest versions allowed
+	@$(PIP) uv
+	@$(BIN)/python .ci/compat.py
+
+fresh: ## README's two commands in bare Debian roots, as root and as a user without sudo
+	@sh .ci/fresh
 
 fuzz: setup ## 20,000 damaged files through every reader and converter
 	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
@@ -43,7 +55,7 @@ lint: setup ## formatting, linting, types
 	@$(BIN)/mypy
 
 bench: setup ## speed against peers, in one run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
+	@$(PIP) --no-deps -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks
 
 coverage: setup ## write docs/rules-coverage.md from the presets

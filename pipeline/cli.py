@@ -12,6 +12,7 @@ from typing import Any
 
 import pipeline
 from pipeline.errors import PreflightError, UsageError, nearest_word
+from pipeline.tools.libraries import require
 
 _EXAMPLES = """\
 examples:
@@ -253,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000, 20, 20)  # many small values, hardly a circle among them: looking for some costs a tenth
     try:
         options = parser().parse_args(given)
+        if options.verb != "doctor":  # which says it of every library, not of the first
+            require()
         _warm(options)
         from pipeline import verbs
 

@@ -15,9 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import av
-from av.stream import Disposition
-
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import AudioStream, Kind, MediaInfo, Text, VideoStream
 from pipeline.probe.av_streams import audio_facts, codec_of, seconds, video_facts
@@ -26,7 +23,16 @@ from pipeline.probe.cut import missing_bytes
 from pipeline.probe.decode import decode_all
 from pipeline.probe.frames import adts_frame, count, mp3_frame
 from pipeline.probe.matroska import read_tracks
-from pipeline.probe.opening import ISO_MEDIA, OPENS, allowed, opened, packets_of
+from pipeline.probe.opening import (
+    BROKEN,
+    ISO_MEDIA,
+    MICROSECOND,
+    OPENS,
+    Disposition,
+    allowed,
+    opened,
+    packets_of,
+)
 from pipeline.probe.sounds import wav
 from pipeline.tools.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
 
@@ -35,7 +41,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream as AvVideo
 
-_MICROSECOND: Final = Fraction(1, 1_000_000)  # FFmpeg's clock for containers
 _HEAD: Final = 1 << 16  # bytes of a WAV in which its format and length are looked for
 _TIMED_FRAMES: Final = 1000  # of each picture stream, to tell constant from variable rate: 40 s at 25 fps
 _TIMED_BYTES: Final = 64 << 20
@@ -110,11 +115,11 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
-    length = seconds(container.duration, _MICROSECOND) or None
+    length = seconds(container.duration, MICROSECOND) or None
     if length is None and format_ == "wav":  # FFmpeg has no word for a recording of nothing
         length = _wav_length(path, size)
     if OPENS[format_] == "matroska" and length:
-        length, video, audio = _from_start(seconds(container.start_time, _MICROSECOND), length, video, audio)
+        length, video, audio = _from_start(seconds(container.start_time, MICROSECOND), length, video, audio)
     _within_ceilings(path, video, audio, length)
     kind = Kind.VIDEO if video or not audio else Kind.AUDIO
     damaged = False
@@ -153,7 +158,7 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         container=_container(format_, kind),
         brand=boxes.brand if boxes else None,
         faststart=boxes.faststart if boxes else None,
-        start=seconds(container.start_time, _MICROSECOND),
+        start=seconds(container.start_time, MICROSECOND),
         duration=length,
         bit_rate=container.bit_rate or None,
         video=video,
@@ -297,7 +302,7 @@ def _timings(container: InputContainer, streams: list[AvVideo], *, cut: bool) ->
             ):
                 whole = False
                 break
-    except (av.error.FFmpegError, ValueError):
+    except BROKEN:
         whole = False  # damage further on does not undo what was seen
     return {s.index: _timing(times[s.index], s, whole=whole and not cut) for s in streams}
 

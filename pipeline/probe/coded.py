@@ -13,9 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import av
-
-from pipeline.probe.opening import opened, packets_of
+from pipeline.probe.opening import BROKEN, opened, packets_of
 from pipeline.probe.sniff import sniff
 
 _ROUNDING: Final = Fraction(1, 500)  # seconds; what containers with a clock of 1/1000 s round
@@ -48,7 +46,7 @@ def read(path: Path, indices: Collection[int]) -> dict[int, Coded]:
                 one = found[packet.stream_index]
                 one.times.append(at)
                 one.digests.append(int.from_bytes(hashlib.blake2b(packet, digest_size=8).digest(), "big"))
-        except av.error.FFmpegError as error:
+        except BROKEN as error:
             raise ValueError(str(error)) from error
     return found
 

@@ -6,11 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import av
-
 from pipeline.model import Text
 from pipeline.probe.av_streams import codec_of, seconds
-from pipeline.probe.opening import FULL, ISO_MEDIA, allowed, opened, packets_of
+from pipeline.probe.opening import BROKEN, FRAMES, FULL, ISO_MEDIA, MICROSECOND, allowed, opened, packets_of
 
 # A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
 _SLACK: Final = Fraction(1, 2)  # seconds
@@ -53,20 +51,20 @@ def decode_all(path: Path, format_: str) -> Verdict:
                 # Not packet.stream_index, which is 0 in the empty packets that end each stream.
                 packets[packet.stream.index] += bool(packet.size)
                 for frame in packet.decode():
-                    if not isinstance(frame, av.VideoFrame | av.AudioFrame):
+                    if not isinstance(frame, FRAMES):
                         continue
                     if frame.is_corrupt:
                         return _damaged(reached, "a damaged frame", "画面损坏")
                     reached = max(reached, seconds(frame.pts, frame.time_base) or reached)
-        except (av.error.FFmpegError, ValueError) as error:
+        except BROKEN as error:
             reason = getattr(error, "strerror", None) or str(error)
             return _damaged(reached, reason, reason)
         short = [s for s in streams if format_ in ISO_MEDIA and s.type == "video" and packets[s.index] < s.frames]
         if short:
             found, stated = packets[short[0].index], short[0].frames
             return _damaged(reached, f"{found} of {stated} frames are there", f"{stated} 帧中仅有 {found} 帧")
-        length = seconds(container.duration, Fraction(1, av.time_base)) or Fraction(0)
-        begin = seconds(container.start_time, Fraction(1, av.time_base)) or Fraction(0)
+        length = seconds(container.duration, MICROSECOND) or Fraction(0)
+        begin = seconds(container.start_time, MICROSECOND) or Fraction(0)
         if reached < begin + length - max(_SLACK, length / 100):
             return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
     return Verdict(True, ())

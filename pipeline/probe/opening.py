@@ -1,17 +1,19 @@
 """Opening media with PyAV behind the allow-lists, with no more decoding than is needed.
 
-PyAV applies FFmpeg's decoder allow-list only while it opens a file, so whoever decodes afterwards asks
-`allowed` first.
+The one place that imports PyAV and knows what its versions do differently. PyAV applies FFmpeg's decoder allow-list
+only while it opens a file, so whoever decodes afterwards asks `allowed` first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import av
+from av.stream import Disposition as Disposition  # for `pipeline.probe.av`
 
 from pipeline.errors import Unreadable
 from pipeline.probe.av_streams import codec_of, sequence_of
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
+
+BROKEN: Final = (av.error.FFmpegError, ValueError)  # what reading and decoding raise where a file is damaged
+FRAMES: Final = (av.VideoFrame, av.AudioFrame)
+MICROSECOND: Final = Fraction(1, av.time_base)  # FFmpeg's clock for containers
+# Tags that are not UTF-8: up to PyAV 18 they stop the opening unless it is said how to read them; from 19 on they are
+# read like this and the word for it is gone.
+_TAGS: Final[dict[str, Any]] = (
+    {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
 
 # FFmpeg's demuxer for each format that sniffing finds.
 OPENS: Final = {
@@ -61,16 +72,10 @@ def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None 
         for effort in efforts:
             if container is not None:
                 container.close()
-            container = av.open(
-                f"file:{path}",
-                "r",
-                format=OPENS[format_],
-                options=_SAFE | effort,
-                metadata_errors="replace",
-            )
+            container = av.open(f"file:{path}", "r", format=OPENS[format_], options=_SAFE | effort, **_TAGS)
             if all(map(_known, container.streams)):
                 break
-    except (av.error.FFmpegError, ValueError, OSError) as error:
+    except (*BROKEN, OSError) as error:
         if container is not None:
             container.close()
         reason = getattr(error, "strerror", None) or str(error)

@@ -14,10 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import av
-
 from pipeline.facts import MediaInfo
-from pipeline.probe.opening import OPENS, opened, packets_of
+from pipeline.probe.opening import BROKEN, OPENS, opened, packets_of
 from pipeline.probe.sniff import sniff
 
 _APART: Final = Fraction(1, 2)  # seconds between two entry points that are kept
@@ -86,7 +84,7 @@ def frames(path: Path, index: int) -> Frames | None:
                     keys.append(len(times))
                 times.append(at)
                 end = max(end, at + (packet.duration or 0))
-        except (av.error.FFmpegError, ValueError):
+        except BROKEN:
             return None
     return Frames(base, times, keys, end * base, hidden) if times else None
 
@@ -134,7 +132,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
                 end = max(time + (packet.duration or 0) * base, end or time)
                 if packet.is_keyframe and len(entries) < _MOST and (not entries or time - entries[-1] >= _APART):
                     entries.append(time)
-        except (av.error.FFmpegError, ValueError):
+        except BROKEN:
             return None
     digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
     if index is None:

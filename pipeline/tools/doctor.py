@@ -11,22 +11,13 @@ from typing import Any
 from pipeline.errors import ToolMissing
 from pipeline.model import Text
 from pipeline.tools.isolation import layers
+from pipeline.tools.libraries import Library, known
 from pipeline.tools.programs import ffmpeg, soffice
 from pipeline.tools.versions import asked_ffmpeg, office_version
 
 # What a conversion may ask ffmpeg for.
 _ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libmp3lame", "pcm_s16le")
 _FILTERS = ("scale", "fps", "zscale", "tonemap", "bwdif", "aresample")
-_PACKAGES = (
-    "av",
-    "pillow",
-    "opencv-python-headless",
-    "python-pptx",
-    "pypdfium2",
-    "ffmpeg-python",
-    "pydub",
-    "numpy",
-)
 
 
 def _entry(name: str, found: str | None, advice: Text, lang: str, *, needed: bool) -> dict[str, Any]:
@@ -40,12 +31,11 @@ def _entry(name: str, found: str | None, advice: Text, lang: str, *, needed: boo
     }
 
 
-def _package(name: str, lang: str) -> dict[str, Any]:
-    advice = Text(f"pip install {name}", f"pip install {name}")
-    try:
-        return _entry(name, metadata.version(name), advice, lang, needed=True)
-    except metadata.PackageNotFoundError:
-        return _entry(name, None, advice, lang, needed=True)
+def _library(library: Library, lang: str) -> dict[str, Any]:
+    """A library within its bounds, missing, or outside of them."""
+    found = library.version and f"{library.version}  ({library.bounds})"
+    entry = _entry(library.name, found, library.fault, lang, needed=library.extra is None or not library.serves)
+    return entry if library.serves else entry | {"state": "missing", "advice": library.fault.of(lang)}
 
 
 def _faces(lang: str) -> dict[str, Any]:
@@ -120,7 +110,7 @@ def examine(lang: str) -> list[dict[str, Any]]:
     """Every tool with its state: "ok" or "missing", and for layers of isolation "on" or "off"."""
     python = f"{platform.python_version()}  {sys.executable}"
     entries = [_entry("python", python, Text("", ""), lang, needed=True)]
-    entries += [_package(name, lang) for name in _PACKAGES]
+    entries += [_library(library, lang) for library in known()]
     entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
     entries += _fonts(lang)
     weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
