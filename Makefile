@@ -12,7 +12,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock compat fresh run test lint bench fuzz samples coverage check prepare clean
+.PHONY: help setup lock compat newest fresh run test lint bench fuzz samples coverage check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -22,7 +22,7 @@ setup: $(STAMP) ## virtual environment, Python packages, LibreOffice and fonts w
 $(STAMP): pyproject.toml .ci/lock.txt .ci/system
 	@sh .ci/system $(PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(PIP) --no-deps --require-hashes -r .ci/lock.txt
+	@$(PIP) --no-compile --no-deps --require-hashes -r .ci/lock.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
@@ -33,6 +33,10 @@ lock: setup ## renew .ci/lock.txt: newest versions within the bounds of pyprojec
 compat: setup ## the suite on every Python found, with the oldest and the newest versions allowed
 	@$(PIP) uv
 	@$(BIN)/python .ci/compat.py
+
+newest: setup ## on the newest Python found, with the newest versions allowed: the tour and the canaries
+	@$(PIP) uv
+	@$(BIN)/python .ci/compat.py --newest
 
 fresh: ## README's two commands in bare Debian roots, as root and as a user without sudo
 	@sh .ci/fresh
@@ -68,4 +72,4 @@ prepare: setup ## prepare IN=path PRESET=id OUT=dir
 	@$(BIN)/preflight prepare -p "$(PRESET)" -o "$(OUT)" -- "$(IN)"
 
 clean: ## remove everything that was made
-	rm -rf .venv build dist $(SAMPLES) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .compat build dist $(SAMPLES) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
