@@ -63,7 +63,7 @@ bench: setup ## speed against peers, in one run
 	@$(BIN)/python -m benchmarks
 
 coverage: setup ## write docs/rules-coverage.md from the presets
-	@$(BIN)/python -m pipeline.coverage > docs/rules-coverage.md
+	@$(BIN)/python -m pipeline.rules.coverage > docs/rules-coverage.md
 
 check: setup ## check IN=path PRESET=id
 	@$(BIN)/preflight check -p "$(PRESET)" -- "$(IN)"

@@ -58,13 +58,25 @@ def environment(python: Path, name: str, resolution: str) -> Path:
     ours = home / "bin" / "python"
     wheels = [word for package in NATIVE for word in ("--only-binary", package)]
     resolved = str(PLACE / f"{name}.txt")
+    quiet = ["--quiet", "--python", str(ours)]
     PLACE.mkdir(exist_ok=True)
     for words in (
         ["venv", "--quiet", "--clear", "--python", str(python), str(home)],
-        ["pip", "compile", "--quiet", "--python", str(ours), "--resolution", resolution, *wheels]
-        + ["--extra", "dev", "pyproject.toml", "-o", resolved],
-        ["pip", "install", "--quiet", "--python", str(ours), "--no-deps", "-r", resolved, "-r", ".ci/data.txt"],
-        ["pip", "install", "--quiet", "--python", str(ours), "--no-deps", "--no-build-isolation", "-e", "."],
+        [
+            "pip",
+            "compile",
+            *quiet,
+            "--resolution",
+            resolution,
+            *wheels,
+            "--extra",
+            "dev",
+            "pyproject.toml",
+            "-o",
+            resolved,
+        ],
+        ["pip", "install", *quiet, "--no-deps", "-r", resolved, "-r", ".ci/data.txt"],
+        ["pip", "install", *quiet, "--no-deps", "--no-build-isolation", "-e", "."],
     ):
         subprocess.run([uv, *words], cwd=TOP, check=True)
     return ours
@@ -92,7 +104,9 @@ def run(minor: tuple[int, int], python: Path, versions: str, tests: list[str]) -
         commands.insert(0, [str(ours), "-m", "samples.tour", "--samples", "samples/out", "--out", f"out/compat-{name}"])
     said, green = [], True
     for command in commands:
-        done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         lines = done.stdout.strip().splitlines() or [""]
         green = green and done.returncode == 0
         said.append(re.sub(r" in [\d.]+s.*", "", lines[-1].strip("= ")))
@@ -106,7 +120,7 @@ def run(minor: tuple[int, int], python: Path, versions: str, tests: list[str]) -
 def main() -> int:
     """Run the cells asked for, print the table."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--newest", action="store_true", help="the newest Python, the newest versions, tour and canaries")
+    asked.add_argument("--newest", action="store_true", help="newest Python, newest versions, tour and canaries")
     asked.add_argument("--only", metavar="CELL", action="append", help="such as 3.11-oldest; may be repeated")
     options = asked.parse_args()
     found = pythons()

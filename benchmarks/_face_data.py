@@ -3,9 +3,9 @@
     pip install --no-deps -r benchmarks/requirements.txt
     python -m benchmarks._face_data
 
-Writes pipeline/probe/face_head.csv (mean head), face_turn.csv (what the mesh hides of a turn, learned from all
+Writes pipeline/probe/face/head.csv (mean head), face_turn.csv (what the mesh hides of a turn, learned from all
 processors for some minutes) and face_mean.csv (mean look), and prints the weights of
-pipeline/probe/face_cover.py. Everything comes from heads of MakeHuman (CC0) and from NASA's portrait (public
+pipeline/probe/face/occlusion.py. Everything comes from heads of MakeHuman (CC0) and from NASA's portrait (public
 domain), see `benchmarks/_people.py`; no other picture of a person takes part.
 """
 
@@ -20,14 +20,16 @@ import numpy as np
 
 from benchmarks._people import Person, draw, painted, people, person
 from benchmarks.face import AREAS, KINDS, lit, patched, view
-from pipeline.probe import face_cover, face_pose, face_unwrap
-from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import LEFT_EYE, LIPS, RIGHT_EYE, fit
+from pipeline.probe.face import occlusion
+from pipeline.probe.face import pose as face_pose
+from pipeline.probe.face import texture as face_unwrap
+from pipeline.probe.face.detect import candidates
+from pipeline.probe.face.mesh import LEFT_EYE, LIPS, RIGHT_EYE, fit
 from samples._tools import SampleError
 from samples.heads import Drawn, View
 from samples.heads import draw as draw_portrait
 
-_HERE = Path(face_cover.__file__).parent
+_HERE = Path(occlusion.__file__).parent
 _HEADS = 32
 _DRAWN = 96  # heads, each clean and with every patch
 _TURNED, _VIEWS = 160, 20  # heads that teach what the mesh hides of a turn, and drawings of each
@@ -157,7 +159,7 @@ def examples(drawn: Drawn, rng: np.random.Generator, tiny: bool) -> list[tuple[s
         seen = small(Drawn(picture, drawn.points)).picture if tiny else picture
         points = mesh_of(seen)
         if points is not None:
-            made.append((kind, area, face_cover.figures(*face_unwrap.unwrapped(seen, points))))
+            made.append((kind, area, occlusion.figures(*face_unwrap.unwrapped(seen, points))))
     return made
 
 

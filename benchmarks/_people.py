@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import OUTLINE, fit
-from pipeline.probe.face_pose import turn
+from pipeline.probe.face.detect import candidates
+from pipeline.probe.face.mesh import OUTLINE, fit
+from pipeline.probe.face.pose import turn
 from samples._tools import SampleError
 from samples.heads import RINGS, Drawn, View, model
 

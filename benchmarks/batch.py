@@ -51,9 +51,9 @@ def fill(folder: Path, sources: list[Path], count: int) -> None:
 
 def check_many(top: Path) -> None:
     """The whole command on many mixed files against the sum of what each of them costs alone, past start-up."""
-    from pipeline.checking import Job
-    from pipeline.pool import cores
-    from pipeline.run import check_line
+    from pipeline.engine.pool import cores
+    from pipeline.engine.tasks import check_line
+    from pipeline.stages.check import Job
 
     sources = _several(SMALL, top / "samples")
     fill(top / "many", sources, FILES)
@@ -201,7 +201,7 @@ def journaled(out: Path) -> dict[str, str]:
     """Slot -> entry of the journal, read beside whoever writes it."""
     import sqlite3
 
-    from pipeline.journal import NAME
+    from pipeline.engine.journal import NAME
 
     if not (out / NAME).exists():
         return {}

@@ -19,7 +19,7 @@ def one_file(clip: Path) -> None:
     """In process, past start-up: the whole check against `av.open` and reading the streams."""
     import av
 
-    from pipeline.checking import Job, check
+    from pipeline.stages.check import Job, check
 
     job = Job(path=str(clip), stem="x", preset=PRESET)
 

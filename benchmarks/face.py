@@ -23,13 +23,14 @@ from PIL import Image
 
 from benchmarks._people import Person, painted, people
 from benchmarks._people import draw as draw_person
-from pipeline import judging, presets
-from pipeline.model import Face, Kind, Size
+from pipeline.model.results import Face, Kind, Size
 from pipeline.probe import probe
-from pipeline.probe.face import measured
-from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import LEFT_EYE, LIPS, NOSE, RIGHT_EYE, fit
-from pipeline.probe.face_models import FULL, detect
+from pipeline.probe.face.detect import candidates
+from pipeline.probe.face.measure import measured
+from pipeline.probe.face.mesh import LEFT_EYE, LIPS, NOSE, RIGHT_EYE, fit
+from pipeline.probe.face.models import FULL, detect
+from pipeline.rules import judge as judging
+from pipeline.rules import presets
 from samples._pictures import picture_file
 from samples._tools import SampleError
 from samples.heads import Drawn, View, draw

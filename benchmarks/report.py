@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._run import PREFLIGHT, table
-from pipeline.pool import Pool, cores
+from pipeline.engine.pool import Pool, cores
+from pipeline.engine.worker import Progress
+from pipeline.model.ceilings import CHECK_WALL
 from pipeline.report.card import CardJob, Pictures, card_entry
 from pipeline.report.html import Source, jobs, write
-from pipeline.tools.ceilings import CHECK_WALL
-from pipeline.worker import Progress
 from samples import build
 
 PRESET = "metastudio/video-production"

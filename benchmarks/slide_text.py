@@ -60,7 +60,7 @@ def deviations(pdf: Path) -> list[float]:
 
 def main() -> None:
     """Entry point."""
-    from pipeline.convert.slides import as_pdf
+    from pipeline.convert.slides.convert import as_pdf
     from pipeline.probe import probe
     from pipeline.tools.office_shared import close
 

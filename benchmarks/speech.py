@@ -32,7 +32,7 @@ from benchmarks._voices import (
     said,
     take,
 )
-from pipeline.model import Speech
+from pipeline.model.results import Speech
 
 _RATES = (16000, 24000, 48000)
 _PASS_SNR = (20.0, 25.0)  # pass marks of the platforms, rules.snr
@@ -300,10 +300,10 @@ def takes() -> None:
     Right: every clip is the sentence that was read in this place. Doubtful: blocked. Asks: blocked until somebody says
     that the lines were read in order. Wrong unsaid: built without a word, though a clip is not what its line says.
     """
-    from pipeline.convert.package_build_match import match
+    from pipeline.convert.package.align import match
     from pipeline.errors import AssetError
-    from pipeline.probe.speech_activity import find
-    from pipeline.probe.speech_frames import FRAMES, Frames
+    from pipeline.probe.speech.activity import find
+    from pipeline.probe.speech.spectra import FRAMES, Frames
     from samples._speech import LINES as CHINESE
 
     rows = [("forty takes of 20 sentences, pauses 0.4 to 2 s, noise at 15 to 40 dB", *_OUTCOMES)]
@@ -357,8 +357,8 @@ def takes() -> None:
 
 def tune() -> None:
     """Fit C50 against the steepest falls on the tuning half and print the line."""
-    from pipeline.probe import speech_room
-    from pipeline.probe.speech_frames import Frames
+    from pipeline.probe.speech import reverb
+    from pipeline.probe.speech.spectra import Frames
 
     found, truth, seed = [], [], 100
     for voice in TUNED:
@@ -370,7 +370,7 @@ def tune() -> None:
                 frames = Frames(rate)
                 wet = level(reverberant(take(voice, rate, 6, seed).signal, response))
                 frames.add((np.round(wet * 32767) / 32768).astype(np.float32))
-                fall = speech_room.fall(frames.levels)
+                fall = reverb.fall(frames.levels)
                 if fall is not None:
                     found.append(fall.steepest)
                     truth.append(true)

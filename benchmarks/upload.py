@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._run import PREFLIGHT, table
-from pipeline.digest import content_md5
-from pipeline.upload.sandbox.faults import KINDS, LASTING, Faults
+from pipeline.storage.digest import content_md5
+from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
 from tests import upload_world as made
 
 GIB = 1 << 30
@@ -84,8 +84,8 @@ def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def _far(folder: Path) -> Iterator[tuple[Any, dict[str, str]]]:
     """A sandbox in a process of its own: its interface, and the settings that lead there."""
-    from pipeline.upload.huawei import Api
-    from pipeline.upload.secrets import Secrets
+    from pipeline.upload.credentials import Secrets
+    from pipeline.upload.metastudio.api import Api
 
     words = [*PREFLIGHT, "sandbox", "--json", "--quota", "1000G", "--pace", "100", "--folder", str(folder)]
     with _ended(subprocess.Popen(words, stdout=subprocess.PIPE, text=True)) as running:

@@ -120,9 +120,9 @@ def remux(made: Path, encoding: Cost, folder: Path) -> None:
 
 def compliant(kept: Path, folder: Path) -> None:
     """A file that needs nothing, against the digest alone."""
-    from pipeline.checking import Job
-    from pipeline.digest import content_md5
-    from pipeline.preparing import prepare
+    from pipeline.stages.check import Job
+    from pipeline.stages.prepare import prepare
+    from pipeline.storage.digest import content_md5
 
     job = Job(path=str(kept), stem="kept", preset=str(folder / "bench.toml"), out=str(folder / "kept"))
     prepare(job, lambda _: None)

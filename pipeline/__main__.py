@@ -16,7 +16,7 @@ def main() -> int:
             "请安装新版本，并用它运行 -m pip install media-preflight\n"
         )
         return 3
-    from pipeline.cli import main as run
+    from pipeline.cli.main import main as run
 
     return run()
 

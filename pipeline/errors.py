@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from pipeline.model import Text
+from pipeline.model.results import Text
 
 
 class PreflightError(Exception):
@@ -62,7 +62,7 @@ class Unreadable(AssetError):
 
 
 class CeilingExceeded(AssetError):
-    """Beyond a safety ceiling; see `pipeline.tools.ceilings`."""
+    """Beyond a safety ceiling; see `pipeline.model.ceilings`."""
 
 
 class ToolFailed(AssetError):

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.errors import ToolMissing
-from pipeline.probe.face_find import candidates
-from pipeline.probe.face_mesh import INNER_LIPS, NOSE, OUTLINE, fit
-from pipeline.probe.face_pose import aligned, head, steady, turn
-from pipeline.probe.face_unwrap import triangles
+from pipeline.probe.face.detect import candidates
+from pipeline.probe.face.mesh import INNER_LIPS, NOSE, OUTLINE, fit
+from pipeline.probe.face.pose import aligned, head, steady, turn
+from pipeline.probe.face.texture import triangles
 from samples._tools import Sample, SampleError
 from samples.images import display_p3, person
 
@@ -47,7 +47,7 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """How a head is drawn. Angles in degrees as `pipeline.probe.face_pose` has them."""
+    """How a head is drawn. Angles in degrees as `pipeline.probe.face.pose` has them."""
 
     yaw: float = 0.0
     pitch: float = 0.0

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from samples import build
 
 if TYPE_CHECKING:
-    from pipeline.upload.sandbox.server import Sandbox
+    from pipeline.upload.emulator.server import Sandbox
 
 # No test asserts how long anything takes, and the machines that run them are shared: no deadline. In CI the
 # examples are the same every time, so that a failure is of the change that is tested.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from pipeline.model import (
+from pipeline.model.results import (
     ArchiveInfo,
     AudioStream,
     Entry,

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.checking import Job
-from pipeline.pool import Event, Pool, cores
-from pipeline.publish import sweep
-from pipeline.run import check_entry, prepare_entry
+from pipeline.engine.pool import Event, Pool, cores
+from pipeline.engine.tasks import check_entry, prepare_entry
+from pipeline.stages.check import Job
+from pipeline.storage.publish import sweep
 from samples import SAMPLES, build
 
 LARGEST = 400_000  # bytes of a sample; larger ones differ in length, not in structure

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.probe.ole import Ole
+from pipeline.probe.slides.ole import Ole
 from pipeline.tools.programs import ffmpeg
 from samples.decks import compound_file
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import verify
 from pipeline.checks import CHECKS
-from pipeline.convert import audio, video
-from pipeline.limits import Between
-from pipeline.model import Fix, Kind, Level, MediaInfo, Plan, Role, Rule, Safety, Source, Text, Value
+from pipeline.convert.av import audio, video
+from pipeline.model.limits import Between
+from pipeline.model.results import Fix, Kind, Level, MediaInfo, Plan, Role, Rule, Safety, Source, Text, Value
 from pipeline.probe import probe
 from pipeline.tools import programs
+from pipeline.verify import compare as verify
 
 Find = Callable[[str], Path]
 

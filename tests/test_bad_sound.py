@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.checking import Job, check
-from pipeline.model import Kind, Status
-from pipeline.preparing import prepare
+from pipeline.documents import entry
+from pipeline.model.results import Kind, Status
 from pipeline.probe import probe
-from pipeline.report import document
+from pipeline.stages.check import Job, check
+from pipeline.stages.prepare import prepare
 from tests.test_speech import RATE, save, voice
 
 Sample = Callable[[str], Path]
@@ -76,7 +76,7 @@ FILES = {
 def test_bad_sound_has_a_reason(what: str, preset: str, status: Status, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(FILES[what])
-    asset = document.report(check(Job(path=str(path), stem="take", preset=preset)), "en")
+    asset = entry.report(check(Job(path=str(path), stem="take", preset=preset)), "en")
     told = [finding["message"] for finding in asset["findings"] if finding["verdict"] != "pass"]
     told += [asset["error"]["message"]] if asset["error"] else []
     assert asset["status"] == status
@@ -117,6 +117,6 @@ def test_what_drives_a_demo_may_be_the_sound_of_a_video(sample: Sample, tmp_path
 
 
 def test_a_video_without_sound_says_so(sample: Sample) -> None:
-    asset = document.report(check(Job(path=str(sample("video/no-audio.mp4")), stem="in", preset=DRIVE)), "en")
+    asset = entry.report(check(Job(path=str(sample("video/no-audio.mp4")), stem="in", preset=DRIVE)), "en")
     assert asset["status"] == Status.BLOCKED
     assert "sound streams: 0; wanted >= 1" in " ".join(finding["message"] for finding in asset["findings"])

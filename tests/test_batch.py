@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import presets
-from pipeline.checking import Job
-from pipeline.inputs import find
 from pipeline.report import progress as shown
 from pipeline.report.progress import Measure, clock
+from pipeline.rules import presets
+from pipeline.stages.check import Job
+from pipeline.stages.duplicates import groups, suspects
+from pipeline.storage.inputs import find
 from pipeline.tools.ffmpeg import Meter, Share
-from pipeline.twins import groups, suspects
 
 ROOT = Path(__file__).parent.parent
 Sample = Callable[[str], Path]

@@ -60,8 +60,8 @@ def sing(name: str, folder: Path) -> None:
 
 @canary("av")
 def _av(folder: Path) -> None:
-    from pipeline.probe import opening
-    from pipeline.probe.av_streams import ATTACHED_PICTURE, codec_of, disposition, pixel_layout
+    from pipeline.probe.av import open as opening
+    from pipeline.probe.av.streams import ATTACHED_PICTURE, codec_of, disposition, pixel_layout
 
     clip = folder / "clip.mp4"
     ffmpeg(
@@ -127,7 +127,7 @@ def _opencv(folder: Path) -> None:
     import cv2
     import numpy as np
 
-    from pipeline.probe import face_models
+    from pipeline.probe.face import models as face_models
 
     face_models.load()
     blank = np.zeros((face_models.SHORT.side, face_models.SHORT.side, 3), np.uint8)
@@ -183,7 +183,7 @@ def _starlette(folder: Path) -> None:
     import asyncio
 
     from pipeline.serve.app import application
-    from pipeline.serve.room import Room
+    from pipeline.serve.sessions import Room
 
     app = application(Room(folder, max_size=1000), "t" * 32, frozenset({"127.0.0.1:1"}), 1, "en")
     sent: list[dict[str, Any]] = []
@@ -207,7 +207,7 @@ def _starlette(folder: Path) -> None:
 
 @canary("fsspec")
 def _fsspec(folder: Path) -> None:
-    from pipeline import remote
+    from pipeline.storage import remote
 
     (folder / "there").mkdir()
     (folder / "there" / "a.txt").write_bytes(b"abc")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline.tools import ceilings
-from pipeline.tools.ceilings import Ceiling
+from pipeline.model import ceilings
+from pipeline.model.ceilings import Ceiling
 
 TABLE = Path(__file__).parent.parent / "docs" / "security.md"
 

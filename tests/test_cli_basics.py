@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import pipeline
-from pipeline.checking import problem
-from pipeline.cli import VERBS
-from pipeline.presets import names
+from pipeline.cli.main import VERBS
+from pipeline.rules.presets import names
+from pipeline.stages.check import problem
 
 ROOT = Path(__file__).parent.parent
 

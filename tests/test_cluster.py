@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.cluster import Cluster
-from pipeline.digest import content_md5
+from pipeline.engine.dask import Cluster
+from pipeline.engine.pool import Event, Pool
 from pipeline.errors import TimedOut, UsageError, WorkerLost
-from pipeline.pool import Event, Pool
+from pipeline.storage.digest import content_md5
 from tests.pool_work import Job, work
 
 pytest.importorskip("distributed", reason="the extra [cluster] is not installed")

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import judging, planning
 from pipeline.checks import CHECKS
 from pipeline.checks.speech import SILENCES
-from pipeline.convert import audio, av, video
-from pipeline.convert.recipe import recipe
+from pipeline.convert.av import audio, video
+from pipeline.convert.av import run as av
+from pipeline.convert.av.recipe import recipe
 from pipeline.errors import AssetError, ToolFailed
-from pipeline.model import Kind, Size, Value
-from pipeline.preparing import NAMING
+from pipeline.model.results import Kind, Size, Value
 from pipeline.probe import probe
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.stages.prepare import NAMING
 from pipeline.tools import programs
 from tests.repairing import MP4, Find, at_most, ffmpeg, frame, packets, plan_for, repair, role
 

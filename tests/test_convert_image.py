@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
-from pipeline import judging, planning
 from pipeline.checks import CHECKS
-from pipeline.convert import image
+from pipeline.convert.image import convert as image
 from pipeline.errors import CeilingExceeded, ToolFailed, ToolMissing, Unreadable
-from pipeline.limits import Aspect, Between, FitsBox, OneOf, OneSize
-from pipeline.model import (
+from pipeline.model.limits import Aspect, Between, FitsBox, OneOf, OneSize
+from pipeline.model.results import (
     Fix,
     ImageInfo,
     Kind,
@@ -34,6 +33,8 @@ from pipeline.model import (
     Value,
 )
 from pipeline.probe import heic, probe
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
 from samples.images import display_p3
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import judging, planning
 from pipeline.checks import CHECKS
-from pipeline.convert import package
+from pipeline.convert.package import convert as package
 from pipeline.errors import ToolFailed, Unreadable
-from pipeline.limits import Between, Characters, OneOf
-from pipeline.model import Kind, Level, Limit, Made, Plan, Role, Rule, Source, Text
+from pipeline.model.limits import Between, Characters, OneOf
+from pipeline.model.results import Kind, Level, Limit, Made, Plan, Role, Rule, Source, Text
 from pipeline.probe import probe
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
 from samples import build
 from samples._tools import Entry, zip_bytes
 

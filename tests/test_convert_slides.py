@@ -16,10 +16,13 @@ from pptx.oxml import parse_xml
 from pptx.util import Inches, Pt
 
 from pipeline.checks import CHECKS
-from pipeline.convert import deck_copy, deck_parts, deck_pictures, pages, slides
+from pipeline.convert.slides import convert as slides
+from pipeline.convert.slides import pages, sanitise
+from pipeline.convert.slides import pictures as deck_pictures
+from pipeline.convert.slides import split as deck_parts
 from pipeline.errors import ProofFailed, ToolFailed, Unreadable
-from pipeline.limits import OneOf
-from pipeline.model import (
+from pipeline.model.limits import OneOf
+from pipeline.model.results import (
     Category,
     Fix,
     FontSwap,
@@ -299,12 +302,12 @@ def test_a_loose_text_box_is_made_to_wrap_only_where_every_line_fits(words: str,
         f'<a:p><a:r><a:rPr sz="{size}"/><a:t>{words}</a:t></a:r></a:p></p:txBody></p:sp></p:sld>'
     )
     changed = slide.replace('wrap="none"', 'wrap="square"')
-    assert deck_copy.wrapped(slide.encode()).decode() == (changed if wraps else slide)
+    assert sanitise.wrapped(slide.encode()).decode() == (changed if wraps else slide)
 
 
 def test_what_never_ends_is_left_alone() -> None:
     slide = b'<p:sp><p:cNvSpPr txBox="1"/><a:bodyPr wrap="none">' * 20_000
-    assert deck_copy.wrapped(slide) == slide
+    assert sanitise.wrapped(slide) == slide
 
 
 # -------------------------------------------------------------------------------- taken out, smaller, in parts

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import judging, planning
 from pipeline.checks import CHECKS
-from pipeline.convert import text
+from pipeline.convert.text import convert as text
 from pipeline.errors import ToolFailed
-from pipeline.limits import Between, OneOf
-from pipeline.model import Kind, Level, Limit, Plan, Role, Rule, Source, Text
+from pipeline.model.limits import Between, OneOf
+from pipeline.model.results import Kind, Level, Limit, Plan, Role, Rule, Source, Text
 from pipeline.probe import probe
-from pipeline.probe.subtitle import Cue, parse
+from pipeline.probe.text.subtitle import Cue, parse
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
 from samples import build
 
 OUT = Path(__file__).parents[1] / "samples" / "out"

@@ -19,11 +19,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.batch import WRONG, kills
-from pipeline import preparing
-from pipeline.checking import Job
-from pipeline.cli import main
-from pipeline.model import Status
-from pipeline.tools import ceilings, office_shared, programs
+from pipeline.cli.main import main
+from pipeline.model import ceilings
+from pipeline.model.results import Status
+from pipeline.stages import prepare as preparing
+from pipeline.stages.check import Job
+from pipeline.tools import office_shared, programs
 
 ROOT = Path(__file__).parent.parent
 Sample = Callable[[str], Path]
@@ -222,7 +223,7 @@ def test_a_worker_without_memory_costs_its_asset_and_no_other(tmp_path: Path, sa
         shutil.copyfile(sample(f"images/{name}"), source / name)
     Image.new("RGB", (9_000, 9_000)).save(source / "huge.tiff", compression="tiff_deflate")
     script = (
-        "import sys, pipeline.worker as w; from pipeline.cli import main\n"
+        "import sys, pipeline.engine.worker as w; from pipeline.cli.main import main\n"
         "w.WORKER_MEMORY = 480 << 20\n"
         "if __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"
     )

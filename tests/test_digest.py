@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import CONTENT_TYPES, content_md5, content_type
+from pipeline.storage.digest import CONTENT_TYPES, content_md5, content_type
 
 CONTENTS = {
     "empty": b"",

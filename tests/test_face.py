@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.model import Face, Size, Text
-from pipeline.probe import face_models, probe
-from pipeline.probe.face import measured
-from pipeline.probe.face_find import candidates
-from pipeline.probe.face_light import drawing, sharpness
-from pipeline.probe.face_mesh import fit
-from pipeline.probe.face_pose import angles, head, pose, turn
+from pipeline.model.results import Face, Size, Text
+from pipeline.probe import probe
+from pipeline.probe.face import models as face_models
+from pipeline.probe.face.detect import candidates
+from pipeline.probe.face.lighting import drawing, sharpness
+from pipeline.probe.face.measure import measured
+from pipeline.probe.face.mesh import fit
+from pipeline.probe.face.pose import angles, head, pose, turn
 from samples.heads import View, draw, model
 
 Sampled = Callable[[str], Path]
@@ -257,7 +258,7 @@ def test_the_head_that_is_drawn_is_not_the_mean_head_that_measures() -> None:
 
 
 def test_the_picture_of_the_verdict_shows_box_axes_and_crop(sample: Sampled) -> None:
-    from pipeline.report.pictures.face import verdict
+    from pipeline.plots.face import verdict
 
     path = sample("images/head-small.jpg")
     info = probe(path, frozenset({"faces"}))
@@ -270,7 +271,7 @@ def test_the_picture_of_the_verdict_shows_box_axes_and_crop(sample: Sampled) -> 
 
 
 def test_without_measured_faces_there_is_no_picture_of_the_verdict(sample: Sampled) -> None:
-    from pipeline.report.pictures.face import verdict
+    from pipeline.plots.face import verdict
 
     path = sample("images/portrait.png")
     assert verdict(path, probe(path)) is None

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.checking import Job, check
-from pipeline.model import Report, Safety, Status, Verdict
-from pipeline.run import check_entry, probe_entry
+from pipeline.engine.tasks import check_entry, probe_entry
+from pipeline.model.results import Report, Safety, Status, Verdict
+from pipeline.stages.check import Job, check
 
 Sampled = Callable[[str], Path]
 

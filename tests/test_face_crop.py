@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.checks import CHECKS
-from pipeline.convert import image as converter
-from pipeline.convert.crop import face_crop
+from pipeline.convert.image import convert as converter
+from pipeline.convert.image.crop import face_crop
 from pipeline.errors import AssetError
-from pipeline.judging import judge
-from pipeline.limits import Aspect, Between, OneOf
-from pipeline.model import Face, Finding, Fix, Limit, MediaInfo, Plan, Safety, Size
+from pipeline.model.limits import Aspect, Between, OneOf
+from pipeline.model.results import Face, Finding, Fix, Limit, MediaInfo, Plan, Safety, Size
 from pipeline.probe import probe
-from pipeline.probe.face_crop import TIGHTEST, WIDEST, crop_for, suggested
+from pipeline.probe.face.crop import TIGHTEST, WIDEST, crop_for, suggested
+from pipeline.rules.judge import judge
 from samples import build
 from tests import factory
 from tests.conftest import CACHE

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checking import Job
-from pipeline.run import check_entry
+from pipeline.engine.tasks import check_entry
+from pipeline.stages.check import Job
 from tests.fuzz import DAMAGES, campaign, mutant
 
 Sample = Callable[[str], Path]

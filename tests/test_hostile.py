@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import preparing
-from pipeline.checking import Job, check
-from pipeline.model import Status
+from pipeline.model.results import Status
 from pipeline.probe import probe
+from pipeline.stages import prepare as preparing
+from pipeline.stages.check import Job, check
 from pipeline.tools import launch, process
 from tests import pointing
 

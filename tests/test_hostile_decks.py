@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import preparing
-from pipeline.checking import Job, check
-from pipeline.convert import deck_copy, deck_links, deck_parts
+from pipeline.convert.slides import links as deck_links
+from pipeline.convert.slides import sanitise
+from pipeline.convert.slides import split as deck_parts
 from pipeline.errors import CeilingExceeded, ToolFailed
-from pipeline.model import Embedded, Status
+from pipeline.model.results import Embedded, Status
 from pipeline.probe import probe
+from pipeline.stages import prepare as preparing
+from pipeline.stages.check import Job, check
 from pipeline.tools import office as settings
 from pipeline.tools import office_shared
 from pipeline.tools.programs import soffice
@@ -92,7 +94,7 @@ def test_each_of_two_layers_is_enough_without_any_wall(
     for deck in decks[:2]:
         work = tmp_path / deck.suffix[1:]
         work.mkdir()
-        read = {".pptx": deck_copy.for_office, ".odp": deck_copy.odp_for_office}[deck.suffix](deck, work)
+        read = {".pptx": sanitise.for_office, ".odp": sanitise.odp_for_office}[deck.suffix](deck, work)
         assert probe(read).slides != probe(deck).slides
         settings.to_pdf(settings.Deck(read if layer == "copies" else deck, deck.suffix[1:], 3), work)
     office_shared.close()

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import inputs
-from pipeline.checking import Job, check
 from pipeline.errors import UsageError
-from pipeline.inputs import find
+from pipeline.stages.check import Job, check
+from pipeline.storage import inputs
+from pipeline.storage.inputs import find
 
 
 def make(folder: Path, *names: str) -> None:

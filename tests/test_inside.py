@@ -15,12 +15,12 @@ import pytest
 from pptx import Presentation
 from pptx.util import Inches
 
-from pipeline import preparing
-from pipeline.checking import Job
-from pipeline.cli import main
+from pipeline.cli.main import main
+from pipeline.engine.tasks import plan_entry, prepare_entry
 from pipeline.errors import ToolFailed
-from pipeline.run import plan_entry, prepare_entry
-from pipeline.serve.room import Room
+from pipeline.serve.sessions import Room
+from pipeline.stages import prepare as preparing
+from pipeline.stages.check import Job
 from tests.test_serve import OURS, finished, opened, put, served
 
 Sample = Callable[[str], Path]

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import journal as module
-from pipeline import presets
+from pipeline.engine import journal as module
+from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
 from pipeline.errors import UsageError
-from pipeline.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
+from pipeline.rules import presets
 
 ROOT = Path(__file__).parent.parent
 SLOT = Slot("clip", "tools 1")
@@ -202,7 +202,7 @@ class Value:
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     """Sets of words have another order in each: Python seeds their hashes at random."""
     script = (
-        "from pipeline import presets; from pipeline.journal import fingerprint;"
+        "from pipeline import presets; from pipeline.engine.journal import fingerprint;"
         "print(*[fingerprint(r) for r in presets.load('metastudio/asset-library').roles])"
     )
     said = {

@@ -7,9 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipeline.judging import failures, holds, judge, needs, status
-from pipeline.limits import Between, FitsBox, OneOf
-from pipeline.model import (
+from pipeline.model.limits import Between, FitsBox, OneOf
+from pipeline.model.results import (
     Condition,
     Fix,
     ImageInfo,
@@ -22,6 +21,7 @@ from pipeline.model import (
     Status,
     Verdict,
 )
+from pipeline.rules.judge import failures, holds, judge, needs, status
 from tests import factory
 
 MAX_30 = factory.rule("video.frame_rate", Between(None, Fraction(30), type="rate"))

@@ -9,18 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.limits import (
-    Aspect,
-    AtLeastBox,
-    Between,
-    Characters,
-    FitsBox,
-    NoneOf,
-    OneOf,
-    OneSize,
-    Pattern,
-)
-from pipeline.model import Limit, Size, Value
+from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
+from pipeline.model.results import Limit, Size, Value
 
 sizes = st.builds(Size, st.integers(1, 9000), st.integers(1, 9000))
 numbers: st.SearchStrategy[int | Fraction] = st.one_of(

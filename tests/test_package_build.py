@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import presets
-from pipeline.convert import package_build, package_build_take, package_join
-from pipeline.convert.package_build import Clip, Shape, gather
-from pipeline.convert.package_build_match import match
+from pipeline.convert.package import build as package_build
+from pipeline.convert.package import cut_take as package_build_take
+from pipeline.convert.package import join as package_join
+from pipeline.convert.package.align import match
+from pipeline.convert.package.build import Clip, Shape, gather
 from pipeline.errors import AssetError
-from pipeline.model import Kind
-from pipeline.packing import Order, build_entry
+from pipeline.model.results import Kind
 from pipeline.probe import probe
+from pipeline.rules import presets
+from pipeline.stages.package import Order, build_entry
 from samples._speech import LINES, speech
 from tests.test_speech import RATE, noise, save
 

@@ -29,7 +29,9 @@ def test_a_wheel_lists_its_presets_from_another_folder(built: Path, tmp_path: Pa
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")  # noqa: S202  our own wheel, built a moment ago
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cli import main; sys.exit(main(sys.argv[2:]))"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.cli.main import main; sys.exit(main(sys.argv[2:]))"
+    )
     words = [sys.executable, "-I", "-c", code, str(tmp_path / "site"), "presets", "list", "--json"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     ids = {preset["id"] for preset in json.loads(done.stdout)["presets"]}

@@ -16,17 +16,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import presets
 from pipeline.errors import PresetError, Unreadable, UsageError
-from pipeline.model import MediaInfo
-from pipeline.probe import probe, sounds
-from pipeline.probe.boxes import Boxes, read_boxes
-from pipeline.probe.ole import BadOle, Ole
-from pipeline.probe.ppt import read_ppt
-from pipeline.probe.ssml import Ssml, read_ssml
-from pipeline.probe.subtitle import parse
-from pipeline.probe.zipsafe import BadZip, Zip
-from pipeline.upload import orders
+from pipeline.model.results import MediaInfo
+from pipeline.probe import probe
+from pipeline.probe.archive.zip import BadZip, Zip
+from pipeline.probe.av import wav
+from pipeline.probe.av.mp4 import Boxes, read_boxes
+from pipeline.probe.slides.ole import BadOle, Ole
+from pipeline.probe.slides.ppt import read_ppt
+from pipeline.probe.text.ssml import Ssml, read_ssml
+from pipeline.probe.text.subtitle import parse
+from pipeline.rules import presets
+from pipeline.upload import order as orders
 
 EXAMPLES = settings(max_examples=50, derandomize=True, database=None)
 Bytes = st.binary(max_size=60)
@@ -78,7 +79,7 @@ def test_boxes(place: Path, data: bytes) -> None:
 @EXAMPLES
 @given(data=WAVE, size=st.integers(0, 2**40))
 def test_chunks_of_a_wave_file(data: bytes, size: int) -> None:
-    found = sounds.wav(data, size)
+    found = wav.wav(data, size)
     assert found is None or found.sample_rate is None or found.sample_rate > 0
 
 

@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline import judging, planning, presets
-from pipeline.checking import Job, check
-from pipeline.convert import image as converter
-from pipeline.convert.upright import upright
+from pipeline.convert.image import convert as converter
+from pipeline.convert.image.straighten import upright
+from pipeline.documents import entry
 from pipeline.errors import AssetError
-from pipeline.limits import AtLeastBox, Between
-from pipeline.model import Face, MediaInfo, Size, Status
-from pipeline.planning import ON_REQUEST
-from pipeline.preparing import prepare
+from pipeline.model.limits import AtLeastBox, Between
+from pipeline.model.results import Face, MediaInfo, Size, Status
 from pipeline.probe import heic, probe
-from pipeline.report import document
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.rules.plan import ON_REQUEST
+from pipeline.stages.check import Job, check
+from pipeline.stages.prepare import prepare
 from tests import factory
 
 Sampled = Callable[[str], Path]
@@ -179,7 +181,7 @@ def test_a_heic_that_is_cut_short_does_not_decode(sample: Sampled, tmp_path: Pat
 
 
 def test_a_face_is_also_told_in_the_words_of_the_platforms_detection(sample: Sampled) -> None:
-    told = document.facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
+    told = entry.facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
     (face,) = json.loads(json.dumps(told))["faces"]
     words = face["detection"]
     assert list(words) == [
@@ -192,6 +194,6 @@ def test_a_face_is_also_told_in_the_words_of_the_platforms_detection(sample: Sam
 
 def test_what_is_not_known_of_a_face_is_null_in_those_words() -> None:
     info = replace(factory.image(), faces=(Face(box=(Fraction(1),) * 4, score=Fraction(1, 2)),))
-    words = document.facts(info)["faces"][0]["detection"]
+    words = entry.facts(info)["faces"][0]["detection"]
     assert words["Yaw"] is None
     assert words["MaxCrop"] is None

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.judging import judge
-from pipeline.limits import AtLeastBox, Between, FitsBox, OneOf
-from pipeline.model import Level, Limit, MediaInfo, Plan, Rule, Safety, Size, Value, Verdict
-from pipeline.planning import plan
+from pipeline.model.limits import AtLeastBox, Between, FitsBox, OneOf
+from pipeline.model.results import Level, Limit, MediaInfo, Plan, Rule, Safety, Size, Value, Verdict
+from pipeline.rules.judge import judge
+from pipeline.rules.plan import plan
 from tests import factory
 
 

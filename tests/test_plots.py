@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline import cli, drawing
-from pipeline.checking import Job
-from pipeline.report.pictures import still
-from pipeline.report.pictures.contact import CELL, contact
-from pipeline.run import prepare_entry
+from pipeline.cli import main as cli
+from pipeline.engine.tasks import prepare_entry
+from pipeline.plots import publish, still
+from pipeline.plots.contact_sheet import CELL, contact
+from pipeline.stages.check import Job
 from samples.decks import pdf_bytes
 
 Sample = Callable[[str], Path]
@@ -52,10 +52,10 @@ def test_pages_that_were_made_are_not_drawn_twice(tmp_path: Path, monkeypatch: p
     entry = prepare_entry(job, lambda _: None)
     assert entry["status"] == "fixed"
     assert (26, 76, 76) in shown(plots / "a/talk.png"), "the bar of the first page"
-    assert not drawing.missing(job, entry)
+    assert not publish.missing(job, entry)
     (plots / "a/talk.png").unlink()
-    assert drawing.missing(job, entry), "a second run draws it"
-    assert not drawing.missing(job, entry | {"facts": {"image": {}}}), "nothing is drawn of such a file"
+    assert publish.missing(job, entry), "a second run draws it"
+    assert not publish.missing(job, entry | {"facts": {"image": {}}}), "nothing is drawn of such a file"
 
 
 def test_a_picture_that_cannot_be_written_costs_the_asset_and_nothing_of_it_is_published(tmp_path: Path) -> None:

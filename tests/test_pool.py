@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.engine.pool import Event, Pool, cores, memory
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.pool import Event, Pool, cores, memory
+from pipeline.model.ceilings import WORKER_MEMORY
 from pipeline.tools import isolation
-from pipeline.tools.ceilings import WORKER_MEMORY
 from tests.pool_work import Job, work
 
 ROOT = Path(__file__).parent.parent

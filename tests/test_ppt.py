@@ -12,11 +12,13 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from pipeline.convert import deck_copy_ppt, deck_parts, slides
-from pipeline.model import Embedded, SlidesInfo
+from pipeline.convert.slides import convert as slides
+from pipeline.convert.slides import sanitise_ppt
+from pipeline.convert.slides import split as deck_parts
+from pipeline.model.results import Embedded, SlidesInfo
 from pipeline.probe import probe
-from pipeline.probe.ole import Ole
-from pipeline.probe.ppt_records import DOCUMENT, USER, Records, listed, persisted
+from pipeline.probe.slides.ole import Ole
+from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Records, listed, persisted
 from pipeline.tools import fonts, office_shared
 from samples._tools import soffice
 from samples.decks import compound_file
@@ -94,11 +96,11 @@ def test_text_in_a_wide_box_that_does_not_wrap_begins_at_its_left_edge(folder: P
 
 @needs_soffice
 def test_where_a_line_may_not_fit_the_box_is_left_alone(folder: Path, tmp_path: Path) -> None:
-    assert deck_copy_ppt.for_office(folder / "deck.ppt", tmp_path) != folder / "deck.ppt"
+    assert sanitise_ppt.for_office(folder / "deck.ppt", tmp_path) != folder / "deck.ppt"
     narrow = changed(
         folder / "deck.ppt", tmp_path / "n.ppt", 0xF010, lambda _, a: a[:2] + struct.pack("<2h", 0, 300) + a[6:]
     )
-    assert deck_copy_ppt.for_office(narrow, tmp_path) == narrow
+    assert sanitise_ppt.for_office(narrow, tmp_path) == narrow
 
 
 @needs_soffice

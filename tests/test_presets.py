@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PresetError
-from pipeline.limits import Between, FitsBox, OneOf
-from pipeline.model import Kind, Level, Role, Rule, Size, Source, Text
-from pipeline.presets import load, names
+from pipeline.model.limits import Between, FitsBox, OneOf
+from pipeline.model.results import Kind, Level, Role, Rule, Size, Source, Text
+from pipeline.rules.presets import load, names
 
 SHIPPED = {
     "metastudio": "asset-library video-production livestream photo-avatar avatar-training flexus-training "

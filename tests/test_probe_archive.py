@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model import ArchiveInfo, Entry, MediaInfo
+from pipeline.model.results import ArchiveInfo, Entry, MediaInfo
 from pipeline.probe import probe
-from pipeline.probe.sounds import sound
+from pipeline.probe.av.wav import sound
 from samples import build
 from samples._tools import Entry as Put
 from samples._tools import zip_bytes

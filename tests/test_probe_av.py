@@ -13,12 +13,12 @@ import imageio_ffmpeg
 import pytest
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model import Kind, MediaInfo, Size
-from pipeline.probe import av as media
+from pipeline.model.results import Kind, MediaInfo, Size
 from pipeline.probe import probe
-from pipeline.probe.boxes import read_boxes
-from pipeline.probe.frames import adts_frame, count
-from pipeline.probe.h264 import read_extradata
+from pipeline.probe.av import read as media
+from pipeline.probe.av.h264 import read_extradata
+from pipeline.probe.av.mp4 import read_boxes
+from pipeline.probe.sniff.mpeg_audio import adts_frame, count
 from samples import build
 
 OUT = Path(__file__).parent.parent / "samples" / "out"

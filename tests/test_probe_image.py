@@ -13,10 +13,10 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model import MediaInfo, Size
+from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_SCANS, MAX_SIDE
+from pipeline.model.results import MediaInfo, Size
 from pipeline.probe import probe
-from pipeline.probe.pictures import gif_frames, heif, jpeg_scans, profile_name
-from pipeline.tools.ceilings import MAX_FRAMES_IMAGE, MAX_SCANS, MAX_SIDE
+from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, profile_name
 from samples import build
 from samples.images import display_p3
 
@@ -180,7 +180,7 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_before_decoding(
     whole = data.getvalue()
     (tmp_path / "few.jpg").write_bytes(whole)
     with monkeypatch.context() as patch:  # of an ordinary JPEG the header tells: its scan has every component
-        patch.setattr("pipeline.probe.image.jpeg_scans", None)
+        patch.setattr("pipeline.probe.image.read.jpeg_scans", None)
         assert facts("images/good-1080p.jpg").image.format == "jpeg"
         assert facts("images/gray.jpg").image.format == "jpeg"
     assert probe(tmp_path / "few.jpg", frozenset({"decode"})).image.decodes is True

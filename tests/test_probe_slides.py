@@ -16,9 +16,9 @@ from pptx import Presentation
 from pptx.util import Inches
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model import Embedded, SlidesInfo
+from pipeline.model.ceilings import MAX_PAGES
+from pipeline.model.results import Embedded, SlidesInfo
 from pipeline.probe import probe
-from pipeline.tools.ceilings import MAX_PAGES
 from samples import SAMPLES, build, decks, missing
 from samples.decks import compound_file, pdf_bytes
 

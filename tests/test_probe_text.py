@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model import MediaInfo, TextInfo, Value
-from pipeline.probe import probe, text
-from pipeline.probe.encoding import decode
-from pipeline.probe.subtitle import parse
-from pipeline.tools.ceilings import MAX_TEXT
+from pipeline.model.ceilings import MAX_TEXT
+from pipeline.model.results import MediaInfo, TextInfo, Value
+from pipeline.probe import probe
+from pipeline.probe.text import read as text
+from pipeline.probe.text.encoding import decode
+from pipeline.probe.text.subtitle import parse
 from samples import build
 
 OUT = Path(__file__).parents[1] / "samples" / "out"

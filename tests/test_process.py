@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import TimedOut, ToolFailed
+from pipeline.model.ceilings import Ceiling, MiB
 from pipeline.tools import isolation, process
-from pipeline.tools.ceilings import Ceiling, MiB
 from pipeline.tools.process import Completed, run
 
 SMALL = Ceiling(wall=20, cpu=20, memory=1024 * MiB, file_size=MiB)

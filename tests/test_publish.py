@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import publish as publishing
-from pipeline.digest import content_md5
 from pipeline.errors import AssetError, UsageError
-from pipeline.publish import (
+from pipeline.storage import publish as publishing
+from pipeline.storage.digest import content_md5
+from pipeline.storage.publish import (
     RECEIPT,
     WORK,
     claim,

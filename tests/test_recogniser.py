@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checking import Job, check
-from pipeline.convert import package_build_take
-from pipeline.convert.package_build import Clip
+from pipeline.convert.package import cut_take as package_build_take
+from pipeline.convert.package.build import Clip
 from pipeline.errors import AssetError, ToolFailed
-from pipeline.model import Status
-from pipeline.probe import recogniser
+from pipeline.model.results import Status
+from pipeline.probe.speech import recogniser
+from pipeline.stages.check import Job, check
 from pipeline.tools.isolation import layers
 from tests.test_speech import save, voice
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import batch, presets, remembered
-from pipeline.checking import Job
-from pipeline.cli import main
+from pipeline.cli.main import main
+from pipeline.engine import batch
+from pipeline.engine import cache as remembered
+from pipeline.rules import presets
+from pipeline.stages.check import Job
 from pipeline.tools import cache
 
 Sample = Callable[[str], Path]

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from pipeline import moving, remote, urls
-from pipeline.away import LOCK
-from pipeline.checking import Job
-from pipeline.cli import main
-from pipeline.digest import content_md5
+from pipeline.cli.main import main
+from pipeline.engine import staging as moving
+from pipeline.engine.journal import NAME
+from pipeline.engine.remote_output import LOCK
 from pipeline.errors import AssetError, CeilingExceeded, UsageError
-from pipeline.inputs import find
-from pipeline.journal import NAME
-from pipeline.publish import WORK
+from pipeline.stages.check import Job
+from pipeline.storage import remote, urls
+from pipeline.storage.digest import content_md5
+from pipeline.storage.inputs import find
+from pipeline.storage.publish import WORK
 
 fsspec = pytest.importorskip("fsspec", reason="the extra [remote] is not installed")
 Sample = Callable[[str], Path]

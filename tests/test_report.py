@@ -14,19 +14,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline import judging, presets
-from pipeline.checking import Job, check
-from pipeline.cli import main
+from pipeline.cli.main import main
+from pipeline.documents import entry as document
+from pipeline.engine.tasks import plan_entry, prepare_entry
 from pipeline.errors import UsageError
-from pipeline.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
-from pipeline.model import Limit, Size, Text, Value
-from pipeline.report import document, export
+from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
+from pipeline.model.results import Limit, Size, Text, Value
+from pipeline.report import formats as export
 from pipeline.report.card import CardJob, bare, card_entry
-from pipeline.report.chinese import proof_value
+from pipeline.report.findings import rules_of, stopped, tell, told
 from pipeline.report.html import Source, write
 from pipeline.report.scale import WIDTH, scale
-from pipeline.report.told import rules_of, stopped, tell, told
-from pipeline.run import plan_entry, prepare_entry
+from pipeline.report.translate import proof_value
+from pipeline.rules import judge as judging
+from pipeline.rules import presets
+from pipeline.stages.check import Job, check
 from samples import build
 from tests import factory
 

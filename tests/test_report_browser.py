@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline import presets, totals
-from pipeline.checking import Job
-from pipeline.report import document
+from pipeline.documents import entry as document
+from pipeline.documents import totals
+from pipeline.engine.tasks import check_entry, prepare_entry
 from pipeline.report.html import Source, write
-from pipeline.run import check_entry, prepare_entry
+from pipeline.rules import presets
+from pipeline.stages.check import Job
 from samples import build
 from tests.browser import browser, needs_browser, press, select, violations
 

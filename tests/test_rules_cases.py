@@ -3,7 +3,7 @@
 The cases are tables in tests/cases/*.toml, written from the documents and not from the presets:
 
     [good.video]                        facts that every rule of the role is content with
-    kind = "video"                      the names are those of pipeline.model
+    kind = "video"                      the names are those of pipeline.model.results
     name = "clip.mp4"
     video.size = "1920x1080"
 
@@ -36,9 +36,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from pipeline import presets
-from pipeline.judging import judge
-from pipeline.model import (
+from pipeline.model.results import (
     ArchiveInfo,
     AudioStream,
     Entry,
@@ -58,6 +56,8 @@ from pipeline.model import (
     Verdict,
     VideoStream,
 )
+from pipeline.rules import presets
+from pipeline.rules.judge import judge
 
 Table = Mapping[str, Any]
 FOLDER = Path(__file__).parent / "cases"

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import coverage, presets
-from pipeline.coverage import Keeper
-from pipeline.library import rows
-from pipeline.model import Level, Note, Preset, Role, Rule, Source
+from pipeline.cli.presets import rows
+from pipeline.model.results import Level, Note, Preset, Role, Rule, Source
+from pipeline.rules import coverage, presets
+from pipeline.rules.coverage import Keeper
 
 ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in rows()}
 ACCOUNT = coverage.account()

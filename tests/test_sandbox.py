@@ -18,11 +18,11 @@ import httpx
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.upload import signing
-from pipeline.upload.sandbox import world as worlds
-from pipeline.upload.sandbox.faults import KINDS, LASTING, Faults
-from pipeline.upload.sandbox.server import Sandbox
-from pipeline.upload.sandbox.world import Url
+from pipeline.upload.emulator import world as worlds
+from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.world import Url
+from pipeline.upload.metastudio import signing
 from pipeline.upload.transfer import Refused
 from tests import upload_world as made
 
@@ -264,8 +264,8 @@ def test_the_verb_prints_settings_and_stops() -> None:
 
 @pytest.mark.parametrize("words", [["--fault", "earthquake"], ["--faults", "2"]])
 def test_the_verb_refuses_nonsense(words: list[str]) -> None:
-    from pipeline import cli
-    from pipeline.upload.sandbox import verb
+    from pipeline.cli import main as cli
+    from pipeline.cli import sandbox as verb
 
     with pytest.raises(UsageError, match="--fault"):
         verb.sandbox_verb(cli.parser().parse_args(["sandbox", *words]), "en")

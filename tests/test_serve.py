@@ -20,11 +20,11 @@ import httpx
 import pytest
 import uvicorn
 
-from pipeline.cli import main
-from pipeline.serve import room as rooms
+from pipeline.cli.main import main
+from pipeline.cli.serve import _hosts, _listen, _loopback
+from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
-from pipeline.serve.room import Full, Room, room, safe_name
-from pipeline.serve.verb import _hosts, _listen, _loopback
+from pipeline.serve.sessions import Full, Room, room, safe_name
 from samples import build
 
 OUT = Path(__file__).parents[1] / "samples" / "out"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.serve.room import Room
+from pipeline.serve.sessions import Room
 from samples import build
 from tests.browser import browser, needs_browser, press, select, violations
 from tests.test_serve import TOKEN, served

@@ -15,11 +15,12 @@ from PIL import Image
 from pptx import Presentation
 from pptx.util import Inches
 
-from pipeline import presets
-from pipeline.checking import role_of
-from pipeline.judging import judge
-from pipeline.model import Embedded, FontSwap, Kind, Role, Verdict
-from pipeline.probe import ppt, ppt_records, probe
+from pipeline.model.results import Embedded, FontSwap, Kind, Role, Verdict
+from pipeline.probe import probe
+from pipeline.probe.slides import ppt, ppt_records
+from pipeline.rules import presets
+from pipeline.rules.judge import judge
+from pipeline.stages.check import role_of
 from pipeline.tools import fonts
 from samples import SAMPLES, build, missing
 from samples.decks import compound_file, pdf_bytes

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.convert.package_build_match import syllables
+from pipeline.convert.package.align import syllables
 from pipeline.errors import Unreadable
-from pipeline.model import AudioStream, Speech
+from pipeline.model import ceilings
+from pipeline.model.results import AudioStream, Speech
+from pipeline.plots.sound import plot
 from pipeline.probe import probe
-from pipeline.probe.speech import listen, measure
-from pipeline.report.pictures.sound import plot
-from pipeline.tools import ceilings, process
+from pipeline.probe.speech.measure import listen, measure
+from pipeline.tools import process
 from samples._speech import LINES, speech
 
 Signal = npt.NDArray[np.float64]

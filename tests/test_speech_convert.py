@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import planning, presets
-from pipeline.checking import Job, wall
 from pipeline.checks.speech import SILENCES
-from pipeline.convert import audio
-from pipeline.convert.sound import listens
-from pipeline.judging import judge
-from pipeline.model import Fix, Kind, MediaInfo, Plan, Role, Safety, Speech, Status, Verdict
-from pipeline.preparing import prepare
+from pipeline.convert.av import audio
+from pipeline.convert.av.sound import listens
+from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.model.results import Fix, Kind, MediaInfo, Plan, Role, Safety, Speech, Status, Verdict
 from pipeline.probe import probe
-from pipeline.tools.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.rules.judge import judge
+from pipeline.stages.check import Job, wall
+from pipeline.stages.prepare import prepare
 from tests.test_speech import RATE, near, noise, save, voice
 
 TO_MONO = Plan(fixes=(Fix(check="audio.channels", stream=0, actual=2, value=1, safety=Safety.LOSSY),))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import scenes
-from pipeline.cli import main
+from pipeline.cli.main import main
+from pipeline.stages import scenes
 from samples import build
 
 OUT = Path(__file__).parents[1] / "samples" / "out"

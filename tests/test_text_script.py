@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import judging, planning, presets
-from pipeline.checking import Job, check
-from pipeline.convert import text as converter
-from pipeline.convert.script import (
+from pipeline.convert.text import convert as converter
+from pipeline.convert.text.segment import (
     Budget,
     bare,
     broken_lines,
@@ -25,10 +23,14 @@ from pipeline.convert.script import (
     without_tags,
     wrapped,
 )
+from pipeline.engine.tasks import prepare_entry
 from pipeline.errors import ToolFailed
-from pipeline.model import MediaInfo, Role, Status, Verdict
+from pipeline.model.results import MediaInfo, Role, Status, Verdict
 from pipeline.probe import probe
-from pipeline.run import prepare_entry
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.stages.check import Job, check
 
 ALPHABET = "你好世界，。！？；：“”《》abcdef.,!? \n\r\té\u0301👩\u200d🚀0123456789"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.cli import main as cli
+from pipeline.upload.emulator.server import Sandbox
 from pipeline.upload.transfer import Patience
 from tests import upload_world as made
 
@@ -178,7 +178,7 @@ def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("pipeline.upload.transfer.Patience", lambda: QUICK)
-    monkeypatch.setattr("pipeline.upload.tencent.Patience", lambda: QUICK)
+    monkeypatch.setattr("pipeline.upload.tencent.destination.Patience", lambda: QUICK)
     return running
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.upload import codes
+from pipeline.upload.metastudio import error_codes
 
 PRESETS = Path(__file__).parents[1] / "presets"
 _CODE = re.compile(r"(?:MSS|APIGW?)\.\d{4,}")
@@ -24,7 +24,7 @@ def _named() -> set[str]:
 def test_every_code_that_a_rule_names_is_explained() -> None:
     named = _named()
     assert len(named) > 100
-    assert sorted(named - codes.known().keys()) == []
+    assert sorted(named - error_codes.known().keys()) == []
 
 
 def test_rules_of_presets_name_codes_that_this_test_reads() -> None:
@@ -36,14 +36,16 @@ def test_rules_of_presets_name_codes_that_this_test_reads() -> None:
     assert told <= _named()
 
 
-@pytest.mark.parametrize("table", [codes.known(), codes._TENCENT, codes._FACE, codes.DETECTION, codes._STATUS])
-def test_every_code_is_explained_in_both_languages(table: dict[object, codes.Text]) -> None:
+@pytest.mark.parametrize(
+    "table", [error_codes.known(), error_codes._TENCENT, error_codes._FACE, error_codes.DETECTION, error_codes._STATUS]
+)
+def test_every_code_is_explained_in_both_languages(table: dict[object, error_codes.Text]) -> None:
     for code, said in table.items():
         assert said.en.isascii(), code
         assert _CHINESE.search(said.zh), code
 
 
 def test_one_code_with_two_meanings_is_told_apart_by_its_status() -> None:
-    assert "review" in codes.told("MSS.20010115", 200).en
-    assert "let in" in codes.told("MSS.20010115", 403).en
-    assert codes.told("MSS.99999999", 403).en.startswith("no right")
+    assert "review" in error_codes.told("MSS.20010115", 200).en
+    assert "let in" in error_codes.told("MSS.20010115", 403).en
+    assert error_codes.told("MSS.99999999", 403).en.startswith("no right")

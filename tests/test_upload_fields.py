@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import PreflightError, UsageError
-from pipeline.upload import fields, orders, training
-from pipeline.upload.entries import File, Item
+from pipeline.upload import order as orders
+from pipeline.upload.items import File, Item
+from pipeline.upload.metastudio import fields, training
 
 FILE = File(
     path=Path("clip.mp4"),

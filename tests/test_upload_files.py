@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.upload.destination import Destination
-from pipeline.upload.files import Anywhere, Folder
+from pipeline.upload.filesystem import Anywhere, Folder
 from pipeline.upload.journal import NAME, Journal
 from tests import upload_world as made
 

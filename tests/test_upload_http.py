@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UploadError
-from pipeline.upload.http import Answer, Caller
-from pipeline.upload.rates import BELOW, METASTUDIO, Bucket, metastudio
-from pipeline.upload.secrets import Secrets
+from pipeline.upload.client import Answer, Caller
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.rate_limit import BELOW, METASTUDIO, Bucket, metastudio
 from pipeline.upload.transfer import Body, Patience, Refused, Unknown
 
 QUICK = Patience(attempts=3, first=0.01, cap=0.01)

@@ -9,10 +9,12 @@ import pytest
 
 pytest.importorskip("qcloud_cos")
 
-from pipeline.upload import cos, fields, transfer
+from pipeline.upload import transfer
 from pipeline.upload.destination import Destination
-from pipeline.upload.files import Anywhere, Folder
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.filesystem import Anywhere, Folder
+from pipeline.upload.metastudio import fields
+from pipeline.upload.tencent import cos
 from tests import upload_world as made
 
 DATA = bytes(range(250)) * 200

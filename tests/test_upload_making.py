@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("qcloud_cos")
 
-from pipeline import cli
-from pipeline.upload.evaluation import shortcomings
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.cli import main as cli
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.tencent.evaluation import shortcomings
 from tests import upload_world as made
 
 PHOTO = {"AnchorName": "小美", "MakeType": "IMAGE_PHOTO", "SexType": "FEMALE", "PhotoVersion": 0}
@@ -128,7 +128,7 @@ def test_every_stage_is_told_and_a_task_that_takes_longer_is_pending(
 ) -> None:
     for name, value in running.settings().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("pipeline.upload.tencent.Patience", lambda: made.QUICK)
+    monkeypatch.setattr("pipeline.upload.tencent.destination.Patience", lambda: made.QUICK)
     manifest, order = made.photos(near, 1), near / "order.toml"
     text = "\n".join(f"{key} = {value!r}" for key, value in PHOTO.items())
     order.write_text(f"[make]\n{text}\n", encoding="utf-8")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.upload import fields
+from pipeline.upload.emulator.faults import Faults
+from pipeline.upload.emulator.server import Sandbox
 from pipeline.upload.journal import Journal
-from pipeline.upload.sandbox.faults import Faults
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.metastudio import fields
 from tests import upload_world as made
 
 
@@ -169,7 +169,7 @@ def test_a_url_older_than_a_day_is_not_even_tried(
     with pytest.raises(_Killed):
         _killed_at(made.library(running), manifest, "put MAIN clip.mp4", monkeypatch)
     later = time.time() + 25 * 3600
-    monkeypatch.setattr("pipeline.upload.metastudio.time.time", lambda: later)
+    monkeypatch.setattr("pipeline.upload.metastudio.library.time.time", lambda: later)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
     assert not [call for call in running.world.calls if call.startswith("PUT") and "403" in call]
 
@@ -344,7 +344,7 @@ def test_no_quota_names_the_asset_the_step_and_the_code_and_gives_it_up(near: Pa
 def test_a_full_store_fails_the_file_on_the_platform(
     near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.upload.sandbox.obs._LARGEST", 10)
+    monkeypatch.setattr("pipeline.upload.emulator.obs._LARGEST", 10)
     told = made.deliver(made.library(running), _one(near))
     assert "EntityTooLarge" in told[0]["message"]
     assert told[0]["abandoned"][0]["state"] == "FAILED"

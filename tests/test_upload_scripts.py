@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli
+from pipeline.cli import main as cli
 from pipeline.errors import UsageError
-from pipeline.upload import scripts
-from pipeline.upload.metastudio import Library
-from pipeline.upload.sandbox.faults import Faults
-from pipeline.upload.sandbox.server import Sandbox
-from pipeline.upload.scripts import Production
+from pipeline.upload.emulator.faults import Faults
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.metastudio import scripts
+from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.scripts import Production
 from tests import upload_world as made
 
 ORDER = {"script_name": "autumn"}

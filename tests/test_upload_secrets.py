@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.upload.secrets import Secrets, seal, unseal
+from pipeline.upload.credentials import Secrets, seal, unseal
 from pipeline.upload.transfer import secure
 
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 import pytest
 
-from pipeline.upload import signing
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.metastudio import signing
 from tests import upload_world as made
 
 AT = 1_700_000_000.0

@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("qcloud_cos")
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.upload import cos
-from pipeline.upload.codes import told_tencent
-from pipeline.upload.sandbox.faults import Faults
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.upload.emulator.faults import Faults
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.metastudio.error_codes import told_tencent
+from pipeline.upload.tencent import cos
 from tests import upload_world as made
 
 KEY = "customer-pipeline/1000/"

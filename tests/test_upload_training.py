@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.upload import training
-from pipeline.upload.huawei import Api
-from pipeline.upload.sandbox.faults import Faults
-from pipeline.upload.sandbox.server import Sandbox
-from pipeline.upload.secrets import Secrets
-from pipeline.upload.training import Avatar
-from pipeline.upload.voice import Voice
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.emulator.faults import Faults
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.metastudio import training
+from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.training import Avatar
+from pipeline.upload.metastudio.voice import Voice
 from tests import upload_world as made
 
 ORDER = {"name": "avatar"}
@@ -118,7 +118,7 @@ def test_a_flexus_job_says_what_kind_of_voice(near: Path, running: Sandbox) -> N
 def _unit(near: Path, place: Avatar) -> Any:
     import json
 
-    from pipeline.upload import entries
+    from pipeline.upload import items as entries
 
     manifest = _avatar(near)
     return place.units(entries.items(json.loads(manifest.read_text()), near))[0]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli
-from pipeline.upload.sandbox.faults import Faults
-from pipeline.upload.sandbox.server import Sandbox
+from pipeline.cli import main as cli
+from pipeline.upload.emulator.faults import Faults
+from pipeline.upload.emulator.server import Sandbox
 from pipeline.upload.transfer import Patience
 from tests import upload_world as made
 
@@ -93,10 +93,10 @@ def test_what_a_dry_run_promises_is_what_happens(
     near: Path, running: Sandbox, what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every call that stores or makes something, in this order."""
-    monkeypatch.setattr("pipeline.upload.training._PART", 5)
-    monkeypatch.setattr("pipeline.upload.tencent.Patience", lambda: made.QUICK)
+    monkeypatch.setattr("pipeline.upload.metastudio.training._PART", 5)
+    monkeypatch.setattr("pipeline.upload.tencent.destination.Patience", lambda: made.QUICK)
     if what == "parts":
-        monkeypatch.setattr("pipeline.upload.cos.PART", 9_000)
+        monkeypatch.setattr("pipeline.upload.tencent.cos.PART", 9_000)
     to, words = "metastudio", list[str | Path]()
     if what in ("training", "voice", "script"):
         manifest, order = _job(near, what)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Size, Value
-from pipeline.values import PARSERS, byte_readings, exact, parse, show
+from pipeline.model.results import Size, Value
+from pipeline.model.units import PARSERS, byte_readings, exact, parse, show
 
 READ: list[tuple[str, object, Value]] = [
     ("bytes", 5368709120, 5368709120),

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 import samples
-from pipeline import verify
 from pipeline.errors import TimedOut
-from pipeline.model import (
+from pipeline.model.results import (
     AudioStream,
     Fix,
     ImageInfo,
@@ -28,6 +27,7 @@ from pipeline.model import (
 )
 from pipeline.probe import probe
 from pipeline.tools import programs
+from pipeline.verify import compare as verify
 
 PICTURE = VideoStream(
     index=0,

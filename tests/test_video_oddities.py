@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 import samples
-from pipeline.checking import Job, check
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model import Outcome, Status
-from pipeline.preparing import prepare
-from pipeline.probe import matroska, probe
+from pipeline.model.ceilings import MAX_STREAMS
+from pipeline.model.results import Outcome, Status
+from pipeline.probe import probe
+from pipeline.probe.av import matroska
+from pipeline.stages.check import Job, check
+from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
-from pipeline.tools.ceilings import MAX_STREAMS
 
 PLAIN = "convert/h264-1080p"
 KEY = "76a6c65c5ea762046bd749a2e632ccbb"

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import planning, run
-from pipeline.checking import Job, check
-from pipeline.convert import parts
-from pipeline.model import Kind, Outcome, Status
-from pipeline.preparing import prepare
-from pipeline.probe import timeline
-from pipeline.probe.coded import Coded, excerpt
+from pipeline.convert.av import split as parts
+from pipeline.engine import tasks as run
+from pipeline.model.results import Kind, Outcome, Status
+from pipeline.probe.av import timeline
+from pipeline.probe.av.packets import Coded, excerpt
+from pipeline.rules import plan as planning
+from pipeline.stages.check import Job, check
+from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
 
 SPLIT = frozenset({planning.PARTS, "slides.pages"})  # what --split asks for

@@ -15,15 +15,23 @@ from pathlib import Path
 import pytest
 
 import samples
-from pipeline import cli, judging, planning, presets, proving, quality, run, verify
-from pipeline.checking import Job
-from pipeline.convert import video
-from pipeline.convert.picture import Picture
-from pipeline.convert.recipe import Recipe, recipe
-from pipeline.model import Kind, MediaInfo, Outcome, Plan, Proof, Role, Status, Value, VideoStream
-from pipeline.preparing import prepare
-from pipeline.probe import probe, timeline
+from pipeline.cli import main as cli
+from pipeline.convert.av import video
+from pipeline.convert.av.picture import Picture
+from pipeline.convert.av.recipe import Recipe, recipe
+from pipeline.engine import tasks as run
+from pipeline.model.results import Kind, MediaInfo, Outcome, Plan, Proof, Role, Status, Value, VideoStream
+from pipeline.probe import probe
+from pipeline.probe.av import timeline
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.stages.check import Job
+from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
+from pipeline.verify import compare as verify
+from pipeline.verify import media as proving
+from pipeline.verify import quality
 
 Find = Callable[[str], Path]
 

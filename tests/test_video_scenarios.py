@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import samples
-from pipeline import planning, presets
-from pipeline.checking import Job, check, role_of
-from pipeline.convert import listening
-from pipeline.model import Kind, Status, Step
-from pipeline.preparing import converter, converts, prepare, without_names
+from pipeline.convert.av import mono
+from pipeline.model.results import Kind, Status, Step
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.stages.check import Job, check, role_of
+from pipeline.stages.prepare import converter, converts, prepare, without_names
 
 SCENARIOS = [
     (name, role.name) for name in presets.names() for role in presets.load(name).roles if Kind.VIDEO in role.kinds
@@ -60,7 +61,7 @@ def _steps(job: Job) -> tuple[Step, ...]:
     plan = planning.plan(report.findings, job.at_least, job.allow)
     if role is None or report.facts is None or plan.blocked or not converts(plan, role, report.facts):
         return ()
-    info = listening.heard(Path(job.path), report.facts, without_names(plan), role)
+    info = mono.heard(Path(job.path), report.facts, without_names(plan), role)
     return converter(report.kind).steps(info, without_names(plan), role)
 
 

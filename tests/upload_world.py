@@ -11,18 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.upload import entries, rates
+from pipeline.upload import items as entries
+from pipeline.upload import rate_limit
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.deliver import Entry, How, send_all
 from pipeline.upload.destination import Destination
-from pipeline.upload.huawei import Api
+from pipeline.upload.emulator.faults import KINDS as KINDS_OF_FAULT
+from pipeline.upload.emulator.faults import LASTING, Faults, fits
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.world import World
 from pipeline.upload.journal import Journal
-from pipeline.upload.metastudio import Library
-from pipeline.upload.sandbox.faults import KINDS as KINDS_OF_FAULT
-from pipeline.upload.sandbox.faults import LASTING, Faults, fits
-from pipeline.upload.sandbox.server import Sandbox
-from pipeline.upload.sandbox.world import World
-from pipeline.upload.secrets import Secrets
-from pipeline.upload.sending import Entry, How, send_all
-from pipeline.upload.tencent import Tencent
+from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.library import Library
+from pipeline.upload.tencent.destination import Tencent
 from pipeline.upload.transfer import Patience
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def api(running: Sandbox, **environment: str) -> Api:
 
 def tencent(running: Sandbox, order: dict[str, dict[str, Any]] | None = None, **environment: str) -> Tencent:
     made = Tencent(Secrets(environment=running.settings() | environment), order or {}, QUICK)
-    made._bucket = rates.Bucket(1000.0, depth=100.0)
+    made._bucket = rate_limit.Bucket(1000.0, depth=100.0)
     return made
 
 

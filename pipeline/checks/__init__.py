@@ -1,9 +1,9 @@
-"""One table of checks. A check is code that reads one fact; see `pipeline.model.Check`."""
+"""One table of checks. A check is code that reads one fact; see `pipeline.model.results.Check`."""
 
 from __future__ import annotations
 
 from pipeline.checks import archive, audio, face, file, image, slides, speech, subtitle, text, video
-from pipeline.model import Check
+from pipeline.model.results import Check
 
 CHECKS: dict[str, Check] = {
     check.name: check

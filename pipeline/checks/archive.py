@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model import ArchiveInfo, Entry, Kind, MediaInfo, Reading, Text, Value
+from pipeline.model.results import ArchiveInfo, Entry, Kind, MediaInfo, Reading, Text, Value
 
 PACKAGE = frozenset({Kind.ARCHIVE})
 

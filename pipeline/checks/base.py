@@ -6,18 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from pipeline.checks.preferences import Obeys
-from pipeline.model import (
-    AudioStream,
-    Check,
-    Kind,
-    MediaInfo,
-    Reading,
-    Safety,
-    Size,
-    Text,
-    Value,
-    VideoStream,
-)
+from pipeline.model.results import AudioStream, Check, Kind, MediaInfo, Reading, Safety, Size, Text, Value, VideoStream
 
 Grade = Callable[[Value, Value], Safety]
 Read = Callable[[MediaInfo], Iterator[Reading]]

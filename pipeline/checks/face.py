@@ -8,7 +8,7 @@ from fractions import Fraction
 from pipeline.checks import face_advice as advice
 from pipeline.checks.base import Grade, Read, of_file
 from pipeline.checks.face_advice import Advise, largest
-from pipeline.model import Check, Face, Kind, MediaInfo, Reading, Safety, Text, Value
+from pipeline.model.results import Check, Face, Kind, MediaInfo, Reading, Safety, Text, Value
 
 FACES = frozenset({"faces"})
 PICTURE = frozenset({Kind.IMAGE})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from pipeline.model import Face, Limit, MediaInfo, Text
+from pipeline.model.results import Face, Limit, MediaInfo, Text
 
 Advise = Callable[[MediaInfo, Limit], Text | None]
 

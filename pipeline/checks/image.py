@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from pipeline.checks.base import Read, check, lossless, lossy, of_file, only_down
-from pipeline.model import ImageInfo, Kind, Safety, Text, Value
+from pipeline.model.results import ImageInfo, Kind, Safety, Text, Value
 
 PICTURE = frozenset({Kind.IMAGE})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model import Kind, MediaInfo, Reading, TextInfo, Value
+from pipeline.model.results import Kind, MediaInfo, Reading, TextInfo, Value
 
 TITLES = frozenset({Kind.SUBTITLE})
 

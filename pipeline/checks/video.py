@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pipeline.checks import preferences
 from pipeline.checks.base import MOVING, check, lossy, of_file, of_video, only_down
-from pipeline.model import MediaInfo, Reading, Safety, Size, Text, Value, VideoStream
+from pipeline.model.results import MediaInfo, Reading, Safety, Size, Text, Value, VideoStream
 
 
 def _aspect(stream: VideoStream) -> Fraction | None:

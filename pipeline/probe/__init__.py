@@ -6,18 +6,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from pipeline.model import Kind, MediaInfo
+from pipeline.model.results import Kind, MediaInfo
 from pipeline.probe.sniff import sniff
 
 # Readers are imported when a file of their kind turns up: the libraries behind them are heavy.
 _READERS: Final[dict[Kind, str]] = {
-    Kind.VIDEO: "av",
-    Kind.AUDIO: "av",
-    Kind.IMAGE: "image",
-    Kind.SLIDES: "slides",
-    Kind.ARCHIVE: "archive",
-    Kind.TEXT: "text",
-    Kind.SUBTITLE: "subtitle",
+    Kind.VIDEO: "av.read",
+    Kind.AUDIO: "av.read",
+    Kind.IMAGE: "image.read",
+    Kind.SLIDES: "slides.read",
+    Kind.ARCHIVE: "archive.read",
+    Kind.TEXT: "text.read",
+    Kind.SUBTITLE: "text.subtitle",
 }
 
 
@@ -30,7 +30,7 @@ class Reader(Protocol):
 
 def reader(kind: Kind, format_: str) -> Reader:
     """The reader for a kind of file; a PDF is a deck with a reader of its own."""
-    module = "pdf" if format_ == "pdf" else _READERS[kind]
+    module = "slides.pdf" if format_ == "pdf" else _READERS[kind]
     return cast(Reader, import_module(f"pipeline.probe.{module}").read)
 
 

@@ -1,7 +1,7 @@
 """HEIC pictures, read by Pillow through `pillow-heif` where that is installed (the extra `heic`).
 
 It is not part of a plain installation, because its wheel carries GPL libraries. Without it a HEIC is known by its
-boxes alone (`pipeline.probe.pictures.heif`).
+boxes alone (`pipeline.probe.image.headers.heif`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 from pipeline.errors import ToolMissing
-from pipeline.model import Text
+from pipeline.model.results import Text
 
 INSTALL: Final = "pip install 'media-preflight[heic]'"
 

@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.documents.entry import solved_by
 from pipeline.errors import PreflightError
-from pipeline.model import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
-from pipeline.report.chinese import proof_name, proof_value, words
-from pipeline.report.document import solved_by
+from pipeline.model.results import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.model.units import show
+from pipeline.report.findings import Entry, both, passed, rules_of, stopped, told, unmeasured, value_of
 from pipeline.report.labels import UNSEEN, WORDS
-from pipeline.report.told import Entry, both, passed, rules_of, stopped, told, unmeasured, value_of
-from pipeline.values import show
+from pipeline.report.translate import proof_name, proof_value, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -268,7 +268,7 @@ class Pictures:
         if path is None and self.main is not None and self.main["content_type"] == "application/pdf":
             path = self._output(self.main)
         if path is not None and slides.get("pages"):
-            from pipeline.report.pictures.still import pdf_pages
+            from pipeline.plots.still import pdf_pages
 
             with tempfile.TemporaryDirectory(prefix="preflight-") as work:
                 yield from _contact(pdf_pages(path, Path(work), _PAGES), int(slides["pages"]))
@@ -279,7 +279,7 @@ class Pictures:
             return None  # its own picture shows more
         if self.source is None or not self.facts.get("audio") or not self.facts.get("container"):
             return None
-        from pipeline.report.pictures.wave import peaks
+        from pipeline.plots.waveform import peaks
 
         duration = value_of(self.facts.get("duration"), "seconds")
         container = str(_OPENED_AS.get(self.facts["container"], self.facts["container"]))
@@ -290,7 +290,7 @@ class Pictures:
         text = self.facts.get("text")
         if self.source is None or not text:
             return None
-        from pipeline.probe.text import load
+        from pipeline.probe.text.read import load
 
         try:
             whole = load(self.source, self.facts["size"]).text
@@ -306,7 +306,7 @@ class Pictures:
 
 
 def _shot(path: Path, facts: Entry) -> bytes | None:
-    from pipeline.report.pictures import still
+    from pipeline.plots import still
 
     if facts.get("image"):
         return still.picture(path, facts["image"]["format"])
@@ -319,8 +319,8 @@ def _shot(path: Path, facts: Entry) -> bytes | None:
 
 
 def _contact(pages: list[Path], count: int) -> Iterator[Picture]:
-    from pipeline.report.pictures.contact import contact
-    from pipeline.report.pictures.still import from_png
+    from pipeline.plots.contact_sheet import contact
+    from pipeline.plots.still import from_png
 
     data = contact(pages)
     if data:
@@ -329,17 +329,17 @@ def _contact(pages: list[Path], count: int) -> Iterator[Picture]:
 
 def _drawn(path: Path, facts: Entry) -> Iterator[Picture]:
     """What was measured, drawn: faces onto the photo, speech and clipping onto the sound."""
-    from pipeline.report.pictures import still
+    from pipeline.plots import still
 
     if facts.get("image") and facts.get("faces"):
-        from pipeline.report.pictures.face import verdict
+        from pipeline.plots.face import verdict
 
         data = verdict(path, _photo(path, facts))
         if data:
             yield Picture(_uri(still.from_png(data, _WIDE_BOX)), Text("face", "人脸"))
     length = value_of(facts.get("duration"), "seconds")
     if facts.get("speech") and facts.get("audio") and isinstance(length, Fraction) and length <= _HEARD:
-        from pipeline.report.pictures.sound import plot
+        from pipeline.plots.sound import plot
 
         stream = AudioStream(**{key: _exact(value) for key, value in facts["audio"][0].items()})
         try:

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text as Line
 
-from pipeline.model import Text
-from pipeline.report.document import solved_by
+from pipeline.documents.entry import solved_by
+from pipeline.model.results import Text
 
 _COLOURS: Final = {
     "pass": "green",

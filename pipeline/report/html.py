@@ -13,13 +13,13 @@ from typing import IO, Any, Final
 
 from markupsafe import Markup
 
-from pipeline.model import Text
-from pipeline.pool import Pool
+from pipeline.documents.messages import place
+from pipeline.engine.pool import Pool
+from pipeline.model.ceilings import CHECK_WALL
+from pipeline.model.results import Text
 from pipeline.report.card import ORDER, TEMPLATES, CardJob, bare, card_entry, environment
+from pipeline.report.findings import Told, both, loadable, rule_of, rules_of, tell
 from pipeline.report.labels import WORDS
-from pipeline.report.told import Told, both, loadable, rule_of, rules_of, tell
-from pipeline.report.words import place
-from pipeline.tools.ceilings import CHECK_WALL
 
 Document = Mapping[str, Any]
 

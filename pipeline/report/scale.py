@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from pipeline.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
-from pipeline.model import Limit, Size, Value
-from pipeline.values import show
+from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
+from pipeline.model.results import Limit, Size, Value
+from pipeline.model.units import show
 
 WIDTH: Final = 220.0
 _EDGE: Final = 12.0  # room left and right of the axis

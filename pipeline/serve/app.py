@@ -21,12 +21,12 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline import presets
 from pipeline.errors import PresetError
 from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
-from pipeline.serve import running
-from pipeline.serve.room import Batch, Full, Room
+from pipeline.rules import presets
+from pipeline.serve import runs
+from pipeline.serve.sessions import Batch, Full, Room
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _BODY: Final = 1 << 16  # bytes of a JSON request
@@ -176,7 +176,7 @@ class _Desk:
         if preset is None or verb not in {"check", "prepare"} or (role and preset.role(str(role)) is None):
             raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
         lang = "zh" if asked.get("lang") == "zh" else "en"
-        running.start(batch, preset, role, str(verb), lang, self.workers)
+        runs.start(batch, preset, role, str(verb), lang, self.workers)
         return JSONResponse(batch.told(), 202)
 
     async def stop(self, request: Request) -> Response:

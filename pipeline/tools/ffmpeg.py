@@ -6,7 +6,7 @@ import contextlib
 from fractions import Fraction
 from typing import Final, Self
 
-from pipeline.tools.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
+from pipeline.model.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
 
 HEAD: Final = ("-nostdin", "-hide_banner", "-y", "-v", "error", "-nostats", "-progress", "pipe:1")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import PreflightError
-from pipeline.model import FontSwap
-from pipeline.tools.ceilings import ASK
+from pipeline.model.ceilings import ASK
+from pipeline.model.results import FontSwap
 from pipeline.tools.process import run
 
 # Drawn so that every letter is as wide as in the font they stand for (fontconfig's 30-metric-aliases.conf, and

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import PreflightError
-from pipeline.tools.ceilings import ASK
+from pipeline.model.ceilings import ASK
 from pipeline.tools.process import run
 
 _PROBE: Final = """

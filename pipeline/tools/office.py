@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import ProofFailed, ToolFailed
+from pipeline.model.ceilings import OFFICE
 from pipeline.tools import office_shared, process
-from pipeline.tools.ceilings import OFFICE
 from pipeline.tools.programs import soffice
 
 # The import filter is forced: left to itself soffice opens anything under any name, web pages included.

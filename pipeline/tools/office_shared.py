@@ -21,10 +21,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline import publish
 from pipeline.errors import PreflightError, TimedOut, ToolFailed
+from pipeline.model.ceilings import OFFICE, Ceiling
+from pipeline.storage import publish
 from pipeline.tools import office_kit, process
-from pipeline.tools.ceilings import OFFICE, Ceiling
 
 # Decks before the office is started anew: what one leaves behind in it does not pile up.
 LIFE: Final = 25

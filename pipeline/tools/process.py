@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from pipeline.errors import TimedOut, ToolFailed
+from pipeline.model.ceilings import READABLE, WRITABLE, Ceiling
 from pipeline.tools import launch
-from pipeline.tools.ceilings import READABLE, WRITABLE, Ceiling
 
 _KEPT: Final = 64 * 1024  # bytes of each pipe
 _LONGEST_LINE: Final = 4096

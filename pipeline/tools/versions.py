@@ -20,8 +20,8 @@ _OFFICE: Final = r"LibreOffice (\S+)"
 
 
 def _ask(program: str, pattern: str, *arguments: str) -> str | None:
-    from pipeline.publish import workshop
-    from pipeline.tools.ceilings import ASK
+    from pipeline.model.ceilings import ASK
+    from pipeline.storage.publish import workshop
     from pipeline.tools.process import run
 
     with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed

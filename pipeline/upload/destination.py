@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pipeline.errors import UploadError
-from pipeline.model import Text
-from pipeline.upload.entries import File, Item
+from pipeline.model.results import Text
+from pipeline.upload.items import File, Item
 from pipeline.upload.journal import Journal
-from pipeline.upload.parted import Part, Parts, Stretch
-from pipeline.upload.rates import Bucket
+from pipeline.upload.multipart import Part, Parts, Stretch
+from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.transfer import Body, late
 
 

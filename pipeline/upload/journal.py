@@ -4,7 +4,8 @@ Every step is written before it is tried and again when it has ended; both rows 
 full synchronisation) before the next thing happens. A step that has begun and not ended is the interesting one: the
 far end may or may not have done it, and the destination asks before it tries again.
 
-Nothing secret is stored: pre-signed URLs only sealed with the account's own secret (`pipeline.upload.secrets.seal`).
+Nothing secret is stored: pre-signed URLs only sealed with the account's own secret
+(`pipeline.upload.credentials.seal`).
 """
 
 from __future__ import annotations

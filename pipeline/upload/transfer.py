@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model import Text
-from pipeline.upload.rates import Bucket
+from pipeline.model.results import Text
+from pipeline.upload.rate_limit import Bucket
 
 CHUNK: Final = 1 << 20  # bytes read and handed to the socket at a time
 AHEAD: Final = 64 << 20  # bytes; up to here a file is digested before anything is asked: a tenth of a second

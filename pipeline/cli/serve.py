@@ -1,0 +1,79 @@
+"""`preflight serve`: open the door, say where it is, clean up behind."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+import sys
+from argparse import Namespace
+
+from pipeline.errors import ToolMissing, UsageError
+from pipeline.model.units import byte_readings
+
+
+def serve_verb(options: Namespace, lang: str) -> int:
+    """Serve until interrupted; exit code 0 then. Raises UsageError, ToolMissing."""
+    try:
+        import uvicorn
+
+        from pipeline.serve.app import application
+    except ImportError as error:
+        raise ToolMissing(
+            f"the local page needs {error.name}: pip install 'media-preflight[web]'",
+            f"本地页面需要 {error.name}：pip install 'media-preflight[web]'",
+        ) from None
+    from pipeline.engine.pool import cores
+    from pipeline.serve.sessions import room
+
+    try:
+        most = byte_readings(options.max_size)[1]
+    except ValueError as error:
+        raise UsageError(f"--max-size: {error}", f"--max-size：{error}") from None
+    listening = _listen(options.host, options.port)
+    port = listening.getsockname()[1]
+    token = secrets.token_urlsafe(24)
+    with room(most) as held:
+        hosts = _hosts(options.host, port)
+        app = application(held, token, hosts, options.jobs or cores(), lang)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+        shown = f"[{options.host}]" if ":" in options.host else options.host
+        sys.stdout.write(f"http://{shown}:{port}/{token}/\n")
+        sys.stdout.flush()
+        if not _loopback(options.host):
+            told = "others on this network can reach this page" if lang == "en" else "网络中的其他人可以访问此页面"
+            sys.stderr.write(f"preflight: {told}\n")
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:  # getaddrinfo would take the remainder
+        raise UsageError(f"--port {port} is not between 0 and 65535", f"--port {port} 不在 0 至 65535 之间")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(128)  # before the address is told, so that whoever reads it is not refused
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{host}:{port}: {said}. Try --port 0.", f"{host}:{port}：{said}。可试 --port 0。") from None
+    return made
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _hosts(host: str, port: int) -> frozenset[str]:
+    """Values of the Host header that mean this server."""
+    names = {host, "127.0.0.1", "localhost", "[::1]"} if _loopback(host) else {host, socket.gethostname()}
+    bracketed = {f"[{name}]" if ":" in name and not name.startswith("[") else name for name in names}
+    return frozenset(f"{name}:{port}" for name in bracketed) | (frozenset(bracketed) if port == 80 else frozenset())

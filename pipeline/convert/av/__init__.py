@@ -1,0 +1,1 @@
+"""Video and audio, by one ffmpeg run."""

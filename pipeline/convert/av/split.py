@@ -1,0 +1,145 @@
+"""Where a video that is too long is cut: at entry points, where that costs nothing, else between any two frames."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipeline.convert.av.recipe import Recipe, recipe
+from pipeline.errors import AssetError
+from pipeline.model.results import MediaInfo, Part, Plan, Role
+
+if TYPE_CHECKING:
+    from pipeline.probe.av.timeline import Frames
+
+# Seconds that a part stays below the limit: sound is not cut inside a frame, and lasts a little longer at the end.
+_MARGIN: Final = Fraction(1, 2)
+# Containers that are entered at the very frame that is named; the others are found out to miss it.
+ENTERED: Final = frozenset({"mp4", "mov", "m4v", "mkv", "webm"})
+# Of these, those that are entered by the time of decoding: FFmpeg then looks 3/23 s earlier where frames are
+# reordered. Asking for a later time undoes it, provided that no other entry point lies between.
+_BY_DECODING: Final = frozenset({"mkv", "webm"})
+LATER: Final = Fraction(14, 100)
+# Seconds before a frame at which it is cut: clocks of 1/1000 s round, and frames are further apart.
+BEFORE: Final = Fraction(1, 1000)
+
+
+def later(container: str | None) -> Fraction:
+    """By how much a time is missed on purpose, so that the entry point at that time is found."""
+    return LATER if container in _BY_DECODING else BEFORE
+
+
+def laid_out(source: Path, info: MediaInfo, plan: Plan, role: Role) -> Plan:
+    """The plan with its parts, where it wants any; reads the source's frames, decodes none.
+
+    Raises AssetError where the source does not tell when its frames are shown, Unreadable.
+    """
+    if not plan.split or plan.parts:
+        return plan
+    from pipeline.probe.av import timeline  # brings PyAV, which only workers load
+
+    limit = next(fix.value for fix in plan.fixes if fix.check == "media.duration")
+    chosen = recipe(info, plan, role)
+    frames = timeline.frames(source, chosen.video.index) if chosen.video else None
+    if frames is None or not isinstance(limit, int | Fraction) or limit <= 2 * _MARGIN:
+        raise AssetError(
+            f"{info.name} cannot be split into parts: what is wanted of it has no pictures, or they do not tell when "
+            "they are shown. Cut it in an editor, or have it cut off at the limit with --trim.",
+            f"{info.name} 无法拆分：所需内容没有画面，或未说明各画面的显示时间。请剪短，或用 --trim 截断。",
+        )
+    most = Fraction(limit) - _MARGIN
+    origin = info.start or Fraction(0)
+    whole = max(frames.end - origin, info.duration or Fraction(0))
+    free = tuple(_free(frames, origin, info.container)) if chosen.picture is None else ()
+    cuts = _chosen(free, whole, most) if free else None
+    if cuts is None:
+        plan = replace(plan, recut=chosen.picture is None)
+        cuts = _even(frames, origin, whole, most)
+    bounds = [Fraction(0), *cuts, None]
+    parts = tuple(
+        Part(
+            number=number,
+            of=len(bounds) - 1,
+            start=begin,
+            length=None if end is None else end - begin,
+            frames=frames.between(begin + origin, None if end is None else end + origin),
+        )
+        for number, (begin, end) in enumerate(pairwise(bounds), 1)
+        if begin is not None
+    )
+    return replace(plan, parts=parts)
+
+
+def _free(frames: Frames, origin: Fraction, container: str | None) -> Iterator[Fraction]:
+    """Times at which the coded frames fall into two halves that need nothing of each other."""
+    if container not in ENTERED or frames.hidden:
+        return
+    entries = [frames.times[n] * frames.base - origin for n in frames.keys]
+    ahead = [*(b - a for a, b in pairwise(entries)), LATER * 2]
+    least = _later_least(frames.times)
+    for number, time, gap in zip(frames.keys, entries, ahead, strict=True):
+        closed = frames.times[number] == least[number]
+        if number and closed and gap > later(container) + BEFORE:
+            yield time
+
+
+def _later_least(times: array[int]) -> array[int]:
+    """For each frame the earliest time among it and all that are stored after it."""
+    least = array("q", times)
+    for number in range(len(least) - 2, -1, -1):
+        least[number] = min(least[number], least[number + 1])
+    return least
+
+
+def _chosen(free: tuple[Fraction, ...], whole: Fraction, most: Fraction) -> tuple[Fraction, ...] | None:
+    """Of these times as few as will do, so that parts are about equal; None where two are too far apart."""
+    cuts, at = [], Fraction(0)
+    while whole - at > most:
+        even = at + (whole - at) / -(-(whole - at) // most)
+        inside = [time for time in free if at < time <= at + most]
+        if not inside:
+            return None
+        at = min(inside, key=lambda time: abs(time - even))
+        cuts.append(at)
+    return tuple(cuts)
+
+
+def _even(frames: Frames, origin: Fraction, whole: Fraction, most: Fraction) -> tuple[Fraction, ...]:
+    """The times of the frames nearest to those of equal parts."""
+    count = int(-(-whole // most))
+    return tuple(frames.nearest(whole * number / count + origin) - origin for number in range(1, count))
+
+
+def of(chosen: Recipe, plan: Plan) -> tuple[Recipe, ...]:
+    """The recipe of each part; the recipe itself where nothing is split."""
+    if not plan.parts:
+        return (chosen,)
+    return tuple(replace(chosen, part=part, length=None) for part in plan.parts)
+
+
+def facts(info: MediaInfo, part: Part) -> MediaInfo:
+    """The source as if it held this part alone: what its output is compared with."""
+    begin = part.start or Fraction(0)
+    origin = info.start or Fraction(0)
+
+    def left(start: Fraction | None, length: Fraction | None) -> Fraction | None:
+        if length is None:
+            return part.length
+        first = (start or origin) - origin
+        end = first + length if part.length is None else min(first + length, begin + part.length)
+        return max(Fraction(0), end - max(first, begin))
+
+    def first(start: Fraction | None) -> Fraction | None:
+        return None if start is None else max(Fraction(0), start - origin - begin)
+
+    video = tuple(
+        replace(s, frames=part.frames if n == 0 else None, duration=left(s.start, s.duration), start=first(s.start))
+        for n, s in enumerate(info.video)
+    )
+    audio = tuple(replace(s, duration=left(s.start, s.duration), start=first(s.start)) for s in info.audio)
+    return replace(info, start=Fraction(0), duration=left(info.start, info.duration), video=video, audio=audio)

@@ -1,0 +1,1 @@
+"""The report and the manifest: typed, written and read in one place."""

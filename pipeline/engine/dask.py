@@ -1,0 +1,154 @@
+"""The same work on a Dask cluster: paths go out, results come back, safety is that of the local pool.
+
+A Dask worker runs no decoder itself. Each of its tasks goes to a local pool of one, so that a hostile file costs a
+process of ours and not the Dask worker with everything it holds, and so that limits, namespaces and the time of
+one job are the same on every host. What a lost host held is given to another one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Generic, Self, TypeVar
+
+from pipeline.engine import staging as moving
+from pipeline.engine.pool import Event, Pool, Work
+from pipeline.errors import AssetError, UsageError, WorkerLost
+from pipeline.stages.check import Job
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+RESOURCE: Final = "preflight"  # asked for, one a task, where any worker offers it
+_RETRIES: Final = 2
+_PATIENCE: Final = 30.0  # seconds to reach the scheduler
+_DESERTED: Final = 120.0  # seconds without any worker before the rest is given up
+_LOOK: Final = 2.0
+
+_held = threading.local()
+
+
+def remote(work: Work[Any, Any], job: Any, wall: float, weighed: bool) -> tuple[Any, AssetError | None]:
+    """One job on a Dask worker: what became of it."""
+    pool = getattr(_held, "pool", None)
+    if pool is None or _held.work is not work:
+        # Dask's own workers are "daemons", which may have no children; ours die with them (`launch.alone`).
+        multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing has no other way
+        if pool is not None:
+            pool.__exit__()
+        _held.pool = pool = Pool(work, 1, wall, writes=None if weighed else ())
+        _held.work = work
+        atexit.register(pool.__exit__)
+    if isinstance(job, Job) and job.away:
+        return _around(pool, job)
+    return _done(pool, job)
+
+
+def _done(pool: Pool[Any, Any], job: Any) -> tuple[Any, AssetError | None]:
+    ended = next(event for event in pool.run([job]) if event.ended)
+    return ended.result, ended.error
+
+
+def _around(pool: Pool[Any, Any], job: Job) -> tuple[Any, AssetError | None]:
+    """What is elsewhere is fetched by this host and delivered by it."""
+    try:
+        with moving.home() as home:
+            here, _ = moving.begin(job, home)
+            result, error = _done(pool, here)
+            return (None if result is None else moving.end(job, here, result)), error
+    except AssetError as error:
+        return None, error
+
+
+class Cluster(Generic[J, R]):
+    """As `pipeline.engine.pool.Pool`, on the workers of the Dask scheduler at `address` (tcp://host:8786).
+
+    Every host needs this package in the same version, and the paths of sources and outputs. Jobs with a weight
+    need a share of a resource called "preflight" where workers offer one: start them with one thread and
+    `--resources preflight=1`. Raises UsageError when there is no scheduler.
+    """
+
+    def __init__(self, work: Work[J, R], address: str | None, wall: float, *, weighed: bool) -> None:
+        self._work, self._address, self._wall, self._weighed = work, address, wall, weighed
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        if not self._address:
+            raise UsageError(
+                "--executor dask needs --scheduler ADDR, such as tcp://host:8786",
+                "--executor dask 需要 --scheduler 地址，例如 tcp://host:8786",
+            )
+        try:
+            import distributed
+        except ImportError:
+            raise UsageError(
+                "Dask is not installed here. Install it with: pip install 'media-preflight[cluster]'",
+                "未安装 Dask。安装命令：pip install 'media-preflight[cluster]'",
+            ) from None
+        try:
+            connect: Any = distributed.Client  # untyped
+            self._client = connect(self._address, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"no Dask scheduler answers at {self._address}: {error}",
+                f"Dask 调度器 {self._address} 没有响应：{error}",
+            ) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def busy(self) -> list[tuple[int, int]]:
+        """Nothing: which host is at which job is shown by Dask's own dashboard."""
+        return []
+
+    def _resources(self) -> dict[str, float] | None:
+        offered = [worker.get("resources", {}) for worker in self._workers().values()]
+        return {RESOURCE: 1} if any(RESOURCE in one for one in offered) else None
+
+    def _workers(self) -> dict[str, Any]:
+        workers: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return workers
+
+    def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
+        """One event for each job, as they end."""
+        executor = self._client.get_executor(pure=False, retries=_RETRIES, resources=self._resources())
+        waiting = {
+            executor.submit(remote, self._work, job, self._wall, self._weighed): index for index, job in enumerate(jobs)
+        }
+        seen = time.monotonic()
+        try:
+            while waiting:
+                ended, _ = concurrent.futures.wait(
+                    waiting, timeout=_LOOK, return_when=concurrent.futures.FIRST_COMPLETED
+                )
+                for future in ended:
+                    yield _told(waiting.pop(future), future)
+                if ended or self._workers():
+                    seen = time.monotonic()
+                elif time.monotonic() - seen > _DESERTED:
+                    for index in waiting.values():
+                        yield Event(index, error=_lost("the cluster has no workers left", "集群中已没有工作进程"))
+                    waiting.clear()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _told(index: int, future: concurrent.futures.Future[tuple[Any, AssetError | None]]) -> Event[Any]:
+    try:
+        result, error = future.result()
+    except (Exception, concurrent.futures.CancelledError) as problem:  # noqa: BLE001  Dask's own ways of losing a task
+        how = f"{type(problem).__name__}: {problem}"
+        return Event(index, error=_lost(f"the cluster lost this file ({how})", f"集群丢失了该文件（{how}）"))
+    return Event(index, result=result, error=error)
+
+
+def _lost(en: str, zh: str) -> WorkerLost:
+    return WorkerLost(f"{en}; run the same command again", f"{zh}；请重新运行相同的命令")

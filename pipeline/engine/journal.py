@@ -1,0 +1,232 @@
+"""What has been prepared, on disk, so that a run killed anywhere continues and a second run costs a `stat`.
+
+SQLite in write-ahead mode with full synchronisation: a row that was written survives a power cut. An asset is
+known by its content, the rules of its role and the versions of the tools. A content is known by path, size,
+modification time and inode, and read again only when one of them changed. Nothing in here names the output
+folder, so it can be moved. Rows hold the manifest entry, as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pipeline.errors import UsageError
+from pipeline.storage import urls
+
+NAME: Final = ".preflight-journal.sqlite"
+_WAIT: Final = 30.0  # seconds for another run's write to finish
+_TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, stat TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID",
+    # One row for each place that outputs go to: a later answer takes the place of an earlier one.
+    """CREATE TABLE IF NOT EXISTS assets (slot TEXT PRIMARY KEY, size INTEGER NOT NULL, content TEXT NOT NULL,
+    made_by TEXT NOT NULL, rules TEXT NOT NULL, entry TEXT NOT NULL) WITHOUT ROWID""",
+)
+
+
+def digest(*words: str) -> str:
+    """One name for several words, whatever is in them."""
+    return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def content(path: Path) -> str:
+    """The identity of a file's bytes (BLAKE2b, 256 bits). Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+
+
+def state(path: Path) -> str:
+    """What tells, without reading it, that a file was not written to since. Raises OSError."""
+    stat = path.stat()
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+
+
+def outputs_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Outputs of an entry, and of what was found inside it (see `pipeline.stages.embedded`)."""
+    return [*entry["outputs"], *(output for one in entry.get("found", ()) for output in one["outputs"])]
+
+
+def found_in(deck: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The entry of something found inside a deck, when the deck is called so."""
+    return found | {"source": f"{deck}#{found['source'].rpartition('#')[2]}"}
+
+
+def fingerprint(value: object) -> str:
+    """A name for one of our frozen values that is the same in every process: sets are sorted, patterns written."""
+    return digest(_canonical(value))
+
+
+def _canonical(value: object) -> str:
+    if is_dataclass(value) and not isinstance(value, type):
+        inner = ",".join(f"{f.name}={_canonical(getattr(value, f.name))}" for f in fields(value))
+        return f"{type(value).__name__}({inner})"
+    if isinstance(value, frozenset):
+        return "{" + ",".join(sorted(_canonical(item) for item in value)) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ",".join(_canonical(item) for item in value) + "]"
+    if isinstance(value, re.Pattern):
+        return repr((value.pattern, value.flags))
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    return repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where an asset's outputs go, and everything but content and rules that decides what they are."""
+
+    name: str
+    made_by: str
+
+
+class Journal:
+    """Finished assets of one output folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        try:
+            self._db = sqlite3.connect(self._path, timeout=_WAIT)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            known = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('seen', 'assets')")
+            if known.fetchone()[0] < len(_TABLES):
+                self._db.executescript(f"BEGIN; {'; '.join(_TABLES)}; COMMIT")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"{self._path}: the journal cannot be used: {error}. Delete it or choose another folder.",
+            f"{self._path}：无法使用日志：{error}。请删除它或更换目录。",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def _row(self, query: str, *values: object) -> Any:
+        try:
+            return self._db.execute(query, values).fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def seen(self, name: str, now: str) -> str:
+        """The content of what has this path or address and is in this state; "" when it was never read."""
+        row = self._row("SELECT content FROM seen WHERE path = ? AND stat = ?", _bytes(name), now)
+        return "" if row is None else str(row[0])
+
+    def content(self, path: Path) -> str:
+        """The content of a file, from memory where it was not written to since. Raises OSError."""
+        name, now = _bytes(str(path)), state(path)
+        known = self.seen(str(path), now)
+        if known:
+            return known
+        found = content(path)
+        self._write("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (name, now, found))
+        return found
+
+    def done(
+        self,
+        slot: Slot,
+        path: str,
+        rules: Callable[[dict[str, Any]], str],
+        size: Callable[[str], int | None],
+        now: str = "",
+    ) -> dict[str, Any] | None:
+        """The entry written for this asset, if nothing that decides it changed and every output is still there.
+
+        `rules` names the rules that now hold for an entry, `size` tells the bytes of an output, None without it.
+        `now` is the state of a source that is elsewhere: it is never read here.
+        Raises UsageError when the journal is damaged, OSError when the file cannot be read.
+        """
+        row = self._row("SELECT size, content, rules, entry FROM assets WHERE slot = ? AND made_by = ?", *_key(slot))
+        if row is None or not self._same(path, now, row[0], row[1]):
+            return None
+        entry = self._entry(row[3])
+        if rules(entry) != row[2] or any(size(o["path"]) != o["size"] for o in outputs_of(entry)):
+            return None
+        return entry
+
+    def _same(self, path: str, now: str, size: int, content: str) -> bool:
+        if urls.is_url(path):
+            return now != "" and self.seen(path, now) == content
+        return Path(path).stat().st_size == size and self.content(Path(path)) == content
+
+    def _entry(self, text: str) -> dict[str, Any]:
+        try:
+            entry: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            raise self._unusable(error) from None
+        return entry
+
+    def outputs(self, slot: Slot) -> dict[str, str]:
+        """Name -> base64 MD5 of what an earlier run made for this place: these files are ours to replace."""
+        row = self._row("SELECT entry FROM assets WHERE slot = ?", slot.name)
+        return {o["path"]: o["md5"] for o in outputs_of(self._entry(row[0]))} if row else {}
+
+    def names(self) -> set[str]:
+        """The names of all outputs, of every asset."""
+        try:
+            rows = self._db.execute("SELECT entry FROM assets")
+            return {output["path"] for (text,) in rows for output in outputs_of(self._entry(text))}
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def write(self, slot: Slot, path: str, seen: tuple[str, str], rules: str, entry: dict[str, Any]) -> None:
+        """Remember an asset; on return the row is on the disk. `seen` is its state and content when it was read.
+
+        Raises UsageError when it cannot be written.
+        """
+        now, found = seen
+        row = (slot.name, int(now.split()[0]), found, slot.made_by, rules, json.dumps(entry))
+        try:
+            with self._db:
+                self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (_bytes(path), now, found))
+                self._db.execute("INSERT OR REPLACE INTO assets VALUES (?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def copy(self, target: sqlite3.Connection) -> None:
+        """All of it as it is now. Raises UsageError."""
+        try:
+            self._db.backup(target)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def _write(self, statement: str, row: tuple[object, ...]) -> None:
+        try:
+            with self._db:
+                self._db.execute(statement, row)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+
+def _key(slot: Slot) -> tuple[str, str]:
+    return slot.name, slot.made_by
+
+
+def _bytes(path: str) -> bytes:
+    if urls.is_url(path):  # it may hold a signature, which is nobody's to keep
+        return f"{urls.shown(path)} {digest(path)}".encode("utf-8", "surrogateescape")
+    return os.fsencode(os.path.abspath(path))  # noqa: PTH100  Path.absolute keeps "..", which names a file twice
+
+
+def size_in(folder: Path, name: str) -> int | None:
+    """Bytes of a file below `folder`; None when there is none."""
+    try:
+        return (folder / name).stat().st_size
+    except OSError:
+        return None

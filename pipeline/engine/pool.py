@@ -1,0 +1,360 @@
+"""Local worker processes. What happens in one costs the asset it held and nothing else.
+
+Native decoders (PyAV, Pillow, OpenCV, pdfium) run only in here. A worker that dies takes one job with it; that job
+is tried once more when all others are done, in a fresh worker and alone on the machine: it may have been innocent
+(memory had run out, say).
+
+Jobs with a weight share the machine: the heaviest begin first, no more run at once than memory has room for, and
+each worker keeps to its share of the processors, which is all of them for the last job. Programs count the
+processors they may use, so their threads follow without a word on their command lines.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import selectors
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any, Final, Generic, Self, TypeVar
+
+from pipeline.engine.worker import Message, Progress, heard, serve
+from pipeline.errors import AssetError, TimedOut, WorkerLost
+from pipeline.model.ceilings import GiB
+from pipeline.storage import publish
+from pipeline.tools.ffmpeg import Share
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+Work = Callable[[J, Progress], R]
+
+_SOCKET: Final = 45  # characters of a folder; 60 more are ours and the socket's, and 107 are all there may be
+_SHORT: Final = Path("/tmp")  # noqa: S108  the folder made in it is private
+_PRELOADED: Final = (
+    "__main__",
+    "pipeline.engine.tasks",
+    "pipeline.probe.av.read",
+    "pipeline.convert.av.video",
+    "pipeline.probe.av.timeline",
+)
+_AHEAD: Final = 16  # light jobs a worker may hold, so that it never waits for the next one
+_QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its socket holds whatever it is doing
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[R]):
+    """News of one job: how far it is, which step of it begins, or how it ended."""
+
+    index: int
+    fraction: float | None = None  # 0 to 1, while running
+    step: str | None = None  # "check", "convert", "prove", "publish"
+    result: R | None = None
+    error: AssetError | None = None
+    said: str = ""  # what native libraries printed meanwhile, at its end
+    speed: float | None = None  # times faster than it plays, while sound or pictures are converted
+
+    @property
+    def ended(self) -> bool:
+        """Whether this is the job's last event."""
+        return self.fraction is None and self.step is None
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: Any  # a context's own Process class
+    pipe: Connection
+    said: Connection  # what its libraries print
+    place: int  # among the workers, from 0; a new worker takes the place of the one that was lost
+    held: deque[int] = field(default_factory=deque)
+    since: float = 0.0  # when the first of them was begun
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        self.said.close()
+
+
+@dataclass
+class _Queue:
+    """What is still to be done of a run."""
+
+    waiting: deque[int]
+    suspects: deque[int] = field(default_factory=deque)  # a worker died with them; they are tried alone in the end
+    alone: set[int] = field(default_factory=set)  # ... and have been
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting or self.suspects)
+
+
+def _context() -> Any:
+    """A clean server process forks the workers: no threads, no open pipes of ours, and cheap to repeat."""
+    method = "forkserver" if sys.platform.startswith("linux") else "spawn"
+    return multiprocessing.get_context(method)
+
+
+def warm() -> None:
+    """Start the server that forks workers: it loads what all of them need, once, while we do other things.
+
+    Only code is loaded there; no file is opened before a worker has limited itself.
+    """
+    _temporary()
+    if not sys.platform.startswith("linux"):
+        return
+    forkserver.set_forkserver_preload(list(_PRELOADED))
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None  # what it starts with, it keeps
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+@cache
+def _temporary() -> Path:
+    """Where workers have their private folders. What earlier runs left there is removed.
+
+    multiprocessing keeps its socket in a folder that a killed run would leave behind; ours is known by its name.
+    """
+    top = Path(tempfile.gettempdir())
+    publish.sweep(top)
+    # The name of a socket is short by law (108 bytes on Linux): a long TMPDIR leaves it no room.
+    place = top if len(str(top)) < _SOCKET else _SHORT
+    folder = publish.private(place)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    multiprocessing.current_process()._config.setdefault("tempdir", str(folder))  # type: ignore[attr-defined]  # noqa: SLF001  it has no other way
+    if place is not top:
+        publish.sweep(place)
+    return top
+
+
+class Pool(Generic[J, R]):
+    """Runs `work(job, progress)` in worker processes. `wall` is the time limit of one job in seconds.
+
+    `weigh` says how many bytes of memory a job may need; jobs without a weight are light. `writes` names the
+    only folders that workers may write below, beside their own temporary one; None leaves them free.
+    """
+
+    def __init__(
+        self,
+        work: Work[J, R],
+        workers: int,
+        wall: float,
+        *,
+        weigh: Callable[[J], int] | None = None,
+        writes: tuple[str, ...] | None = None,
+    ) -> None:
+        self._work, self._count, self._wall = work, workers, wall
+        self._weigh, self._writes = weigh, writes
+        self._weights: list[int] = []
+        self._ahead = 1
+        self._room = memory()
+        self._context = _context()
+        self._workers: list[_Worker] = []
+        self._ears = selectors.DefaultSelector()  # sockets of all workers; Windows has pipes, which it cannot hear
+        self._home: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in list(self._workers):
+            self._end(worker)
+        self._ears.close()
+        if self._home:
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home = None
+
+    def busy(self) -> list[tuple[int, int]]:
+        """Place of each worker that has something to do, and the number of the job it is at."""
+        return sorted((worker.place, worker.held[0]) for worker in self._workers if worker.held)
+
+    def _start(self) -> None:
+        if self._home is None:  # private, and known to be ours should we be killed
+            warm()
+            self._home = publish.private(_temporary())
+        writes = None if self._writes is None else (*self._writes, str(self._home))
+        ours, theirs = self._context.Pipe()
+        said = self._context.Pipe(duplex=False)
+        words = (theirs, said, self._work, writes, str(self._home))
+        process = self._context.Process(target=serve, args=words, daemon=True)
+        process.start()
+        theirs.close()
+        said[1].close()
+        taken = {worker.place for worker in self._workers}
+        place = next(number for number in range(len(taken) + 1) if number not in taken)
+        worker = _Worker(process, ours, said[0], place)
+        self._workers.append(worker)
+        if os.name == "posix":
+            self._ears.register(ours, selectors.EVENT_READ, worker)
+
+    def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
+        """Events of all jobs as they come; exactly one of each job's events has `ended`."""
+        queue = _Queue(deque(range(len(jobs))))
+        self._ahead = 1 if self._weigh else max(1, min(_AHEAD, len(jobs) // (self._count * 4)))
+        if self._weigh:
+            self._weights = [self._weigh(job) for job in jobs]
+            queue.waiting = deque(sorted(queue.waiting, key=lambda index: -self._weights[index]))
+        self._begin(queue, jobs)
+        while busy := [worker for worker in self._workers if worker.held]:
+            ready = self._ready(busy)
+            news = [event for worker in ready if (event := self._hear(worker, queue))]
+            late = [w for w in busy if w not in ready and time.monotonic() - w.since > self._wall]
+            news += [self._overdue(worker, queue) for worker in late]
+            self._begin(queue, jobs)  # first: whoever takes the news may write to the disk for a while
+            yield from news
+
+    def _ready(self, busy: Sequence[_Worker]) -> list[_Worker]:
+        """Workers that have something to say, or have died, as soon as one has or is overdue."""
+        now = time.monotonic()
+        patience = max(0.0, min(worker.since + self._wall - now for worker in busy)) + 0.01
+        if os.name != "posix":
+            heard_of = wait([worker.pipe for worker in busy], patience)
+            return [worker for worker in busy if worker.pipe in heard_of]
+        return [key.data for key, _ in self._ears.select(patience) if self._alive(key.data)]
+
+    def _alive(self, worker: _Worker) -> bool:
+        """Whether it is at work. One that had nothing to do has nothing to say either: it died."""
+        if not worker.held:
+            self._end(worker)
+        return bool(worker.held)
+
+    def _end(self, worker: _Worker) -> None:
+        if os.name == "posix":
+            self._ears.unregister(worker.pipe)
+        worker.end()
+        self._workers.remove(worker)
+
+    def _begin(self, queue: _Queue, jobs: Sequence[J]) -> None:
+        """Give every worker something to do, while there is anything."""
+        while len(self._workers) < min(self._count, len(queue.waiting) or len(queue.suspects)):
+            self._start()
+        for worker in self._workers:
+            if len(worker.held) <= self._ahead // 2:  # several at a time: each interrupts us once
+                while queue.waiting and len(worker.held) < self._ahead:
+                    if not self._give(worker, queue.waiting, jobs, len(queue.waiting)):
+                        break
+        if queue.suspects and not queue.waiting and not any(worker.held for worker in self._workers):
+            queue.alone.add(queue.suspects[0])
+            self._give(self._workers[0], queue.suspects, jobs, 1)
+
+    def _give(self, worker: _Worker, waiting: deque[int], jobs: Sequence[J], rivals: int) -> bool:
+        """Send a worker the next job, one of so many that could begin now; whether there was one for it."""
+        index = self._next(waiting)
+        if index is None:
+            return False
+        share = self._share(worker, rivals) if self._weigh else None
+        message = ForkingPickler.dumps((index, jobs[index], share))
+        if len(worker.held) * len(message) > _QUEUED:
+            return False
+        waiting.remove(index)
+        if not worker.held:
+            worker.since = time.monotonic()
+        worker.held.append(index)
+        with contextlib.suppress(BrokenPipeError):  # its death is noticed where its answers are read
+            worker.pipe.send_bytes(message)
+        return True
+
+    def _next(self, waiting: deque[int]) -> int | None:
+        """The next job that memory has room for; any job when nothing runs."""
+        if not self._weigh:
+            return waiting[0]
+        held = [index for worker in self._workers for index in worker.held]
+        room = self._room - sum(self._weights[index] for index in held)
+        return next((index for index in waiting if not held or self._weights[index] <= room), None)
+
+    def _share(self, worker: _Worker, rivals: int) -> set[int]:
+        """The processors that one of so many jobs may use, beside those that run."""
+        every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        if not every:
+            return set()
+        rivals = min(self._count, rivals + sum(bool(w.held) for w in self._workers))
+        share = max(1, len(every) // rivals)
+        return {every[(worker.place * share + n) % len(every)] for n in range(share)}
+
+    def _hear(self, worker: _Worker, queue: _Queue) -> Event[R] | None:
+        try:
+            message: Message = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return self._lost(worker, queue)
+        speed = message[1].speed if isinstance(message[1], Share) else None
+        event: Event[R] = Event(message[0], message[1], message[2], message[3], None, message[4], speed)
+        if event.ended:
+            worker.held.popleft()
+            worker.since = time.monotonic()
+        return event
+
+    def _drop(self, worker: _Worker, queue: _Queue) -> tuple[int, int | None, str]:
+        """End a worker; its first job is the suspect, the others go back to the front of the queue."""
+        worker.process.join(1.0)
+        code, said = worker.process.exitcode, heard(worker.said)
+        self._end(worker)
+        suspect = worker.held.popleft()
+        queue.waiting.extendleft(reversed(worker.held))
+        return suspect, code, said
+
+    def _lost(self, worker: _Worker, queue: _Queue) -> Event[R] | None:
+        suspect, code, said = self._drop(worker, queue)
+        if suspect not in queue.alone:
+            queue.suspects.append(suspect)
+            return None
+        how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+        return Event(
+            suspect,
+            error=WorkerLost(
+                f"the process reading this file died twice ({how}), the second time with nothing beside it: "
+                "a hostile file, or one that needs more memory than there is",
+                f"读取该文件的进程两次崩溃（{how}），第二次是单独运行的；文件可能有问题，或内存不足",
+            ),
+            said=said,
+        )
+
+    def _overdue(self, worker: _Worker, queue: _Queue) -> Event[R]:
+        worker.process.kill()
+        suspect, _, said = self._drop(worker, queue)
+        return Event(
+            suspect,
+            error=TimedOut(
+                f"stopped after {self._wall:.0f} s, the time limit for one file",
+                f"超过单个文件的时间限制 {self._wall:.0f} 秒，已终止",
+            ),
+            said=said,
+        )
+
+
+def cores() -> int:
+    """How many workers this process may keep busy."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Bytes that jobs may use together: four fifths of what is free here, or in this container."""
+    free = 64 * GiB  # where the system does not tell, the limit of each worker is what protects it
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        free = int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+            free = min(free, int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii")))
+    return max(free, 0) * 4 // 5

@@ -1,0 +1,109 @@
+"""A worker's life: it limits itself, then takes jobs and sends what became of them, until the run ends.
+
+Only `pipeline.engine.pool` starts it, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final
+
+from pipeline.model.ceilings import WORKER_MEMORY, GiB
+from pipeline.tools import launch
+
+# Share done of a job, 0 to 1, or the name of the step that begins.
+Progress = Callable[[float | str], None]
+# A job's number; share done; step begun; result; what libraries said. The last message has neither share nor step.
+Message = tuple[int, float | None, str | None, Any, str]
+
+_OFTEN: Final = 0.1  # seconds between two shares
+_SAID: Final = 4_000  # characters of what libraries said
+
+
+def serve(
+    pipe: Connection,
+    said: tuple[Connection, Connection],
+    work: Callable[[Any, Progress], Any],
+    writes: tuple[str, ...] | None,
+    home: str,
+) -> None:
+    """Take a job, send what became of it. `writes` names the only folders that may be written below; None: any."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    tempfile.tempdir = home
+    _listen(*said)
+    launch.limit(cpu=1 << 40, memory=WORKER_MEMORY, file_size=64 * GiB)
+    launch.alone()
+    if writes is not None:
+        launch.fence(None, (*writes, "/dev/null"))
+    _end_with_parent()
+    while True:
+        try:
+            index, job, processors = pipe.recv()
+        except EOFError:
+            return
+        if processors and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, processors)
+        pipe.send((index, None, None, work(job, _progress(pipe, index)), heard(said[0])))
+
+
+def _progress(pipe: Connection, index: int) -> Progress:
+    last = 0.0
+
+    def progress(news: float | str) -> None:
+        nonlocal last
+        if isinstance(news, str):
+            pipe.send((index, None, news, None, ""))
+            return
+        now = time.monotonic()
+        if now - last >= _OFTEN:
+            last = now
+            pipe.send((index, news, None, None, ""))
+
+    return progress
+
+
+def _listen(reader: Connection, writer: Connection) -> None:
+    """Native libraries print what they like to standard error and output, which are the user's: here to a pipe.
+
+    What it cannot hold is dropped: nobody reads before the job has ended, and no disk fills.
+    """
+    if os.name != "posix":
+        return
+    os.set_blocking(reader.fileno(), False)
+    os.set_blocking(writer.fileno(), False)
+    for stream in (1, 2):
+        os.dup2(writer.fileno(), stream)
+
+
+def heard(reader: Connection) -> str:
+    """The end of what libraries said since somebody last asked."""
+    data = b""
+    if os.name == "posix":
+        with contextlib.suppress(OSError):  # nothing there
+            data = os.read(reader.fileno(), 1 << 16)
+    return data.decode("utf-8", "backslashreplace")[-_SAID:]
+
+
+def _end_with_parent() -> None:
+    """However the run ends, nothing of it goes on.
+
+    On Linux the kernel sees to it (`launch.alone`): the server that forked us is our parent, and it ends when the
+    run does, provided that we do not hold the pipe by which it knows. A thread does the same elsewhere.
+    """
+    server = getattr(forkserver, "_forkserver", None)
+    pipe = getattr(server, "_forkserver_alive_fd", None)
+    if pipe is not None:
+        os.close(pipe)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True, name="parent").start()

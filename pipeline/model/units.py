@@ -1,0 +1,214 @@
+"""How presets and messages write values: sizes in bytes, durations, rates, ratios, pixel sizes.
+
+`parse` reads what a preset says; `show` writes a value for people. Both are exact: `Fraction` throughout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Final
+
+from pipeline.model.results import Size, Value
+
+# The documents write M, MB, G, GB without saying whether the base is 10 or 2: such a unit is *loose* and has
+# two readings. KiB, MiB, GiB, B and plain numbers are exact.
+_LOOSE: Final = {"K": 1, "KB": 1, "M": 2, "MB": 2, "G": 3, "GB": 3}
+_EXACT: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SECONDS: Final = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}
+_AMOUNT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:/[0-9]+)?)\s*([A-Za-z%]*)")
+
+
+def _amount(raw: object) -> tuple[Fraction, str]:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(f"{raw!r} is not a number")
+    if isinstance(raw, float):
+        return Fraction(str(raw)), ""
+    if isinstance(raw, int):
+        return Fraction(raw), ""
+    found = _AMOUNT.fullmatch(raw.strip())
+    if not found:
+        raise ValueError(f"{raw!r} is not a number with a unit")
+    try:
+        return Fraction(found[1]), found[2]
+    except ZeroDivisionError:
+        raise ValueError(f"{raw!r} divides by zero") from None
+
+
+def _scaled(raw: object, units: dict[str, Fraction], plain: str) -> Fraction:
+    number, unit = _amount(raw)
+    if (unit or plain) not in units:
+        raise ValueError(f"unit {unit!r} is not one of {', '.join(units)}")
+    return number * units[unit or plain]
+
+
+def byte_readings(raw: object) -> tuple[int, int]:
+    """The decimal and the binary reading of a size, equal when the unit is exact.
+
+    Raises ValueError for anything that is not a size.
+    """
+    number, unit = _amount(raw)
+    if unit in _LOOSE:
+        power = _LOOSE[unit]
+        return int(number * 1000**power), int(number * 1024**power)
+    if (unit or "B") not in _EXACT:
+        raise ValueError(f"unit {unit!r} is not one of {', '.join([*_LOOSE, *_EXACT])}")
+    exact = int(number * _EXACT[unit or "B"])
+    return exact, exact
+
+
+def _bytes(raw: object) -> Value:
+    return byte_readings(raw)[1]
+
+
+def _seconds(raw: object) -> Value:
+    return _scaled(raw, _SECONDS, "s")
+
+
+def _rate(raw: object) -> Value:
+    return _scaled(raw, {"fps": Fraction(1)}, "fps")
+
+
+def _hertz(raw: object) -> Value:
+    return int(_scaled(raw, {"Hz": Fraction(1), "kHz": Fraction(1000)}, "Hz"))
+
+
+def _bits(raw: object) -> Value:
+    return int(_scaled(raw, {"bps": Fraction(1), "kbps": Fraction(1000), "Mbps": Fraction(1_000_000)}, "bps"))
+
+
+def _share(raw: object) -> Value:
+    return _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, "")
+
+
+def _number(raw: object) -> Value:
+    number, unit = _amount(raw)
+    if unit:
+        raise ValueError(f"{raw!r} has a unit, and a plain number is wanted")
+    return number
+
+
+def _whole(raw: object) -> Value:
+    number, unit = _amount(raw)
+    if unit or number.denominator != 1:
+        raise ValueError(f"{raw!r} is not a whole number")
+    return int(number)
+
+
+def _size(raw: object) -> Value:
+    found = re.fullmatch(r"(\d+)\s*[xX*×]\s*(\d+)", raw) if isinstance(raw, str) else None
+    if not found or not (int(found[1]) and int(found[2])):
+        raise ValueError(f"{raw!r} is not a size such as 1920x1080")
+    return Size(int(found[1]), int(found[2]))
+
+
+def _ratio(raw: object) -> Value:
+    found = re.fullmatch(r"(\d+):(\d+)", raw) if isinstance(raw, str) else None
+    if not found or not (int(found[1]) and int(found[2])):
+        raise ValueError(f"{raw!r} is not a ratio such as 16:9")
+    return Fraction(int(found[1]), int(found[2]))
+
+
+def _text(raw: object) -> Value:
+    if not isinstance(raw, str):
+        raise ValueError(f"{raw!r} is not text")
+    return raw
+
+
+def _colour(raw: object) -> Value:
+    if not isinstance(raw, str) or not re.fullmatch(r"#[0-9A-Fa-f]{6}", raw):
+        raise ValueError(f"{raw!r} is not a colour such as #00B140 (red, green, blue)")
+    return raw.upper()
+
+
+def _yes_no(raw: object) -> Value:
+    if not isinstance(raw, bool):
+        raise ValueError(f"{raw!r} is not true or false")
+    return raw
+
+
+PARSERS: Final[dict[str, Callable[[object], Value]]] = {
+    "bytes": _bytes,
+    "seconds": _seconds,
+    "rate": _rate,
+    "hertz": _hertz,
+    "bits": _bits,
+    "share": _share,
+    "number": _number,
+    "count": _whole,
+    "size": _size,
+    "ratio": _ratio,
+    "text": _text,
+    "colour": _colour,
+    "flag": _yes_no,
+}
+
+
+def parse(kind: str, raw: object) -> Value:
+    """`raw` as written in a preset, as a value of type `kind` (a key of PARSERS). Raises ValueError."""
+    return PARSERS[kind](raw)
+
+
+def exact(value: Fraction) -> str:
+    """A rate or time as JSON holds it: "25" or "30000/1001"."""
+    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+
+
+def bare(value: Value) -> str:
+    """A value as JSON holds it: no unit, fractions exact."""
+    return exact(value) if isinstance(value, Fraction) else show(value)
+
+
+def _show_bytes(value: int) -> str:
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if value >= 1 << power:
+            scaled = value / (1 << power)
+            if value % (1 << power) == 0:
+                return f"{value >> power} {unit}"
+            return f"{scaled:.4g} {unit} ({value} bytes)"
+    return f"{value} bytes"
+
+
+def _plain(value: Fraction | float, places: int = 3) -> str:
+    """A number without trailing noughts, never rounded so far that it seems to reach a limit it misses."""
+    return f"{float(value):.{places}f}".rstrip("0").rstrip(".")
+
+
+def _show_seconds(value: Fraction) -> str:
+    if value >= 120 and value % 60 == 0:
+        return f"{value / 60} min"
+    if value < 1 and value * 1000 == int(value * 1000):
+        return f"{int(value * 1000)} ms"
+    return f"{_plain(value)} s"
+
+
+def _show_bits(value: int | Fraction) -> str:
+    for unit, power in (("Gbps", 10**9), ("Mbps", 10**6), ("kbps", 10**3)):
+        if value >= power * (1 if unit == "kbps" else 10):
+            return f"{_plain(Fraction(value) / power)} {unit}"
+    return f"{value} bps"
+
+
+_WORDS: Final = {"en": ("yes", "no", "unknown", "(empty)"), "zh": ("是", "否", "未知", "（空）")}
+
+
+def show(value: Value | None, kind: str = "text", lang: str = "en") -> str:
+    """A value for people, with its unit where the type has one; "unknown" for None."""
+    yes, no, unknown, empty = _WORDS[lang]
+    if value is None:
+        return unknown
+    if isinstance(value, bool):
+        return yes if value else no
+    if isinstance(value, Size | str):
+        return str(value) or empty
+    if kind == "bytes":
+        return _show_bytes(int(value))
+    if kind == "seconds":
+        return _show_seconds(Fraction(value))
+    if kind == "bits":
+        return _show_bits(value)
+    if kind == "ratio" and isinstance(value, Fraction):
+        return f"{value.numerator}:{value.denominator}"
+    units = {"share": " %", "hertz": " Hz", "rate": " fps"}
+    return _plain(value * 100 if kind == "share" else value) + units.get(kind, "")

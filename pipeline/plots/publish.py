@@ -1,0 +1,77 @@
+"""What was looked at, as one PNG an asset in the folder that `--plots` names: sounds, photos, all pages of a deck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.errors import PreflightError
+from pipeline.model.results import Category, Made, MediaInfo
+from pipeline.stages.check import Job
+from pipeline.storage import publish
+
+# Facts that there is a picture of, in an entry of a manifest.
+_SHOWN: Final = ("audio", "slides", "faces")
+
+
+def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path | None = None) -> None:
+    """Publish the picture of an asset, if the job asks for one and there is something to see.
+
+    `made` are files that conversion left in `work`: pages are not drawn twice. Nothing is drawn of a deck that
+    cannot become pages; why is among its findings.
+    Raises PreflightError when a deck cannot be drawn, OSError when the folder refuses.
+    """
+    if not job.plots or info is None:
+        return
+    out = Path(job.plots)
+    with publish.workshop(out) as ours:
+        if not _drawn(Path(job.path), info, made, work or ours, ours / "plot.png"):
+            return
+        publish.publish(ours / "plot.png", out / f"{job.stem}.png", replace=True)
+
+
+def missing(job: Job, entry: dict[str, Any]) -> bool:
+    """Whether this finished asset has no picture yet although the job asks for one."""
+    if not job.plots or not any(entry["facts"].get(name) for name in _SHOWN):
+        return False
+    return not Path(job.plots, f"{job.stem}.png").is_file()
+
+
+def _drawn(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target: Path) -> bool:
+    if info.slides:
+        return _deck(path, info, made, work, target)
+    if info.audio:
+        from pipeline.plots.sound import plot
+
+        stream = next((sound for sound in info.audio if sound.default), info.audio[0])
+        plot(path, stream, float(stream.duration or info.duration or 0), target)
+        return True
+    if info.faces is not None:
+        from pipeline.plots.face import verdict
+
+        drawing = verdict(path, info)
+        if drawing:
+            target.write_bytes(drawing)
+        return drawing is not None
+    return False
+
+
+def _deck(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target: Path) -> bool:
+    """A contact sheet of the pages that were made, or of those of the PDF that was, or can be, made."""
+    from pipeline.convert.slides import convert as slides
+    from pipeline.plots import contact_sheet, still
+
+    pages = [Path(one.path) for one in made if one.category is Category.PAGE]
+    if not pages:
+        try:
+            slides.fit(info)
+        except PreflightError:
+            return False
+        main = [Path(one.path) for one in made if one.category is Category.MAIN and one.path.endswith(".pdf")]
+        pdf = main[0] if len(main) == 1 else slides.as_pdf(path, info, work)
+        pages = still.pdf_pages(pdf, work, contact_sheet.MOST)
+    sheet = contact_sheet.contact(pages)
+    if sheet:
+        target.write_bytes(sheet)
+    return sheet is not None

@@ -1,0 +1,114 @@
+"""Thumbnails: of pictures, of a frame of a video, of the pages of a deck."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps
+
+from pipeline.errors import PreflightError
+from pipeline.model.results import Size
+from pipeline.probe.av.open import FULL, OPENS, allowed, opened
+from pipeline.probe.heic import readable
+from pipeline.probe.image.read import PILLOW, guard
+
+BOX: Final = (360, 240)  # pixels; twice what a card shows, for dense screens
+_QUALITY: Final = 62
+_BACK: Final = (236, 236, 236)  # under transparency
+# What Pillow and PyAV raise for damaged data; a report shows no picture then.
+DAMAGE: Final = (
+    PreflightError, OSError, ValueError, SyntaxError, TypeError, RuntimeError, LookupError, ArithmeticError,
+)  # fmt: skip
+
+
+def webp(picture: Image.Image, box: tuple[int, int] = BOX) -> bytes:
+    """The picture inside `box`, on grey where it is transparent, as WebP."""
+    picture.thumbnail(box, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if picture.mode not in {"RGB", "L"}:
+        alpha = picture.convert("RGBA")
+        flat = Image.new("RGB", alpha.size, _BACK)
+        flat.paste(alpha, mask=alpha.getchannel("A"))
+        picture = flat
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=_QUALITY, method=2)
+    return out.getvalue()
+
+
+def picture(path: Path, format_: str, box: tuple[int, int] = BOX) -> bytes | None:
+    """A thumbnail of the picture at `path`, upright; None for what Pillow does not read."""
+    if format_ not in PILLOW or (format_ == "heif" and not readable()):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes, which `guard` judges, and of EXIF that is left out
+            with Image.open(path, formats=PILLOW[format_]) as opened_:
+                guard(path.name, Size(*opened_.size))
+                opened_.draft("RGB", (box[0] * 2, box[1] * 2))
+                upright = ImageOps.exif_transpose(opened_)
+                if upright.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
+                    upright = upright.convert("I").point(lambda v: v / 256).convert("L")
+                return webp(upright.convert("RGBA") if upright.mode in {"P", "PA", "LA"} else upright, box)
+    except (*DAMAGE, Image.DecompressionBombError):
+        return None
+
+
+def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[int, int] = BOX) -> bytes | None:
+    """A thumbnail of the frame at or before `at` seconds, turned clockwise by `rotation`; None without one."""
+    if container not in OPENS:
+        return None
+    try:
+        with opened(path, container, FULL) as media:
+            stream = next((s for s in media.streams.video if not s.disposition.value & _ATTACHED), None)
+            if stream is None or not allowed(stream) or stream.time_base is None:
+                return None
+            stream.thread_type = "AUTO"
+            if at > 0:
+                media.seek(
+                    int((at + (media.start_time or 0) * Fraction(1, 1_000_000)) / stream.time_base), stream=stream
+                )
+            for decoded in media.decode(stream):
+                guard(path.name, Size(decoded.width, decoded.height))
+                small = decoded.reformat(
+                    *_inside(decoded.width, decoded.height, box), format="rgb24", interpolation="AREA"
+                )
+                still = Image.fromarray(small.to_ndarray())
+                return webp(still.rotate(-rotation, expand=True) if rotation else still, box)
+    except DAMAGE:
+        return None
+    return None
+
+
+_ATTACHED: Final = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
+
+
+def _inside(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:
+    """Scaled while it is still YUV: a 4K frame is never made into 25 MB of RGB."""
+    scale = min(1.0, max(box) / max(width, height, 1))
+    return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
+
+
+def from_png(data: bytes, box: tuple[int, int]) -> bytes:
+    """A PNG of ours, smaller."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as drawing:
+        return webp(drawing.convert("RGB"), box)
+
+
+def pdf_pages(path: Path, work: Path, most: int) -> list[Path]:
+    """The first pages of a PDF as small PNG inside `work`; none where it cannot be drawn."""
+    from pipeline.convert.slides.pages import drawn
+    from pipeline.convert.slides.pages import opened as document_of
+
+    out = []
+    try:
+        with document_of(path, path.name) as document:
+            for number in range(min(most, len(document))):
+                target = work / f"{number}.png"
+                drawn(document, number, Size(320, 240), path.name).save(target, "PNG", compress_level=1)
+                out.append(target)
+    except DAMAGE:
+        return out
+    return out

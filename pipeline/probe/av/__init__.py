@@ -1,0 +1,1 @@
+"""Facts about video and audio."""

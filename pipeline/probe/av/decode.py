@@ -1,0 +1,78 @@
+"""Decoding a whole file once, to know that it is undamaged."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pipeline.model.results import Text
+from pipeline.probe.av.open import BROKEN, FRAMES, FULL, ISO_MEDIA, MICROSECOND, allowed, opened, packets_of
+from pipeline.probe.av.streams import codec_of, seconds
+
+# A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
+_SLACK: Final = Fraction(1, 2)  # seconds
+
+
+class Verdict(NamedTuple):
+    """True: everything decoded. False: damaged, the remarks say where. None: it could not be tried."""
+
+    intact: bool | None
+    remarks: tuple[Text, ...]
+
+
+def decode_all(path: Path, format_: str) -> Verdict:
+    """Decode every picture and every sound of the file once. Memory stays that of a few frames."""
+    with opened(path, format_, FULL) as container:
+        streams = [s for s in container.streams if s.type in {"video", "audio"}]
+        refused = [s for s in streams if not allowed(s)]
+        if refused or not streams:
+            names = ", ".join(codec_of(s) or "?" for s in refused) or "-"
+            return Verdict(
+                None,
+                (
+                    Text(
+                        f"Not decoded: no decoder on the allow-list for {names}.",
+                        f"未解码：允许列表中没有 {names} 的解码器。",
+                    ),
+                ),
+            )
+        for stream in streams:
+            context: Any = stream.codec_context
+            context.thread_type = "AUTO"
+            # Report damage instead of painting over it.
+            context.options = {"err_detect": "explode"} if stream.type == "video" else {}
+        packets = dict.fromkeys((s.index for s in streams), 0)
+        reached = Fraction(0)
+        try:
+            for packet in packets_of(container, streams):
+                if packet.is_corrupt:
+                    return _damaged(reached, "a damaged packet", "数据包损坏")
+                # Not packet.stream_index, which is 0 in the empty packets that end each stream.
+                packets[packet.stream.index] += bool(packet.size)
+                for frame in packet.decode():
+                    if not isinstance(frame, FRAMES):
+                        continue
+                    if frame.is_corrupt:
+                        return _damaged(reached, "a damaged frame", "画面损坏")
+                    reached = max(reached, seconds(frame.pts, frame.time_base) or reached)
+        except BROKEN as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return _damaged(reached, reason, reason)
+        short = [s for s in streams if format_ in ISO_MEDIA and s.type == "video" and packets[s.index] < s.frames]
+        if short:
+            found, stated = packets[short[0].index], short[0].frames
+            return _damaged(reached, f"{found} of {stated} frames are there", f"{stated} 帧中仅有 {found} 帧")
+        length = seconds(container.duration, MICROSECOND) or Fraction(0)
+        begin = seconds(container.start_time, MICROSECOND) or Fraction(0)
+        if reached < begin + length - max(_SLACK, length / 100):
+            return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
+    return Verdict(True, ())
+
+
+def _damaged(at: Fraction, en: str, zh: str) -> Verdict:
+    text = Text(
+        f"Decoding stops being right near {float(at):.2f} s: {en}. Export the file again.",
+        f"约 {float(at):.2f} 秒处解码出错：{zh}。请重新导出该文件。",
+    )
+    return Verdict(False, (text,))

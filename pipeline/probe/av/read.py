@@ -1,0 +1,332 @@
+"""Facts about video and audio files, through PyAV; only workers import this.
+
+The container is the one that sniffing found, never FFmpeg's own guess. Without "decode" nothing is decoded
+beyond the few packets from which FFmpeg learns a codec's parameters, and of H.264 not even those. Interlacing
+is what the codec's header says; a progressive stream that holds woven fields is not found out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pipeline.errors import CeilingExceeded, Unreadable
+from pipeline.model.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
+from pipeline.model.results import AudioStream, Kind, MediaInfo, Text, VideoStream
+from pipeline.probe.av.decode import decode_all
+from pipeline.probe.av.matroska import read_tracks
+from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
+from pipeline.probe.av.open import (
+    BROKEN,
+    ISO_MEDIA,
+    MICROSECOND,
+    OPENS,
+    TELLS_FIELDS,
+    allowed,
+    interlaced,
+    opened,
+    packets_of,
+)
+from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, seconds, video_facts
+from pipeline.probe.av.truncation import missing_bytes
+from pipeline.probe.av.wav import wav
+from pipeline.probe.sniff.mpeg_audio import adts_frame, count, mp3_frame
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream as AvVideo
+
+_HEAD: Final = 1 << 16  # bytes of a WAV in which its format and length are looked for
+_TIMED_FRAMES: Final = 1000  # of each picture stream, to tell constant from variable rate: 40 s at 25 fps
+_TIMED_BYTES: Final = 64 << 20
+_REORDERED: Final = 32  # frames at the end of a window whose predecessors may not have come yet
+_COUNTED: Final = {"aac": adts_frame, "mp3": mp3_frame}
+_ROUNDING: Final = Fraction(1, 1000)  # seconds: the clock of Matroska, FLV and ASF
+
+
+class Timing(NamedTuple):
+    """What packet times tell of one picture stream."""
+
+    variable: bool | None
+    frames: int | None  # None when there are more than were looked at
+
+
+def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+    """Facts about the media file at `path` of `size` bytes; `format` as sniffed.
+
+    With "decode" in `needs` every frame is decoded and `intact` becomes True or False; without, it is False
+    when the container shows that bytes are missing, else None. Raises Unreadable and CeilingExceeded.
+    """
+    extension = path.suffix.lower().lstrip(".")
+    if format not in OPENS:
+        remark = Text(
+            f"{format} is recognised but not opened: no scenario accepts it.",
+            f"识别为 {format}，但不打开：没有场景接受该格式。",
+        )
+        kind = Kind.VIDEO if format in {"mpegvideo", "rm"} else Kind.AUDIO
+        return MediaInfo(name=path.name, kind=kind, size=size, extension=extension, container=format, remarks=(remark,))
+    boxes = read_boxes(path, size) if format in ISO_MEDIA else None
+    if boxes is not None and not boxes.moov:
+        raise Unreadable(
+            f"{path.name} has no whole index (moov): recording was not finished or the file was cut short. "
+            "Send the whole file again or export it again.",
+            f"{path.name} 缺少完整的索引（moov）：录制未完成或文件被截断。请重新发送完整文件或重新导出。",
+        )
+    if boxes is not None and len(boxes.tracks) > MAX_STREAMS:
+        raise _too_many(path, len(boxes.tracks))
+    if format == "asf" and _protected(path):
+        raise _encrypted(path)
+    with opened(path, format) as container:
+        info = _facts(path, size, format, container, boxes)
+    if not TELLS_FIELDS:
+        unsure = [v.index for v in info.video if v.interlaced is None]
+        fields = {index: interlaced(path, format, index) for index in unsure}
+        info = replace(info, video=tuple(replace(v, interlaced=fields.get(v.index, v.interlaced)) for v in info.video))
+    if "speech" in needs and info.audio:
+        from pipeline.probe.speech import measure as speech
+
+        heard = next((sound for sound in info.audio if sound.default), info.audio[0])
+        info = replace(info, speech=speech.measure(path, heard))
+    if "decode" not in needs:
+        return info
+    verdict = decode_all(path, format)
+    return replace(
+        info,
+        intact=verdict.intact if info.intact is None else info.intact,
+        remarks=info.remarks + verdict.remarks,
+    )
+
+
+def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes: Boxes | None) -> MediaInfo:
+    if not container.streams.video and not container.streams.audio:
+        raise Unreadable(
+            f"{path.name} is a {format_} file without pictures or sound. Export it again.",
+            f"{path.name} 为 {format_} 文件，但不含画面或声音。请重新导出。",
+        )
+    if len(container.streams) > MAX_STREAMS:
+        raise _too_many(path, len(container.streams))
+    if boxes:
+        tracks = {s.index: boxes.tracks[s.id] for s in container.streams if s.id in boxes.tracks}
+    else:
+        tracks = read_tracks(path) if OPENS[format_] == "matroska" else {}
+    if any(track.encrypted for track in tracks.values()):
+        raise _encrypted(path)
+    pictures = [s for s in container.streams.video if not disposition(s) & ATTACHED_PICTURE]
+    video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
+    audio = tuple(audio_facts(s) for s in container.streams.audio)
+    length = seconds(container.duration, MICROSECOND) or None
+    if length is None and format_ == "wav":  # FFmpeg has no word for a recording of nothing
+        length = _wav_length(path, size)
+    if OPENS[format_] == "matroska" and length:
+        length, video, audio = _from_start(seconds(container.start_time, MICROSECOND), length, video, audio)
+    _within_ceilings(path, video, audio, length)
+    kind = Kind.VIDEO if video or not audio else Kind.AUDIO
+    damaged = False
+    remarks = list(_remarks(container, tracks))
+    missing = boxes.missing if boxes else missing_bytes(path, size, format_)
+    cut = bool(missing) or (boxes is not None and _beyond_end(container, size))
+    # Without a header FFmpeg guesses the length from the bit rate; an MP3 with one has told its bytes.
+    if format_ in _COUNTED and missing is None:
+        counted = count(path, size, _COUNTED[format_])
+        length = counted.seconds if counted else None
+        audio = tuple(replace(sound, duration=length) for sound in audio)
+        cut = cut or (counted is not None and counted.cut)
+        damaged = counted is not None and counted.damaged
+        if damaged:
+            remarks.append(
+                Text(
+                    "There are bytes between the sound frames that belong to none.",
+                    "音频帧之间存在多余字节。",
+                )
+            )
+    if cut:
+        remarks.append(
+            Text(
+                "The file ends before the media data that it announces: it was cut short.",
+                "文件在其声明的媒体数据结束之前终止：文件被截断。",
+            )
+        )
+    if untimed := [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]:
+        timings = _timings(container, untimed, cut=cut)  # last: it reads on
+        video = tuple(_timed(facts, timings.get(facts.index)) for facts in video)
+    return MediaInfo(
+        name=path.name,
+        kind=kind,
+        size=size,
+        extension=path.suffix.lower().lstrip("."),
+        container=_container(format_, kind),
+        brand=boxes.brand if boxes else None,
+        faststart=boxes.faststart if boxes else None,
+        start=seconds(container.start_time, MICROSECOND),
+        duration=length,
+        bit_rate=container.bit_rate or None,
+        video=video,
+        audio=audio,
+        covers=len(container.streams.video) - len(pictures),
+        # Subtitles, timecode, data, attachments.
+        others=tuple(codec_of(s) or s.type for s in container.streams if s.type not in {"video", "audio"}),
+        intact=False if cut or damaged else None,
+        remarks=tuple(remarks),
+    )
+
+
+def _wav_length(path: Path, size: int) -> Fraction | None:
+    with path.open("rb") as file:
+        told = wav(file.read(_HEAD), size)
+    return told.duration if told else None
+
+
+def _too_many(path: Path, count: int) -> CeilingExceeded:
+    return CeilingExceeded(
+        f"{path.name} has at least {count} streams; more than {MAX_STREAMS} are not opened. "
+        "Check that it is the right file, or export it again with one picture and one sound.",
+        f"{path.name} 至少有 {count} 条流，超过上限 {MAX_STREAMS}，不予打开。请确认文件或重新导出。",
+    )
+
+
+def _encrypted(path: Path) -> Unreadable:
+    return Unreadable(
+        f"{path.name} is encrypted (copy protection) and cannot be read without its key. Export it without protection.",
+        f"{path.name} 已加密（版权保护），没有密钥无法转换。请导出不带保护的文件。",
+    )
+
+
+# Content Encryption, Extended Content Encryption and Advanced Content Encryption Object (ASF 01.20.05, 3.14 to 3.16).
+_LOCKS: Final = tuple(
+    uuid.UUID(text).bytes_le
+    for text in (
+        "2211B3FB-BD23-11D2-B4B7-00A0C955FC6E",
+        "298AE614-2622-4C17-B935-DAE07EE9289C",
+        "43058533-6981-49E6-9B74-AD12CB86D58C",
+    )
+)
+
+
+def _protected(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return any(lock in head for lock in _LOCKS)
+
+
+def _from_start(
+    start: Fraction | None, length: Fraction, video: tuple[VideoStream, ...], audio: tuple[AudioStream, ...]
+) -> tuple[Fraction, tuple[VideoStream, ...], tuple[AudioStream, ...]]:
+    """Lengths counted from the first frame: writers of Matroska store when the last one ends on its own clock."""
+    if not start or start < 1 or start >= length:
+        return length, video, audio
+
+    def less(stated: Fraction | None) -> Fraction | None:
+        return stated - start if stated and stated > start else stated
+
+    return (
+        length - start,
+        tuple(replace(stream, duration=less(stream.duration)) for stream in video),
+        tuple(replace(stream, duration=less(stream.duration)) for stream in audio),
+    )
+
+
+def _container(format_: str, kind: Kind) -> str:
+    """The container as rules name it, now that the streams are known."""
+    sounds = {"asf": "wma", "mp4": "m4a"}
+    pictures = {"asf": "wmv", "m4a": "mp4"}
+    return (sounds if kind is Kind.AUDIO else pictures).get(format_, format_)
+
+
+def _within_ceilings(
+    path: Path,
+    video: Iterable[VideoStream],
+    audio: Iterable[AudioStream],
+    length: Fraction | None,
+) -> None:
+    measures: list[tuple[str, str, int | Fraction | None, int]] = [("seconds long", "秒时长", length, MAX_DURATION)]
+    for picture in video:
+        if picture.coded:
+            width, height = picture.coded
+            measures.append(("pixels in each picture", "像素/帧", width * height, MAX_PIXELS))
+            measures.append(("pixels on the longer side", "像素（长边）", max(width, height), MAX_SIDE))
+        measures.append(("frames per second", "帧/秒", picture.frame_rate, MAX_FRAME_RATE))
+    measures.extend(("channels", "个声道", sound.channels, MAX_CHANNELS) for sound in audio)
+    for en, zh, value, ceiling in measures:
+        if value is not None and value > ceiling:
+            raise CeilingExceeded(
+                f"{path.name} claims {float(value):.10g} {en}; more than {ceiling} is not opened. "
+                "Check that it is the right file, or export it again.",
+                f"{path.name} 声明 {float(value):.10g} {zh}，超过上限 {ceiling}，不予打开。请确认文件或重新导出。",
+            )
+
+
+def _remarks(container: InputContainer, tracks: dict[int, Track]) -> Iterator[Text]:
+    for stream in container.streams:
+        track = tracks.get(stream.index)
+        if stream.type == "video" and track and track.mirrored:
+            yield Text(
+                f"Stream {stream.index} is shown mirrored by its display matrix.",
+                f"流 {stream.index} 的显示矩阵含镜像。",
+            )
+        if stream.type == "video" and track and track.rotation is None:
+            yield Text(
+                f"Stream {stream.index} is turned by an angle that is no multiple of 90 degrees.",
+                f"流 {stream.index} 的旋转角度不是 90 度的倍数。",
+            )
+        if stream.type in {"video", "audio"} and not allowed(stream):
+            name = codec_of(stream) or "?"
+            yield Text(
+                f"Stream {stream.index}: codec {name} is not on the allow-list; nothing of it was decoded.",
+                f"流 {stream.index}：编码 {name} 不在允许列表中，未进行任何解码。",
+            )
+
+
+def _beyond_end(container: InputContainer, size: int) -> bool:
+    """Whether the index of an MP4 ends in a frame that lies behind the end of the file."""
+    for stream in container.streams:
+        entries = getattr(stream, "index_entries", ())  # PyAV tells them from 17 on; a short mdat is seen without
+        if len(entries) and (last := entries[len(entries) - 1]).pos + last.size > size:
+            return True
+    return False
+
+
+def _timings(container: InputContainer, streams: list[AvVideo], *, cut: bool) -> dict[int, Timing]:
+    """Look at the times of the first frames, without decoding them."""
+    times: dict[int, list[int | None]] = {s.index: [] for s in streams}
+    first: int | None = None
+    whole = True
+    try:
+        for packet in packets_of(container, streams):
+            if packet.size == 0:
+                continue  # the end, one for each stream
+            times[packet.stream_index].append(packet.dts if packet.pts is None else packet.pts)
+            first = packet.pos if first is None else first
+            if len(times[packet.stream_index]) > _TIMED_FRAMES or (
+                packet.pos is not None and first is not None and packet.pos - first > _TIMED_BYTES
+            ):
+                whole = False
+                break
+    except BROKEN:
+        whole = False  # damage further on does not undo what was seen
+    return {s.index: _timing(times[s.index], s, whole=whole and not cut) for s in streams}
+
+
+def _timing(times: list[int | None], stream: Stream, *, whole: bool) -> Timing:
+    frames = len(times) if whole else None
+    known = sorted(t for t in times if t is not None)
+    if len(known) < len(times) or not stream.time_base:
+        return Timing(None, frames)
+    if not whole:
+        known = known[:-_REORDERED]
+    steps = {b - a for a, b in pairwise(known)}
+    if not steps:
+        return Timing(None, frames)
+    spread = (max(steps) - min(steps)) * stream.time_base
+    return Timing(spread > max(stream.time_base, _ROUNDING), frames)
+
+
+def _timed(facts: VideoStream, timing: Timing | None) -> VideoStream:
+    if timing is None:
+        return facts
+    return replace(facts, variable=timing.variable, frames=facts.frames or timing.frames)

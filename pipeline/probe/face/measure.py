@@ -1,0 +1,194 @@
+"""Every face in a picture, measured. Entry point: `measure`.
+
+The picture is decoded no larger than the measurement needs: JPEG at an eighth, a quarter or half of its sides
+where that suffices, and again at a larger scale only where the face turns out to be small in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from pipeline.errors import ToolMissing
+from pipeline.model.results import Face, ImageInfo, Size, Text
+from pipeline.probe.face import lighting
+from pipeline.probe.face.crop import TIGHTEST, WIDEST, suggested
+from pipeline.probe.face.detect import Found, candidates, overlap
+from pipeline.probe.face.mesh import OUTLINE, Mesh, eyes_open, fit, gaze, irises, mouth_open
+from pipeline.probe.face.models import Numbers, Pixels, load
+from pipeline.probe.face.occlusion import COVERED, cover
+from pipeline.probe.face.pixels import READABLE, picture_of
+from pipeline.probe.face.pose import pose
+from pipeline.probe.face.texture import unwrapped
+
+_FIRST: Final = 480  # pixels on the longer side that finding a face takes
+_FINE: Final = 130  # pixels of detector box that measuring it takes (the mesh network sees the face at about 130)
+_MOST: Final = 4096  # pixels on the longer side that are ever looked at
+_CERTAIN: Final = 0.5  # presence from which on the mesh's points are believed
+# A blurred face frightens the mesh network before the detectors: both together still tell it from a clock.
+_DOUBTFUL, _DETECTED = 0.05, 0.8
+_MANY: Final = 20  # faces that are measured; a picture with more has too many anyway
+_SAME: Final = 0.4  # overlap from which two meshes are of one face
+_ENOUGH: Final = 0.95  # of the box, that has to be in the picture for pose and expression to be measured
+_EDGE: Final = 0.01  # of the box, by which the outline may pass the edge of the picture: the mesh is no finer
+
+Closer = Callable[[int], Pixels]
+
+
+def measure(path: Path, image: ImageInfo) -> tuple[Face, ...]:
+    """The faces in the picture, largest first; () when there is none.
+
+    Raises ToolMissing without the networks' files, Unreadable for a picture that cannot be decoded,
+    CeilingExceeded for one that must not be.
+    """
+    load()
+    return measured(picture_of(path, image, _FIRST), image.size, lambda side: picture_of(path, image, side))
+
+
+def try_measure(path: Path, image: ImageInfo, remarks: list[Text]) -> tuple[Face, ...] | None:
+    """As `measure`; None where it cannot be done here, and in `remarks` why. None is never a pass."""
+    if image.format not in READABLE:
+        remarks.append(
+            Text(
+                f"Faces are not measured in {image.format} pictures. Export it as JPEG or PNG.",
+                f"无法在 {image.format} 图片中测量人脸。请导出为 JPEG 或 PNG。",
+            )
+        )
+        return None
+    try:
+        return measure(path, image)
+    except ToolMissing as missing:
+        remarks.append(missing.text)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """A decoded picture and how many pixels of the whole picture one of its own is."""
+
+    pixels: Pixels
+    size: Size  # of the whole picture
+    scale: float
+
+
+def measured(pixels: Pixels, size: Size, closer: Closer | None = None) -> tuple[Face, ...]:
+    """The faces in RGB `pixels` of a picture that measures `size`, largest first.
+
+    `closer(side)` gives the picture again with a longer side of at least `side` pixels.
+    """
+    view = _View(pixels=pixels, size=size, scale=max(size) / max(pixels.shape[:2]))
+    finds = candidates(pixels)[:_MANY]
+    widest = max((float(f.box[2] - f.box[0]) for f in finds), default=0.0)
+    if closer and finds and widest < _FINE and view.scale > 1:
+        side = min(_MOST, max(size), round(max(pixels.shape[:2]) * _FINE / max(widest, 1.0)))
+        near = closer(side)
+        grown = max(near.shape[:2]) / max(pixels.shape[:2])
+        view = _View(pixels=near, size=size, scale=view.scale / grown)
+        finds = [f._replace(box=f.box * grown, points=f.points * grown) for f in finds]
+    faces: list[tuple[Numbers, Face]] = []
+    for found in finds:
+        mesh = fit(view.pixels, found)
+        blurred = mesh.presence >= _DOUBTFUL and found.score >= _DETECTED and not found.turned
+        if mesh.presence < _CERTAIN and not blurred:
+            continue
+        box = _bounds(mesh) if mesh.presence >= _CERTAIN else found.box
+        if all(overlap(box, other) < _SAME for other, _ in faces):
+            faces.append((box, _face(view, found, mesh, box)))
+    return tuple(sorted((face for _, face in faces), key=lambda face: -(face.share or 0)))
+
+
+def _bounds(mesh: Mesh) -> Numbers:
+    outline = mesh.points[OUTLINE, :2]
+    return np.concatenate([outline.min(axis=0), outline.max(axis=0)])
+
+
+def _exact(value: float, digits: int = 4) -> Fraction:
+    return Fraction(round(value * 10**digits), 10**digits)
+
+
+def _known(value: float | None) -> Fraction | None:
+    return None if value is None else _exact(value)
+
+
+def _face(view: _View, found: Found, mesh: Mesh, bounds: Numbers) -> Face:
+    height, width = view.pixels.shape[:2]
+    whole = bounds * view.scale
+    box = (
+        _exact(whole[0], 1),
+        _exact(whole[1], 1),
+        _exact(whole[2] - whole[0], 1),
+        _exact(whole[3] - whole[1], 1),
+    )
+    cut = np.clip(bounds, 0, [width, height, width, height])
+    slack = _EDGE * (bounds[2:] - bounds[:2])
+    complete = bool((bounds[:2] >= -slack).all() and (bounds[2:] <= np.array([width, height]) + slack).all())
+    middle = (bounds[:2] + bounds[2:]) / 2 / np.array([width, height]) - 0.5
+    close = lighting.crop(view.pixels, bounds)
+    face = Face(
+        box=box,
+        score=_exact(found.score),
+        share=_exact(float(np.prod(cut[2:] - cut[:2])) / (width * height)),
+        complete=complete,
+        off_centre=(_exact(middle[0]), _exact(middle[1])),
+        sharpness=_exact(lighting.sharpness(close)),
+        background_evenness=_known(lighting.background_evenness(view.pixels, bounds)),
+        max_crop=suggested(view.size, box, WIDEST),
+        min_crop=suggested(view.size, box, TIGHTEST),
+    )
+    if mesh.presence < _CERTAIN:
+        return face
+    seen = float(np.prod(cut[2:] - cut[:2]) / np.prod(bounds[2:] - bounds[:2]))
+    return _posed(_lit(face, view, mesh, close), view, mesh) if seen > _ENOUGH else _lit(face, view, mesh, close)
+
+
+def _lit(face: Face, view: _View, mesh: Mesh, close: Pixels) -> Face:
+    """With what the surface inside the mesh tells."""
+    flat, known = unwrapped(view.pixels, mesh.points)
+    covered = cover(flat, known)
+    lit = lighting.light(flat, known)
+    outline = mesh.points[OUTLINE, :2]
+    return replace(
+        face,
+        outline_share=_exact(_area_inside(outline, view.pixels)),
+        occlusion=_exact(covered.face),
+        covered=tuple(name for name, share in covered.features.items() if share > COVERED),
+        feature_occlusion=_exact(covered.worst),
+        brightness=_known(lit.brightness if lit else None),
+        contrast=_known(lit.contrast if lit else None),
+        over_exposed=_known(lit.over_exposed if lit else None),
+        under_exposed=_known(lit.under_exposed if lit else None),
+        evenness=_known(lit.evenness if lit else None),
+        drawing=_exact(lighting.drawing(close)),
+        outline=tuple((round(x * view.scale), round(y * view.scale)) for x, y in outline),
+    )
+
+
+def _posed(face: Face, view: _View, mesh: Mesh) -> Face:
+    """With what the places of the points tell; of a face that is cut off they are guesses."""
+    eyes = irises(view.pixels, mesh.points)
+    head = pose(mesh.points)
+    return replace(
+        face,
+        yaw=_exact(head.yaw, 1),
+        pitch=_exact(head.pitch, 1),
+        roll=_exact(head.roll, 1),
+        mouth_open=_exact(mouth_open(mesh.points)),
+        eye_distance=_exact(float(np.hypot(*(eyes[0][0] - eyes[1][0]))) * view.scale, 1),
+        eyes_open=_exact(eyes_open(mesh.points)),
+        gaze=_exact(gaze(mesh.points, eyes)),
+    )
+
+
+def _area_inside(outline: Numbers, pixels: Pixels) -> float:
+    """Share of the picture inside the outline, what lies beyond the edges left out."""
+    height, width = pixels.shape[:2]
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    hull = cv2.convexHull(outline.astype(np.float32))[:, 0]
+    area = float(cv2.intersectConvexConvex(hull, frame)[0])
+    return area / float(width * height)

@@ -1,0 +1,158 @@
+"""The 468-point mesh and the irises of one face, in pixels of the picture."""
+
+from __future__ import annotations
+
+from math import atan2, cos, sin
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+
+from pipeline.probe.face.detect import Found
+from pipeline.probe.face.models import IRIS_SIDE, MESH_SIDE, Numbers, Pixels, iris, mesh
+
+# Rows of the mesh (MediaPipe face mesh topology). Right and left are the person's; rings run in order.
+OUTLINE: Final = [
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+]
+RIGHT_EYE: Final = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]
+LEFT_EYE: Final = [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249]
+LIPS: Final = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
+INNER_LIPS: Final = [
+    *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
+]
+NOSE: Final = [168, 417, 465, 343, 437, 420, 279, 331, 294, 460, 2, 240, 64, 102, 49, 198, 217, 114, 245, 193]
+# Where the lips meet: pairs (upper, lower) of the inner rim, from the middle outwards.
+_LIP_GAP: Final = ((13, 14), (312, 317), (82, 87))
+_MOUTH: Final = (61, 291)
+# Lids, pairs (upper, lower), and corners of each eye.
+_LIDS: Final = (((159, 145), (158, 153), (160, 144)), ((386, 374), (385, 380), (387, 373)))
+_CORNERS: Final = ((33, 133), (263, 362))
+_ROOM: Final = 1.5  # side of the square the mesh network gets / longer side of the face (MediaPipe's)
+_EYE_ROOM: Final = 2.3  # ... the iris network / distance of the corners of the eye (MediaPipe's)
+_DIAGONAL: Final = 1.4143  # of a square, in sides
+_PASSES: Final = 2  # the first places the square by the detector's box, the second by the mesh
+
+
+class Mesh(NamedTuple):
+    """A fitted face; x and y in pixels of the picture, depth in the same unit, growing away from the camera."""
+
+    presence: float  # how sure the network is that it is a face, 0 to 1
+    points: Numbers  # (468, 3)
+
+
+class Square(NamedTuple):
+    """A turned square in the picture."""
+
+    middle: Numbers  # (2,)
+    side: float  # pixels
+    turn: float  # radians clockwise, as seen
+
+    def to_picture(self, side: int) -> Numbers:
+        """2x3 matrix from a square of `side` pixels to the picture."""
+        scale = self.side / side
+        c, s = cos(self.turn) * scale, sin(self.turn) * scale
+        rotation = np.array([[c, -s], [s, c]])
+        shift = self.middle - rotation @ np.array([side / 2, side / 2])
+        return np.column_stack([rotation, shift])
+
+    def view(self, picture: Pixels, side: int) -> Pixels:
+        """What is in it, upright, `side` pixels a side; black where the picture ends."""
+        matrix = self.to_picture(side)
+        # Sampling every n-th pixel would alias: what is much larger than wanted is first made smaller.
+        if self.side > 2 * side:
+            factor = 1 / int(self.side / side)
+            reach = self.side * _DIAGONAL / 2 + 1 / factor
+            low = np.clip(np.floor(self.middle - reach), 0, None).astype(int)
+            high = np.clip(np.ceil(self.middle + reach), 0, None).astype(int)
+            part = picture[low[1] : high[1], low[0] : high[0]]
+            if part.size:
+                small = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+                matrix = (matrix - np.column_stack([np.zeros((2, 2)), low])) * factor
+                picture = np.asarray(small, np.uint8)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=flags), np.uint8)
+
+
+def _of_found(found: Found) -> Square:
+    right, left = found.points[0], found.points[1]
+    size = float((found.box[2:] - found.box[:2]).max())
+    middle = (found.box[:2] + found.box[2:]) / 2
+    return Square(middle, size * _ROOM, atan2(left[1] - right[1], left[0] - right[0]))
+
+
+def _of_mesh(points: Numbers) -> Square:
+    flat = points[:, :2]
+    right, left = flat[33], flat[263]
+    turn = atan2(left[1] - right[1], left[0] - right[0])
+    c, s = cos(turn), sin(turn)
+    upright = flat @ np.array([[c, -s], [s, c]])  # turned back by `turn`
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    middle = np.array([[c, -s], [s, c]]) @ ((low + high) / 2)
+    return Square(middle, float((high - low).max()) * _ROOM, turn)
+
+
+def fit(picture: Pixels, found: Found) -> Mesh:
+    """The mesh of the face that was found. `picture` is RGB (height, width, 3)."""
+    square = _of_found(found)
+    result = Mesh(0.0, np.zeros((468, 3)))
+    for _ in range(_PASSES):
+        presence, local = mesh(square.view(picture, MESH_SIDE))
+        matrix = square.to_picture(MESH_SIDE)
+        flat = local[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        result = Mesh(presence, np.column_stack([flat, local[:, 2] * square.side / MESH_SIDE]))
+        square = _of_mesh(result.points)
+    return result
+
+
+def irises(picture: Pixels, points: Numbers) -> tuple[Numbers, Numbers]:
+    """Five points (x, y) each of the right and the left iris: middle, then four on its rim."""
+    made = []
+    for corners, mirrored in ((_CORNERS[0], False), (_CORNERS[1][::-1], True)):
+        near, far = points[corners[0], :2], points[corners[1], :2]
+        square = Square(
+            (near + far) / 2,
+            float(np.hypot(*(far - near))) * _EYE_ROOM,
+            atan2(far[1] - near[1], far[0] - near[0]),
+        )
+        view = square.view(picture, IRIS_SIDE)
+        local = iris(np.ascontiguousarray(view[:, ::-1]) if mirrored else view)
+        if mirrored:
+            local[:, 0] = IRIS_SIDE - local[:, 0]
+        matrix = square.to_picture(IRIS_SIDE)
+        made.append(local @ matrix[:, :2].T + matrix[:, 2])
+    return made[0], made[1]
+
+
+def _length(points: Numbers, pair: tuple[int, int]) -> float:
+    return float(np.linalg.norm(points[pair[0]] - points[pair[1]]))
+
+
+def mouth_open(points: Numbers) -> float:
+    """Gap between the lips / width of the mouth, 0 when closed."""
+    gap = sum(_length(points, pair) for pair in _LIP_GAP) / len(_LIP_GAP)
+    return gap / _length(points, _MOUTH)
+
+
+def eyes_open(points: Numbers) -> float:
+    """Distance of the lids / width of the eye, of the eye that is less open."""
+    return min(
+        sum(_length(points, lid) for lid in lids) / len(lids) / _length(points, corners)
+        for lids, corners in zip(_LIDS, _CORNERS, strict=True)
+    )
+
+
+def gaze(points: Numbers, eyes: tuple[Numbers, Numbers]) -> float:
+    """How far the irises are beside the middle of the eyes, in half widths of the eye.
+
+    Positive to the right of the picture; averaged over both eyes, so that a squint does not count.
+    """
+    shifts = []
+    for ring, corners in zip(eyes, _CORNERS, strict=True):
+        ends = points[list(corners), :2]
+        first, last = ends[np.argsort(ends[:, 0])]
+        along = (last - first) / np.hypot(*(last - first))
+        half = float(np.hypot(*(last - first))) / 2
+        shifts.append(float((ring[0] - (first + last) / 2) @ along) / half)
+    return sum(shifts) / len(shifts)

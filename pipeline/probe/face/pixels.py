@@ -1,0 +1,73 @@
+"""A picture decoded upright and in RGB, no larger than asked for."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from pipeline.errors import Unreadable
+from pipeline.model.results import ImageInfo
+from pipeline.probe.face.models import Pixels
+from pipeline.probe.heic import ready
+from pipeline.probe.image.read import DAMAGE, PILLOW, damage, guard, oversize
+
+READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif", "heif"})
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # Exif 2.32, 4.6.4
+
+
+def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
+    """RGB (height, width, 3) with a longer side of at least `side` where the picture has that much.
+
+    A JPEG is decoded at the smallest of its scales (1/8, 1/4, 1/2) that suffices and stays that large; anything
+    else is scaled down to `side`. Transparency is laid over white; of an animation the first frame is taken.
+    Raises Unreadable, CeilingExceeded, and ToolMissing for a HEIC where no decoder is installed.
+    """
+    ready(image.format, path.name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata, which is judged elsewhere
+            with Image.open(path, formats=PILLOW[image.format]) as file:
+                guard(path.name, image.stored)
+                scale = side / max(file.size)
+                if scale < 1:
+                    file.draft("RGB", (max(1, round(file.width * scale)), max(1, round(file.height * scale))))
+                pixels = _rgb(file)
+                if image.format != "jpeg" and max(pixels.size) > side:
+                    scale = side / max(pixels.size)
+                    small = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+                    pixels = pixels.resize(small, Image.Resampling.BOX, reducing_gap=2.0)
+    except Image.DecompressionBombError as error:
+        raise oversize(path.name, error) from error
+    except DAMAGE as error:
+        raise Unreadable(
+            f"{path.name} cannot be decoded ({damage(error).en}), so no face can be measured. Export it anew.",
+            f"{path.name} 无法解码（{damage(error).zh}），因此无法测量人脸。请重新导出。",
+        ) from error
+    # Pillow turns a TIFF upright by itself, and only a TIFF.
+    if image.format != "tiff" and image.orientation in _UPRIGHT:
+        pixels = pixels.transpose(_UPRIGHT[image.orientation])
+    return np.asarray(pixels, np.uint8)
+
+
+def _rgb(file: Image.Image) -> Image.Image:
+    if file.mode in {"I", "F"}:
+        raise ValueError(f"mode {file.mode} does not say what its brightest value is")
+    if file.mode.startswith("I;16"):
+        return file.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
+    if file.has_transparency_data:
+        over = Image.new("RGBA", file.size, "white")
+        over.alpha_composite(file.convert("RGBA"))
+        return over.convert("RGB")
+    return file.convert("RGB")

@@ -1,0 +1,190 @@
+"""Facts about pictures that no library gives without decoding: profile names, frames, scans, HEIF boxes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, Final, NamedTuple
+
+from pipeline.model.results import Size
+
+_MAX_META: Final = 1 << 20  # bytes of a HEIF `meta` box or a PNG's EXIF; real ones hold a few kB
+_MAX_CHUNKS: Final = 100_000  # of a PNG; encoders write pixels in chunks of 8 kB and more
+
+
+def profile_name(profile: bytes) -> str:
+    """The description in an ICC profile (ICC.1:2010 9.2.41; `desc` of version 2, `mluc` of version 4)."""
+    count = int.from_bytes(profile[128:132], "big") if len(profile) >= 132 else 0
+    for n in range(min(count, 100)):
+        tag = profile[132 + 12 * n : 144 + 12 * n]
+        if tag[:4] != b"desc" or len(tag) < 12:
+            continue
+        offset, size = struct.unpack(">II", tag[4:])
+        data = profile[offset : offset + size]
+        if data[:4] == b"desc" and len(data) > 12:
+            length = int.from_bytes(data[8:12], "big")
+            return data[12 : 12 + length].rstrip(b"\0").decode("latin-1")
+        if data[:4] == b"mluc" and len(data) >= 28:
+            length, start = struct.unpack_from(">II", data, 20)
+            return data[start : start + length].decode("utf-16-be", "replace").rstrip("\0")
+    return "unnamed profile"
+
+
+def gif_frames(file: BinaryIO, most: int) -> int | None:
+    """Frames of a GIF, counted up to `most` by walking its blocks (GIF89a 20 to 26); None when cut short.
+
+    A file that ends after a whole frame is whole: only its trailer is missing, which nobody minds.
+    """
+
+    def table(flags: int) -> None:
+        if flags & 0x80:
+            file.seek(3 << ((flags & 7) + 1), 1)
+
+    def blocks() -> bool:
+        while True:
+            length = file.read(1)
+            if not length:
+                return False
+            if length == b"\0":
+                return True
+            file.seek(length[0], 1)
+
+    head = file.read(13)
+    if len(head) < 13 or head[:3] != b"GIF":
+        return None
+    table(head[10])
+    frames = 0
+    while frames < most:
+        sort = file.read(1)
+        if sort == b"\x3b" or (not sort and frames):
+            return frames
+        if sort == b"\x21":
+            file.seek(1, 1)
+        elif sort == b"\x2c":
+            place = file.read(9)
+            if len(place) < 9:
+                return None
+            table(place[8])
+            file.seek(1, 1)
+            frames += 1
+        else:
+            return None
+        if not blocks():
+            return None
+    return frames
+
+
+def jpeg_scans(file: BinaryIO, most: int) -> int:
+    """Scans of a JPEG, counted up to `most` by their markers (ITU-T T.81 B.2.3), previews inside it included."""
+    file.seek(0)
+    scans, last = 0, b""
+    while scans < most and (block := file.read(1 << 20)):
+        scans += (last + block).count(b"\xff\xda")
+        last = block[-1:]
+    return min(scans, most)
+
+
+def png_tail(file: BinaryIO) -> tuple[bytes | None, bytes]:
+    """EXIF and XMP of a PNG that stand after its pixels, where Pillow looks only once it has decoded.
+
+    The content of `eXIf` (PNG 3, 11.3.3.4), None without one, and of XMP's `iTXt`, empty without one.
+    """
+    file.seek(8)
+    exif, xmp, after = None, b"", False
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind == b"IEND":
+            break
+        after = after or kind == b"IDAT"
+        if after and length <= _MAX_META and kind in {b"eXIf", b"iTXt"}:
+            content = file.read(length)
+            exif = content if kind == b"eXIf" else exif
+            xmp = content if kind == b"iTXt" and content.startswith(b"XML:com.adobe.xmp") else xmp
+            file.seek(4, 1)
+        else:
+            file.seek(length + 4, 1)
+    return exif, xmp
+
+
+class Heif(NamedTuple):
+    """The main picture of a HEIC or AVIF file."""
+
+    stored: Size
+    size: Size  # after its own rotation
+    bit_depth: int | None
+    alpha: bool
+
+
+def _boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+    """Boxes as (type, content), ISO/IEC 14496-12 4.2."""
+    at = start
+    while at + 8 <= len(data):
+        length, head = int.from_bytes(data[at : at + 4], "big"), 8
+        if length == 1 and at + 16 <= len(data):
+            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        elif length == 0:
+            length = len(data) - at
+        if length < head:
+            return
+        yield data[at + 4 : at + 8], data[at + head : at + length]
+        at += length
+
+
+def _associations(data: bytes) -> dict[int, list[int]]:
+    """Item to its properties, counted from 1 (`ipma`, ISO/IEC 23008-12 9.3)."""
+    out: dict[int, list[int]] = {}
+    version, flags = data[0], data[3] & 1
+    count, at = int.from_bytes(data[4:8], "big"), 8
+    for _ in range(min(count, 10_000)):
+        wide = 4 if version else 2
+        item, many = int.from_bytes(data[at : at + wide], "big"), data[at + wide]
+        at += wide + 1
+        for _ in range(many):
+            step = 2 if flags else 1
+            out.setdefault(item, []).append(int.from_bytes(data[at : at + step], "big") & (0x7FFF if flags else 0x7F))
+            at += step
+    return out
+
+
+def heif(file: BinaryIO) -> Heif | None:
+    """Size, depth and alpha from the boxes alone; None when they do not say (ISO/IEC 23008-12)."""
+    meta = None
+    for _ in range(16):
+        head = file.read(8)
+        length = int.from_bytes(head[:4], "big")
+        if len(head) < 8 or length < 8:
+            return None
+        if head[4:] == b"meta":
+            meta = file.read(min(length - 8, _MAX_META))
+            break
+        file.seek(length - 8, 1)
+    if meta is None:
+        return None
+    main, properties, links = 0, [], {}
+    try:
+        for kind, content in _boxes(meta, 4):
+            if kind == b"pitm":
+                main = int.from_bytes(content[4 : 8 if content[0] else 6], "big")
+            elif kind == b"iprp":
+                for inner, data in _boxes(content):
+                    if inner == b"ipco":
+                        properties = list(_boxes(data))
+                    elif inner == b"ipma":
+                        links.update(_associations(data))
+    except IndexError:
+        return None
+    mine = [properties[n - 1] for n in links.get(main, ()) if 0 < n <= len(properties)]
+    stored, depth, turned = None, None, False
+    for kind, data in mine:
+        if kind == b"ispe" and len(data) >= 12:
+            stored = Size(int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big"))
+        elif kind == b"pixi" and len(data) >= 6:
+            depth = data[5]
+        elif kind == b"irot" and data:
+            turned = bool(data[0] & 1)
+    if stored is None:
+        return None
+    size = Size(stored.height, stored.width) if turned else stored
+    alpha = any(kind == b"auxC" and b":alpha\0" in data for kind, data in properties)
+    return Heif(stored, size, depth, alpha)

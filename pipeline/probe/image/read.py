@@ -1,0 +1,383 @@
+"""Facts about a picture from its header; its pixels are decoded only when asked for.
+
+Pillow is told which reader to use, so that none of its rarer ones ever meets a stranger's file.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.errors import CeilingExceeded, Unreadable
+from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SCANS, MAX_SIDE
+from pipeline.model.results import Face, ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.probe import heic
+from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name
+from pipeline.probe.image.svg import svg_size
+
+# By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
+PILLOW: Final[dict[str, tuple[str, ...]]] = {
+    "jpeg": ("JPEG", "MPO"),
+    "png": ("PNG",),
+    "gif": ("GIF",),
+    "bmp": ("BMP", "DIB"),
+    "tiff": ("TIFF",),
+    "webp": ("WEBP",),
+    "avif": ("AVIF",),
+    "ico": ("ICO",),
+    "jp2": ("JPEG2000",),
+    "heif": ("HEIF",),  # see `pipeline.probe.heic`
+}
+_MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif", "heif"})  # may hold more frames than one
+# What Pillow raises for damaged data depends on the plugin; all of these have been seen.
+DAMAGE: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+_ORIENTATION: Final = 0x0112  # Exif 2.32, 4.6.4
+_GPS: Final = 0x8825  # Exif 2.32, 4.6.3
+_PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
+
+
+def guard(name: str, size: Size, frames: int = 1) -> None:
+    """Raise CeilingExceeded for a picture with too many pixels or frames, before anything is decoded."""
+    if max(size) > MAX_SIDE or size.width * size.height > MAX_PIXELS or frames > MAX_FRAMES_IMAGE:
+        raise CeilingExceeded(
+            f"{name} is {size} pixels with {frames} frame(s), above the ceiling of {MAX_PIXELS} pixels, "
+            f"{MAX_SIDE} a side and {MAX_FRAMES_IMAGE} frames. Save it smaller.",
+            f"{name} 为 {size} 像素、{frames} 帧，超过上限（{MAX_PIXELS} 像素、单边 {MAX_SIDE}、"
+            f"{MAX_FRAMES_IMAGE} 帧）。请缩小后重新保存。",
+        )
+
+
+def oversize(name: str, error: Image.DecompressionBombError) -> CeilingExceeded:
+    """Pillow's refusal of a picture in our words: it counts the pixels and speaks of attacks."""
+    counted = re.search(r"\d+", str(error))
+    pixels = counted[0] if counted else f"> {2 * MAX_PIXELS}"
+    return CeilingExceeded(
+        f"{name} promises {pixels} pixels, above the ceiling of {MAX_PIXELS}; it was not decoded. Save it smaller.",
+        f"{name} 声明有 {pixels} 像素，超过上限 {MAX_PIXELS}，未解码。请缩小后重新保存。",
+    )
+
+
+# What decoders say most, in our words.
+_SAID: Final = (
+    (re.compile("truncated|not enough image data|end of file", re.IGNORECASE), Text("it is cut short", "文件不完整")),
+    (
+        re.compile("too large for PngImagePlugin"),
+        Text("its profile or text unpacks to more than is read", "其中的色彩配置或文本解压后过大"),
+    ),
+)
+
+
+def damage(error: object) -> Text:
+    """What a decoder says of damage, without the paths and objects that some put into it."""
+    if isinstance(error, UnidentifiedImageError):
+        return Text(
+            "it is cut short, damaged or of a variant that is not read here",
+            "文件不完整、已损坏，或为此处不支持的变体",
+        )
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return next((text for pattern, text in _SAID if pattern.search(said)), Text(said, said))
+
+
+def _unreadable(name: str, format_: str, error: object) -> Unreadable:
+    return Unreadable(
+        f"{name} begins like a {format_} picture but its header cannot be read ({damage(error).en}). Export it anew.",
+        f"{name} 开头像 {format_} 图片，但文件头无法读取（{damage(error).zh}）。请重新导出。",
+    )
+
+
+def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+    """Facts about the picture at `path`.
+
+    Raises Unreadable when its header is damaged, CeilingExceeded above the pixel ceilings. A picture that
+    cannot be decoded is not an error here: `decodes` says so when `needs` holds "decode".
+    """
+    remarks: list[Text] = []
+    # Measuring faces decodes the picture as well, so that it is first seen whether that proves it whole.
+    info, faces = _info(path, format, "decode" in needs and "faces" not in needs, remarks), None
+    if "faces" in needs:
+        info, faces = _with_faces(path, info, remarks)
+        if "decode" in needs and info.decodes is None:
+            again: list[Text] = []
+            info = _info(path, format, True, again)
+            remarks += [remark for remark in again if remark not in remarks]
+    return MediaInfo(
+        name=path.name,
+        kind=Kind.IMAGE,
+        size=size,
+        extension=path.suffix.lower().lstrip("."),
+        image=info,
+        faces=faces,
+        remarks=tuple(remarks),
+    )
+
+
+def _info(path: Path, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:
+    with path.open("rb") as file:
+        if format_ == "svg":
+            return _svg(path.name, file, remarks)
+        if format_ == "heif":
+            return _heif(path.name, file, decode, remarks)
+        if format_ in PILLOW:
+            return _pillow(path.name, file, format_, decode, remarks)
+        return _header_only(path.name, file, format_)
+
+
+def _with_faces(path: Path, info: ImageInfo, remarks: list[Text]) -> tuple[ImageInfo, tuple[Face, ...] | None]:
+    from pipeline.probe.face.measure import try_measure  # OpenCV and its networks, only when asked for
+
+    try:
+        faces = try_measure(path, info, remarks)
+    except Unreadable as error:
+        remarks.append(error.text)
+        return replace(info, decodes=False), None
+    # Every byte of a single picture has then been read: to decode it again would find nothing else.
+    return replace(info, decodes=True) if faces is not None and info.frames == 1 else info, faces
+
+
+def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:
+    # Pillow warns of large pictures, which are judged here, and of EXIF that it leaves out.
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            with _opened(name, file, format_) as picture:
+                return _facts(name, file, format_, picture, decode, warned, remarks)
+        except Image.DecompressionBombError as error:
+            raise oversize(name, error) from error
+
+
+def _opened(name: str, file: BinaryIO, format_: str) -> Image.Image:
+    try:
+        return Image.open(file, formats=PILLOW[format_])
+    except DAMAGE as error:
+        raise _unreadable(name, format_, error) from error
+
+
+def _facts(
+    name: str,
+    file: BinaryIO,
+    format_: str,
+    picture: Image.Image,
+    decode: bool,
+    warned: list[warnings.WarningMessage],
+    remarks: list[Text],
+) -> ImageInfo:
+    stored = Size(*picture.size)
+    guard(name, stored)
+    frames = _frames(picture, file, format_)
+    guard(name, stored, frames or 1)
+    if format_ == "png":
+        _late(picture, file)
+    if format_ == "jpeg":
+        _scans(name, picture, file)
+    orientation, location = _exif(picture, name, warned, remarks)
+    profile = picture.info.get("icc_profile")
+    return ImageInfo(
+        format=format_,
+        stored=stored,
+        size=Size(stored.height, stored.width) if orientation >= 5 else stored,
+        mode=picture.mode,
+        bit_depth=_depth(picture, file, format_),
+        orientation=orientation,
+        frames=frames,
+        alpha=bool(picture.has_transparency_data),
+        icc=profile_name(profile) if profile else None,
+        has_location=location,
+        decodes=_decodes(picture, frames, name, remarks) if decode else None,
+    )
+
+
+def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
+    if format_ not in _MULTIPLE:
+        return 1
+    here = file.tell()
+    try:
+        if format_ == "gif":
+            file.seek(0)
+            return gif_frames(file, MAX_FRAMES_IMAGE + 1)
+        return int(getattr(picture, "n_frames", 1))
+    except DAMAGE:
+        return None
+    finally:
+        file.seek(here)
+
+
+def _scans(name: str, picture: Image.Image, file: BinaryIO) -> None:
+    """Raise CeilingExceeded for a JPEG of so many scans that decoding it takes minutes: each covers all pixels."""
+    # Pillow has read the header of the first scan: length, components, two bytes of each, three more.
+    here = file.tell()
+    layers = getattr(picture, "layers", 0)
+    file.seek(max(0, here - 6 - 2 * layers))
+    if picture.info.get("progressive") or file.read(3) != bytes((0, 6 + 2 * layers, layers)):
+        scans = jpeg_scans(file, MAX_SCANS + 1)
+        if scans > MAX_SCANS:
+            raise CeilingExceeded(
+                f"{name} is drawn in more than {MAX_SCANS} scans; programs write about ten. It was not decoded. "
+                "Save it anew.",
+                f"{name} 的扫描次数超过 {MAX_SCANS}（通常约十次），未解码。请重新保存。",
+            )
+    file.seek(here)
+
+
+def _late(picture: Image.Image, file: BinaryIO) -> None:
+    here = file.tell()
+    exif, xmp = png_tail(file)
+    file.seek(here)
+    if exif is not None:
+        picture.info.setdefault("exif", b"Exif\0\0" + exif)
+    if xmp:
+        picture.info.setdefault("xmp", xmp)
+
+
+def _exif(
+    picture: Image.Image, name: str, warned: list[warnings.WarningMessage], remarks: list[Text]
+) -> tuple[int, bool | None]:
+    """EXIF orientation and whether a location is recorded, in EXIF or in XMP."""
+    info: dict[Any, Any] = picture.info
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    words = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    located = b"GPSLatitude" in words
+    if "exif" not in info and picture.format != "TIFF" and "Raw profile type exif" not in info:
+        return 1, located
+    try:
+        exif = picture.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        located = located or bool(exif.get_ifd(_GPS))
+        damage = next((str(w.message) for w in warned if "EXIF" in str(w.message)), None)
+    except DAMAGE as error:
+        orientation, damage = 1, str(error)
+    if damage:
+        remarks.append(
+            Text(
+                f"The EXIF data of {name} cannot be read ({damage}).",
+                f"{name} 的 EXIF 无法读取（{damage}）。",
+            )
+        )
+        return 1, True if located else None
+    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
+        remarks.append(
+            Text(
+                f"The EXIF orientation of {name} is {orientation!r}, which means nothing.",
+                f"{name} 的 EXIF 方向为 {orientation!r}，无意义。",
+            )
+        )
+        orientation = 1
+    return orientation, located
+
+
+def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
+    """Bits per channel in the file; Pillow's mode hides that a PNG or TIFF holds 16."""
+    if format_ == "png":
+        here = file.tell()
+        file.seek(24)
+        depth, color = file.read(2)
+        file.seek(here)
+        return 8 if color == 3 else depth  # a palette holds 8-bit colours whatever its index is (PNG 11.2.2)
+    if format_ in {"avif", "heif"}:
+        here = file.tell()
+        file.seek(0)
+        boxes = heif(file)
+        file.seek(here)
+        return boxes.bit_depth if boxes else None
+    if format_ == "tiff":
+        bits = getattr(picture, "tag_v2", {}).get(258, (1,))
+        return 8 if picture.mode == "P" else max(bits if isinstance(bits, tuple) else (bits,))
+    if format_ in {"jpeg", "gif", "bmp", "webp"}:
+        return getattr(picture, "bits", 8) if format_ == "jpeg" else 1 if picture.mode == "1" else 8
+    return None
+
+
+def _decodes(picture: Image.Image, frames: int | None, name: str, remarks: list[Text]) -> bool:
+    """Decode every frame, as many as the pixel ceiling allows in all; cut short where their number is not known."""
+    if frames is None:
+        remarks.append(Text(f"{name} ends in the middle of a frame.", f"{name} 在某一帧中间中断。"))
+        return False
+    pixels = picture.width * picture.height
+    try:
+        for frame in range(max(1, min(frames, 10 * MAX_PIXELS // pixels))):
+            if frame:
+                picture.seek(frame)
+                guard(name, Size(*picture.size))  # the pages of a TIFF differ in size
+            picture.load()
+    except DAMAGE as error:
+        said = damage(error)
+        remarks.append(Text(f"{name} cannot be decoded: {said.en}.", f"{name} 无法解码：{said.zh}。"))
+        return False
+    return True
+
+
+def _svg(name: str, file: BinaryIO, remarks: list[Text]) -> ImageInfo:
+    size, stated = svg_size(name, file)
+    if not stated:
+        remarks.append(
+            Text(
+                f"{name} states no size; {size} is what CSS assumes.",
+                f"{name} 未写尺寸；按 CSS 默认 {size}。",
+            )
+        )
+    return ImageInfo(format="svg", stored=size, size=size, frames=None, alpha=None, has_location=None)
+
+
+def _heif(name: str, file: BinaryIO, decode: bool, remarks: list[Text]) -> ImageInfo:
+    """By its boxes, and where a decoder is installed by what that reads: mode, profile, location, frames."""
+    boxes = heif(file)
+    if boxes:
+        guard(name, boxes.stored)  # before any decoder sees it
+    file.seek(0)
+    here = heic.readable()
+    if here:
+        try:
+            return _pillow(name, file, "heif", decode, remarks)
+        except Unreadable as error:
+            if boxes is None:
+                raise
+            remarks.append(error.text)
+    elif decode:
+        remarks.append(heic.needed(name))
+    if boxes is None:
+        raise _unreadable(name, "heif", "no main picture is described")
+    return ImageInfo(
+        format="heif",
+        stored=boxes.stored,
+        size=boxes.size,
+        bit_depth=boxes.bit_depth,
+        alpha=boxes.alpha,
+        decodes=False if here and decode else None,
+    )
+
+
+def _header_only(name: str, file: BinaryIO, format_: str) -> ImageInfo:
+    """Formats that are recognised but not read by Pillow here."""
+    head = file.read(26)
+    if format_ == "psd" and len(head) == 26:  # Adobe Photoshop File Formats, file header section
+        channels, height, width, depth, mode = struct.unpack(">HIIHH", head[12:26])
+        return ImageInfo(
+            format=format_,
+            stored=Size(width, height),
+            size=Size(width, height),
+            mode=_PSD_MODES.get(mode),
+            bit_depth=depth,
+            alpha=None if mode != 3 else channels > 3,
+            frames=1,
+        )
+    raise Unreadable(
+        f"{name} is a {format_} picture, of which nothing more can be read here. Export it as JPEG or PNG.",
+        f"{name} 是 {format_} 图片，此处无法读取更多信息。请导出为 JPEG 或 PNG。",
+    )

@@ -1,0 +1,1 @@
+"""Facts about recordings of speech."""

@@ -1,0 +1,89 @@
+"""Facts about script text: length, paragraphs, encoding, and what SSML holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import CeilingExceeded
+from pipeline.model.ceilings import MAX_TEXT
+from pipeline.model.results import Kind, Mark, MediaInfo, Text, TextInfo
+from pipeline.probe.text.encoding import HIDDEN, Decoded, decode
+from pipeline.probe.text.ssml import looks_like_ssml, read_ssml
+
+MAX_HIDDEN: Final = 1000  # marks; a text of nothing else would hold millions
+
+
+def load(path: Path, size: int) -> Decoded:
+    """The text of the file at `path`. Raises CeilingExceeded above MAX_TEXT bytes."""
+    if size > MAX_TEXT:
+        raise CeilingExceeded(
+            f"{path.name} is {size} bytes of text, above the ceiling of {MAX_TEXT}. Split it into parts.",
+            f"{path.name} 为 {size} 字节文本，超过上限 {MAX_TEXT}。请拆分。",
+        )
+    return decode(path.read_bytes())
+
+
+def unknown_encoding(name: str) -> Text:
+    """A remark for a text whose encoding is not known."""
+    return Text(
+        f"The encoding of {name} is not one of UTF-8, UTF-16, UTF-32, GBK, GB 18030. Save it as UTF-8.",
+        f"{name} 的编码不是 UTF-8、UTF-16、UTF-32、GBK、GB 18030 之一。请另存为 UTF-8。",
+    )
+
+
+def hidden(text: str) -> Iterator[Mark]:
+    """A mark "hidden" for each of the first MAX_HIDDEN characters that are neither seen nor spoken: its code."""
+    line, start = 1, 0
+    for number, found in enumerate(HIDDEN.finditer(text)):
+        if number >= MAX_HIDDEN:
+            return
+        line += text.count("\n", start, found.start())
+        start = found.start()
+        column = start - text.rfind("\n", 0, start)
+        yield Mark(what="hidden", value=f"U+{ord(found[0]):04X}", line=line, column=column)
+
+
+def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+    """Facts about the text at `path`.
+
+    A character is one Unicode code point, Chinese or not. Line ends count as one and white space around the
+    whole text not at all: an editor's last line feed is not part of a script. A paragraph is a line that is
+    not blank. Raises CeilingExceeded above MAX_TEXT bytes.
+    """
+    encoding, bom, text = load(path, size)
+    remarks: tuple[Text, ...]
+    if text is None:
+        info, remarks = TextInfo(format=format, encoding=encoding, bom=bom), (unknown_encoding(path.name),)
+    else:
+        info, remarks = info_of(path.name, text, format, encoding, bom=bom)
+    return MediaInfo(
+        name=path.name,
+        kind=Kind.TEXT,
+        size=size,
+        extension=path.suffix.lower().lstrip("."),
+        text=info,
+        remarks=remarks,
+    )
+
+
+def info_of(
+    name: str, text: str, format_: str, encoding: str | None, *, bom: bool
+) -> tuple[TextInfo, tuple[Text, ...]]:
+    """Facts about a text, and remarks on it; plain text that holds an SSML element is SSML."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    is_ssml = format_ == "ssml" or (format_ == "plain" and looks_like_ssml(text))
+    ssml = read_ssml(name, text) if is_ssml else None
+    bare = text.strip()
+    info = TextInfo(
+        format="ssml" if is_ssml else format_,
+        encoding=encoding,
+        bom=bom,
+        characters=len(bare),
+        spoken=len(ssml.spoken) if ssml else len(bare),
+        paragraphs=tuple(len(line.strip()) for line in bare.split("\n") if line.strip()),
+        well_formed=ssml.well_formed if ssml else None,
+        marks=(*(ssml.marks if ssml else ()), *hidden(text)),
+    )
+    return info, ssml.remarks if ssml else ()

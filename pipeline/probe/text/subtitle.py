@@ -1,0 +1,145 @@
+"""Facts about SRT and WebVTT subtitles: their cues, in which order, and what cannot be read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pipeline.model.results import Kind, Mark, MediaInfo, TextInfo, Value
+from pipeline.probe.text.read import load, unknown_encoding
+
+_STAMP: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[,.](\d{1,3})"
+_TIMES: Final = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s+[^\n]*)?")
+_LONG: Final = 500  # characters of a line of times; WebVTT may add settings
+_NOT_CUES: Final = ("WEBVTT", "NOTE", "STYLE", "REGION")  # blocks of WebVTT that are no cues
+
+
+class Cue(NamedTuple):
+    """One subtitle. Times in seconds; `line` counts from 1."""
+
+    start: Fraction
+    end: Fraction
+    text: str
+    line: int
+
+
+class Fault(NamedTuple):
+    """A block that is not a cue, and why."""
+
+    why: str
+    line: int
+
+
+def _clock(hours: str | None, minutes: str, seconds: str, fraction: str) -> Fraction:
+    whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    return Fraction(whole * 1000 + int(fraction.ljust(3, "0")), 1000)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Runs of lines that are not blank, with the number of the first, from 1."""
+    rows: list[str] = []
+    for number, row in enumerate(chain(text.split("\n"), [""]), 1):
+        if row.strip():
+            rows.append(row)
+        elif rows:
+            yield number - len(rows), rows
+            rows = []
+
+
+def parse(text: str, format_: str) -> tuple[list[Cue], list[Fault]]:
+    """Cues and faults of a subtitle text with "\\n" line ends, both in the order of the file."""
+    cues: list[Cue] = []
+    faults: list[Fault] = []
+    for line, rows in _blocks(text):
+        if format_ == "vtt" and rows[0].startswith(_NOT_CUES):
+            continue
+        # The number (SRT) or name (WebVTT) above the times is optional in practice.
+        at = next((n for n, row in enumerate(rows[:2]) if "-->" in row), None)
+        found = _TIMES.fullmatch(rows[at]) if at is not None and len(rows[at]) <= _LONG else None
+        if at is None or found is None:
+            faults.append(Fault("no times", line))
+            continue
+        start, end = _clock(*found.groups()[:4]), _clock(*found.groups()[4:])
+        if end <= start:
+            faults.append(Fault("ends before it begins", line + at))
+            continue
+        cues.append(Cue(start, end, "\n".join(rows[at + 1 :]).strip(), line + at))
+    return cues, faults
+
+
+def _mark(what: str, value: Value, line: int) -> Mark:
+    return Mark(what=what, value=value, line=line, column=1)
+
+
+# Where a sentence breaks; the platform takes these out of what it shows (MS-Intro 4.6 Table 4-5).
+STRIPPED: Final = frozenset("，。、；：！？,.;:!?…")
+
+
+def width(text: str) -> int:
+    """Columns of a line: a Chinese character is two wide (Unicode UAX 11)."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def _extremes(cues: list[Cue]) -> Iterator[Mark]:
+    """The shortest and the longest cue, the widest line, and how many lines end in what is taken out."""
+    if not cues:
+        return
+    short = min(cues, key=lambda cue: cue.end - cue.start)
+    long = max(cues, key=lambda cue: cue.end - cue.start)
+    yield _mark("cue.shortest", short.end - short.start, short.line)
+    yield _mark("cue.longest", long.end - long.start, long.line)
+    rows = [(width(row), cue.line + n) for cue in cues for n, row in enumerate(cue.text.split("\n"), 1)]
+    wide, line = max(rows, key=lambda pair: pair[0])
+    yield _mark("cue.width", wide, line)
+    stopped = [cue.line for cue in cues if cue.text.rstrip()[-1:] in STRIPPED and cue.text.strip()]
+    yield _mark("cue.punctuation", len(stopped), stopped[0] if stopped else cues[0].line)
+
+
+def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
+    marks = [_mark("cue", cue.start, cue.line) for cue in cues]
+    marks += [_mark("fault.syntax", fault.why, fault.line) for fault in faults]
+    marks += [
+        _mark("fault.order", after.start, after.line) for before, after in pairwise(cues) if after.start < before.start
+    ]
+    marks += _extremes(cues)
+    in_time = sorted(cues, key=lambda cue: (cue.start, cue.end))
+    reach = Fraction(-1)
+    for cue in in_time:
+        if cue.start < reach:
+            marks.append(_mark("fault.overlap", reach - cue.start, cue.line))
+        reach = max(reach, cue.end)
+    return tuple(sorted(marks, key=lambda mark: (mark.line, mark.what)))
+
+
+def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+    """Facts about the subtitles at `path`.
+
+    Marks: "cue" (its start), "fault.syntax" (why), "fault.order" (begins before the cue above it),
+    "fault.overlap" (seconds, in order of time). Raises CeilingExceeded above MAX_TEXT bytes.
+    """
+    encoding, bom, text = load(path, size)
+    info = TextInfo(format=format, encoding=encoding, bom=bom)
+    if text is not None:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        cues, faults = parse(text, format)
+        info = TextInfo(
+            format=format,
+            encoding=encoding,
+            bom=bom,
+            characters=len(text.strip()),
+            spoken=sum(len(cue.text) for cue in cues),
+            marks=_marks(cues, faults),
+        )
+    return MediaInfo(
+        name=path.name,
+        kind=Kind.SUBTITLE,
+        size=size,
+        extension=path.suffix.lower().lstrip("."),
+        text=info,
+        remarks=() if text is not None else (unknown_encoding(path.name),),
+    )

@@ -1,0 +1,1 @@
+"""Presets to rules, judging, planning: pure."""

@@ -1,0 +1,134 @@
+"""Facts against rules. Pure: reads nothing but its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.checks import CHECKS
+from pipeline.model.results import (
+    Check,
+    Condition,
+    Finding,
+    Fix,
+    Kind,
+    Level,
+    MediaInfo,
+    Reading,
+    Role,
+    Rule,
+    Safety,
+    Status,
+    Text,
+    Value,
+    Verdict,
+)
+
+_NOTHING_READ = Text("the file holds nothing this rule could be read from", "文件中没有可供该规则读取的内容")
+_NO_VALUE = Text("the file does not tell", "文件未提供该信息")
+_UNMEASURED = {
+    "decode": Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
+    "faces": Text(
+        "not measured: no face is seen, or not enough of one, or not clearly enough",
+        "未测量：未检测到人脸，或人脸不完整、不够清晰",
+    ),
+    "speech": Text("the recording was not measured", "未测量录音质量"),
+}
+
+
+def needs(role: Role, kind: Kind) -> frozenset[str]:
+    """The costly measurements that the rules of this role ask for on this kind of file."""
+    asked = (CHECKS[rule.check] for rule in role.rules)
+    return frozenset[str]().union(*(check.needs for check in asked if kind in check.kinds))
+
+
+def judge(info: MediaInfo, role: Role) -> tuple[Finding, ...]:
+    """What every rule of the role that applies to this kind of file says about it.
+
+    A rule that reads nothing answers *unknown*, unless it is optional. A rule whose condition does not hold
+    is not asked.
+    """
+    return tuple(finding for rule in role.rules for finding in _ask(rule, info, role))
+
+
+def status(findings: Iterable[Finding]) -> Status:
+    """Pass, or what stands in the way and whether this tool can remove it."""
+    blocking = [finding for finding in findings if finding.blocks]
+    if not blocking:
+        return Status.PASS
+    return Status.FIXABLE if all(finding.fix for finding in blocking) else Status.BLOCKED
+
+
+def holds(condition: Condition | None, info: MediaInfo) -> bool:
+    """Whether a rule with this condition applies: every value is known and accepted."""
+    if condition is None:
+        return True
+    values = [reading.value for reading in CHECKS[condition.check].read(info)]
+    return bool(values) and all(value is not None and condition.limit.accepts(value) for value in values)
+
+
+def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
+    check = CHECKS[rule.check]
+    if info.kind not in check.kinds or not holds(rule.when, info):
+        return
+    readings = tuple(check.read(info))
+    if not readings and not rule.optional:
+        reason = _unmeasured(check, info) or _NOTHING_READ
+        yield Finding(rule=rule, verdict=Verdict.UNKNOWN, actual=None, reason=reason)
+    for reading in readings:
+        yield _weigh(rule, check, info, reading, role)
+
+
+def _unmeasured(check: Check, info: MediaInfo) -> Text | None:
+    if check.untold is not None and (info.speech is not None or not check.needs):
+        return check.untold
+    if "faces" in check.needs and info.faces is None and info.remarks:
+        why = info.remarks[-1]  # none could be looked for: it says what to run, or what is wrong with the file
+        return Text(why.en.rstrip("."), why.zh.rstrip("。"))
+    return next((_UNMEASURED[need] for need in sorted(check.needs) if need in _UNMEASURED), None)
+
+
+def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role) -> Finding:
+    value = reading.value
+    if value is None:
+        verdict, reason = Verdict.UNKNOWN, _unmeasured(check, info) or _NO_VALUE
+    else:
+        verdict, reason = (Verdict.PASS if rule.limit.accepts(value) else Verdict.FAIL), None
+    return Finding(
+        rule=rule,
+        verdict=verdict,
+        actual=value,
+        stream=reading.stream,
+        where=reading.where,
+        fix=_fix(rule, check, info, reading, role) if verdict is Verdict.FAIL else None,
+        reason=reason,
+        advice=check.advise(info, rule.limit) if check.advise and verdict is Verdict.FAIL else None,
+    )
+
+
+def _obeys(role: Role, info: MediaInfo, checks: frozenset[str]) -> bool:
+    """Whether a file with these facts would break no rule of level error on these checks."""
+    return all(
+        reading.value is None or rule.limit.accepts(reading.value)
+        for rule in role.rules
+        if rule.check in checks and rule.level is Level.ERROR and holds(rule.when, info)
+        for reading in CHECKS[rule.check].read(info)
+    )
+
+
+def _fix(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role) -> Fix | None:
+    """The edit that would satisfy this rule, if a converter can make it."""
+    value: Value | None = reading.value
+    if value is None or check.safety is None or info.kind not in check.repairs:
+        return None
+    wanted = rule.limit.nearest(value)
+    if wanted is not None and check.prefer is not None:
+        better = check.prefer(info, reading, wanted, lambda changed, names: _obeys(role, changed, names))
+        wanted = better if rule.limit.accepts(better) else wanted
+    if wanted is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
+        return None
+    return Fix(check=check.name, stream=reading.stream, actual=value, value=wanted, safety=safety)
+
+
+def failures(findings: Iterable[Finding], level: Level) -> tuple[Finding, ...]:
+    """The findings of one level that failed."""
+    return tuple(f for f in findings if f.verdict is Verdict.FAIL and f.rule.level is level)

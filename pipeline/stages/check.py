@@ -1,0 +1,215 @@
+"""One asset against the rules of its role. What goes wrong comes back as a value, never as an exception."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pipeline.convert.av.formats import SOUND_ONLY
+from pipeline.errors import PreflightError
+from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.model.limits import OneOf
+from pipeline.model.results import (
+    Finding,
+    Kind,
+    Level,
+    MediaInfo,
+    Preset,
+    Problem,
+    Report,
+    Role,
+    Rule,
+    Safety,
+    Source,
+    Status,
+    Text,
+    Value,
+    Verdict,
+)
+from pipeline.probe import probe
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.storage import urls
+
+_TEXT_NAMES: Final = frozenset({"txt", "ssml", "xml", "srt", "vtt"})
+_UNREADABLE_TEXT: Final = Text(
+    "Its name says text, but its bytes are text in no known encoding, or in two at once; save it as UTF-8",
+    "文件名表明是文本，但内容不属于任何已知编码，或混用了两种编码；请另存为 UTF-8",
+)
+_USELESS: Final = Text("This scenario has no use for such a file.", "该场景不使用此类文件。")
+_MXF: Final = Text(
+    "An MXF file of a camera or an editor is not read; export it as MOV or MP4 (ProRes and DNxHR are read there)",
+    "不读取摄像机或剪辑软件的 MXF 文件；请导出为 MOV 或 MP4（其中的 ProRes 与 DNxHR 可读取）",
+)
+_CONTAINERS: Final = frozenset({"container.format", "file.format"})
+_SILENT: Final = Text(
+    "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
+)
+MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One asset and what is wanted of it; travels to a worker."""
+
+    path: str
+    stem: str  # of the output, below the output folder
+    preset: str = ""
+    role: str | None = None
+    deep: bool = False
+    lang: str = "en"
+    out: str = ""
+    far: str = ""  # address of the output folder where that is elsewhere; `out` is then set by `moving`
+    state: str = ""  # of a source that is elsewhere, as it was listed: bytes first; see `remote`
+    plots: str = ""  # folder for pictures of what was measured; none are drawn without
+    at_least: Safety = Safety.LOSSY
+    allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
+    deliver: tuple[tuple[str, Value], ...] = ()  # what is asked for in place of the role's own `deliver`
+    replace: bool = False
+    ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
+    twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
+
+    @property
+    def away(self) -> bool:
+        """Whether its source or its outputs are elsewhere."""
+        return bool(self.far) or urls.is_url(self.path)
+
+    @property
+    def known_size(self) -> int:
+        """Bytes of a source that is elsewhere; 0 where they are not known."""
+        return int(self.state.split()[0]) if self.state else 0
+
+
+def check(job: Job) -> Report:
+    """One asset against the rules of its role."""
+    kind, role_name, info = Kind.UNKNOWN, None, None
+    try:
+        preset = presets.load(job.preset)
+        info = probe(Path(job.path), frozenset())
+        kind = info.kind
+        role = role_for(job, kind)
+        if role is None and info.image and info.image.format == "gif" and (info.image.frames or 1) > 1:
+            # A picture to a role that takes pictures; to one that takes none, what it looks like: a short video.
+            moving = probe(Path(job.path), MOVING)
+            role = role_for(job, moving.kind)
+            info, kind = (moving, moving.kind) if role else (info, kind)
+        if role is None:
+            return Report(
+                source=job.path,
+                kind=kind,
+                role=job.role,
+                status=Status.BLOCKED,
+                facts=info,
+                findings=(_wrong_kind(preset, job.role, info),),
+            )
+        role_name = role.name
+        info = _measured(job, role, info)
+        findings = _possible(judging.judge(info, role), info)
+    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        return Report(source=job.path, kind=kind, role=role_name, status=Status.ERROR, facts=info, error=problem(error))
+    return Report(
+        source=job.path,
+        kind=kind,
+        role=role_name,
+        status=_status(findings, job, kind),
+        facts=info,
+        findings=findings,
+    )
+
+
+def _possible(findings: tuple[Finding, ...], info: MediaInfo) -> tuple[Finding, ...]:
+    """The findings less the repairs that would take sound out of a video that has none."""
+    if info.kind is not Kind.VIDEO or info.audio:
+        return findings
+    return tuple(
+        replace(finding, fix=None, advice=_SILENT)
+        if finding.fix and finding.rule.check in _CONTAINERS and finding.fix.value in SOUND_ONLY
+        else finding
+        for finding in findings
+    )
+
+
+def role_of(preset: Preset, kind: Kind, name: str | None) -> Role | None:
+    """The role called `name`, else the first that takes this kind; None when there is none."""
+    role = preset.role(name) if name else preset.role_for(kind)
+    return presets.in_force(role, kind) if role and kind in role.kinds else None
+
+
+def role_for(job: Job, kind: Kind) -> Role | None:
+    """The role of a job's asset of this kind, delivering what the job asks for; None when there is none."""
+    role = role_of(presets.load(job.preset), kind, job.role)
+    if role is None or not job.deliver:
+        return role
+    return replace(role, deliver=tuple(sorted({**dict(role.deliver), **dict(job.deliver)}.items())))
+
+
+def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:
+    """`needs`, and decoding of everything where the job asks for it."""
+    return needs | {"decode"} if job.deep else needs
+
+
+def wall(preset: Preset | None, *, deep: bool) -> float:
+    """Most seconds that one asset may take to be judged: more where its frames or its sound are decoded to the end.
+
+    Sound is heard for rules about it, and by `plan` before several channels become one.
+    """
+    roles = preset.roles if preset else ()
+    hears = any(
+        role.wants("channels") == 1 or any("speech" in judging.needs(role, kind) for kind in role.kinds)
+        for role in roles
+    )
+    return DEEP_WALL if deep or hears else CHECK_WALL
+
+
+def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
+    """The facts with the costly measurements this role asks for."""
+    needs = wanted(job, judging.needs(role, info.kind))
+    moving = MOVING if info.kind is Kind.VIDEO and info.container == "gif" else frozenset[str]()
+    return probe(Path(job.path), needs | moving) if needs else info
+
+
+def _status(findings: tuple[Finding, ...], job: Job, kind: Kind) -> Status:
+    status = judging.status(findings)
+    if status is Status.FIXABLE and planning.plan(findings, job.at_least, job.allow, kind).blocked:
+        return Status.BLOCKED
+    return status
+
+
+def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:
+    role = preset.role(role_name) if role_name else None
+    kinds = role.kinds if role else frozenset[Kind]().union(*(r.kinds for r in preset.roles))
+    unreadable = info.kind is Kind.UNKNOWN and info.extension in _TEXT_NAMES
+    rule = Rule(
+        id=f"{preset.id.replace('/', '.')}.kind",
+        check="file.kind",
+        limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
+        level=Level.ERROR,
+        sources=(Source(preset.id, "roles", ""),),
+        note=_UNREADABLE_TEXT if unreadable else _MXF if info.container == "mxf" else _USELESS,
+    )
+    return Finding(rule=rule, verdict=Verdict.FAIL, actual=info.kind.value)
+
+
+def problem(error: Exception) -> Problem:
+    """An exception as a value that can be told to people."""
+    if isinstance(error, PreflightError):
+        return Problem(type=type(error).__name__, message=error.text)
+    if isinstance(error, OSError):
+        said = error.strerror or str(error)
+        named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        told = Text(f"{named}: {said}", f"{named}：{said}") if named else Text(said, said)
+        return Problem(type=type(error).__name__, message=told)
+    if isinstance(error, MemoryError):
+        return Problem(
+            type="MemoryError",
+            message=Text("more memory was needed than one file may use", "所需内存超过单个文件的上限"),
+        )
+    return Problem(
+        type=type(error).__name__,
+        message=Text(f"unexpected: {error} (`-v` shows where)", f"意外错误：{error}（`-v` 显示位置）"),
+        trace="".join(traceback.format_exception(error)),
+    )

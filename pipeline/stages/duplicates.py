@@ -1,0 +1,89 @@
+"""The same bytes twice in a batch: converted once, judged and proven each time under their own name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.model.results import Category, Made
+from pipeline.stages.check import Job
+from pipeline.storage import publish
+from pipeline.storage.digest import content_md5
+
+_HEAD: Final = 64 * 1024  # bytes at either end that tell most files of one size apart
+
+
+def made(job: Job, work: Path) -> tuple[Made, ...]:
+    """What was made of the twin, under a second name in `work`; nothing when any of it was touched since."""
+    again = []
+    for number, (name, md5, template, category, text) in enumerate(job.twin):
+        source, target = Path(job.out, name), work / f"twin{number}{Path(name).suffix}"
+        try:
+            publish.share(source, target)
+        except OSError:
+            return ()
+        if content_md5(target) != md5:
+            return ()
+        again.append(Made(path=str(target), category=Category(category), name=template, text=text))
+    return tuple(again)
+
+
+def outputs(entry: Mapping[str, Any]) -> tuple[tuple[str, str, str, str, str | None], ...]:
+    """The outputs of a finished asset as `made` wants them.
+
+    Nothing where names do not tell their template, and where it was split: parts are proven by what they are parts of.
+    """
+    main = next((o for o in entry["outputs"] if o["category"] == Category.MAIN.value), None)
+    if main is None or main.get("part"):
+        return ()
+    stem = str(Path(main["path"]).with_suffix(""))
+    if not all(o["path"].startswith(stem) for o in entry["outputs"]):
+        return ()
+    return tuple(
+        (o["path"], o["md5"], "{stem}" + _literal(o["path"][len(stem) :]), o["category"], o["text"])
+        for o in entry["outputs"]
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def groups(jobs: Sequence[Job], todo: Iterable[int], content: Mapping[int, str]) -> dict[int, list[int]]:
+    """First of its kind -> those after it, for jobs of equal content whose names promise the same format."""
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index in todo:
+        if index in content:
+            found[content[index], Path(jobs[index].path).suffix.lower()].append(index)
+    return {first: others for first, *others in found.values() if others}
+
+
+def suspects(jobs: Sequence[Job], todo: Iterable[int]) -> list[int]:
+    """Jobs whose files agree with another one's in size, beginning and end. Files that cannot be read are none."""
+    sizes: dict[int, list[int]] = defaultdict(list)
+    for index in todo:
+        try:
+            sizes[Path(jobs[index].path).stat().st_size].append(index)
+        except OSError:
+            continue
+    ends: dict[tuple[int, bytes], list[int]] = defaultdict(list)
+    for size, indices in sizes.items():
+        if len(indices) > 1:
+            for index in indices:
+                try:
+                    ends[size, _ends(Path(jobs[index].path), size)].append(index)
+                except OSError:
+                    continue
+    return sorted(index for indices in ends.values() if len(indices) > 1 for index in indices)
+
+
+def _ends(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        known = hashlib.blake2b(file.read(_HEAD), digest_size=16)
+        if size > 2 * _HEAD:
+            file.seek(-_HEAD, 2)
+        known.update(file.read(_HEAD))
+    return known.digest()

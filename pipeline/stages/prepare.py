@@ -1,0 +1,313 @@
+"""One asset through repair, proof and publication."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from pipeline.convert.av import mono
+from pipeline.convert.av import split as parts
+from pipeline.convert.requirements import NAMING
+from pipeline.errors import AssetError, PreflightError, ProofFailed
+from pipeline.model.results import (
+    Category,
+    Finding,
+    Kind,
+    Made,
+    MediaInfo,
+    Outcome,
+    Output,
+    Plan,
+    Proof,
+    Report,
+    Role,
+    Status,
+    Step,
+    Text,
+)
+from pipeline.plots import publish as drawing
+from pipeline.probe import probe
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.stages import duplicates
+from pipeline.stages.check import Job, check, problem, role_for
+from pipeline.storage import publish
+from pipeline.storage.digest import content_md5, content_type
+from pipeline.verify import compare as verify
+from pipeline.verify import media as proving
+
+if TYPE_CHECKING:
+    from pipeline.engine.worker import Progress
+
+
+class Converter(Protocol):
+    """What every module of `pipeline.convert` offers."""
+
+    def steps(self, info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
+        """What will be done, with the exact commands. Pure."""
+
+    def convert(
+        self, source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Progress
+    ) -> tuple[Made, ...]:
+        """Do it inside `work`."""
+
+
+# Imported when used: each brings its own heavy library.
+_CONVERTERS: Final = {
+    Kind.VIDEO: "pipeline.convert.av.video",
+    Kind.AUDIO: "pipeline.convert.av.audio",
+    Kind.IMAGE: "pipeline.convert.image.convert",
+    Kind.SLIDES: "pipeline.convert.slides.convert",
+    Kind.ARCHIVE: "pipeline.convert.package.convert",
+    Kind.TEXT: "pipeline.convert.text.convert",
+    Kind.SUBTITLE: "pipeline.convert.text.convert",
+}
+
+
+def converter(kind: Kind) -> Converter:
+    """The module that repairs this kind of file."""
+    return cast(Converter, importlib.import_module(_CONVERTERS[kind]))
+
+
+def prepare(job: Job, progress: Progress) -> Outcome:
+    """One asset through every stage, its outputs published below `job.out`."""
+    started = time.monotonic()
+    progress("check")
+    report = check(job)
+    outcome = Outcome(
+        source=job.path,
+        source_md5=None,
+        kind=report.kind,
+        role=report.role,
+        status=Status.FAILED if report.error else Status.BLOCKED,
+        facts=report.facts,
+        findings=report.findings,
+        error=report.error,
+    )
+    if report.status is Status.BLOCKED:
+        blocked = planning.plan(report.findings, job.at_least, job.allow, report.kind).blocked
+        outcome = replace(outcome, blocked=blocked)
+        try:
+            drawing.draw(job, report.facts)
+        except (PreflightError, OSError) as error:
+            outcome = replace(outcome, status=Status.FAILED, error=problem(error))
+    elif report.error is None:
+        try:
+            outcome = _prepare(job, report, outcome, progress)
+        except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+            outcome = replace(outcome, status=Status.FAILED, error=problem(error))
+    return replace(outcome, seconds=time.monotonic() - started)
+
+
+def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> Outcome:
+    info, source = report.facts, Path(job.path)
+    role = role_for(job, report.kind)
+    if info is None or role is None:
+        raise AssetError("there is nothing to prepare", "没有可处理的内容")
+    wanted = planning.plan(report.findings, job.at_least, job.allow, report.kind)
+    if wanted.blocked:
+        return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
+    before = _identity(source)
+    with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
+        read: Future[str] | None = None
+        if converts(wanted, role, info):
+            progress("convert")
+            read = beside.submit(content_md5, source)
+            wanted = parts.laid_out(source, info, wanted, role)
+            info, steps, made = _converted(job, info, without_names(wanted), role, work, progress)
+            progress("prove")
+            outputs, proofs = _judged(made, job, role, info, wanted, work)
+        else:
+            how = publish.share(source, work / "kept")
+            steps = (_kept_step(how),)
+            made = (Made(path=str(work / "kept"), name="{stem}" + _suffix(info)),)
+            outputs, proofs = (_finding_free(made[0], info, report.findings),), ()
+        if _identity(source) != before:
+            raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
+        drawing.draw(job, info, made, work)
+        named = _names(made, job, wanted, role)
+        progress("publish")
+        finished = tuple(
+            replace(output, path=name, content_type=content_type(Path(name)))
+            for output, name in zip(outputs, named, strict=True)
+        )
+        promised = [(Path(file.path), (one.path, one.size, one.md5)) for file, one in zip(made, finished, strict=True)]
+        publish.publish_all(promised, Path(job.out), work, ours=lambda name: ours(job, name))
+    if report.facts and info.speech != report.facts.speech:
+        outcome = replace(outcome, facts=replace(report.facts, speech=info.speech))
+    kept = len(finished) == 1 and not wanted.fixes
+    changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
+    return replace(
+        outcome,
+        source_md5=finished[0].md5 if kept else read.result() if read else content_md5(source),
+        status=Status.FIXED if changed else Status.READY,
+        steps=steps,
+        outputs=finished,
+        proof=proofs,
+        receipt=work.name,
+    )
+
+
+def ours(job: Job, name: str) -> bool:
+    """Whether what has this name may be replaced: asked for, or made for this asset earlier and not touched since."""
+    path = Path(job.out, name)
+    if job.replace or not path.is_file():
+        return job.replace
+    md5 = content_md5(path)
+    return (name, md5) in job.ours or publish.promised(Path(job.out), name, md5)
+
+
+def _converted(
+    job: Job, info: MediaInfo, edits: Plan, role: Role, work: Path, progress: Progress
+) -> tuple[MediaInfo, tuple[Step, ...], tuple[Made, ...]]:
+    """The facts, with what was measured on the way; what was done; what was made."""
+    source, module = Path(job.path), converter(info.kind)
+    made = duplicates.made(job, work)
+    if not made and mono.wanted(info, edits, role):
+        return mono.convert(source, info, edits, role, work, progress)
+    info = mono.heard(source, info, edits, role)
+    return info, module.steps(info, edits, role), made or module.convert(source, info, edits, role, work, progress)
+
+
+def _judged(
+    made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, wanted: Plan, work: Path
+) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
+    """Each made file, looked at again with the same eyes. Raises ProofFailed."""
+    beside = ThreadPoolExecutor(1)
+    try:
+        digests = [beside.submit(content_md5, Path(one.path)) for one in made]
+        return _proven(made, digests, job, role, info, wanted, work)
+    finally:
+        beside.shutdown(cancel_futures=True)
+
+
+def _proven(
+    made: tuple[Made, ...],
+    digests: Sequence[Future[str]],
+    job: Job,
+    role: Role,
+    info: MediaInfo,
+    wanted: Plan,
+    work: Path,
+) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
+    outputs, proofs = [], list[Proof]()
+    for one, digest in zip(made, digests, strict=True):
+        path = Path(one.path)
+        probed = replace(
+            probe(path, judging.needs(role, info.kind)),
+            name=Path(one.name.format(stem=stem(job, wanted))).name,
+        )
+        probed = replace(probed, extension=Path(probed.name).suffix.lower().lstrip("."))
+        findings: tuple[Finding, ...] = ()
+        if one.category is Category.MAIN:
+            findings = judging.judge(probed, role)
+            wrong = [f for f in findings if f.blocks]
+            if wrong:
+                raise ProofFailed(*_still_wrong(wrong))
+            if {probed.kind, info.kind} <= {Kind.VIDEO, Kind.AUDIO}:
+                edits = without_names(wanted)
+                proofs.extend(proving.media(Path(job.path), info, path, probed, edits, role, work, one.part))
+            else:
+                proofs.extend(verify.prove(info, probed, wanted))
+        proofs.extend(one.proof)
+        outputs.append(_output(one, path, probed, findings, digest.result()))
+    if wanted.parts:
+        proofs.append(proving.together(info, [output.facts for output in outputs]))
+    failed = [proof for proof in proofs if not proof.passed]
+    if failed:
+        said = "; ".join(f"{p.name}: {p.found}, expected {p.expected}" for p in failed)
+        raise ProofFailed(f"the output is not what was promised: {said}", f"输出与承诺不符：{said}")
+    return tuple(outputs), tuple(proofs)
+
+
+def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...], md5: str) -> Output:
+    return Output(
+        path=str(path),
+        category=one.category,
+        size=path.stat().st_size,
+        md5=md5,
+        content_type=content_type(path),
+        facts=info,
+        findings=findings,
+        text=one.text,
+        part=one.part,
+        peak_memory=one.peak_memory,
+    )
+
+
+def _finding_free(one: Made, info: MediaInfo, findings: tuple[Finding, ...]) -> Output:
+    return _output(one, Path(one.path), info, findings, content_md5(Path(one.path)))
+
+
+def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
+    from pipeline.documents.messages import message
+
+    texts = [message(finding) for finding in wrong[:3]]
+    return (
+        f"the repaired file still breaks {len(wrong)} rule(s): {'; '.join(t.en for t in texts)}",
+        f"修复后的文件仍违反 {len(wrong)} 条规则：{'；'.join(t.zh for t in texts)}",
+    )
+
+
+def converts(wanted: Plan, role: Role, info: MediaInfo) -> bool:
+    """Whether more than a name has to change."""
+    deck = info.slides
+    return (deck is not None and role.wants("pages") is True) or any(fix.check not in NAMING for fix in wanted.fixes)
+
+
+def without_names(wanted: Plan) -> Plan:
+    """The plan less what only changes the name."""
+    return replace(
+        wanted,
+        fixes=tuple(fix for fix in wanted.fixes if fix.check not in NAMING),
+        advised=tuple(fix for fix in wanted.advised if fix.check not in NAMING),
+    )
+
+
+def _suffix(info: MediaInfo) -> str:
+    """The extension a kept file is published under: its own where it agrees with the content."""
+    from pipeline.checks.file import EXTENSIONS, content_format
+
+    content = content_format(info)
+    if content is None or info.extension in EXTENSIONS.get(content, {content}):
+        return f".{info.extension}" if info.extension else ""
+    return "." + {"jpeg": "jpg", "plain": "txt", "tiff": "tif"}.get(content, content)
+
+
+def stem(job: Job, wanted: Plan) -> str:
+    """The output's path below the output folder, without extension, in characters the rules accept."""
+    folder, _, last = job.stem.rpartition("/")
+    for fix in wanted.fixes:
+        if fix.check == "file.name" and isinstance(fix.value, str):
+            last = fix.value
+    for fix in wanted.fixes:
+        if fix.check == "file.name_length" and isinstance(fix.value, int):
+            last = last[: fix.value]
+    return f"{folder}/{last}" if folder else last
+
+
+def _names(made: tuple[Made, ...], job: Job, wanted: Plan, role: Role) -> list[str]:
+    base = stem(job, wanted)
+    if role.wants("stamped_name") and wanted.fixes:
+        base = f"{base}_{datetime.now(UTC).astimezone():%Y%m%d%H%M%S}"
+    names = [one.name.format(stem=base) for one in made]
+    for name in names:
+        if re.search(r"(^|/)\.\.(/|$)", name) or name.startswith("/"):
+            raise AssetError(f"{name!r} would leave the output folder", f"{name!r} 将超出输出目录")
+    return names
+
+
+def _kept_step(how: str) -> Step:
+    return Step(does=Text(f"complies as it is: {how}, not a byte changed", f"已合规：{how}，内容未改动"))
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino

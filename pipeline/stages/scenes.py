@@ -1,0 +1,317 @@
+"""`preflight scenes`: a deck or a script as the scenes of a video script, within the limits of a scenario.
+
+One JSON whose fields are those that a script request is filled from, in order from 0: a picture for the background,
+the text to speak, and how long it takes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.checks.text import CHARACTERS_A_MINUTE
+from pipeline.convert.text.convert import budget_of
+from pipeline.convert.text.segment import bare, split, without_tags
+from pipeline.documents import entry
+from pipeline.engine.pool import Pool
+from pipeline.engine.worker import Progress
+from pipeline.errors import AssetError, UsageError
+from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.results import Kind, Level, MediaInfo, Role, Rule, Verdict
+from pipeline.probe import probe
+from pipeline.probe.text.encoding import HIDDEN
+from pipeline.probe.text.read import load
+from pipeline.probe.text.ssml import read_ssml
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.stages.check import Job, role_of
+from pipeline.storage.publish import publish, workshop
+
+SCHEMA: Final = "media-preflight/scenes/1"
+_PAGES: Final = "convert/slides-to-pages"
+# What subtitles lose (MS-Intro 4.6 Table 4-5): a break inside becomes a space, one at the end nothing.
+_BREAKS: Final = re.compile(r"[，。、；：！？,.;:!?…]+(?=\s|$)|[，。、；：！？…]+")
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenesJob:
+    """One script or deck and what is wanted of it; travels to a worker."""
+
+    path: str
+    preset: str
+    role: str | None
+    out: str
+    strip: bool
+    lang: str
+
+
+def scenes_entry(job: ScenesJob, progress: Progress) -> Entry:
+    """The whole document. Raises AssetError."""
+    path = Path(job.path)
+    info = probe(path)
+    preset = presets.load(job.preset)
+    role = role_of(preset, Kind.TEXT, job.role)
+    if role is None:
+        raise AssetError(
+            f"{preset.id} has no role for script text; choose another scenario.",
+            f"{preset.id} 没有文案角色；请更换场景。",
+        )
+    if info.kind is Kind.TEXT:
+        scenes = list(_of_text(path, info, role, job))
+    elif info.kind is Kind.SLIDES:
+        scenes = list(_of_deck(job, info, role, progress))
+    else:
+        raise AssetError(
+            f"{path.name} is {info.kind.value}: scenes are made of a script or a deck.",
+            f"{path.name} 为 {info.kind.value}：场景只能由文案或演示文稿生成。",
+        )
+    return {
+        **entry.head(SCHEMA, preset),
+        "source": entry.shown(job.path),
+        "role": role.name,
+        "scenes": scenes,
+        "findings": list(_about_all(scenes, role, job.lang)),
+        "summary": {
+            "scenes": len(scenes),
+            "characters": sum(scene["spoken"] for scene in scenes),
+            "seconds": sum(scene["seconds"] for scene in scenes),
+        },
+    }
+
+
+# --- scripts ------------------------------------------------------------------------------------------
+
+
+def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterator[Entry]:
+    text = load(path, info.size).text
+    if text is None or info.text is None:
+        raise AssetError(
+            f"The encoding of {info.name} is not known. Save it as UTF-8.",
+            f"{info.name} 的编码未知。请另存为 UTF-8。",
+        )
+    text = HIDDEN.sub("", text)
+    tagged = info.text.format == "ssml"
+    if tagged and not info.text.well_formed:
+        said = info.remarks[0] if info.remarks else None
+        raise AssetError(
+            said.en if said else f"{info.name} is not well-formed.", said.zh if said else f"{info.name} 格式有误。"
+        )
+    if tagged and job.strip:
+        tags = _tags(text, info.name)
+        gone = frozenset(tag for tag in tags if not _allowed(role, tag))
+        tagged = gone != tags
+        text = without_tags(text, gone) if tagged else bare(text)
+    for number, part in enumerate(_within(text, role, tagged=tagged)):
+        yield _scene(number, part, role, job.lang, tagged=tagged)
+
+
+def _tags(text: str, name: str) -> set[str]:
+    return {str(mark.value) for mark in read_ssml(name, text).marks if mark.what == "tag"}
+
+
+def _allowed(role: Role, tag: str) -> bool:
+    return all(r.limit.accepts(tag) for r in role.rules if r.check == "ssml.tag" and r.level is Level.ERROR)
+
+
+def _within(text: str, role: Role, *, tagged: bool) -> list[str]:
+    """The text as parts that every rule about lengths accepts, advice included where it does no harm."""
+    findings = judging.judge(_as_info(text, tagged=tagged), role)
+    plan = planning.plan(findings)
+    fixes = [
+        f for f in (*plan.fixes, *plan.advised) if f.check in {"text.characters", "text.bytes", "text.speech_seconds"}
+    ]
+    budget = budget_of(fixes)
+    return [text] if budget.empty or not text.strip() else split(text, budget, tagged=tagged)
+
+
+def _as_info(text: str, *, tagged: bool) -> MediaInfo:
+    """The facts about a text that is not a file yet."""
+    from pipeline.probe.text.read import info_of
+
+    return MediaInfo(
+        name="scene.txt",
+        kind=Kind.TEXT,
+        size=len(text.encode("utf-8", "surrogatepass")),
+        extension="txt",
+        text=info_of("scene.txt", text, "ssml" if tagged else "plain", "utf-8", bom=False)[0],
+    )
+
+
+def _scene(number: int, text: str, role: Role, lang: str, *, tagged: bool) -> Entry:
+    """One scene: the words of the request, then what is known about them."""
+    info = _as_info(text, tagged=tagged)
+    spoken = info.text.spoken if info.text and info.text.spoken is not None else 0
+    words = bare(text) if tagged else text
+    findings = [f for f in judging.judge(info, role) if f.verdict is not Verdict.PASS and not f.rule.batch]
+    return {
+        "sequence_no": number,
+        "title": next((line.strip()[:60] for line in words.splitlines() if line.strip()), ""),
+        "text_config": {"text": text},
+        "subtitle": " ".join(_BREAKS.sub(" ", line).strip() for line in words.splitlines() if line.strip()),
+        "characters": info.text.characters if info.text else None,
+        "spoken": spoken,
+        "seconds": round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1),
+        "background": None,
+        "findings": [entry.finding(f, lang) for f in findings],
+    }
+
+
+# --- decks --------------------------------------------------------------------------------------------
+
+
+def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) -> Iterator[Entry]:
+    """A scene a visible page: its picture, and its notes, else the words on it; more scenes where those are long."""
+    from pipeline.stages.prepare import prepare
+
+    made = prepare(
+        Job(path=job.path, stem=Path(job.path).stem, preset=_PAGES, out=job.out, lang=job.lang, replace=True), progress
+    )
+    if made.error:
+        raise AssetError(made.error.message.en, made.error.message.zh)
+    pages = [output for output in made.outputs if output.category.value == "PAGE"]
+    if not pages:
+        told = [f for f in made.blocked or made.findings if f.blocks]
+        from pipeline.documents.messages import message
+
+        why = [message(f) for f in told[:3]]
+        raise AssetError("; ".join(t.en for t in why) or "no pages", "；".join(t.zh for t in why) or "没有页面")
+    # The text of a page file is cut to what the platform stores with it; a scene speaks all of it.
+    whole = info.slides.page_texts if info.slides else None
+    texts = whole if whole is not None and len(whole) == len(pages) else [output.text or "" for output in pages]
+    number = 0
+    for page, (output, said) in enumerate(zip(pages, texts, strict=True), 1):
+        text = HIDDEN.sub("", said)
+        for part in _within(text, role, tagged=False):
+            scene = _scene(number, part, role, job.lang, tagged=False)
+            background = {
+                "path": output.path,
+                "size": output.size,
+                "md5": output.md5,
+                "content_type": output.content_type,
+            }
+            yield scene | {"page": page, "background": background}
+            number += 1
+
+
+# --- all together -------------------------------------------------------------------------------------
+
+
+def _about_all(scenes: list[Entry], role: Role, lang: str) -> Iterator[Entry]:
+    """The number of scenes, and sums over them."""
+    most = role.wants("scenes")
+    if isinstance(most, int):
+        yield {
+            "check": "scenes",
+            "verdict": _verdict(len(scenes) <= most),
+            "actual": len(scenes),
+            "limit": f"<= {most}",
+        }
+    for rule in role.rules:
+        if rule.batch and rule.check in {"text.spoken", "text.characters"} and not rule.when:
+            total = sum(scene["spoken" if rule.check == "text.spoken" else "characters"] or 0 for scene in scenes)
+            yield _sum(rule, total, lang)
+
+
+def _sum(rule: Rule, total: int, lang: str) -> Entry:
+    return {
+        "check": rule.check,
+        "rule": rule.id,
+        "verdict": _verdict(rule.limit.accepts(total)),
+        "actual": total,
+        "limit": rule.limit.describe(lang),
+    }
+
+
+def _verdict(holds: bool) -> str:
+    return (Verdict.PASS if holds else Verdict.FAIL).value
+
+
+# --- the verb -----------------------------------------------------------------------------------------
+
+
+def scenes_verb(options: Namespace, lang: str) -> int:
+    """Write OUT/scenes.json. Exit code 1 when a limit is broken, 4 when the file cannot be read."""
+    preset, out = presets.load(options.preset), Path(options.out)
+    if options.role and preset.role(options.role) is None:
+        raise UsageError(
+            f"preset {preset.id} has no role {options.role!r}", f"预设 {preset.id} 没有角色 {options.role!r}"
+        )
+    if not Path(options.path).is_file():
+        raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
+    out.mkdir(parents=True, exist_ok=True)
+    job = ScenesJob(
+        path=options.path, preset=options.preset, role=options.role, out=str(out), strip=options.strip_tags, lang=lang
+    )
+    told = _run(job)
+    with workshop(out) as work:
+        (work / "scenes.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        publish(work / "scenes.json", out / "scenes.json", replace=True)
+    if options.json or options.jsonl:
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1 if options.json else None) + "\n")
+    else:
+        _print(told, lang, quiet=options.quiet)
+    return int(any(f["verdict"] == "fail" for f in told["findings"]) or any(map(_broken, told["scenes"])))
+
+
+def _broken(scene: Mapping[str, Any]) -> bool:
+    return any(f["blocks"] for f in scene["findings"])
+
+
+def _run(job: ScenesJob) -> Entry:
+    """In a worker: scripts and decks come from strangers."""
+    with Pool(_safely, 1, PREPARE_WALL) as pool:
+        for event in pool.run([job]):
+            if event.ended:
+                if event.error is not None:
+                    raise event.error
+                if isinstance(event.result, AssetError):
+                    raise event.result
+                if event.result is not None:
+                    return event.result
+    raise AssetError("nothing came back", "没有结果")
+
+
+def _safely(job: ScenesJob, progress: Progress) -> Entry | AssetError:
+    try:
+        return scenes_entry(job, progress)
+    except AssetError as error:
+        return error
+
+
+def _print(told: Entry, lang: str, *, quiet: bool) -> None:
+    from pipeline.report import console
+
+    out = console.console()
+    heads = {"en": ("scene", "page", "characters", "seconds", "text"), "zh": ("场景", "页", "字数", "秒", "文本")}[lang]
+    if not quiet:
+        rows = [
+            (
+                str(s["sequence_no"]),
+                str(s.get("page", "")),
+                str(s["characters"]),
+                str(s["seconds"]),
+                s["title"] + "".join(f"\n! {f['message']}" for f in s["findings"] if f["blocks"]),
+            )
+            for s in told["scenes"]
+        ]
+        out.print(console.rows_table(rows, heads))
+    for f in told["findings"]:
+        mark = {"pass": "ok", "fail": "!"}[f["verdict"]]
+        out.print(f"{mark} {f['check']}: {f['actual']} ({f['limit']})")
+    summary = told["summary"]
+    minutes = round(summary["seconds"] / 60, 1)
+    line = {
+        "en": f"{summary['scenes']} scenes, {summary['characters']} characters, about {minutes} min",
+        "zh": f"{summary['scenes']} 个场景，{summary['characters']} 字，约 {minutes} 分钟",
+    }
+    out.print(line[lang])

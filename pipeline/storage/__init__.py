@@ -1,0 +1,1 @@
+"""Files and addresses: digests, publication, inputs."""

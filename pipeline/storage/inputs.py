@@ -1,0 +1,207 @@
+"""What the user named on the command line, as a list of assets in a stable order."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import UsageError
+from pipeline.storage import urls
+
+_MAGIC: Final = re.compile(r"[*?\[]")
+# What operating systems and editors leave lying about; never an asset when found by walking.
+_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One input file, and where its output goes below the output folder (without extension)."""
+
+    path: str  # or address
+    stem: str
+    state: str = ""  # what tells without reading that it is still the same, bytes first; "" where nothing does
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    path: str
+    relative: str  # with "/" between folders
+    state: str = ""
+    real: str = ""  # where links lead to, or the address
+
+
+def find(
+    paths: Iterable[str],
+    *,
+    from_file: str | None = None,
+    null: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> list[Found]:
+    """Every file named, those below a folder named, sorted, and those that a pattern (`*?[]`, `**`) matches.
+
+    Each may be an address that fsspec knows. `from_file` names a list, one path per line (NUL-separated with `null`
+    and when it holds NULs; "-" is standard input); what it names and is not there is told with the asset.
+    Files named outright are always taken; `include` and `exclude` filter what walking finds.
+    Raises UsageError for a path that does not exist and when nothing at all was named.
+    """
+    listed = list(_listed(from_file, null=null)) if from_file else []
+    named = list(paths)
+    if not named and not listed:
+        raise UsageError("nothing to do: name at least one file or folder", "没有输入：请至少给出一个文件或文件夹")
+    distinct: dict[str, _Named] = {}
+    for number, name in enumerate([*named, *listed]):
+        for one in _expand(urls.local(name), include, exclude, listed=number >= len(named)):
+            distinct.setdefault(one.real, one)
+    # Two sources that would make the same output keep their extensions in its name.
+    stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
+    taken = {stem for stem, count in stems.items() if count == 1}
+    found: list[Found] = []
+    for one in distinct.values():
+        stem = _stem(one.relative)
+        if stems[stem.casefold()] > 1:
+            stem = _clear(f"{stem}_{_ending(one.relative)}", taken)
+            taken.add(stem.casefold())
+        found.append(Found(one.path, stem, one.state))
+    return found
+
+
+def _clear(stem: str, taken: set[str]) -> str:
+    number, candidate = 1, stem
+    while candidate.casefold() in taken:
+        number += 1
+        candidate = f"{stem}_{number}"
+    return candidate
+
+
+def _stem(relative: str) -> str:
+    folder, slash, name = relative.rpartition("/")
+    dot = name.rfind(".")
+    stem = name[:dot] if 0 < dot < len(name) - 1 else name
+    if stem.startswith("."):
+        stem = name.lstrip(".") or "file"
+    stem = f"{folder}{slash}{stem}"
+    # Names that are not UTF-8 become printable; outputs can then be listed in a manifest.
+    return stem if stem.isascii() else stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _ending(relative: str) -> str:
+    return Path(relative).suffix.lstrip(".")
+
+
+def state(found: os.stat_result) -> str:
+    """What tells, without reading it, that a file of this machine is still the same."""
+    return f"{found.st_size} {found.st_ino} {found.st_dev} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
+def _listed(name: str, *, null: bool) -> Iterator[str]:
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}", f"{name}：{error.strerror}") from None
+    null = null or b"\0" in raw
+    for line in raw.split(b"\0" if null else b"\n"):
+        text = os.fsdecode(line if null else line.removesuffix(b"\r"))
+        if text:
+            yield text
+
+
+def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed: bool) -> Iterator[_Named]:
+    if urls.is_url(name):
+        yield from _elsewhere(name, include, exclude)
+        return
+    try:
+        seen = os.stat(name)  # noqa: PTH116  a list may name thousands
+    except (OSError, ValueError) as error:
+        if listed:
+            yield _Named(name, Path(name).name, real=name)
+        elif _MAGIC.search(name):
+            yield from _matching(name, include, exclude)
+        else:
+            said = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"{name}: {said}", f"{name}：{said}") from None
+        return
+    if stat.S_ISDIR(seen.st_mode):
+        yield from _walk(Path(name), include, exclude)
+    else:
+        yield _Named(name, Path(name).name, state(seen), os.path.realpath(name))
+
+
+def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
+    from pipeline.storage import remote
+
+    for one in remote.find(url):
+        if one.url == url:
+            yield _Named(url, one.relative, one.state, url)
+        elif not _hidden(one.relative) and _wanted(one.relative, include, exclude):
+            yield _Named(one.url, one.relative, one.state, one.url)
+
+
+def _matching(pattern: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
+    """Files that the pattern matches; their outputs keep their place below its fixed part. Raises UsageError."""
+    parts = Path(pattern).parts
+    first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
+    top, wild = Path(*parts[:first]), parts[first:]
+    depth = None if "**" in wild else len(wild)
+    found = [one for one in _walk(top, include, exclude, depth) if _fits(one.relative.split("/"), wild)]
+    if not found:
+        raise UsageError(f"{pattern}: no file matches", f"{pattern}：没有匹配的文件")
+    yield from found
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":  # any number of folders, or all that is left
+        return any(_fits(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int | None = None) -> Iterator[_Named]:
+    """Files below `top`, at most `depth` folders down; links are not followed.
+
+    Raises UsageError for a folder that cannot be listed: passed over, nothing in it would be looked at.
+    """
+    base, real = ("" if str(top) == "." else os.path.join(top, "")), os.path.join(os.path.realpath(top), "")  # noqa: PTH118  ends with one slash
+    folders = [("", 1)]
+    while folders:
+        folder, deep = folders.pop()
+        try:
+            with os.scandir((base + folder)[:-1] or ("/" if base else ".")) as listing:
+                inside = sorted((one for one in listing if not _hidden(one.name)), key=lambda one: one.name)
+        except OSError as error:
+            raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
+        for one in inside:
+            relative = folder + one.name
+            if one.is_file(follow_symlinks=False) and _wanted(relative, include, exclude):
+                yield _Named(base + relative, relative, _state(one), real + relative)
+        if deep != depth:
+            below = [(f"{folder}{one.name}/", deep + 1) for one in inside if one.is_dir(follow_symlinks=False)]
+            folders += reversed(below)
+
+
+def _state(one: os.DirEntry[str]) -> str:
+    try:
+        return state(one.stat(follow_symlinks=False))
+    except OSError:  # it went away; said where it is read
+        return ""
+
+
+def _hidden(relative: str) -> bool:
+    return any(part[:1] == "." or part in _LITTER for part in relative.split("/"))
+
+
+def _wanted(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    return (not include or _matches(relative, include)) and not _matches(relative, exclude)
+
+
+def _matches(relative: str, globs: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(relative, g) or fnmatch.fnmatch(Path(relative).name, g) for g in globs)

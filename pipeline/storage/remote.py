@@ -1,0 +1,241 @@
+"""Files elsewhere, at any address fsspec knows: listed, fetched whole, stored whole.
+
+The network belongs to processes that decode nothing: whoever fetches and stores runs no decoder, and workers,
+which do, have no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import importlib
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import AssetError, CeilingExceeded, PreflightError, UsageError
+from pipeline.model.ceilings import FETCH_WALL, MAX_FETCHED
+from pipeline.storage import urls
+
+_WEB: Final = frozenset({"http", "https"})
+# Where an object appears whole or not at all. Elsewhere it is written under another name, then moved.
+_OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "cosn", "obs", "memory"})
+_STATE: Final = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "checksum", "Digest", "VersionId")
+_TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "modified", "created")
+_BLOCK: Final = 1 << 20
+_QUERY: Final = re.compile(r"\?[^\s'\")]*")
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """One file elsewhere."""
+
+    url: str
+    relative: str  # below what was named
+    state: str  # size, then what changes with its content; "" where nothing tells
+
+
+def system(url: str) -> tuple[Any, str]:
+    """fsspec's file system for this address, and the path in it. Raises UsageError."""
+    if "::" in url:  # a stranger's object name could lead to another host this way
+        raise UsageError(
+            f"{urls.shown(url)}: '::' chains file systems, which is not done here; give the file another name",
+            f"{urls.shown(url)}：不支持用 '::' 串联文件系统，请更改文件名",
+        )
+    try:
+        core: Any = importlib.import_module("fsspec.core")
+    except ImportError:
+        raise UsageError(
+            f"{urls.shown(url)}: needs the package fsspec: `pip install 'media-preflight[remote]'`",
+            f"{urls.shown(url)}：需要 fsspec：`pip install 'media-preflight[remote]'`",
+        ) from None
+    try:
+        found, path = core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"{urls.shown(url)}: {error}", f"{urls.shown(url)}：{error}") from None
+    return found, str(path)
+
+
+def inside(url: str, top: str) -> bool:
+    """Whether one address is the other or below it, however they are written."""
+    (one, path), (other, above) = system(url), system(top)
+    return type(one) is type(other) and f"{path}/".startswith(f"{above.rstrip('/')}/")
+
+
+def told(url: str, error: BaseException) -> str:
+    """What went wrong there, without passwords and signatures."""
+    said = str(error).replace(url, urls.shown(url))
+    return f"{urls.shown(url)}: {type(error).__name__}: {_QUERY.sub('', said)}".rstrip(": ")
+
+
+def _state(info: dict[str, Any]) -> str:
+    size = info.get("size")
+    marks = [info[key] for key in _STATE if info.get(key)] or [info[key] for key in _TIMES if info.get(key)]
+    said = (mark.isoformat() if isinstance(mark, datetime) else str(mark) for mark in marks)
+    return f"{size} {' '.join(said)}" if isinstance(size, int) and marks else ""
+
+
+def find(url: str) -> Iterator[There]:
+    """The file at this address, those below it, or those that a pattern (`*`, `?`, `[]`, `**`) matches, sorted.
+
+    A page of the web is one file: the links in it are its author's, not the user's. Raises UsageError.
+    """
+    found, path = system(url)
+    try:
+        found.invalidate_cache()
+        try:
+            info = found.info(path)
+        except FileNotFoundError:
+            if _scheme(url) in _WEB or not re.search(r"[*?\[]", path):
+                raise
+            top = re.split(r"[*?\[]", path, maxsplit=1)[0].rpartition("/")[0]
+            yield from _below(found, top, found.glob(path, detail=True))
+            return
+        if info.get("type") == "directory" and _scheme(url) not in _WEB:
+            yield from _below(found, path, found.find(path, detail=True))
+        else:
+            yield There(url, _name(url, path), _state(info))
+    except PreflightError:
+        raise
+    except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
+        raise UsageError(told(url, error), told(url, error)) from None
+
+
+def _below(found: Any, top: str, listed: dict[str, dict[str, Any]]) -> Iterator[There]:
+    for path, info in sorted(listed.items()):
+        if info.get("type") == "file" and not path.endswith("/"):
+            relative = path.removeprefix(top).lstrip("/")
+            yield There(str(found.unstrip_protocol(path)), relative, _state(info))
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
+
+
+def _name(url: str, path: str) -> str:
+    """The last part of an address as the name of a file."""
+    shown = unquote(urlsplit(url).path) if _scheme(url) in _WEB else path
+    name = re.sub(r"[\0/]", "_", shown.rstrip("/").rpartition("/")[2])
+    return name if name.strip(".") else "file"
+
+
+def fetch(url: str, folder: Path) -> Path:
+    """The file at this address, whole and unchanged meanwhile, in `folder` under its own name. Raises AssetError."""
+    callbacks: Any = importlib.import_module("fsspec.callbacks")
+    begun = time.monotonic()
+
+    class Meter(callbacks.Callback):  # type: ignore[misc]  # untyped
+        """Ends what grows or lasts beyond the ceilings, whatever size was told before."""
+
+        def relative_update(self, inc: int = 1) -> None:
+            super().relative_update(inc)
+            _within(url, self.value, time.monotonic() - begun)
+
+    try:
+        found, path = system(url)
+        info = found.info(path)
+        size = info.get("size")
+        _within(url, size if isinstance(size, int) else 0, 0)
+        target = folder / _name(url, path)
+        found.get_file(path, str(target), callback=Meter())
+        if not target.is_file():
+            raise AssetError(f"{urls.shown(url)} is no file", f"{urls.shown(url)} 不是文件")  # noqa: TRY301  the sentence is made where it is known
+        found.invalidate_cache()
+        grown = isinstance(size, int) and target.stat().st_size != size
+        if grown or _state(found.info(path)) != _state(info):
+            raise _changed(url)  # noqa: TRY301  as above
+    except AssetError:
+        raise
+    except UsageError as error:
+        raise AssetError(error.text.en, error.text.zh) from None
+    except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
+        raise AssetError(f"not fetched: {told(url, error)}", f"下载失败：{told(url, error)}") from None
+    return target
+
+
+def _within(url: str, size: int, seconds: float) -> None:
+    if size > MAX_FETCHED or seconds > FETCH_WALL:
+        raise CeilingExceeded(
+            f"{urls.shown(url)}: more than {MAX_FETCHED >> 30} GiB, or not fetched within {FETCH_WALL:.0f} s",
+            f"{urls.shown(url)}：超过 {MAX_FETCHED >> 30} GiB，或未能在 {FETCH_WALL:.0f} 秒内下载",
+        )
+
+
+def _changed(url: str) -> AssetError:
+    return AssetError(
+        f"{urls.shown(url)} changed while it was read; run again", f"{urls.shown(url)} 在读取过程中被修改，请重新运行"
+    )
+
+
+def store(source: Path, url: str, md5: str) -> None:
+    """Put a file there, whole or not at all, and prove it by its ETag or by reading it back. Raises AssetError."""
+    try:
+        found, path = system(url)
+        if _scheme(url) in _OBJECTS:
+            found.put_file(str(source), path)
+        else:
+            found.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+            part = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.part"))
+            try:
+                found.put_file(str(source), part)
+                found.mv(part, path)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    found.rm_file(part)
+                raise
+        found.invalidate_cache()
+        if not same(url, source.stat().st_size, md5):
+            raise AssetError(  # noqa: TRY301  as above
+                f"{urls.shown(url)}: read back, it is not what was written", f"{urls.shown(url)}：回读内容与写入不一致"
+            )
+    except AssetError:
+        raise
+    except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
+        raise AssetError(f"not stored: {told(url, error)}", f"写入失败：{told(url, error)}") from None
+
+
+def same(url: str, size: int, md5: str) -> bool:
+    """Whether the file there has this size and base64 MD5. False when there is none."""
+    found, path = system(url)
+    try:
+        info = found.info(path)
+    except FileNotFoundError:
+        return False
+    return info.get("size") == size and _holds(found, path, info, md5)
+
+
+def holds(url: str, md5: str) -> bool:
+    """Whether the file there has this base64 MD5. Raises FileNotFoundError, and what the file system raises."""
+    found, path = system(url)
+    return _holds(found, path, found.info(path), md5)
+
+
+def _holds(found: Any, path: str, info: dict[str, Any], md5: str) -> bool:
+    if str(info.get("ETag", "")).strip('"') == base64.b64decode(md5).hex():
+        return True  # where an ETag is no MD5 it does not agree, and the bytes decide
+    digest = hashlib.md5(usedforsecurity=False)
+    with found.open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return base64.b64encode(digest.digest()).decode("ascii") == md5
+
+
+def exists(url: str) -> bool:
+    """Whether there is anything."""
+    found, path = system(url)
+    return bool(found.exists(path))
+
+
+def remove(url: str) -> None:
+    """Take a file away; no mistake when it is not there."""
+    found, path = system(url)
+    with contextlib.suppress(FileNotFoundError):
+        found.rm_file(path)
+    found.invalidate_cache()

@@ -1,0 +1,265 @@
+"""One way to the far end: time limits everywhere, no redirects, TLS verified, and a clear word about every failure.
+
+The difference that matters is between *refused* (the far end said no), *not done* (it cannot have happened: try again)
+and *unknown* (it may have happened: look before trying again). A call that creates something is never repeated blindly.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from pipeline.errors import UploadError
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.metastudio.error_codes import told
+from pipeline.upload.rate_limit import Bucket
+from pipeline.upload.transfer import LOOPBACK, Body, Patience, Refused, Unknown, secure
+
+_BUSY: Final = frozenset({"APIGW.0308", "APIG.0308"})  # over the rate limit (MS-Intro 4.3)
+# The platform answers 500 to much that will never succeed; these may pass (MSS codes of MS-API 12.2).
+_PASSING: Final = frozenset({"MSS.10000102", "MSS.10000103", "MSS.100000032", "MSS.10010013"})
+_SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
+_ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object; empty when there is none."""
+        try:
+            data = json.loads(self.body) if self.body.strip() else {}
+        except ValueError:
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    @property
+    def code(self) -> str:
+        """The platform's error code, or empty."""
+        data = self.json()
+        if data.get("error_code"):
+            return str(data["error_code"])
+        text = self.body[:4096].decode("utf-8", "replace")
+        return text.split("<Code>", 1)[1].split("</Code>", 1)[0] if "<Code>" in text else ""
+
+    @property
+    def message(self) -> str:
+        """What the platform says, shortened."""
+        data = self.json()
+        return str(data.get("error_msg") or self.body[:300].decode("utf-8", "replace"))
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Whose certificates are believed; read once."""
+    return httpx.create_ssl_context()
+
+
+class Caller:
+    """Calls of one destination. Threads share it."""
+
+    def __init__(self, secrets: Secrets, patience: Patience, timeout: float = 60.0) -> None:
+        self.secrets, self.patience = secrets, patience
+        self.skew = 0.0  # the far end's clock less ours, in seconds, once it is known to matter
+        self._guard = threading.Lock()
+        self._timeout = httpx.Timeout(timeout, connect=15.0)
+        self._limits = httpx.Limits(max_connections=32, max_keepalive_connections=16)
+        self._clients: dict[bool, httpx.Client] = {}
+
+    def close(self) -> None:
+        """Let the connections go."""
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, *, near: bool) -> httpx.Client:
+        """The connections of the world, or of this machine: a proxy must not see what is meant for it."""
+        with self._guard:
+            if near not in self._clients:
+                self._clients[near] = httpx.Client(
+                    verify=_trust(),
+                    timeout=self._timeout,
+                    limits=self._limits,
+                    follow_redirects=False,
+                    trust_env=not near,
+                )
+            return self._clients[near]
+
+    def now(self) -> float:
+        """The time to sign with, in Unix seconds."""
+        return time.time() + self.skew
+
+    def once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None) -> Answer:
+        """One attempt. Raises httpx.TransportError."""
+        near = urlsplit(secure(url)).hostname in LOOPBACK
+        client = self._client(near=near)
+        given = dict(headers)
+        if isinstance(body, Body):
+            given["Content-Length"] = str(body.length)
+        with client.stream(method, url, headers=given, content=body) as response:
+            read = bytearray()
+            for piece in response.iter_bytes():
+                read += piece
+                if len(read) > _ANSWER:
+                    raise httpx.ReadError("answer too long")
+        return Answer(response.status_code, response.headers, bytes(read))
+
+    def call(
+        self,
+        method: str,
+        url: str | Callable[[], str],
+        sign: Callable[[bytes], dict[str, str]],
+        payload: object = None,
+        *,
+        bucket: Bucket,
+        again: bool,
+        what: str,
+    ) -> Answer:
+        """A JSON call, tried until there is an answer.
+
+        `again` says that repeating it does no harm. Without it a lost or broken answer raises Unknown at once; only
+        what certainly did not happen (no connection, too many requests) is tried again.
+        Raises Refused, Unknown, UploadError.
+        """
+        body = b"" if payload is None else json.dumps(payload, ensure_ascii=False).encode("utf-8")
+        for attempt in range(1, self.patience.attempts + 1):
+            if attempt > 1:
+                self.patience.pause(attempt - 1)
+            bucket.take()
+            used = self.skew
+            try:
+                answer = self.once(method, url if isinstance(url, str) else url(), sign(body), body)
+            except httpx.ConnectError as error:
+                last = self._unreached(what, url if isinstance(url, str) else url(), error)
+                continue
+            except httpx.TransportError as error:
+                last = self._lost(what, error, Unknown)
+                if not again:
+                    raise last from None
+                continue
+            if answer.status == 429 or (answer.status >= 400 and answer.code in _BUSY):
+                last = self.refused(what, answer)
+                continue
+            if answer.status >= 500 and (answer.code in _PASSING or not answer.code.startswith("MSS.")):
+                last = Unknown(*self._said(what, answer))
+                if not again:
+                    raise last
+                continue
+            if answer.status in (401, 403) and self.catch_up(answer, used):
+                last = self.refused(what, answer)
+                continue
+            if answer.status >= 300:
+                raise self.refused(what, answer)
+            return answer
+        raise last
+
+    def look(self, url: str, *, bucket: Bucket) -> tuple[int, str] | None:
+        """Size in bytes and ETag of what a pre-signed download URL leads to; None when nothing is there.
+
+        One byte is fetched: such a URL is signed for GET, not for HEAD. Raises Refused, UploadError.
+        """
+        try:
+            answer = self.call("GET", url, lambda _: {"Range": "bytes=0-0"}, bucket=bucket, again=True, what="look")
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+        ranged = answer.headers.get("content-range", "").rpartition("/")[2]
+        size = ranged or answer.headers.get("content-length", "")
+        return (int(size) if size.isdigit() else -1), answer.headers.get("etag", "").strip('"').lower()
+
+    def put(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        make: Callable[[], Body],
+        *,
+        expected: str | None,
+        what: str,
+    ) -> None:
+        """PUT bytes to a pre-signed URL until the far end names the MD5 (hex) that was expected.
+
+        Raises Unknown when every byte went out and no answer or a server error came back, Refused on a no (403: the
+        URL has lapsed or has been used), UploadError when no attempt succeeded.
+        """
+        for attempt in range(1, self.patience.attempts + 1):
+            if attempt > 1:
+                self.patience.pause(attempt - 1)
+            body = make()
+            try:
+                answer = self.once("PUT", url, headers, body)
+            except httpx.TransportError as error:
+                last = self._lost(what, error, Unknown if body.whole else UploadError)
+                if body.whole:
+                    raise last from None
+                continue
+            if answer.status == 507:
+                raise self.refused(what, answer)
+            if answer.status >= 500 and body.whole:
+                raise Unknown(*self._said(what, answer))
+            if answer.status == 429 or answer.status >= 500 or answer.code in ("BadDigest", "IncompleteBody"):
+                last = UploadError(*self._said(what, answer))
+                continue
+            if answer.status >= 300:
+                raise self.refused(what, answer)
+            tag = answer.headers.get("etag", "").strip('"').lower()
+            if expected and tag != expected and "kms" not in answer.headers.get("x-obs-server-side-encryption", ""):
+                last = UploadError(
+                    f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
+                    f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",
+                )
+                continue
+            return
+        raise last
+
+    def catch_up(self, answer: Answer, used: float) -> bool:
+        """Whether the call was dated by a wrong clock (`used`: the `skew` of that moment; other threads may have
+        learnt better meanwhile) and a new attempt makes sense."""
+        stamp = email.utils.parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else None
+        if stamp is None:
+            return False
+        with self._guard:
+            skew = stamp.timestamp() - time.time()
+            if abs(skew - used) < _SKEW:
+                return False
+            self.skew = skew
+            return True
+
+    def refused(self, what: str, answer: Answer) -> Refused:
+        """The far end's no as an error, with the meaning of its code."""
+        return Refused(*self._said(what, answer), status=answer.status, code=answer.code)
+
+    def _said(self, what: str, answer: Answer) -> tuple[str, str]:
+        meaning = told(answer.code, answer.status)
+        said = self.secrets.redact(answer.message)
+        code = answer.code or f"HTTP {answer.status}"
+        return f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"
+
+    def _unreached(self, what: str, url: str, error: Exception) -> UploadError:
+        host, said = urlsplit(url).netloc, self.secrets.redact(str(error))
+        return UploadError(
+            f"{what}: {host} cannot be reached ({said}). Check region, endpoint and network, then run the same command "
+            f"again.",
+            f"{what}：无法连接 {host}（{said}）。请检查区域、终端节点与网络，然后重新运行同一命令。",
+        )
+
+    def _lost(self, what: str, error: Exception, kind: type[UploadError]) -> UploadError:
+        said = f"{type(error).__name__}: {self.secrets.redact(str(error))}"
+        return kind(
+            f"{what}: no answer ({said}). Run the same command again to continue.",
+            f"{what}：没有应答（{said}）。重新运行同一命令即可继续。",
+        )

@@ -1,0 +1,146 @@
+"""A batch: several units at a time, each once, each with a receipt. One that fails does not stop the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pipeline.errors import UploadError, UsageError
+from pipeline.model.results import Text
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.destination import Destination, GaveUp, Receipt, Stopped, Tools, Unit
+from pipeline.upload.items import Item, fresh
+from pipeline.upload.journal import Journal
+from pipeline.upload.rate_limit import Bucket
+
+Entry = dict[str, Any]
+STATUSES: Final = ("sent", "skipped", "pending", "refused", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to send."""
+
+    jobs: int
+    force: bool
+    wait: float  # seconds for the far end's verdict
+    bandwidth: float | None  # bytes a second, all transfers together
+    lang: str
+
+
+def send_all(
+    destination: Destination,
+    items: Sequence[Item],
+    journal: Journal,
+    secrets: Secrets,
+    how: How,
+    sent: Callable[[int], None],
+    told: Callable[[str, Text], None] = lambda _name, _words: None,
+) -> Generator[tuple[int, Entry], None, None]:
+    """Every item's entry with its place in `items`, as they end. Raises UsageError when nothing can go there."""
+    places: dict[str, int] = {}
+    sendable: list[Item] = []
+    seen: dict[str, Item] = {}
+    for number, item in enumerate(items):
+        if item.refusal and not (how.force and item.files):
+            yield number, _entry(item, "refused", item.refusal.of(how.lang))
+        elif item.key in seen:
+            said = {"en": f"the same as {seen[item.key].source}", "zh": f"与 {seen[item.key].source} 相同"}[how.lang]
+            yield number, _entry(item, "skipped", said)
+        else:
+            seen[item.key], places[item.key] = item, number
+            sendable.append(item)
+    stop = threading.Event()
+
+    def counted(count: int) -> None:
+        if stop.is_set():
+            raise Stopped
+        sent(count)
+
+    limit = Bucket(how.bandwidth, depth=how.bandwidth / 4) if how.bandwidth else None
+    tools = Tools(journal=journal, sent=counted, bandwidth=limit, wait=how.wait, told=told)
+    units = destination.units(sendable)
+    with ThreadPoolExecutor(how.jobs, thread_name_prefix="upload") as executor:
+        running: dict[Future[list[Entry]], Unit] = {
+            executor.submit(_deliver, destination, unit, tools, secrets, how, stop): unit for unit in units
+        }
+        try:
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED, timeout=1.0)
+                for future in done:
+                    unit = running.pop(future)
+                    for item, entry in zip(unit.items, future.result(), strict=True):
+                        yield places[item.key], entry
+        except BaseException:
+            stop.set()
+            for future in running:
+                future.cancel()
+            raise
+
+
+def _deliver(
+    destination: Destination, unit: Unit, tools: Tools, secrets: Secrets, how: How, stop: threading.Event
+) -> list[Entry]:
+    """One unit from first to last; an entry for each of its items."""
+    if stop.is_set():
+        return [_entry(item, "failed", "stopped") for item in unit.items]
+    items: list[Item] = list(unit.items)
+    try:
+        items = [fresh(item, force=how.force) for item in unit.items]
+        receipt = destination.send(replace(unit, items=tuple(items)), tools)
+        _unchanged(items)
+    except GaveUp as error:
+        return [_failed(item, error, secrets, how, error.abandoned) for item in items]
+    except (UploadError, UsageError) as error:
+        return [_failed(item, error, secrets, how, []) for item in items]
+    except Stopped:
+        return [_entry(item, "failed", "interrupted; run again to continue") for item in items]
+    except Exception as error:  # noqa: BLE001  one asset never stops a batch
+        wrapped = UploadError(f"{type(error).__name__}: {error}", f"{type(error).__name__}：{error}")
+        return [_failed(item, wrapped, secrets, how, []) for item in items]
+    return [_delivered(item, receipt, how.lang) for item in items]
+
+
+def _unchanged(items: Sequence[Item]) -> None:
+    """The files still have the sizes that were sent; their bytes were checked by the far end against the digest."""
+    for item in items:
+        for file in item.files:
+            if file.path.stat().st_size != file.size:
+                raise UploadError(
+                    f"{file.path}: changed while it was sent; run `preflight prepare` again",
+                    f"{file.path}：发送过程中被修改；请重新运行 `preflight prepare`",
+                )
+
+
+def _entry(item: Item, status: str, message: str) -> Entry:
+    return {
+        "source": item.source,
+        "role": item.role,
+        "status": status,
+        "message": message,
+        "files": [
+            {"path": file.place, "category": file.category, "size": file.size, "md5": file.md5} for file in item.files
+        ],
+        "ids": {},
+        "verified": [],
+        "abandoned": [],
+        "forced": list(item.forced),
+        "error": None,
+    }
+
+
+def _delivered(item: Item, receipt: Receipt, lang: str) -> Entry:
+    return _entry(item, receipt.status, receipt.message.of(lang)) | {
+        "ids": receipt.ids,
+        "verified": receipt.verified,
+        "abandoned": receipt.abandoned,
+    }
+
+
+def _failed(item: Item, error: UploadError | UsageError, secrets: Secrets, how: How, left: list[Entry]) -> Entry:
+    said = secrets.redact(error.text.of(how.lang))
+    told = {"type": type(error).__name__, "message": said}
+    return _entry(item, "failed", said) | {"abandoned": left, "error": told}

@@ -1,0 +1,151 @@
+"""MetaStudio's video scripts and subtitle files as MS-API chapter 5 describes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from pipeline.upload.emulator.metastudio import admitted, fail, limited, project_path
+from pipeline.upload.emulator.wire import Request, Response
+from pipeline.upload.emulator.world import Url, World
+
+PATH: Final = "/digital-human-video-scripts"
+SUBTITLES: Final = "/subtitle-files"
+_SOUND: Final = 100 * (1 << 20)  # bytes
+_OCTETS: Final = "application/octet-stream"
+
+
+def mine(path: str) -> bool:
+    """Whether a call is for here."""
+    return PATH in path or SUBTITLES in path
+
+
+def handle(world: World, request: Request) -> Response:
+    """Any call about scripts and subtitle files."""
+    refused = admitted(world, request)
+    path = project_path(world, request)
+    if refused or isinstance(path, Response):
+        return refused or (path if isinstance(path, Response) else Response(404))
+    if request.headers.get("x-project-id") != world.account.project:
+        return fail(400, "MSS.10000003", "X-Project-Id is missing")
+    kind = "subtitle" if path.startswith(SUBTITLES) else "script"
+    slow = limited(world, f"{'query' if request.method == 'GET' else 'change'} {kind}")
+    if slow:
+        return slow
+    body = json.loads(request.body) if request.body else {}
+    found = re.fullmatch(f"(?:{PATH}|{SUBTITLES})(?:/([^/]+))?", path)
+    if not found:
+        return fail(404, "APIGW.0101", "no such API")
+    return (_subtitle if kind == "subtitle" else _script)(world, request, found[1], body)
+
+
+def _script(world: World, request: Request, script_id: str | None, body: dict[str, Any]) -> Response:
+    if script_id is None and request.method == "GET":
+        name = request.query.get("name", "")
+        rows = [
+            {key: one[key] for key in ("script_id", "script_name")}
+            for one in world.scripts.values()
+            if name in one["script_name"]
+        ]
+        return Response.json({"count": len(rows), "video_scripts": rows})
+    script = world.scripts.get(script_id or "")
+    if script_id is not None and script is None:
+        return fail(404, "MSS.20010014", "The script does not exist")
+    if request.method == "GET" and script is not None:
+        return Response.json(_shown(world, request, script))
+    wrong = _wrong(world, body, script_id)
+    if wrong:
+        return wrong
+    script_id = script_id or world.new_id("script")
+    world.scripts[script_id] = body | {"script_id": script_id}
+    urls = [
+        {
+            "sequence_no": scene["sequence_no"],
+            "audio_file_upload_url": _url(world, request, f"{script_id}-audio-{scene['sequence_no']}", None),
+        }
+        for scene in body["shoot_scripts"]
+        if scene["shoot_script"]["script_type"] == "AUDIO"
+    ]
+    return Response.json({"script_id": script_id, "audio_files": {"audio_file_url": urls}})
+
+
+def _wrong(world: World, body: dict[str, Any], script_id: str | None) -> Response | None:
+    name, scenes = str(body.get("script_name", "")), body.get("shoot_scripts") or []
+    numbers = [scene.get("sequence_no") for scene in scenes]
+    if not 1 <= len(name) <= 256 or not scenes or len(set(numbers)) != len(numbers):
+        return fail(400, "MSS.20010070", "script_name or shoot_scripts")
+    if len(str(body.get("script_description", ""))) > 1024 or len(str(body.get("priv_data", ""))) > 8192:
+        return fail(400, "MSS.10000003", "Invalid parameter")
+    if any(one["script_name"] == name and one["script_id"] != script_id for one in world.scripts.values()):
+        return fail(400, "MSS.20010005", "Duplicate script name")
+    for scene in scenes:
+        shot = scene.get("shoot_script") or {}
+        text = (shot.get("text_config") or {}).get("text", "")
+        if shot.get("script_type") not in ("TEXT", "AUDIO"):
+            return fail(400, "MSS.20010070", "script_type")
+        if shot["script_type"] == "TEXT" and not 1 <= len(text) <= 131_072:
+            return fail(500, "MSS.20010089", "The text is empty or too long")
+    return None
+
+
+def _shown(world: World, request: Request, script: dict[str, Any]) -> dict[str, Any]:
+    """A script as the query shows it: where sound can be fetched, where subtitle files can be fetched and replaced."""
+    script_id, sounds, scenes = script["script_id"], [], []
+    for scene in script["shoot_scripts"]:
+        number, shown = scene["sequence_no"], dict(scene)
+        if scene["shoot_script"]["script_type"] == "AUDIO":
+            url = _url(world, request, f"{script_id}-audio-{number}", None, get=True)
+            sounds.append({"sequence_no": number, "audio_file_download_url": url})
+        if f"{script_id}-subtitle-{number}" in world.subtitles:
+            kind = scene["shoot_script"]["script_type"].lower()
+            shown["subtitle_file_info"] = {f"{kind}_subtitle_file": _file(world, request, script_id, number)}
+        scenes.append(shown)
+    return script | {"audio_files": {"audio_file_url": sounds}, "shoot_scripts": scenes}
+
+
+def _file(world: World, request: Request, script_id: str, number: int) -> dict[str, Any]:
+    name = f"{script_id}-subtitle-{number}"
+    return {
+        "subtitle_file_state": "GENERATE_SUCCEED",
+        "subtitle_file_upload_url": _url(world, request, name, _OCTETS),
+        "subtitle_file_download_url": _url(world, request, name, None, get=True),
+    }
+
+
+def _url(world: World, request: Request, name: str, kind: str | None, *, get: bool = False) -> str:
+    most = _SOUND if "-audio-" in name else None
+    return world.presign(request.base, Url(name, world.now() + world.url_age, kind, None, get=get, most=most))
+
+
+def _subtitle(world: World, request: Request, job_id: str | None, body: dict[str, Any]) -> Response:
+    if job_id is None:
+        script = world.scripts.get(str(body.get("script_id")))
+        if script is None:
+            return fail(404, "MSS.20010014", "The script does not exist")
+        job_id = world.new_id("subtitlejob")
+        world.tasks[job_id] = {"looks": 0, "script_id": script["script_id"]}
+        return Response.json({"job_id": job_id})
+    task = world.tasks.get(job_id)
+    if task is None:
+        return fail(404, "MSS.20010014", "The job does not exist")
+    task["looks"] += 1
+    if task["looks"] < 2:
+        return Response.json({"job_state": "GENERATING", "subtitle_file_info": []})
+    rows = [_made(world, request, task["script_id"], scene) for scene in _scenes(world, task["script_id"])]
+    return Response.json({"job_state": "GENERATED", "subtitle_file_info": rows})
+
+
+def _scenes(world: World, script_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.scripts[script_id]["shoot_scripts"]
+    return found
+
+
+def _made(world: World, request: Request, script_id: str, scene: dict[str, Any]) -> dict[str, Any]:
+    """The subtitles of a scene, made from its text, or from its sound if it has been uploaded."""
+    number = scene["sequence_no"]
+    if scene["shoot_script"]["script_type"] == "AUDIO" and f"{script_id}-audio-{number}" not in world.objects:
+        why = {"error_code": "MSS.20010067", "error_msg": "The audio file does not exist"}
+        return {"sequence_no": number, "subtitle_file_state": "GENERATE_FAILED", "error_info": why}
+    world.subtitles.add(f"{script_id}-subtitle-{number}")
+    return {"sequence_no": number} | _file(world, request, script_id, number)

@@ -1,0 +1,180 @@
+"""Delivery to a folder, or to anything fsspec can write to. The default: a local folder needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import UploadError, UsageError
+from pipeline.model.results import Text
+from pipeline.storage import remote
+from pipeline.upload.destination import Receipt, Tools, Unit, single
+from pipeline.upload.items import File, Item
+from pipeline.upload.transfer import CHUNK
+
+_PART: Final = ".part"
+
+
+class Folder:
+    """A folder of this machine: written under another name, synced, renamed, read back."""
+
+    def __init__(self, url: str) -> None:
+        split = urlsplit(url)
+        if split.netloc not in ("", "localhost") or not split.path.startswith("/"):
+            raise UsageError(f"{url}: wants file:///folder", f"{url}：应为 file:///目录")
+        self.top = Path(unquote(split.path))
+        self.place = f"file://{self.top}"
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """Every asset on its own."""
+        return single(items)
+
+    def plan(self, unit: Unit) -> list[str]:
+        """What would be written."""
+        return [f"write {self.top / file.place}" for file in unit.items[0].files]
+
+    def send(self, unit: Unit, tools: Tools) -> Receipt:
+        """Copy what is not there, read back what is. Raises UploadError."""
+        item, skipped, verified = unit.items[0], True, []
+        for file in item.files:
+            target = self.top / file.place
+
+            def opened(target: Path = target) -> IO[bytes]:
+                return target.open("rb")
+
+            try:
+                if not _same(opened, file):
+                    skipped = False
+                    tools.journal.begin(unit.key, f"write {file.name}")
+                    self._copy(file, target, tools)
+                    if not _same(opened, file):
+                        raise _differs(str(target), file)
+                    tools.journal.end(unit.key, f"write {file.name}")
+            except OSError as error:
+                raise UploadError(
+                    f"{target}: {error.strerror or error}. Free the disk or choose another folder, then run again.",
+                    f"{target}：{error.strerror or error}。请释放空间或更换目录后重新运行。",
+                ) from None
+            verified.append({"name": str(target), "size": file.size, "md5": file.md5})
+        return _receipt(verified, skipped=skipped)
+
+    def _copy(self, file: File, target: Path, tools: Tools) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}{_PART}")
+        try:
+            with part.open("wb") as out:
+                for chunk in tools.body(file):
+                    out.write(chunk)
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        with contextlib.suppress(OSError, AttributeError):  # a folder cannot be synced everywhere
+            handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+class Anywhere:
+    """Any URL that fsspec knows: s3://, sftp://, memory://, ... Whole objects only, read back after writing."""
+
+    def __init__(self, url: str) -> None:
+        self._system, top = remote.system(url)
+        self._top = top.rstrip("/")
+        split = urlsplit(url)
+        host = split.hostname or ""
+        self.place = f"{split.scheme}://{host}{split.path}"  # without user and password
+
+    def close(self) -> None:
+        """fsspec keeps its own connections."""
+
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """Every asset on its own."""
+        return single(items)
+
+    def plan(self, unit: Unit) -> list[str]:
+        """What would be written."""
+        return [f"write {self.place}/{file.place}" for file in unit.items[0].files]
+
+    def send(self, unit: Unit, tools: Tools) -> Receipt:
+        """Copy what is not there, read back what is. Raises UploadError."""
+        item, skipped, verified = unit.items[0], True, []
+        for file in item.files:
+            name = f"{self._top}/{file.place}"
+
+            def opened(name: str = name) -> IO[bytes]:
+                stored: IO[bytes] = self._system.open(name, "rb")
+                return stored
+
+            try:
+                if not (self._system.exists(name) and self._system.size(name) == file.size and _same(opened, file)):
+                    skipped = False
+                    tools.journal.begin(unit.key, f"write {file.name}")
+                    self._system.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
+                    self._write(name, file, tools)
+                    if not _same(opened, file):
+                        raise _differs(name, file)  # noqa: TRY301  the sentence is made where it is known
+                    tools.journal.end(unit.key, f"write {file.name}")
+            except UploadError:
+                raise
+            except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
+                raise UploadError(
+                    f"{self.place}: {file.name}: {type(error).__name__}: {error}",
+                    f"{self.place}：{file.name}：{type(error).__name__}：{error}",
+                ) from None
+            verified.append({"name": f"{self.place}/{file.place}", "size": file.size, "md5": file.md5})
+        return _receipt(verified, skipped=skipped)
+
+    def _write(self, name: str, file: File, tools: Tools) -> None:
+        """Closing commits what has been written, so what was not written to its end is taken away again."""
+        try:
+            with self._system.open(name, "wb") as out:
+                for chunk in tools.body(file):
+                    out.write(chunk)
+        except BaseException:
+            with contextlib.suppress(Exception):  # each file system of fsspec raises its own; the first error counts
+                self._system.rm_file(name)
+            raise
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def _same(opened: Callable[[], IO[bytes]], file: File) -> bool:
+    """Whether what can be read there is this file."""
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    try:
+        with opened() as stored:
+            for chunk in _chunks(stored):
+                digest.update(chunk)
+                size += len(chunk)
+    except FileNotFoundError:
+        return False
+    return size == file.size and base64.b64encode(digest.digest()).decode("ascii") == file.md5
+
+
+def _differs(name: str, file: File) -> UploadError:
+    return UploadError(
+        f"{name}: read back, it is not what was written ({file.size} bytes, {file.md5})",
+        f"{name}：回读内容与写入不一致（应为 {file.size} 字节，{file.md5}）",
+    )
+
+
+def _receipt(verified: list[dict[str, Any]], *, skipped: bool) -> Receipt:
+    said = Text("the same bytes are there already", "目标已有相同内容") if skipped else Text("", "")
+    return Receipt("skipped" if skipped else "sent", said, {}, verified)

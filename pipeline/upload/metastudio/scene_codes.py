@@ -1,0 +1,87 @@
+"""Codes of MetaStudio's video scripts, live rooms, photo avatars and speech (MS-API 12.2, 2024-11-14), with what to
+do. Part of the table in `pipeline.upload.metastudio.error_codes`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.model.results import Text
+
+SCENES: Final[dict[str, Text]] = {
+    # Video scripts and live rooms
+    "MSS.20010001": Text("a name holds special characters; rename it", "名称含特殊字符，请重命名"),
+    "MSS.20010005": Text("a script of that name exists; give another name", "剧本名称重复，请更换名称"),
+    "MSS.20010006": Text("the text did not pass review; change it", "文本审核未通过，请修改"),
+    "MSS.20010007": Text("the text holds sensitive words; change it", "文本含敏感词，请修改"),
+    "MSS.20010011": Text("the queue of tasks is full (20); try again later", "任务排队已达上限（20），请稍后重试"),
+    "MSS.20010014": Text("a material is missing; upload it first", "素材不存在，请先上传"),
+    "MSS.20010015": Text("the SSML is not well-formed: close every tag", "SSML 解析失败：请闭合所有标签"),
+    "MSS.20010017": Text("the name of script or video holds sensitive words", "剧本或视频名称含敏感词，请修改"),
+    "MSS.20010026": Text("the sound of a scene is missing; upload it", "剧本音频文件不存在，请上传"),
+    "MSS.20010030": Text("the live's name holds characters that are not allowed", "直播名称含非法字符"),
+    "MSS.20010031": Text("a live room of that name exists; give another name", "直播间名称重复，请更换名称"),
+    "MSS.20010033": Text("the script's description holds sensitive words", "剧本描述含敏感词，请修改"),
+    "MSS.20010034": Text("the title of a paragraph holds sensitive words", "段落标题含敏感词，请修改"),
+    "MSS.20010049": Text("a picture in the request must be JPG, JPEG or PNG", "base64 图片须为 JPG、JPEG 或 PNG"),
+    "MSS.20010055": Text("the text of a reply holds sensitive words", "回复文本含敏感词，请修改"),
+    "MSS.20010056": Text("too many videos are being made at once; try again later", "视频合成并发数超限，请稍后重试"),
+    "MSS.20010057": Text("too many layers in a scene; take some away", "场景图层过多，请减少"),
+    "MSS.20010058": Text("a scene has no layer with a model", "场景缺少数字人图层"),
+    "MSS.20010067": Text("the sound file is not found; upload it", "音频文件不存在，请上传"),
+    "MSS.20010068": Text("a file could not be fetched from its address", "外部资产下载失败，请检查地址"),
+    "MSS.20010072": Text("too many scenes in the script; split it", "剧本场景过多，请拆分"),
+    "MSS.20010073": Text("sound that drives a scene needs script_id", "音频驱动需要 script_id"),
+    "MSS.20010085": Text("a 1080p model cannot make a 4K video", "1080p 模型无法输出 4K"),
+    "MSS.20010086": Text("a scene driven by text needs text_config", "文本驱动需要 text_config"),
+    "MSS.20010089": Text("the text of a scene is empty", "文本为空"),
+    "MSS.20010093": Text("the address is not allowed; upload the file to the library", "URL 非法，请先上传到资产库"),
+    "MSS.20010094": Text("a file behind an address cannot be read", "外部资产流无法读取"),
+    "MSS.20010095": Text("a file behind an address is not complete", "外部资产不完整"),
+    "MSS.20010097": Text("the photo is missing", "缺少照片"),
+    "MSS.20010101": Text("a file could not be fetched again", "外部资产再次下载失败"),
+    "MSS.20010103": Text("all videos together are too large; shorten or compress", "视频总大小超限，请压缩或缩短"),
+    "MSS.20010104": Text("all pictures together are too large; compress them", "图片总大小超限，请压缩"),
+    "MSS.20010105": Text("all sound files together are too large; compress them", "音频总大小超限，请压缩"),
+    "MSS.20010106": Text("too many videos in the script; take some away", "剧本中视频过多，请减少"),
+    "MSS.20010107": Text("too many videos in a rule of interaction", "互动规则中视频过多，请减少"),
+    "MSS.20010108": Text("the texts of the room are too long together", "直播间文本总长超限，请缩短"),
+    "MSS.20010109": Text("the text of a paragraph is too long; split it", "段落文本超长，请拆分"),
+    "MSS.20010110": Text("a rule of interaction is not valid", "互动规则无效"),
+    "MSS.20010111": Text("the sound asset is missing or cannot be used", "音频资产不存在或不可用"),
+    "MSS.20010112": Text("a scene driven by text has no text", "文本驱动的文本为空"),
+    "MSS.20010143": Text("the background picture is missing", "缺少背景图片"),
+    "MSS.20010152": Text("a parameter of the live room is not allowed", "直播间参数非法"),
+    "MSS.20010156": Text("the text of all scenes is too long; split the script", "剧本文本总长超限，请拆分"),
+    # Compositing and streaming
+    "MSS.45000009": Text("the RTMP address is not valid", "RTMP 地址无效"),
+    "MSS.45000010": Text("the stream could not be pushed; check the RTMP address", "RTMP 推流失败，请检查地址"),
+    "MSS.45000012": Text("more than 100 pictures in the foreground", "前景图片超过 100 张"),
+    "MSS.45000016": Text("the voice cannot speak this text; simplify it", "TTS 无法处理该文本，请简化"),
+    "MSS.45000022": Text("landscape and portrait models are mixed", "横屏与竖屏模型混用"),
+    # Speech
+    "MSS.20050034": Text("speech could not be made from the text; try again later", "文本转语音失败，请稍后重试"),
+    "MSS.42000002": Text("speech could not be made from the text; try again later", "文本转语音失败，请稍后重试"),
+    # Photo avatars
+    "MSS.50000001": Text("internal error; try again later", "内部错误，请稍后重试"),
+    "MSS.50000002": Text("speech for the photo could not be made; try again later", "照片数字人语音合成失败，请重试"),
+    "MSS.50001001": Text("no face looking straight ahead was found", "未检测到正面人脸"),
+    "MSS.50001002": Text("the WAV file is not valid", "wav 文件无效"),
+    "MSS.50001003": Text("the picture in the request cannot be decoded", "base64 图片无法解码"),
+    "MSS.50001004": Text("the sound is too short", "音频过短"),
+    "MSS.50001005": Text("the picture's format is not supported", "图片格式不支持"),
+    "MSS.50001006": Text("the face must fill 2 % to 70 % of the picture", "人脸占比须在 2%–70% 之间"),
+    "MSS.50001007": Text("the platform could not store the video; try again", "视频上传失败，请重试"),
+    "MSS.50001008": Text("the platform could not store the cover; try again", "封面上传失败，请重试"),
+    "MSS.50001010": Text("the platform could not download the picture", "图片下载失败"),
+    "MSS.50001011": Text("the sound could not be loaded", "音频无法加载"),
+    "MSS.50001012": Text("the text must stay below 1800 characters", "文本须少于 1800 字"),
+    "MSS.50001013": Text("the sound must stay below 11 MB", "音频须小于 11M"),
+    "MSS.50001014": Text("the picture must stay below 48 MB", "图片须小于 48M"),
+    "MSS.50001015": Text("there is more than one face", "检测到多张人脸"),
+    "MSS.50001016": Text("the face is turned too far", "人脸偏转角度过大"),
+    "MSS.50001017": Text("the face is not complete or not a person's", "人脸不完整或非真人"),
+    "MSS.50001018": Text("the mouth is open; use a photo with a closed one", "嘴巴张开，请使用闭嘴照片"),
+    # Previews
+    "MSS.60010007": Text("the original of the preview is missing", "预览原文件缺失"),
+    "MSS.60010008": Text("the preview is too large; lower its resolution", "预览图过大，请降低分辨率"),
+}

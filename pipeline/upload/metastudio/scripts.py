@@ -1,0 +1,361 @@
+"""A video script of MetaStudio (MS-API 5): its text, the sound that drives its scenes, the subtitles of its scenes.
+
+What an order calls [script] makes one script of all texts and drive sound of a manifest; everything else goes to the
+asset library. A script is found again by its name and by a mark in its private data, which the platform gives back as
+it was. What a scene holds is asked of its download URL before and after a byte is sent. Upload URLs are never kept: the
+update call gives new ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.errors import UploadError, UsageError
+from pipeline.model.results import Text
+from pipeline.storage.digest import content_md5
+from pipeline.upload import order as orders
+from pipeline.upload.destination import Receipt, Tools, Unit
+from pipeline.upload.items import File, Item
+from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.training import OCTETS
+from pipeline.upload.transfer import Refused, Unknown
+
+PATH: Final = "/digital-human-video-scripts"
+SUBTITLES: Final = "/subtitle-files"
+SOUND: Final = 100 * (1 << 20)  # bytes of a scene's sound; "100M", the larger reading (Table 5-25)
+TEXT: Final = 131_072  # characters of text_config.text (Table 5-11)
+_ROLES: Final = frozenset({"audio-drive", "text"})
+_TRIES: Final = 6  # times a file is put before it is given up
+_POLL: Final = (0.2, 5.0)  # seconds between two looks: first, most
+_VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
+_PLAIN: Final = ("script_description", "view_mode", "model_asset_id")
+
+
+class Production:
+    """Scripts of one project, and its library for what is no scene."""
+
+    def __init__(self, api: Api, order: dict[str, Any], library: Library) -> None:
+        orders.check("order", "script", order)
+        self.api, self.order, self.library = api, order, library
+        self.place = api.place
+
+    def close(self) -> None:
+        """Let connections go."""
+        self.api.caller.close()
+
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """All scenes together, every other asset on its own. Raises UsageError."""
+        scenes = [item for item in items if item.role in _ROLES]
+        units = self.library.units([item for item in items if item.role not in _ROLES])
+        if not scenes:
+            return units
+        numbered = self._numbered(scenes)
+        strangers = sorted(set(self._subtitles()) - set(numbered))
+        if strangers:
+            raise UsageError(
+                f"order: [script.subtitles] names scene {strangers[0]}; the manifest has {sorted(numbered)}",
+                f"订单：[script.subtitles] 中的场景 {strangers[0]} 不存在；清单中有 {sorted(numbered)}",
+            )
+        facts = [f"{number}/{item.key}" for number, item in sorted(numbered.items())] + [repr(self.order)]
+        key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+        return [Unit(key, str(self.order["script_name"]), tuple(scenes)), *units]
+
+    def _numbered(self, items: Sequence[Item]) -> dict[int, Item]:
+        """Scene number -> its item: as the order says, the others in the order of the manifest."""
+        asked: dict[str, int] = self.order.get("scenes", {})
+        found: dict[int, Item] = {}
+        for item in items:
+            number = asked.get(item.files[0].place)
+            if number is not None and number in found:
+                raise UsageError(
+                    f"order: [script.scenes] gives number {number} twice", f"订单：[script.scenes] 场景 {number} 重复"
+                )
+            if number is not None:
+                found[number] = item
+        free = (number for number in range(len(items) + len(asked)) if number not in found)
+        for item in items:
+            if item.files[0].place not in asked:
+                found[next(free)] = item
+        return found
+
+    def _subtitles(self) -> dict[int, Path]:
+        return {int(number): Path(path) for number, path in self.order.get("subtitles", {}).items()}
+
+    def _body(self, unit: Unit) -> dict[str, Any]:
+        """The body of "create script" and of "update script" (Table 5-3). Raises UploadError."""
+        scenes = []
+        for number, item in sorted(self._numbered(unit.items).items()):
+            shot: dict[str, Any] = {"script_type": "AUDIO"}
+            if item.role == "text":
+                shot = {"script_type": "TEXT", "text_config": {"text": _text(item.files[0])}}
+            scenes.append({"sequence_no": number, "shoot_script": shot})
+        body: dict[str, Any] = {key: self.order[key] for key in _PLAIN if key in self.order}
+        if "model_asset_id" in body:
+            body["model_asset_type"] = "HUMAN_MODEL_2D"
+        voice = {key: self.order[key] for key in _VOICE if key in self.order}
+        if voice:
+            body["voice_config"] = voice
+        name = {"script_name": self.order["script_name"], "priv_data": f"preflight {unit.key}"}
+        return body | name | {"shoot_scripts": scenes}
+
+    def plan(self, unit: Unit) -> list[str]:
+        """The calls."""
+        if unit.items[0].role not in _ROLES:
+            return self.library.plan(unit)
+        base, scenes = f"/v1/{self.api.project}", sorted(self._numbered(unit.items).items())
+        lines = [
+            f"GET {base}{PATH}?name={self.order['script_name']}",
+            f"POST {base}{PATH} {self.order['script_name']!r} {len(scenes)} scenes",
+        ]
+        for number, item in scenes:
+            file = item.files[0]
+            if item.role == "audio-drive":
+                lines.append(
+                    f"PUT audio_file_upload_url scene {number} Content-Type: {file.content_type} {file.name!r}"
+                )
+        if self._subtitles():
+            lines += [f"POST {base}{SUBTITLES}", f"GET {base}{SUBTITLES}/{{job_id}} until GENERATED"]
+        for number, path in sorted(self._subtitles().items()):
+            lines.append(f"PUT subtitle_file_upload_url scene {number} Content-Type: {OCTETS} {path.name!r}")
+        return [*lines, f"GET {base}{PATH}/{{script_id}}"]
+
+    def send(self, unit: Unit, tools: Tools) -> Receipt:
+        """See the module's text. Raises UploadError."""
+        if unit.items[0].role not in _ROLES:
+            return self.library.send(unit, tools)
+        papers = {number: _paper(path) for number, path in self._subtitles().items()}
+        body = self._body(unit)
+        script, urls, new = self._script(unit, body, tools)
+        sent, verified = new, []
+
+        def renewed() -> dict[int, str]:
+            return _uploads(self._call("PUT", f"{PATH}/{script}", body, what="update script"))
+
+        def sound(number: int) -> str:
+            return _of(self._show(script), number)
+
+        for number, item in sorted(self._numbered(unit.items).items()):
+            file = item.files[0]
+            if item.role != "audio-drive":
+                verified.append({"name": file.name, "scene": number, "size": file.size, "md5": file.md5})
+                continue
+            if file.size > SOUND:
+                raise UploadError(
+                    f"{file.path}: {file.size} bytes; the sound of a scene may have {SOUND}",
+                    f"{file.path}：{file.size} 字节；场景音频上限 {SOUND} 字节",
+                )
+            went, proof = self._put(unit, f"scene {number}", file, urls.get(number), renewed, number, sound, tools)
+            sent = sent or went
+            verified.append(proof | {"scene": number})
+        ids = {"script_id": script, "script_name": body["script_name"]}
+        if papers:
+            ready = self._generated(unit, script, papers, tools)
+            if ready is None:
+                said = Text("the platform still makes subtitles; run again", "平台仍在生成字幕，稍后重新运行")
+                return Receipt("pending", said, ids, verified)
+            for number, paper in sorted(papers.items()):
+
+                def fresh(number: int = number) -> dict[int, str]:
+                    return {number: self._subtitle(script, number, "subtitle_file_upload_url")}
+
+                def there(number: int) -> str:
+                    return self._subtitle(script, number, "subtitle_file_download_url")
+
+                went, proof = self._put(unit, f"subtitle {number}", paper, None, fresh, number, there, tools)
+                sent = sent or went
+                verified.append(proof | {"scene": number})
+        tools.journal.end(unit.key, "delivered", delivered=True)
+        said = Text("", "") if sent else Text("the script holds it already", "剧本中已有相同内容")
+        return Receipt("sent" if sent else "skipped", said, ids, verified)
+
+    # --- the script -----------------------------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, body: object = None, *, what: str, again: bool = True) -> dict[str, Any]:
+        kind = "subtitle" if path.startswith(SUBTITLES) else "script"
+        group = f"{'query' if method == 'GET' else 'change'} {kind}"
+        return self.api.call(method, path, body, group=group, what=what, again=again)
+
+    def _show(self, script: str) -> dict[str, Any]:
+        return self._call("GET", f"{PATH}/{script}", what="query script")
+
+    def _found(self, name: str, mark: str) -> str | None:
+        """The script of this name that carries our mark. Names are searched by part: compared here in full."""
+        query = {"name": name, "limit": "100", "offset": "0"}
+        told = self.api.call("GET", PATH, query=query, group="query script", what="query scripts")
+        for one in told.get("video_scripts", ()):
+            if one.get("script_name") == name and self._show(str(one["script_id"])).get("priv_data") == mark:
+                return str(one["script_id"])
+        return None
+
+    def _script(self, unit: Unit, body: dict[str, Any], tools: Tools) -> tuple[str, dict[int, str], bool]:
+        """The script's id, the upload URLs that came with it, whether it is new."""
+        known = tools.journal.facts(unit.key).get("script_id")
+        if known:
+            try:
+                self._show(str(known))
+            except Refused as error:
+                if error.status != 404:
+                    raise
+                tools.journal.end(unit.key, "forget script", script_id=None)
+            else:
+                return str(known), {}, False
+        name, mark = str(body["script_name"]), str(body["priv_data"])
+        other = f"{name[:247]}_{unit.key[:8]}"  # where the name is taken by another script
+        for attempt in range(1, self.api.caller.patience.attempts + 1):
+            there = self._found(name, mark) or self._found(other, mark)
+            if there:
+                tools.journal.end(unit.key, "create script", script_id=there)
+                return there, {}, False
+            tools.journal.begin(unit.key, "create script")
+            try:
+                made = self._call("POST", PATH, body, what=f"create script {body['script_name']!r}", again=False)
+            except Unknown as error:
+                last: UploadError = error
+                self.api.caller.patience.pause(attempt)
+                continue
+            except Refused as error:
+                if error.code != "MSS.20010005" or body["script_name"] == other:
+                    raise
+                last, body["script_name"] = error, other
+                continue
+            tools.journal.end(unit.key, "create script", script_id=made["script_id"])
+            return str(made["script_id"]), _uploads(made), True
+        raise last
+
+    # --- a file of a scene ----------------------------------------------------------------------------------
+
+    def _put(
+        self,
+        unit: Unit,
+        step: str,
+        file: File,
+        url: str | None,
+        renewed: Callable[[], dict[int, str]],
+        number: int,
+        there: Callable[[int], str],
+        tools: Tools,
+    ) -> tuple[bool, dict[str, Any]]:
+        """Whether it was sent, and what the far end says of it. `there` is where it can be fetched from."""
+        proof = {"name": file.name, "size": file.size, "md5": file.md5}
+        wanted = (file.size, file.hex_md5)
+        if tools.journal.facts(unit.key).get("files", {}).get(step) == file.md5:
+            return False, proof
+        for attempt in range(1, _TRIES + 1):
+            if url is None:  # not new, or tried before: it may be there
+                if self._held(there(number)) == wanted:
+                    self._note(unit, step, file, tools)
+                    return attempt > 1, proof
+                url = renewed().get(number) or ""
+            tools.journal.begin(unit.key, step)
+            try:
+                make = lambda: tools.body(file)  # noqa: E731  a fresh body for every attempt
+                self.api.put(
+                    url, file.content_type, file.md5, make, etag=file.hex_md5, what=f"PUT {step} {file.name!r}"
+                )
+            except Unknown as error:
+                last: UploadError = error
+            except Refused as error:
+                if error.status != 403:
+                    raise
+                last = error  # the URL has lapsed
+            else:
+                if self._held(there(number)) == wanted:
+                    self._note(unit, step, file, tools)
+                    return True, proof
+                last = UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存")
+            url = None
+            self.api.caller.patience.pause(attempt)
+        raise last
+
+    def _held(self, url: str) -> tuple[int, str] | None:
+        return self.api.look(url) if url else None
+
+    @staticmethod
+    def _note(unit: Unit, step: str, file: File, tools: Tools) -> None:
+        files = tools.journal.facts(unit.key).get("files", {})
+        tools.journal.end(unit.key, step, files=files | {step: file.md5})
+
+    # --- subtitles ------------------------------------------------------------------------------------------
+
+    def _subtitle(self, script: str, number: int, field: str) -> str:
+        """What the script says of a scene's subtitle file; empty before one was made."""
+        for scene in self._show(script).get("shoot_scripts", ()):
+            if scene.get("sequence_no") == number:
+                files = scene.get("subtitle_file_info") or {}
+                kind = str((scene.get("shoot_script") or {}).get("script_type", "")).lower()
+                return str((files.get(f"{kind}_subtitle_file") or {}).get(field) or "")
+        return ""
+
+    def _generated(self, unit: Unit, script: str, papers: dict[int, File], tools: Tools) -> bool | None:
+        """True when every scene has a subtitle file that can be replaced; None while the platform makes them."""
+        if all(self._subtitle(script, number, "subtitle_file_upload_url") for number in papers):
+            return True
+        job = tools.journal.facts(unit.key).get("subtitle_job")
+        if not job:
+            tools.journal.begin(unit.key, "make subtitles")
+            job = self._call("POST", SUBTITLES, {"script_id": script}, what="make subtitles")["job_id"]
+            tools.journal.end(unit.key, "make subtitles", subtitle_job=job)
+        until, pause = time.monotonic() + tools.wait, _POLL[0]
+        while True:
+            told = self._call("GET", f"{SUBTITLES}/{job}", what="query subtitles")
+            if told.get("job_state") == "GENERATED":
+                break
+            if time.monotonic() > until:
+                return None
+            time.sleep(pause)
+            pause = min(_POLL[1], pause * 1.5)
+        for one in told.get("subtitle_file_info", ()):
+            if one.get("subtitle_file_state") == "GENERATE_FAILED" and one.get("sequence_no") in papers:
+                tools.journal.end(unit.key, "subtitles failed", subtitle_job=None)
+                why = one.get("error_info") or {}
+                said = f"{why.get('error_code', '')} {why.get('error_msg', '')}".strip() or "no reason given"
+                raise UploadError(
+                    f"scene {one['sequence_no']}: GENERATE_FAILED: the platform could not make subtitles: {said}",
+                    f"场景 {one['sequence_no']}：GENERATE_FAILED：平台生成字幕失败：{said}",
+                )
+        return True
+
+
+def _uploads(told: dict[str, Any]) -> dict[int, str]:
+    """Scene -> upload URL, from the answer to create or update (Table 5-25)."""
+    listed = (told.get("audio_files") or {}).get("audio_file_url") or ()
+    return {int(one["sequence_no"]): str(one["audio_file_upload_url"]) for one in listed}
+
+
+def _of(told: dict[str, Any], number: int) -> str:
+    """Where a scene's sound can be fetched from, from the answer to a query."""
+    listed = (told.get("audio_files") or {}).get("audio_file_url") or ()
+    urls = [one.get("audio_file_download_url") for one in listed if one.get("sequence_no") == number]
+    return str(urls[0] or "") if urls else ""
+
+
+def _text(file: File) -> str:
+    if file.size > 4 * TEXT:
+        raise UploadError(
+            f"{file.path}: {file.size} bytes; a scene takes {TEXT} characters",
+            f"{file.path}：{file.size} 字节；场景文本上限 {TEXT} 字符",
+        )
+    try:
+        text = file.path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UploadError(f"{file.path}: not UTF-8", f"{file.path}：不是 UTF-8 编码") from None
+    if not 1 <= len(text) <= TEXT:
+        raise UploadError(
+            f"{file.path}: {len(text)} characters; a scene takes 1 to {TEXT}",
+            f"{file.path}：{len(text)} 字符；场景文本为 1–{TEXT} 字符",
+        )
+    return text
+
+
+def _paper(path: Path) -> File:
+    """A file that the order names and no manifest holds. Raises UploadError."""
+    try:
+        size, md5 = path.stat().st_size, content_md5(path)
+    except OSError as error:
+        raise UploadError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
+    return File(path=path, name=path.name, place=str(path), category="OTHER", size=size, md5=md5, content_type=OCTETS)

@@ -1,0 +1,385 @@
+"""Proof that an output is what the plan promised: its facts against those of its source, and one full decode.
+
+That it obeys the rules is judged elsewhere, by the same rules; here it is asked whether anything got lost.
+What the source does not tell cannot be compared and yields no proof; what the output does not tell is a
+failed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from pipeline.checks.base import grows
+from pipeline.convert.av.formats import keeps_alpha
+from pipeline.convert.av.sound import silence
+from pipeline.model import ceilings
+from pipeline.model.results import AudioStream, Kind, MediaInfo, Plan, Proof, Size, Value, VideoStream
+from pipeline.tools import process, programs
+from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
+
+# Encoders pad sound: a delay in front and a last frame filled up. Two frames of the longest kind (1152
+# samples in MP3, 1024 in AAC) or 1/10 s, whichever is more, for not every container reports the padding.
+_SOUND_SLACK: Final = Fraction(1, 10)
+_PADDING: Final = 2 * 1152  # samples
+# Containers with a clock of 1/1000 s round every time they store.
+_CLOCK: Final = Fraction(1, 500)
+# EBU R37 asks for sound no more than 40 ms early; a repair may not use up half of that.
+_SYNC: Final = Fraction(1, 50)
+# Containers that cannot say how much of the sound's start is the encoder's lead-in, which decoding removes:
+# up to two frames of WMA, the codec with the longest.
+_UNMARKED: Final = frozenset({"avi", "flv", "wmv", "mpegts", "mpeg"})
+_LEAD_IN: Final = 2 * 2048  # samples
+# Containers without any index of times: their length is an estimate from the bit rate.
+_ESTIMATED: Final = frozenset({"aac", "amr"})
+
+
+def prove(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[Proof, ...]:
+    """Everything comparable about `output` and the `source` it was made from. Pure."""
+    return tuple(_PROOFS.get(source.kind, _size_only)(source, output, plan))
+
+
+def _fix(plan: Plan, check: str) -> Value | None:
+    return next((fix.value for fix in plan.fixes if fix.check == check), None)
+
+
+def _wish(plan: Plan, check: str) -> Value | None:
+    """As `_fix`, with what is only advised: converters take that along."""
+    return next((fix.value for fix in (*plan.fixes, *plan.advised) if fix.check == check), None)
+
+
+def _shown(seconds: Fraction | None) -> str:
+    return "unknown" if seconds is None else f"{float(seconds):.3f} s"
+
+
+def _close(name: str, expected: Fraction, found: Fraction | None, slack: Fraction) -> Proof:
+    return Proof(
+        name=name,
+        expected=f"{_shown(expected)} within {float(slack) * 1000:.0f} ms",
+        found=_shown(found),
+        passed=found is not None and abs(found - expected) <= slack,
+    )
+
+
+def _size_only(_source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
+    """Not empty, and within the bytes the plan gave."""
+    limit = _fix(plan, "file.size")
+    most = limit if isinstance(limit, int) else None
+    yield Proof(
+        name="size",
+        expected="more than 0 bytes" if most is None else f"1 to {most} bytes",
+        found=f"{output.size} bytes",
+        passed=output.size > 0 and (most is None or output.size <= most),
+    )
+
+
+# --- video and audio --------------------------------------------------------------------------------
+
+
+def _media(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
+    yield from _streams(source, output, plan)
+    yield from _size_only(source, output, plan)
+    limit = _fix(plan, "media.duration")
+    if isinstance(limit, int | Fraction) and not isinstance(limit, bool):
+        yield _cut(output, Fraction(limit))
+        source = _shortened(source, output)
+    elif cut := silence(plan, source.duration):
+        source = _without_silence(source, cut)
+    picture = (source.video[0], output.video[0]) if source.video and output.video else None
+    sounds = tuple(zip(_kept(source, output, plan), output.audio, strict=False))
+    if picture:
+        yield from _picture(source, output, plan, *picture)
+    for heard, made in sounds[:1] if not picture else sounds:
+        yield from _sound(source, output, heard, made)
+    if picture and sounds:
+        yield from _sync(source, picture, sounds[0])
+
+
+# What a cut may take beyond the limit: pictures are cut where they are stored, not where they are shown.
+_CUT: Final = Fraction(1, 2)
+
+
+def _cut(output: MediaInfo, limit: Fraction) -> Proof:
+    """Cut off at the limit, and not long before it."""
+    found = output.duration
+    return Proof(
+        name="cut",
+        expected=f"{float(limit - _CUT):.3f} to {float(limit):.3f} s",
+        found=_shown(found),
+        passed=found is not None and limit - _CUT <= found <= limit,
+    )
+
+
+def _shortened(source: MediaInfo, output: MediaInfo) -> MediaInfo:
+    """The source as if it had been as long as what was kept of it; that is judged by `_cut`."""
+    picture = output.video[0].duration if output.video else None
+    sound = output.audio[0].duration if output.audio else None
+    video = tuple(replace(s, duration=picture, frames=None) for s in source.video)
+    audio = tuple(replace(s, duration=sound) for s in source.audio)
+    return replace(source, duration=output.duration, video=video, audio=audio)
+
+
+def _without_silence(source: MediaInfo, cut: tuple[Fraction, Fraction | None]) -> MediaInfo:
+    """The source as long as it is between the two cuts."""
+
+    def left(seconds: Fraction | None) -> Fraction | None:
+        return None if seconds is None else min(seconds, cut[1] or seconds) - cut[0]
+
+    audio = tuple(replace(s, duration=left(s.duration)) for s in source.audio)
+    return replace(source, duration=left(source.duration), audio=audio)
+
+
+def _kept(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[AudioStream, ...]:
+    """The source's sound streams that go on: all, or the default one where one is wanted."""
+    one = _wish(plan, "audio.count") == 1 or (source.kind is Kind.VIDEO and output.kind is Kind.AUDIO)
+    if not one or not source.audio:
+        return source.audio
+    return (next((s for s in source.audio if s.default), source.audio[0]),)
+
+
+def _streams(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
+    pictures = 1 if source.video and output.kind is Kind.VIDEO else 0
+    sounds = len(_kept(source, output, plan))
+    yield Proof(
+        name="streams",
+        expected=f"{pictures} picture, {sounds} sound",
+        found=f"{len(output.video)} picture, {len(output.audio)} sound",
+        passed=len(output.video) == pictures and len(output.audio) == sounds,
+    )
+
+
+def _lengths(info: MediaInfo, stream: VideoStream | AudioStream) -> tuple[Fraction, ...]:
+    """How long a stream is: by its own account and by the container's.
+
+    Both count, for either may be off: MP4 adds up the decoding times of a variable stream, and FLV gives only
+    the length of the longest stream.
+    """
+    return tuple(length for length in (stream.duration, info.duration) if length is not None)
+
+
+def _nearest(before: tuple[Fraction, ...], after: tuple[Fraction, ...]) -> tuple[Fraction, Fraction | None]:
+    """The two accounts that agree best; `before` is not empty."""
+    pairs = [(old, new) for old in before for new in after[:1]]
+    return min(pairs, key=lambda pair: abs(pair[0] - pair[1])) if pairs else (before[0], None)
+
+
+def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream, new: VideoStream) -> Iterator[Proof]:
+    before, after = _lengths(source, old), _lengths(output, new)
+    found: Fraction | None = None
+    if before:
+        expected, found = _nearest(before, after)
+        rates = [rate for rate in (old.frame_rate, new.frame_rate) if rate]
+        slack = (1 / min(rates) if rates else Fraction(0)) + _CLOCK
+        # With nothing but the container's length, the padding of its sound is in it.
+        if source.audio and (old.duration is None or source.container in _UNMARKED):
+            slack = max(slack, _SOUND_SLACK)
+        yield _close("video duration", expected, found, slack)
+    yield from _frames(old, new, found)
+    if old.alpha and new.alpha is not None and _wish(plan, "video.alpha") is not False:
+        yield from _alpha(output, new)
+
+
+def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iterator[Proof]:
+    """As many frames as the rates say; a variable stream made constant has one for every tick."""
+    expected: int | None = None
+    if old.frames is not None and (old.frame_rate == new.frame_rate or (old.variable and new.variable)):
+        expected = old.frames
+    elif old.frames is not None and not old.variable and old.frame_rate and new.frame_rate:
+        expected = round(old.frames * new.frame_rate / old.frame_rate)
+    elif length is not None and new.frame_rate and not new.variable:
+        expected = round(length * new.frame_rate)
+    found = new.frames
+    if found is None and length is not None and new.frame_rate:
+        found = round(length * new.frame_rate)
+    if expected is not None:
+        yield Proof(
+            name="frames",
+            expected=f"{expected} within 1",
+            found=str(found) if found is not None else "unknown",
+            passed=found is not None and abs(found - expected) <= 1,
+        )
+
+
+def _alpha(output: MediaInfo, new: VideoStream) -> Iterator[Proof]:
+    """Transparency survives wherever the new codec can carry it in the new container."""
+    if keeps_alpha(str(output.container), new.codec):
+        yield Proof(
+            name="transparency",
+            expected="kept",
+            found="kept" if new.alpha else "lost",
+            passed=bool(new.alpha),
+        )
+
+
+def _sound(source: MediaInfo, output: MediaInfo, old: AudioStream, new: AudioStream) -> Iterator[Proof]:
+    before = _lengths(source, old)
+    if not before or source.container in _ESTIMATED:
+        return
+    expected, found = _nearest(before, _lengths(output, new))
+    rates = [rate for rate in (old.sample_rate, new.sample_rate) if rate]
+    padding = Fraction(_PADDING, min(rates)) if rates else Fraction(0)
+    yield _close(f"audio duration (stream {new.index})", expected, found, max(_SOUND_SLACK, padding))
+
+
+def _sync(
+    source: MediaInfo, picture: tuple[VideoStream, VideoStream], sound: tuple[AudioStream, AudioStream]
+) -> Iterator[Proof]:
+    """Sound starts as long after the picture as it did."""
+    starts = [stream.start for stream in (*picture, *sound)]
+    if starts[0] is None or starts[2] is None:
+        return
+    before = starts[2] - starts[0]
+    after = starts[3] - starts[1] if starts[1] is not None and starts[3] is not None else None
+    rate = picture[1].frame_rate
+    # A new constant rate moves the first frame by up to half of one.
+    slack = max(_SYNC, 1 / (2 * rate)) if rate else _SYNC
+    if source.container in _UNMARKED and sound[0].codec != sound[1].codec and sound[0].sample_rate:
+        slack += Fraction(_LEAD_IN, sound[0].sample_rate)
+    yield _close("sound after picture", before, after, slack + _CLOCK)
+
+
+# --- pictures and decks -----------------------------------------------------------------------------
+
+
+def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
+    yield from _size_only(source, output, plan)
+    if source.image is None:
+        return
+    asked = any(fix.check in _SHAPES for fix in (*plan.fixes, *plan.advised))
+    cropped = any(fix.check in _CROPS for fix in (*plan.fixes, *plan.advised))
+    wanted = None if cropped else _fix(plan, "image.size")
+    if "image.enlarge" in plan.allowed:
+        yield from _enlarged(source.image.size, output, wanted)
+        return
+    expected = wanted if isinstance(wanted, Size) else source.image.size
+    found = output.image.size if output.image else None
+    small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
+    if isinstance(wanted, Size) or not asked:
+        yield Proof(
+            name="picture size",
+            expected=str(expected),
+            found=str(found or "unknown"),
+            passed=found == expected,
+        )
+    else:
+        yield Proof(
+            name="picture size",
+            expected=f"not above {source.image.size}",
+            found=str(found or "unknown"),
+            passed=small,
+        )
+
+
+def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Iterator[Proof]:
+    """On request a picture may grow, until the rules have enough."""
+    least = wanted if isinstance(wanted, Size) and grows(before, wanted) else Size(1, 1)
+    found = output.image.size if output.image else None
+    yield Proof(
+        name="picture size",
+        expected=f"at least {least}",
+        found=str(found or "unknown"),
+        passed=found is not None and found.width >= least.width and found.height >= least.height,
+    )
+
+
+# Edits that cut something off: a size that is wanted too was named for the whole picture.
+_CROPS: Final = frozenset({"image.aspect", "face.roll", "face.share"})
+# Edits that change a picture's size without naming it; the byte limit may take pixels as its last resort.
+_SHAPES: Final = _CROPS | {"image.size", "image.width", "image.height", "file.size"}
+
+
+def _slides(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
+    yield from _size_only(source, output, plan)
+    if source.slides is not None and source.slides.pages is not None:
+        found = output.slides.pages if output.slides else None
+        most = _fix(plan, "slides.pages")  # split into parts; that they make up the whole is proven by who split it
+        yield Proof(
+            name="pages",
+            expected=str(source.slides.pages) if most is None else f"1 to {most}",
+            found=str(found) if found is not None else "unknown",
+            passed=found == source.slides.pages
+            if not isinstance(most, int)
+            else found is not None and 1 <= found <= most,
+        )
+
+
+_PROOFS: Final = {Kind.VIDEO: _media, Kind.AUDIO: _media, Kind.IMAGE: _image, Kind.SLIDES: _slides}
+
+
+# --- one full decode --------------------------------------------------------------------------------
+
+# The filter that smooths block edges reads nothing from the file, so leaving it out hides no damage; it takes a
+# sixth of an H.264 decoder's time.
+_UNFILTERED: Final = ("-skip_loop_filter", "all")
+
+
+def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False) -> Proof:
+    """Whether the file at `path` (facts `info`) decodes from end to end and holds what its container says.
+
+    Pictures are counted, sound alone is timed; `sound_only` leaves the pictures out. Runs ffmpeg in `work`.
+    Raises TimedOut and ToolFailed.
+    """
+    if sound_only:
+        info = replace(info, video=())
+    what: tuple[str, ...] = ("-map", "0")
+    if info.video:
+        what = ("-map", f"0:{info.video[0].index}", "-map", "0:a?", "-fps_mode", "passthrough")
+    elif info.audio:
+        what = ("-map", f"0:{info.audio[0].index}")
+    link = work / "decode0"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.resolve())
+    command = (
+        programs.ffmpeg(),
+        *HEAD,
+        "-xerror",
+        *reading(link.name, *_UNFILTERED, "-err_detect", "explode"),
+        *what,
+        "-f",
+        "null",
+        "-",
+    )
+    frames, last = 0, Fraction(0)
+
+    def on_line(line: str) -> None:
+        nonlocal frames, last
+        key, _, value = line.partition("=")
+        if key == "frame" and value.strip().isdigit():
+            frames = int(value)
+        last = out_time(line) or last
+
+    ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
+    link.unlink()
+    complaint = f"code {ended.code}: {ended.last_words()}" if ended.code or ended.stderr.strip() else ""
+    if info.video:
+        expected, found, whole = _counted(info.video[0], frames)
+    else:
+        expected, found, whole = _timed(info, last)
+    return Proof(
+        name="decodes whole",
+        expected=expected,
+        found=f"{found}; {complaint}" if complaint else found,
+        passed=whole and not complaint,
+    )
+
+
+def _counted(stream: VideoStream, frames: int) -> tuple[str, str, bool]:
+    """The container's count where it has one, else what length and rate make of it within one frame."""
+    if stream.frames is not None:
+        return f"{stream.frames} frames", f"{frames} frames", frames == stream.frames
+    ticks = None
+    if stream.duration is not None and stream.frame_rate and not stream.variable:
+        ticks = round(stream.duration * stream.frame_rate)
+    if ticks is None:
+        return "at least 1 frame", f"{frames} frames", frames > 0
+    return f"{ticks} frames within 1", f"{frames} frames", abs(frames - ticks) <= 1
+
+
+def _timed(info: MediaInfo, last: Fraction) -> tuple[str, str, bool]:
+    length = info.audio[0].duration or info.duration if info.audio else None
+    if length is None or info.container in _ESTIMATED:
+        return "some sound", _shown(last), last > 0
+    return _shown(length), _shown(last), abs(length - last) <= _SOUND_SLACK
