@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks._run import PREFLIGHT, table
 from pipeline.storage.digest import content_md5
 from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
-from tests import upload_world as made
+from tests.upload import world as made
 
 GIB = 1 << 30
 

@@ -15,6 +15,7 @@ from pipeline.probe.av.mp4 import Track
 _HEAD: Final = 1 << 20  # bytes; the track headers stand before the media data
 _SEGMENT, _CLUSTER, _TRACKS, _ENTRY = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 _VIDEO, _PROJECTION, _KIND, _ROLL = 0xE0, 0x7670, 0x7671, 0x7675
+_DELAY: Final = 0x56AA  # CodecDelay
 _ENCRYPTION: Final = (0x6D80, 0x6240, 0x5035)  # ContentEncodings, ContentEncoding, ContentEncryption
 _WIDTH, _HEIGHT = (0xB0, 0x54CC, 0x54DD), (0xBA, 0x54BB, 0x54AA)  # the length, what is cropped before and after
 
@@ -42,7 +43,7 @@ def _elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
 
 
 def read_tracks(path: Path) -> dict[int, Track]:
-    """The turned, cropped and encrypted tracks by their place among all tracks, which is FFmpeg's stream index."""
+    """The tracks of which there is something to tell, by their place among all, which is FFmpeg's stream index."""
     with path.open("rb") as file:
         data = file.read(_HEAD)
     for name, start, end in _elements(data, 0, len(data)):
@@ -59,10 +60,11 @@ def read_tracks(path: Path) -> dict[int, Track]:
 
 def _track(data: bytes, at: int, end: int) -> Track | None:
     turned, clean, encrypted = _turned(data, at, end), _clean(data, at, end), _encrypted(data, at, end)
-    if clean is None and not encrypted:
+    delay = next((int.from_bytes(data[a:e], "big") for name, a, e in _elements(data, at, end) if name == _DELAY), 0)
+    if clean is None and not encrypted and not delay:
         return turned
     track = turned or Track(rotation=0)
-    track.clean, track.encrypted = clean, encrypted
+    track.clean, track.encrypted, track.delay = clean, encrypted, delay
     return track
 
 

@@ -31,6 +31,7 @@ class Track:
     stated: tuple[int, int] | None = None  # width and height by the container's own account
     encrypted: bool = False
     clean: tuple[int, int] | None = None  # width and height that a cropping rectangle leaves of the coded picture
+    delay: int = 0  # nanoseconds of sound at its start that a decoder throws away
     dolby_vision: str | None = None  # "8.4": profile, and what the base layer is compatible with
 
 

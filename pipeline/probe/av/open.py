@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,10 @@ _VERSION: Final = tuple(int(part) for part in av.__version__.split(".")[:2])
 _TAGS: Final[dict[str, Any]] = {"metadata_errors": "surrogateescape"} if _VERSION < (19, 0) else {}
 # Up to PyAV 17.0 options for streams end the process where a stream turns up only while reading, as in any FLV.
 _GIVEN_AS: Final = "container_options" if _VERSION < (17, 1) else "options"
-TELLS_FIELDS: Final = hasattr(av.VideoCodecContext, "field_order")  # before any frame is decoded: from PyAV 18.1 on
+# FFmpeg counts the length of an MP3 without what its encoder added from 8.0 on, which PyAV 16 brought,
+LENGTHS_HEARD: Final = _VERSION >= (16, 0)
+# and the start of sound in Matroska without what a decoder throws away from 8.1 on, which PyAV 17.1 brought.
+STARTS_HEARD: Final = _VERSION >= (17, 1)
 
 # FFmpeg's demuxer for each format that sniffing finds.
 OPENS: Final = {
@@ -59,6 +63,7 @@ _EFFORTS: Final[tuple[dict[str, str], ...]] = (
     {},
 )
 FULL: Final = _EFFORTS[-1:]
+_PATIENCE: Final = 64  # packets that a decoder may take in before its first frame
 # These have no list of streams at their head: only reading on shows them, so the first effort is too little.
 _UNLISTED: Final = frozenset({"mpegts", "mpeg", "flv"})
 
@@ -105,15 +110,15 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
 
 
 def interlaced(path: Path, format_: str, index: int) -> bool | None:
-    """What the first frame of the picture stream `index` says of its fields; for PyAV before 18.1, which tells no more.
+    """What the first frame of a picture stream says of its fields, for where no header does (PyAV before 18.1: ever).
 
-    None where it may not or cannot be decoded. Raises Unreadable.
+    None where it may not be decoded, or nothing comes out of its first packets. Raises Unreadable.
     """
     with opened(path, format_, FULL) as container:
         stream: Any = container.streams[index]
         if allowed(stream):
             with suppress(*BROKEN):  # damage is told by whoever decodes all of it
-                for packet in packets_of(container, [stream]):
+                for packet in islice(packets_of(container, [stream]), _PATIENCE):
                     for frame in packet.decode():
                         return bool(frame.interlaced_frame)  # type: ignore[union-attr]  # it is a picture's
     return None

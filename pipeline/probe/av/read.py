@@ -2,7 +2,7 @@
 
 The container is the one that sniffing found, never FFmpeg's own guess. Without "decode" nothing is decoded
 beyond the few packets from which FFmpeg learns a codec's parameters, and of H.264 not even those. Interlacing
-is what the codec's header says; a progressive stream that holds woven fields is not found out.
+is what the codec's header says, else its first frame; a progressive stream that holds woven fields is not found out.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
 from pipeline.probe.av.open import (
     BROKEN,
     ISO_MEDIA,
+    LENGTHS_HEARD,
     MICROSECOND,
     OPENS,
-    TELLS_FIELDS,
+    STARTS_HEARD,
     allowed,
     interlaced,
     opened,
     packets_of,
 )
 from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, seconds, video_facts
-from pipeline.probe.av.truncation import missing_bytes
+from pipeline.probe.av.truncation import missing_bytes, mp3_padding
 from pipeline.probe.av.wav import wav
 from pipeline.probe.sniff.mpeg_audio import adts_frame, count, mp3_frame
 
@@ -84,8 +85,8 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
         raise _encrypted(path)
     with opened(path, format) as container:
         info = _facts(path, size, format, container, boxes)
-    if not TELLS_FIELDS:
-        unsure = [v.index for v in info.video if v.interlaced is None]
+    unsure = [v.index for v in info.video if v.interlaced is None and v.codec]
+    if unsure:
         fields = {index: interlaced(path, format, index) for index in unsure}
         info = replace(info, video=tuple(replace(v, interlaced=fields.get(v.index, v.interlaced)) for v in info.video))
     if "speech" in needs and info.audio:
@@ -120,11 +121,19 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     pictures = [s for s in container.streams.video if not disposition(s) & ATTACHED_PICTURE]
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
+    start = seconds(container.start_time, MICROSECOND)
+    if OPENS[format_] == "matroska" and not STARTS_HEARD:
+        audio = tuple(_heard(sound, tracks.get(sound.index)) for sound in audio)
+        starts = [*(v.start for v in video), *(sound.start for sound in audio)]
+        start = min((one for one in starts if one is not None), default=start)
     length = seconds(container.duration, MICROSECOND) or None
+    if format_ == "mp3" and not LENGTHS_HEARD and length and audio[0].sample_rate:
+        length -= Fraction(mp3_padding(path), audio[0].sample_rate)
+        audio = tuple(replace(sound, duration=length) for sound in audio)
     if length is None and format_ == "wav":  # FFmpeg has no word for a recording of nothing
         length = _wav_length(path, size)
     if OPENS[format_] == "matroska" and length:
-        length, video, audio = _from_start(seconds(container.start_time, MICROSECOND), length, video, audio)
+        length, video, audio = _from_start(start, length, video, audio)
     _within_ceilings(path, video, audio, length)
     kind = Kind.VIDEO if video or not audio else Kind.AUDIO
     damaged = False
@@ -163,7 +172,7 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         container=_container(format_, kind),
         brand=boxes.brand if boxes else None,
         faststart=boxes.faststart if boxes else None,
-        start=seconds(container.start_time, MICROSECOND),
+        start=start,
         duration=length,
         bit_rate=container.bit_rate or None,
         video=video,
@@ -174,6 +183,13 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         intact=False if cut or damaged else None,
         remarks=tuple(remarks),
     )
+
+
+def _heard(sound: AudioStream, track: Track | None) -> AudioStream:
+    """With its start where it is first heard."""
+    if track is None or sound.start is None:
+        return sound
+    return replace(sound, start=sound.start + Fraction(track.delay, 1_000_000_000))
 
 
 def _wav_length(path: Path, size: int) -> Fraction | None:

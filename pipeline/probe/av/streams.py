@@ -157,7 +157,7 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     if context is None:
         return VideoStream(index=stream.index, codec=codec, duration=_length(stream))
     sequence = sequence_of(stream)
-    pixel = pixel_format(stream) or (sequence.pixel_format if sequence else None)
+    pixel = (sequence.pixel_format if sequence else None) or pixel_format(stream)
     layout = pixel_layout(pixel) if pixel else Layout(None, None, False)
     coded = Size(context.width, context.height) if context.width and context.height else None
     if coded is None and track and track.stated and all(track.stated):  # too large for FFmpeg, which then tells none

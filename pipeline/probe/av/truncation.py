@@ -103,21 +103,35 @@ def _ogg(file: BinaryIO, size: int) -> int | None:
     return 1 if len(table) < count else _short(at + 27 + count + sum(table), len(tail))
 
 
-def _mp3(file: BinaryIO, size: int) -> int | None:
-    """The byte count in a Xing or Info header, counted from the first frame."""
+def _xing(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Where the first frame of an MP3 begins, and its Xing or Info header from the flags on."""
     at = after_id3(file.read(10))
     file.seek(at)
     frame = file.read(4096)
     start = len(frame) - len(frame.lstrip(b"\0"))
-    for word in (b"Xing", b"Info"):
-        tag = frame.find(word, start, start + 200)
-        if tag >= 0:
-            flags = int.from_bytes(frame[tag + 4 : tag + 8], "big")
-            if not flags & 2:
-                return None
-            where = tag + 8 + (4 if flags & 1 else 0)
-            return _short(at + start + int(struct.unpack_from(">I", frame, where)[0]), size)
-    return None
+    tags = (frame.find(word, start, start + 200) for word in (b"Xing", b"Info"))
+    return next(((at + start, frame[tag + 4 :]) for tag in tags if tag >= 0), None)
+
+
+def _mp3(file: BinaryIO, size: int) -> int | None:
+    """The byte count in a Xing or Info header, counted from the first frame."""
+    found = _xing(file)
+    if found is None or not (flags := int.from_bytes(found[1][:4], "big")) & 2:
+        return None
+    return _short(found[0] + int(struct.unpack_from(">I", found[1], 8 if flags & 1 else 4)[0]), size)
+
+
+def mp3_padding(path: Path) -> int:
+    """Samples at both ends of an MP3 that its encoder added, by the header that LAME and FFmpeg write; else 0."""
+    with path.open("rb") as file:
+        found = _xing(file)
+    if found is None:
+        return 0
+    flags = int.from_bytes(found[1][:4], "big")
+    # Frames, bytes, table of contents and quality, as flagged; then the encoder's name and 12 bytes of its settings.
+    at = 4 + sum(length for bit, length in ((1, 4), (2, 4), (4, 100), (8, 4)) if flags & bit) + 21
+    added = int.from_bytes(found[1][at : at + 3], "big")
+    return (added >> 12) + (added & 0xFFF)
 
 
 def _mpegts(file: BinaryIO, size: int) -> int | None:

@@ -246,6 +246,11 @@ def _late(picture: Image.Image, file: BinaryIO) -> None:
         picture.info.setdefault("xmp", xmp)
 
 
+def _of_exif(warned: warnings.WarningMessage, picture: Image.Image) -> bool:
+    """Whether a warning of Pillow's is about the EXIF data: it is read by the reader of TIFF, in any file."""
+    return "EXIF" in str(warned.message) or (picture.format != "TIFF" and "TiffImagePlugin" in warned.filename)
+
+
 def _exif(
     picture: Image.Image, name: str, warned: list[warnings.WarningMessage], remarks: list[Text]
 ) -> tuple[int, bool | None]:
@@ -260,7 +265,7 @@ def _exif(
         exif = picture.getexif()
         orientation = exif.get(_ORIENTATION, 1)
         located = located or bool(exif.get_ifd(_GPS))
-        damage = next((str(w.message) for w in warned if "EXIF" in str(w.message)), None)
+        damage = next((str(w.message) for w in warned if _of_exif(w, picture)), None)
     except DAMAGE as error:
         orientation, damage = 1, str(error)
     if damage:

@@ -1,0 +1,82 @@
+"""Damage anywhere is a fact or a refusal that names the file, never another exception."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import AssetError
+from pipeline.model.results import Text
+from pipeline.probe import probe
+from samples import SAMPLES, build, missing
+from samples._tools import same_zip
+from tests import ROOT
+
+OUT = ROOT / "samples" / "out"
+NAMES = (
+    "decks/good.ppt",
+    "decks/animated.pptx",
+    "decks/good.odp",
+    "decks/encrypted.pptx",
+    "decks/from-powerpoint.pdf",
+    "packages/tencent-good.zip",
+    "images/photo.avif",
+    "images/exif-rotated.jpg",
+    "images/display-p3.jpg",
+    "images/animated.gif",
+    "images/pages.tiff",
+    "images/palette-alpha.png",
+    "images/animated.webp",
+    "images/drawing.svg",
+    "texts/good.ssml",
+    "texts/good.srt",
+)
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """Some bytes changed, mostly near the ends where structure lives; sometimes cut short."""
+    out = bytearray(data)
+    near = min(len(out), 4096)
+    for _ in range(chance.choice((1, 2, 5, 20))):
+        at = chance.choice((chance.randrange(near), len(out) - 1 - chance.randrange(near)))
+        out[at] = chance.choice((0, 255, 127, 128, chance.randrange(256)))
+    return bytes(out[: chance.randrange(1, len(out))] if chance.random() < 0.15 else out)
+
+
+def answers(path: Path) -> None:
+    try:
+        info = probe(path, frozenset({"decode"}))
+    except AssetError as refused:
+        said = refused.text
+    else:
+        said = Text(info.name, info.name)
+    assert path.name in said.en
+    assert path.name in said.zh
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_damaged_bytes(name: str, tmp_path: Path) -> None:
+    if missing(SAMPLES[name]):
+        pytest.skip(f"{name} needs a program that is not installed")
+    data = build([name], OUT)[name].read_bytes()
+    chance = random.Random(name)  # noqa: S311  damage must be the same every time
+    path = tmp_path / Path(name).name
+    for _ in range(15):
+        path.write_bytes(damaged(data, chance))
+        answers(path)
+
+
+@pytest.mark.parametrize("name", ["decks/animated.pptx", "decks/good.odp"])
+def test_damaged_parts_in_a_sound_zip(name: str, tmp_path: Path) -> None:
+    if missing(SAMPLES[name]):
+        pytest.skip(f"{name} needs a program that is not installed")
+    data = build([name], OUT)[name].read_bytes()
+    chance = random.Random(name)  # noqa: S311  damage must be the same every time
+    path = tmp_path / Path(name).name
+    for _ in range(15):
+        path.write_bytes(
+            same_zip(data, lambda _, part: damaged(part, chance) if part and chance.random() < 0.1 else part)
+        )
+        answers(path)

@@ -1,0 +1,433 @@
+"""Reports that people and other programs read: nothing from a file is markup, formula or command there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.documents import entry as document
+from pipeline.engine.tasks import plan_entry, prepare_entry
+from pipeline.errors import UsageError
+from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
+from pipeline.model.results import Limit, Size, Text, Value
+from pipeline.report import formats as export
+from pipeline.report.card import CardJob, bare, card_entry
+from pipeline.report.findings import rules_of, stopped, tell, told
+from pipeline.report.html import Source, write
+from pipeline.report.scale import WIDTH, scale
+from pipeline.report.translate import proof_value
+from pipeline.rules import judge as judging
+from pipeline.rules import presets
+from pipeline.stages.check import Job, check
+from samples import build
+from tests import ROOT, factory
+
+OUT = ROOT / "samples" / "out"
+PRESET = "metastudio/video-production"
+HOSTILE = "<img src=x onerror=alert(1)>\"'`&|*[a](javascript:x)\u202egpj.exe\x1b[31m=1+1.mp4"
+
+
+def finding(**changes: Any) -> dict[str, Any]:
+    """A frame rate above the limit, as a report holds it."""
+    role = presets.load(PRESET).role("video")
+    assert role
+    info = factory.video(video=(factory.video_stream(frame_rate=Fraction(60)),))
+    found = next(f for f in judging.judge(info, role) if f.rule.check == "video.frame_rate" and f.rule.level == "error")
+    return document.finding(found, "en") | changes
+
+
+def asset(**changes: Any) -> dict[str, Any]:
+    """A video that can be repaired."""
+    entry: dict[str, Any] = {
+        "source": "clip.mp4",
+        "kind": "video",
+        "role": "video",
+        "status": "fixable",
+        "facts": {},
+        "findings": [finding()],
+        "error": None,
+    }
+    return entry | changes
+
+
+def report(*assets: dict[str, Any], schema: str = document.REPORT) -> dict[str, Any]:
+    head = document.head(schema, presets.load(PRESET))
+    return {**head, "assets": list(assets), "batch": [], "summary": {}}
+
+
+def page(*assets: dict[str, Any], lang: str = "en", pictures: bool = False) -> str:
+    out = io.StringIO()
+    write(out, [Source(report(*assets), OUT)], lang, 1, pictures=pictures)
+    return out.getvalue()
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.inside: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in {"script", "style"}:
+            self.inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.inside and tag == self.inside[-1]:
+            self.inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.inside:
+            self.words.append(data)
+
+
+# --- HTML ---------------------------------------------------------------------------------------------
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    elements = Elements(page(asset())).elements
+    linked = [v for _, a in elements for k, v in a.items() if k in {"src", "href", "action", "data"} and v]
+    assert all(v.startswith(("#", "data:image/")) for v in linked)
+    assert not any(tag in {"link", "iframe", "object", "base"} for tag, _ in elements)
+
+
+def test_the_page_runs_its_own_script_and_no_other() -> None:
+    text = page(asset(source=HOSTILE))
+    elements = Elements(text)
+    assert sum(tag == "script" for tag, _ in elements.elements) == 1
+    assert not any(k.startswith("on") or k == "style" for _, a in elements.elements for k in a)
+    policy = next(a["content"] for t, a in elements.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("place", ["source", "error", "where", "role", "actual"])
+def test_what_comes_from_a_file_is_text(place: str) -> None:
+    if place in {"source", "role"}:
+        entry = asset(**{place: HOSTILE})
+    elif place == "error":
+        entry = asset(status="error", error={"type": "Unreadable", "message": HOSTILE})
+    else:
+        entry = asset(findings=[finding(**{place: HOSTILE})])
+    elements = Elements(page(entry))
+    assert not any(tag == "img" for tag, _ in elements.elements)
+    words = "".join(elements.words)
+    assert "<img src=x onerror=alert(1)>" in words
+    assert "\u202e" not in words
+    assert "\x1b" not in words
+
+
+def test_both_languages_are_there() -> None:
+    words = "".join(Elements(page(asset())).words)
+    assert "frame rate" in words
+    assert "帧率" in words
+    assert "60 fps" in words
+
+
+def test_the_language_asked_for_comes_first() -> None:
+    assert '<html lang="zh" data-lang="zh">' in page(asset(), lang="zh")
+
+
+def test_a_finding_says_value_limit_source_code_and_repair() -> None:
+    text = " ".join("".join(Elements(page(asset())).words).split())
+    assert "frame rate帧率 60 fps wanted" in text
+    assert "≤ 30 fps" in text
+    assert "MS-Intro 4.6 Table 4-5 (2025-02-07)" in text
+    assert "metastudio.video-production.video.max-fps" in text
+    assert "can be done可自动处理: 60 fps → 30 fps (re-encoded)" in text
+
+
+def test_the_worst_comes_first() -> None:
+    fine = asset(source="fine.mp4", status="pass", findings=[])
+    broken = asset(source="broken.mp4", status="error", findings=[], error={"type": "X", "message": "cut short"})
+    text = page(fine, asset(source="middle.mp4"), broken)
+    names = re.findall(r'<h3 id="h\d+"><bdi>(.*?)</bdi>', text)
+    assert names == ["broken.mp4", "middle.mp4", "fine.mp4"]
+
+
+def test_a_thousand_places_of_one_rule_are_one_line() -> None:
+    many = [finding(where=f"line {n}, column 1") for n in range(1000)]
+    shown, hidden = told(list(many), rules_of(PRESET))
+    assert (len(shown), hidden) == (1, 0)
+    assert len(shown[0].where) + shown[0].more == 1000
+
+
+def test_limits_that_have_changed_since_are_shown_as_written() -> None:
+    one = finding(limit="<= 99")
+    assert tell(one, None).limit.en == "≤ 99"
+    shown, _ = told([one], rules_of(PRESET))
+    assert shown[0].limit.en == "≤ 99"
+    assert shown[0].scale is None
+
+
+def test_a_report_never_makes_us_open_a_preset_it_names(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("not toml at all [")
+    assert rules_of(str(tmp_path / "x.toml")) == {}
+
+
+def test_a_document_of_another_version_is_still_shown() -> None:
+    old = {key: value for key, value in finding().items() if key != "said"}
+    old["fix"] = {"does": "60 -> 30", "safety": "lossy"}
+    words = "".join(Elements(page(asset(findings=[old]))).words)
+    assert "60 → 30" in words
+
+
+def card(entry: dict[str, Any], folder: Path, **changes: Any) -> CardJob:
+    job: dict[str, Any] = {
+        "number": 1,
+        "entry": entry,
+        "preset": PRESET,
+        "rules": (),
+        "folders": (str(folder),),
+        "outputs": str(folder),
+    }
+    return CardJob(**(job | changes))
+
+
+def test_before_and_after_and_sound_are_drawn(tmp_path: Path) -> None:
+    source = build(["video/60fps.mp4"], OUT)["video/60fps.mp4"]
+    done = prepare_entry(Job(path=str(source), stem="clip", preset=PRESET, out=str(tmp_path)), lambda _: None)
+    html = card_entry(card(done, tmp_path), lambda _: None)
+    assert html.count('src="data:image/webp;base64,') == 2
+    assert 'class="wave"' in html
+    assert "solved" in html
+
+
+def test_a_source_that_has_changed_is_not_shown(tmp_path: Path) -> None:
+    entry = document.report(
+        check(Job(path=str(build(["images/good-1080p.png"], OUT)["images/good-1080p.png"]), stem="x", preset=PRESET)),
+        "en",
+    )
+    (tmp_path / "other.png").write_bytes(b"something else")
+    html = card_entry(card(entry | {"source": "other.png"}, tmp_path), lambda _: None)
+    assert "<img" not in html
+    assert "has changed since" in html
+
+
+def test_an_output_outside_the_folder_of_the_manifest_is_not_read(tmp_path: Path) -> None:
+    source = build(["images/good-1080p.png"], OUT)["images/good-1080p.png"]
+    outside = {
+        "path": str(source),
+        "category": "MAIN",
+        "size": source.stat().st_size,
+        "md5": "x",
+        "content_type": "image/png",
+        "facts": {"image": {"format": "png"}},
+        "findings": [],
+        "text": None,
+    }
+    entry = asset(kind="image", status="fixed", source_md5="y", outputs=[outside], findings=[])
+    assert "<img" not in card_entry(card(entry, tmp_path), lambda _: None)
+
+
+def test_facts_that_make_no_sense_cost_the_pictures_only(tmp_path: Path) -> None:
+    source = build(["images/good-1080p.png"], OUT)["images/good-1080p.png"]
+    facts = {"size": source.stat().st_size, "image": {"format": "png", "size": "huge"}, "faces": [{"box": 7}]}
+    job = card(
+        asset(
+            source=str(source),
+            facts={"size": facts["size"], "faces": 7, "image": {"format": "png", "size": {"width": 1, "height": 1}}},
+        ),
+        tmp_path,
+    )
+    assert card_entry(job, lambda _: None) == bare(job)
+
+
+# --- scales -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "type_"),
+    [
+        (Fraction(60), Between(high=30), "rate"),
+        (5, Between(low=200, above=True), "count"),
+        (10**12, Between(high=2**30), "bytes"),
+        (0, Between(high=0), "count"),
+        (3, Between(high=0), "count"),
+        (Fraction(-5), Between(low=-10, high=10), "number"),
+        (48000, OneOf((16000, 24000)), "hertz"),
+        (Fraction(3, 2), Aspect((Fraction(16, 9), Fraction(9, 16))), "ratio"),
+        (Fraction(1, 10**9), Between(low=1), "number"),
+    ],
+)
+def test_marks_and_spans_stay_inside_the_drawing(value: Value, limit: Limit, type_: str) -> None:
+    drawn = scale(value, limit, type_)
+    assert drawn is not None
+    assert drawn.mark is not None
+    assert 0 <= drawn.mark <= WIDTH
+    assert drawn.spans
+    assert all(x >= 0 and width > 0 and x + width <= WIDTH for x, width in drawn.spans)
+    assert drawn.ok == limit.accepts(value)
+    inside = any(x <= drawn.mark <= x + width for x, width in drawn.spans)
+    assert inside or not drawn.ok
+
+
+@pytest.mark.parametrize(
+    ("value", "limit"),
+    [
+        (Size(3840, 2160), FitsBox((Size(1920, 1080),))),
+        (Size(1080, 1920), FitsBox((Size(1920, 1080),))),
+        (Size(10, 10), AtLeastBox(Size(80, 80))),
+        (Size(1920, 1080), OneSize((Size(3840, 2160), Size(2160, 3840)))),
+    ],
+)
+def test_sizes_are_drawn_to_one_scale(value: Size, limit: Limit) -> None:
+    drawn = scale(value, limit, "size")
+    assert drawn is not None
+    allowed, found = drawn.boxes
+    assert (found[0] <= allowed[0] and found[1] <= allowed[1]) == FitsBox(
+        (Size(int(allowed[0] * 100), int(allowed[1] * 100)),)
+    ).accepts(Size(int(found[0] * 100), int(found[1] * 100)))
+    assert drawn.ok == limit.accepts(value)
+
+
+def test_words_are_not_drawn() -> None:
+    assert scale("h264", OneOf(("h264", "hevc")), "text") is None
+    assert scale(True, OneOf((False,)), "flag") is None
+    assert scale(None, Between(high=3), "count") is None
+
+
+# --- flat formats -------------------------------------------------------------------------------------
+
+
+def flat(write_: export.Write, *assets: dict[str, Any], lang: str = "en") -> str:
+    return export.as_text(write_, [Source(report(*assets), Path())], lang)
+
+
+def test_csv_opens_in_a_spreadsheet_with_chinese_intact() -> None:
+    text = flat(export.write_csv, asset(source="讲师.mp4"), lang="zh")
+    assert text.startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert rows[0]["source"] == "讲师.mp4"
+    assert rows[0]["message"].startswith("帧率")
+    assert rows[0]["rule"] == "metastudio.video-production.video.max-fps"
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1"])
+def test_csv_holds_no_formula(name: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(flat(export.write_csv, asset(source=name)).removeprefix("\ufeff"))))
+    assert not rows[0]["source"].startswith(("=", "+", "-", "@", "\t"))
+
+
+def test_junit_counts_what_blocks() -> None:
+    lost = asset(source="b", status="error", findings=[], error={"type": "Unreadable", "message": "cut"})
+    root = ElementTree.fromstring(flat(export.write_junit, asset(), asset(status="pass", findings=[]), lost))  # noqa: S314  our own
+    assert (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"]) == ("3", "1", "1")
+    failure = root.find(".//failure")
+    assert failure is not None
+    assert failure.attrib["type"] == "metastudio.video-production.video.max-fps"
+
+
+def test_junit_is_xml_whatever_a_name_holds() -> None:
+    name = HOSTILE + "\x00\x0b\ufffe]]>"
+    root = ElementTree.fromstring(flat(export.write_junit, asset(source=name)))  # noqa: S314  our own
+    case = root.find(".//testcase")
+    assert case is not None
+    assert "<img" in case.attrib["name"]
+
+
+def test_markdown_holds_no_markup_of_a_name() -> None:
+    text = flat(export.write_markdown, asset(source=HOSTILE))
+    assert "<img" not in text
+    assert "[a](javascript" not in text
+    assert all(line.count(" | ") == 3 for line in text.splitlines() if line.startswith("| ") and "asset" not in line)
+
+
+def test_json_is_the_document() -> None:
+    assert json.loads(flat(export.write_json, asset())) == report(asset())
+
+
+# --- the verb -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(report(asset())), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("ending", export.ENDINGS)
+def test_every_ending_is_written(given: Path, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    target = given.with_name(f"out{ending}")
+    assert main(["report", str(given), "-o", str(target), "--no-pictures"]) == 0
+    assert "60 fps" in target.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == f"{target}\n"
+    assert [p.name for p in given.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_several_reports_make_one(given: Path) -> None:
+    target = given.with_name("both.html")
+    assert main(["report", str(given), str(given), "-o", str(target), "--no-pictures", "-q"]) == 0
+    assert target.read_text(encoding="utf-8").count("<article") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.json", "{}", "schema"),
+        ("a.json", "[" * 100_000, "not a report"),
+        ("a.json", "\x00", "not a report"),
+        ("missing.json", None, "not a report"),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path: Path, name: str, content: str | None, reason: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UsageError, match=reason):
+        export.read(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("target", ["out.pdf", "no-such-folder/out.html", "report.json"])
+def test_what_cannot_be_written_is_told(given: Path, target: str) -> None:
+    assert main(["report", str(given), "-o", str(given.parent / target)]) == 2
+
+
+def test_a_plan_shows_its_steps(tmp_path: Path) -> None:
+    source = build(["video/60fps.mp4"], OUT)["video/60fps.mp4"]
+    entry = plan_entry(Job(path=str(source), stem="x", preset=PRESET), lambda _: None)
+    words = "".join(Elements(bare(card(entry, tmp_path))).words)
+    assert "What would be done" in words
+    assert "libx264" in words
+
+
+@pytest.mark.parametrize(
+    ("value", "chinese"),
+    [
+        ("more than 0 bytes", "大于 0 字节"),
+        ("1 picture, 1 sound", "画面 1，声音 1"),
+        ("1.000 s within 35 ms", "1.000 s，误差 35 毫秒内"),
+        ("96.3 (mean of 6 frames, worst 95.6)", "96.3 （6 帧平均，最差 95.6）"),
+        ("1 with the same coded frames", "1 条，编码帧完全相同"),
+        ("30 frames within 1", "30 帧，误差 1 内"),
+        ("1920x1080", "1920x1080"),
+    ],
+)
+def test_proofs_are_told_in_chinese(value: str, chinese: str) -> None:
+    assert proof_value(value) == Text(value, chinese)
+
+
+def test_what_kept_an_asset_from_repair_says_why_and_promises_nothing() -> None:
+    fixed = finding()
+    limit = fixed["limit"]
+    said = {"en": f"x; wanted {limit} (asked only)", "zh": f"x；要求 {limit}（需要求）"}
+    kept = fixed | {"fix": None, "said": said}
+    entry = asset(findings=[fixed]) | {"blocked": [kept]}
+    assert [f["fix"] for f in stopped(entry)] == [None]
+    told_, _ = told(stopped(entry), {})
+    assert (told_[0].fix, told_[0].rest.zh) == (None, "需要求")

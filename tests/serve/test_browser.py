@@ -1,0 +1,81 @@
+"""A whole round of the local page in real Chromium, by keyboard and by mouse."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.serve.sessions import Room
+from samples import build
+from tests import ROOT
+from tests.browser import browser, needs_browser, press, select, violations
+from tests.serve.test_serve import TOKEN, served
+
+pytestmark = [pytest.mark.slow, needs_browser]
+
+OUT = ROOT / "samples" / "out"
+NAMES = ("images/over-4k.png", "texts/fast.ssml")
+TAB, ENTER = "\ue004", "\ue007"
+
+
+def until(ready: Callable[[], Any]) -> None:
+    for _ in range(400):
+        if ready():
+            return
+        time.sleep(0.05)
+    raise AssertionError("did not happen")
+
+
+def tab_to(driver: Any, wanted: str) -> None:
+    """Reach an element with the Tab key alone."""
+    for _ in range(30):
+        if driver.switch_to.active_element.get_attribute("id") == wanted:
+            return
+        press(driver, TAB)
+    raise AssertionError(f"{wanted} cannot be reached by keyboard")
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_a_whole_round(by: str, tmp_path: Path) -> None:
+    sources = build(NAMES, OUT)
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    (tmp_path / "room").mkdir()
+    shots = Path(os.environ.get("PREFLIGHT_SHOTS", tmp_path))
+    with served(Room(tmp_path / "room", 10_000_000)) as port, browser(downloads) as driver:
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        assert violations(driver) == []
+        select(driver, "preset", "metastudio/video-production")
+        driver.find_element("id", "pick").send_keys("\n".join(str(sources[name]) for name in NAMES))
+        button = driver.find_element("id", "prepare")
+        until(button.is_enabled)
+        if by == "mouse":
+            button.click()
+        else:
+            tab_to(driver, "prepare")
+            press(driver, ENTER)
+        until(lambda: driver.find_element("id", "state").text == "Done.")
+        badges = [b.text for b in driver.find_elements("css selector", "#dropped .badge")]
+        assert badges == ["repaired", "repaired"]
+        assert driver.switch_to.active_element.get_attribute("id") == "resultname"
+        driver.find_element("id", "lang").click()
+        assert driver.find_element("id", "state").text == "完成。"
+        assert violations(driver) == []
+        driver.save_screenshot(str(shots / f"serve-{by}.png"))
+        driver.switch_to.frame("report")
+        until(lambda: driver.find_elements("css selector", "article.card"))
+        assert len(driver.find_elements("css selector", "article.card")) == 2
+        driver.switch_to.default_content()
+        links = driver.find_elements("css selector", "#downloads a")
+        if by == "mouse":
+            links[1].click()
+        else:
+            driver.execute_script("arguments[0].focus()", links[1])
+            press(driver, ENTER)
+        until(lambda: [p for p in downloads.iterdir() if p.suffix == ".png"])
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []

@@ -1,0 +1,393 @@
+"""The local page: who may ask, what may be reached, and a whole round without a browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from pipeline.cli.main import main
+from pipeline.cli.serve import _hosts, _listen, _loopback
+from pipeline.serve import sessions as rooms
+from pipeline.serve.app import application
+from pipeline.serve.sessions import Full, Room, room, safe_name
+from samples import build
+from tests import ROOT
+
+OUT = ROOT / "samples" / "out"
+TOKEN = "t" * 32
+Client = httpx.Client
+PRESET = "metastudio/video-production"
+OURS = {"x-preflight": "1"}
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Room:
+    return Room(tmp_path, max_size=2_000_000)
+
+
+@contextmanager
+def served(held: Room) -> Iterator[int]:
+    """The page behind a real server on a free port of this machine."""
+    listening = _listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    app = application(held, TOKEN, _hosts("127.0.0.1", port), workers=1, lang="en")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
+@pytest.fixture
+def client(held: Room) -> Iterator[Client]:
+    with served(held) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as made:
+        yield made
+
+
+def opened(client: Client) -> str:
+    answer = client.post(f"/{TOKEN}/batches", headers=OURS)
+    assert answer.status_code == 201
+    return f"/{TOKEN}/batches/{answer.json()['id']}"
+
+
+def put(client: Client, batch: str, name: str, content: bytes) -> Any:
+    return client.put(f"{batch}/files", params={"name": name}, content=content, headers=OURS)
+
+
+def finished(client: Client, batch: str) -> dict[str, Any]:
+    for _ in range(600):
+        told: dict[str, Any] = client.get(batch).json()
+        if told["state"] in {"done", "failed", "stopped"}:
+            return told
+        time.sleep(0.05)
+    raise AssertionError("the run does not end")
+
+
+# --- a round ------------------------------------------------------------------------------------------
+
+
+def test_a_whole_round(client: Client) -> None:
+    batch = opened(client)
+    wide = build(["images/over-4k.png"], OUT)["images/over-4k.png"].read_bytes()
+    assert put(client, batch, "背景 图.png", wide).json() == {"name": "背景 图.png", "size": len(wide)}
+    assert put(client, batch, "背景 图.png", wide).status_code == 201
+    started = client.post(
+        f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare", "lang": "zh"}), headers=OURS
+    )
+    assert started.status_code == 202
+    told = finished(client, batch)
+    assert told["error"] is None
+    assert [file["status"] for file in told["files"]] == ["fixed", "fixed"]
+    assert len({output["name"] for output in told["outputs"]}) == 2
+    made = client.get(f"{batch}/outputs/0")
+    assert made.content.startswith(b"\x89PNG")
+    assert made.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
+    assert "sandbox" in made.headers["content-security-policy"]
+    page = client.get(f"{batch}/report.html").text
+    assert "背景 图.png" in page
+    assert 'lang="zh"' in page
+    with zipfile.ZipFile(io.BytesIO(client.get(f"{batch}/all.zip").content)) as packed:
+        assert len(packed.namelist()) == 3
+        manifest = packed.read("manifest.json").decode()
+    assert str(OUT) not in manifest
+
+
+def test_where_files_lie_on_this_machine_is_not_told(client: Client, held: Room) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", "你好世界。".encode())
+    client.post(f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare"}), headers=OURS)
+    finished(client, batch)
+    assert str(held.folder) not in client.get(f"{batch}/report.html").text
+    assert str(held.folder) not in client.get(batch).text
+
+
+def test_check_changes_nothing(client: Client) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", "你好世界。".encode("gbk") * 10)
+    client.post(f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "check"}), headers=OURS)
+    told = finished(client, batch)
+    assert [file["status"] for file in told["files"]] == ["fixable"]
+    assert told["outputs"] == []
+    assert client.get(f"{batch}/all.zip").status_code == 404
+
+
+def test_a_run_can_be_stopped(client: Client, held: Room) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", "你好世界。".encode())
+    next(iter(held.batches.values())).stop.set()
+    client.post(f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare"}), headers=OURS)
+    assert finished(client, batch)["state"] == "stopped"
+
+
+# --- who may ask --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/x/", f"/{TOKEN[:-1]}/", f"/{TOKEN}x/", "/%74" + TOKEN[1:] + "x/", "//"])
+def test_without_the_token_there_is_nothing(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:80", "localhost.evil.example:8765"])
+def test_another_name_for_this_machine_is_refused(client: Client, host: str) -> None:
+    assert client.get(f"/{TOKEN}/", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", **OURS},
+        {"sec-fetch-site": "same-site", **OURS},
+        {"origin": "http://evil.example", **OURS},
+        {"origin": "null", **OURS},
+        {"origin": "https://127.0.0.1:8765", **OURS},
+        {},
+    ],
+)
+def test_other_sites_cannot_ask_for_anything(client: Client, headers: dict[str, str]) -> None:
+    assert client.post(f"/{TOKEN}/batches", headers=headers).status_code == 403
+
+
+def test_other_sites_cannot_look(client: Client) -> None:
+    batch = opened(client)
+    assert client.get(batch, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
+def test_no_other_site_is_invited(client: Client) -> None:
+    answer = client.options(f"/{TOKEN}/batches", headers={"origin": "http://evil.example", **OURS})
+    assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+def test_every_answer_is_strict(client: Client) -> None:
+    for answer in (client.get(f"/{TOKEN}/"), client.get("/nothing"), client.get(f"/{TOKEN}/batches/none")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cache-control"] == "no-store"
+    policy = client.get(f"/{TOKEN}/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+# --- what may be reached ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "outputs/-1",
+        "outputs/99",
+        "outputs/../../../etc/passwd",
+        "outputs/%2e%2e%2f",
+        "files",
+        "report.html",
+        "all.zip",
+        "../x",
+        "in/0001/a.txt",
+    ],
+)
+def test_nothing_but_outputs_can_be_reached(client: Client, path: str) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", b"secret")
+    answer = client.get(f"{batch}/{path}")
+    assert answer.status_code in {404, 405}
+    assert b"secret" not in answer.content
+
+
+def test_an_output_that_became_a_link_is_not_followed(client: Client, held: Room, tmp_path: Path) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", "你好世界。".encode())
+    client.post(f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare"}), headers=OURS)
+    finished(client, batch)
+    one = next(iter(held.batches.values()))
+    path = one.output(0)
+    assert path is not None
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    assert client.get(f"{batch}/outputs/0").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("/etc/shadow", "shadow"),
+        ("..", "file"),
+        ("", "file"),
+        (".bashrc", "bashrc"),
+        ("-rf.mp4", "rf.mp4"),
+        ("a\x00b.mp4", "a_b.mp4"),
+        ("a\u202e4pm.exe", "a_4pm.exe"),
+        ("a:b|c?.png", "a_b_c_.png"),
+        ("文件 1.MP4", "文件 1.MP4"),
+        ("\ud800.png", "?.png".replace("?", "_")),
+        ("up%03d.png", "up%03d.png"),
+    ],
+)
+def test_hostile_names_are_tamed(name: str, stored: str) -> None:
+    assert safe_name(name) == stored
+
+
+def test_long_names_are_cut_at_characters() -> None:
+    name = safe_name("字" * 300 + ".mp4")
+    assert name.endswith("字.mp4")
+    assert len(name.encode()) <= 130
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.txt", "a\u202etxt.exe", "../../x.txt"])
+def test_hostile_names_are_escaped_in_the_report(client: Client, name: str) -> None:
+    batch = opened(client)
+    assert put(client, batch, name, "你好世界。".encode()).status_code == 201
+    client.post(f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "check"}), headers=OURS)
+    finished(client, batch)
+    page = client.get(f"{batch}/report.html").text
+    assert "<img src=x" not in page
+    assert "\u202e" not in page
+
+
+# --- how much -----------------------------------------------------------------------------------------
+
+
+def test_what_is_too_large_is_refused_and_leaves_nothing(client: Client, held: Room) -> None:
+    batch = opened(client)
+    assert put(client, batch, "a.bin", b"x" * 2_000_001).status_code == 413
+
+    def stream() -> Iterator[bytes]:
+        for _ in range(30):
+            yield b"x" * 100_000
+
+    answer = client.put(f"{batch}/files", params={"name": "b.bin"}, content=stream(), headers=OURS)
+    assert answer.status_code == 413
+    assert [p for p in held.folder.rglob("*") if p.is_file()] == []
+    assert client.get(batch).json()["files"] == []
+
+
+def test_a_full_disk_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = opened(client)
+    monkeypatch.setattr(rooms, "RESERVE", 1 << 60)
+    assert put(client, batch, "a.txt", b"x").status_code == 507
+
+
+def test_too_many_files_and_batches_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = opened(client)
+    monkeypatch.setattr(rooms, "MAX_FILES", 1)
+    monkeypatch.setattr(rooms, "MAX_BATCHES", 1)
+    assert put(client, batch, "a.txt", b"x").status_code == 201
+    assert put(client, batch, "b.txt", b"x").status_code == 413
+    assert client.post(f"/{TOKEN}/batches", headers=OURS).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"not json",
+        b"[]",
+        b'{"preset": "../../etc/passwd", "verb": "check"}',
+        b'{"preset": "/tmp/x.toml", "verb": "check"}',
+        b'{"preset": "metastudio/video-production", "verb": "rm"}',
+        b'{"preset": "metastudio/video-production", "verb": "check", "role": "nobody"}',
+        b'{"preset": ["x"], "verb": "check"}',
+        b'{"x": "' + b"y" * 100_000 + b'"}',
+        b"[" * 50_000,
+    ],
+)
+def test_what_makes_no_sense_is_refused(client: Client, asked: bytes) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", b"x")
+    assert client.post(f"{batch}/run", content=asked, headers=OURS).status_code in {400, 413}
+    assert client.get(batch).json()["state"] == "collecting"
+
+
+def test_a_run_needs_files_and_begins_once(client: Client) -> None:
+    batch = opened(client)
+    asked = json.dumps({"preset": PRESET, "verb": "check"})
+    assert client.post(f"{batch}/run", content=asked, headers=OURS).status_code == 409
+    put(client, batch, "a.txt", "你好世界。".encode())
+    assert client.post(f"{batch}/run", content=asked, headers=OURS).status_code == 202
+    assert client.post(f"{batch}/run", content=asked, headers=OURS).status_code == 409
+    assert put(client, batch, "b.txt", b"x").status_code == 409
+    finished(client, batch)
+
+
+# --- sweeping -----------------------------------------------------------------------------------------
+
+
+def test_a_closed_batch_is_gone(client: Client, held: Room) -> None:
+    batch = opened(client)
+    put(client, batch, "a.txt", b"x")
+    assert client.delete(batch, headers=OURS).status_code == 204
+    assert client.get(batch).status_code == 404
+    assert list(held.folder.iterdir()) == []
+
+
+def test_what_nobody_looks_at_is_swept(held: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = held.open()
+    monkeypatch.setattr(rooms, "IDLE", -1.0)
+    held.sweep()
+    assert not batch.folder.exists()
+
+
+def test_the_room_is_private_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = tmp_path / f"{rooms.NAME}4194305-x"  # above the kernel's highest process number
+    alive = tmp_path / f"{rooms.NAME}{os.getppid()}-x"
+    dead.mkdir()
+    alive.mkdir()
+    with room(1) as made:
+        assert made.folder.stat().st_mode & 0o777 == 0o700
+        batch = made.open()
+        with pytest.raises(Full):
+            made.place(batch, "a", 2)
+    assert not made.folder.exists()
+    assert not dead.exists()
+    assert alive.exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("192.168.1.2", False), ("example.org", False)],
+)
+def test_what_is_loopback(host: str, near: bool) -> None:
+    assert _loopback(host) is near
+    assert "evil.example:1" not in _hosts(host, 1)
+    assert ("127.0.0.1:1" in _hosts(host, 1)) is near
+
+
+def test_the_verb_says_where_it_is_and_cleans_up(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "pipeline", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        try:
+            with httpx.Client(trust_env=False, timeout=30) as asker:
+                assert "Media preflight" in asker.get(address).text
+                assert asker.get(address.rsplit("/", 2)[0] + "/").status_code == 404
+            assert [p.name.startswith(rooms.NAME) for p in tmp_path.iterdir()] == [True]
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [["--max-size", "much"], ["--host", "256.1.1.1"], ["--port", "99999"]])
+def test_usage(wrong: list[str]) -> None:
+    assert main(["serve", *wrong]) == 2

@@ -1,0 +1,51 @@
+"""Every code that a preset or a statement of the documents names is explained, in both languages."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from pipeline.upload.metastudio import error_codes
+from tests import ROOT
+
+PRESETS = ROOT / "presets"
+_CODE = re.compile(r"(?:MSS|APIGW?)\.\d{4,}")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def _named() -> set[str]:
+    """Codes in every preset and in the rows of the documents."""
+    texts = [file.read_text(encoding="utf-8") for file in PRESETS.rglob("*.toml")]
+    return set(_CODE.findall("\n".join([*texts, (PRESETS / "rows.json").read_text(encoding="utf-8")])))
+
+
+def test_every_code_that_a_rule_names_is_explained() -> None:
+    named = _named()
+    assert len(named) > 100
+    assert sorted(named - error_codes.known().keys()) == []
+
+
+def test_rules_of_presets_name_codes_that_this_test_reads() -> None:
+    rules = [
+        rule for file in PRESETS.rglob("*.toml") for rule in tomllib.loads(file.read_text("utf-8")).get("rule", ())
+    ]
+    told = {code for rule in rules for code in _CODE.findall(str(rule.get("code", "")))}
+    assert told
+    assert told <= _named()
+
+
+@pytest.mark.parametrize(
+    "table", [error_codes.known(), error_codes._TENCENT, error_codes._FACE, error_codes.DETECTION, error_codes._STATUS]
+)
+def test_every_code_is_explained_in_both_languages(table: dict[object, error_codes.Text]) -> None:
+    for code, said in table.items():
+        assert said.en.isascii(), code
+        assert _CHINESE.search(said.zh), code
+
+
+def test_one_code_with_two_meanings_is_told_apart_by_its_status() -> None:
+    assert "review" in error_codes.told("MSS.20010115", 200).en
+    assert "let in" in error_codes.told("MSS.20010115", 403).en
+    assert error_codes.told("MSS.99999999", 403).en.startswith("no right")

@@ -1,0 +1,271 @@
+"""The sandbox is as strict as the documents: what a platform would refuse, it refuses."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.upload.emulator import world as worlds
+from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.world import Url
+from pipeline.upload.metastudio import signing
+from pipeline.upload.transfer import Refused
+from tests.upload import world as made
+
+DATA = b"a film" * 100
+MD5 = base64.b64encode(hashlib.md5(DATA, usedforsecurity=False).digest()).decode()
+GOOD = {"Content-Type": "video/mp4", "Content-MD5": MD5}
+
+
+def _url(running: Sandbox, **more: Any) -> str:
+    world = running.world
+    fields = {"target": "file1", "until": world.now() + 60, "content_type": "video/mp4", "md5": MD5} | more
+    return world.presign(running.url, Url(**fields))
+
+
+def _put(url: str, data: bytes = DATA, **headers: str) -> httpx.Response:
+    return httpx.put(url, content=data, headers=GOOD | headers, trust_env=False)
+
+
+def test_a_good_put_is_kept(running: Sandbox) -> None:
+    answer = _put(_url(running))
+    assert (answer.status_code, answer.headers["etag"].strip('"')) == (200, hashlib.md5(DATA).hexdigest())  # noqa: S324  an ETag
+    assert running.world.objects["file1"].path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "more", "said"),
+    [
+        (DATA + b"x", {}, {}, "BadDigest"),
+        (DATA, {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, {}, "InvalidDigest"),
+        (DATA, {"Content-Type": "application/octet-stream"}, {}, "SignatureDoesNotMatch"),
+        (DATA, {}, {"until": 0.0}, "expired"),
+        (DATA, {}, {"single": True, "used": True}, "has been used"),
+    ],
+)
+def test_a_bad_put_is_not(
+    running: Sandbox, data: bytes, headers: dict[str, str], more: dict[str, Any], said: str
+) -> None:
+    answer = _put(_url(running, **more), data, **headers)
+    assert answer.status_code >= 400
+    assert said in answer.text
+    assert running.world.objects == {}
+
+
+def test_a_single_use_url_dies_with_its_first_good_use(running: Sandbox) -> None:
+    url = _url(running, single=True)
+    assert [_put(url, b"other").status_code, _put(url).status_code, _put(url).status_code] == [400, 200, 403]
+
+
+def test_a_changed_url_is_refused(running: Sandbox) -> None:
+    assert _put(_url(running).replace("file1", "file2")).status_code == 403
+
+
+def _asset(running: Sandbox, place: Any, **more: Any) -> str:
+    body = {"asset_name": "name", "asset_type": "PPT"} | more
+    made_ = place.call("POST", "/digital-assets", body, group="create asset", what="create", again=False)
+    return str(made_["asset_id"])
+
+
+def _file(place: Any, asset_id: str, /, **more: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "file_name": "a.pptx",
+        "file_md5": MD5,
+        "file_size": len(DATA),
+        "file_type": "pptx",
+        "asset_id": asset_id,
+        "asset_file_category": "MAIN",
+    }
+    told: dict[str, Any] = place.call("POST", "/files", body | more, group="file", what="create file", again=False)
+    return told
+
+
+@pytest.fixture
+def place(running: Sandbox) -> Iterator[Any]:
+    api = made.api(running)
+    yield api
+    api.caller.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"asset_name": ""}, "MSS.10000003"),
+        ({"asset_name": "x" * 257}, "MSS.10000003"),
+        ({"asset_name": "a*b"}, "MSS.20010019"),
+        ({"asset_type": "VOICE_MODEL"}, "MSS.10000003"),
+        ({"tags": ["t"] * 51}, "MSS.10000003"),
+        ({"is_need_generate_cover": True}, "MSS.10000003"),
+    ],
+)
+def test_a_bad_asset_is_refused(running: Sandbox, place: Any, more: dict[str, Any], code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        _asset(running, place, **more)
+    assert refused.value.code == code
+
+
+def test_a_name_is_taken_once(running: Sandbox, place: Any) -> None:
+    _asset(running, place)
+    with pytest.raises(Refused, match=r"MSS\.20010008"):
+        _asset(running, place)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"asset_id": "none"}, "MSS.10001001"),
+        ({"file_md5": hashlib.md5(DATA).hexdigest()}, "MSS.10000003"),  # noqa: S324  the wrong form of a digest
+        ({"file_size": 0}, "MSS.10000003"),
+        ({"file_size": 5368709121}, "MSS.10000003"),
+        ({"asset_file_category": "SAMPLE"}, "MSS.10001048"),
+    ],
+)
+def test_a_bad_file_is_refused(running: Sandbox, place: Any, more: dict[str, Any], code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        _file(place, _asset(running, place), **more)
+    assert refused.value.code == code
+
+
+def test_a_second_main_file_is_refused_until_the_first_is_cancelled(running: Sandbox, place: Any) -> None:
+    asset_id = _asset(running, place)
+    first = _file(place, asset_id)
+    with pytest.raises(Refused, match=r"MSS\.10001008"):
+        _file(place, asset_id)
+    state = {"state": "CANCELLED"}
+    place.call("POST", f"/files/{first['file_id']}/complete", state, group="file", what="cancel")
+    assert _file(place, asset_id)["file_id"] != first["file_id"]
+
+
+def test_confirming_what_was_not_put_is_refused(running: Sandbox, place: Any) -> None:
+    file = _file(place, _asset(running, place))
+    with pytest.raises(Refused, match=r"MSS\.10001016"):
+        place.call("POST", f"/files/{file['file_id']}/complete", {"state": "CREATED"}, group="file", what="confirm")
+
+
+def test_the_stated_rates_are_enforced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # However slow the machine is, no time passes between the calls.
+    monkeypatch.setattr(worlds, "time", SimpleNamespace(time=time.time, monotonic=lambda: 0.0))
+    with made.sandbox(tmp_path, pace=1.0) as running:
+        api = made.api(running)
+        answers = []
+        for _ in range(40):
+            url = f"{running.url}/v1/{api.project}/digital-assets"
+            answers.append(api.caller.once("GET", url, api._headers("GET", url, b"", "/digital-assets"), b"").status)
+        api.caller.close()
+        assert answers[:20] == [200] * 20
+        assert 429 in answers
+
+
+def test_a_client_that_keeps_to_the_stated_rates_is_never_told_to_slow_down(tmp_path: Path) -> None:
+    with made.sandbox(tmp_path, pace=1.0) as running:
+        api = made.api(running, PREFLIGHT_METASTUDIO_PACE="1")
+        for _ in range(25):
+            api.call("GET", "/digital-assets", group="query asset", what="query")
+        api.caller.close()
+        assert not [call for call in running.world.calls if "429" in call]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "said"),
+    [
+        ({"timestamp": "1"}, {"Header": {}, "Payload": {}}, "timestamp"),
+        ({}, {"Payload": {}}, "miss Content Length"),
+        ({}, {"Header": {}}, "miss Content Length"),
+        ({"appkey": "nobody"}, {"Header": {}, "Payload": {}}, "project not created"),
+    ],
+)
+def test_tencent_calls_are_checked(running: Sandbox, query: dict[str, str], body: Any, said: str) -> None:
+    account = running.world.account
+    signed = {"appkey": account.appkey, "timestamp": str(int(running.world.now()))} | query
+    given = signed | {"signature": signing.tencent(signed, account.accesstoken)}
+    url = f"{running.url}/v2/ivh/assetmanager/customservice/getuploadcredentials"
+    told = httpx.post(url, params=given, json=body, trust_env=False).json()
+    assert told["Header"]["Code"] != 0
+    assert said in told["Header"]["Message"]
+
+
+def test_faults_can_be_ordered_over_http_and_the_state_be_read(running: Sandbox) -> None:
+    order = {"path": "/digital-assets", "kind": "500", "times": 1, "rate": 0.0}
+    httpx.post(f"{running.url}/_sandbox/faults", json=order, trust_env=False)
+    assert httpx.get(f"{running.url}/v1/x/digital-assets", trust_env=False).status_code == 500
+    state = httpx.get(f"{running.url}/_sandbox/state", trust_env=False).json()
+    assert state == {"assets": [], "objects": {}, "injected": {"500": 1}}
+
+
+@pytest.mark.parametrize("order", ['{"kind": "earthquake"}', '{"rate": "often"}', "7", "{"])
+def test_an_order_of_nonsense_is_answered(running: Sandbox, order: str) -> None:
+    answer = httpx.post(f"{running.url}/_sandbox/faults", content=order, trust_env=False)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_kinds_take_turns_and_what_lasts_comes_only_when_named() -> None:
+    faults = Faults(rate=1.0)
+    for number in range(60):
+        faults.pick("PUT /obs/a" if number % 2 else "POST /v1/p/files", put=bool(number % 2))
+    assert faults.injected.keys() == KINDS.keys() - LASTING
+    named = Faults(rate=1.0, kinds=tuple(KINDS))
+    for number in range(60):
+        named.pick("PUT /obs/a" if number % 2 else "POST /v1/p/files", put=bool(number % 2))
+    assert named.injected.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "said"),
+    [("no-rights", 403, "APIGW.0302"), ("no-quota", 400, "MSS.10001024"), ("clock-skew", 401, "APIGW.0301")],
+)
+def test_what_the_gateway_says_on_order(running: Sandbox, kind: str, status: int, said: str) -> None:
+    running.world.faults.order("/digital-assets", kind)
+    account, url = running.world.account, f"{running.url}/v1/sandboxproject/digital-assets"
+    headers = signing.huawei("GET", url, {}, b"", account.access, account.secret, time.time())
+    answer = httpx.get(url, headers=headers, trust_env=False)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, said)
+
+
+def test_an_unknown_fault_is_refused() -> None:
+    with pytest.raises(ValueError, match="no fault"):
+        Faults().order("/", "earthquake")
+
+
+def test_faults_are_the_same_for_the_same_seed() -> None:
+    def drawn(seed: int) -> list[str | None]:
+        faults = Faults(rate=0.5, seed=seed)
+        return [faults.pick("PUT /obs", put=True) for _ in range(50)]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert {kind for kind in drawn(1) if kind} <= set(KINDS)
+
+
+def test_the_verb_prints_settings_and_stops() -> None:
+    words = [sys.executable, "-m", "pipeline", "sandbox", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert httpx.get(f"{told['url']}/_sandbox/state", trust_env=False).json()["assets"] == []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    assert told["environment"]["PREFLIGHT_METASTUDIO_ENDPOINT"] == told["url"]
+    assert told["url"].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("words", [["--fault", "earthquake"], ["--faults", "2"]])
+def test_the_verb_refuses_nonsense(words: list[str]) -> None:
+    from pipeline.cli import main as cli
+    from pipeline.cli import sandbox as verb
+
+    with pytest.raises(UsageError, match="--fault"):
+        verb.sandbox_verb(cli.parser().parse_args(["sandbox", *words]), "en")

@@ -1,0 +1,39 @@
+"""Killed between what the platform was told and what the journal was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.upload import world as made
+
+
+@pytest.mark.parametrize("kind", ["disk-full", "expired"])
+def test_a_file_that_was_given_up_and_not_written_down_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The platform says FAILED or CANCELLED of a file that the journal takes for put."""
+    near = tmp_path / "near"
+    near.mkdir()
+    manifest = made.mixed(near, 1)
+
+    def killed(item: Any, step: str, entry: Any, tools: Any) -> None:
+        if entry is None:
+            raise made.Killed
+        note(item, step, entry, tools)
+
+    with made.sandbox(tmp_path / "far") as running:
+        running.world.faults.order("PUT /obs", kind)
+        place = made.library(running)
+        note = place._note
+        with monkeypatch.context() as patch:
+            patch.setattr(place, "_note", killed)
+            with pytest.raises(made.Killed):
+                made.deliver(place, manifest)
+        assert {file["state"] for file in running.world.files.values()} <= {"FAILED", "CANCELLED"}
+        assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
+        assert made.held(running.world) == made.wanted(manifest)
+        assert len(running.world.assets) == 1
+        assert set(running.world.stored.values()) == {1}

@@ -1,0 +1,296 @@
+"""Training jobs of MetaStudio: avatar and voice, single-use URLs and all."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.emulator.faults import Faults
+from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.metastudio import training
+from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.training import Avatar
+from pipeline.upload.metastudio.voice import Voice
+from tests.upload import world as made
+
+ORDER = {"name": "avatar"}
+VOICE = {"voice_name": "voice", "tag": "NEWS", "sex": "MALE"}
+
+
+@pytest.fixture
+def near(near: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(training, "_PART", 20_000)
+    return near
+
+
+def _avatar(near: Path, *, audio: bool = False, action: bool = False, take: bytes = b"green screen" * 8000) -> Path:
+    assets = [
+        made.asset("video", "video", [made.output(near, "take.mp4", take)]),
+        made.asset("image", "id-card", [made.output(near, "front.jpg", b"front")]),
+        made.asset("image", "id-card", [made.output(near, "back.jpg", b"back")]),
+        made.asset("slides", "grant-file", [made.output(near, "letter.pdf", b"letter")]),
+    ]
+    if audio:
+        assets.append(made.asset("archive", "audio", [made.output(near, "voice.zip", b"PK voice")]))
+    if action:
+        assets.append(made.asset("video", "action-video", [made.output(near, "action.mp4", b"walk" * 9000)]))
+    return made.write(near, "metastudio/avatar-training", assets)
+
+
+def _stored(running: Sandbox) -> dict[str, str]:
+    job = next(iter(running.world.jobs))
+    prefix = f"{job}-"
+    return {
+        name.removeprefix(prefix): made.md5(one.path.read_bytes())
+        for name, one in running.world.objects.items()
+        if name.startswith(prefix)
+    }
+
+
+SLOTS = {
+    "training_video": made.md5(b"green screen" * 8000),
+    "id_card_image1": made.md5(b"front"),
+    "id_card_image2": made.md5(b"back"),
+    "grant_file": made.md5(b"letter"),
+}
+
+
+def test_an_avatar_job_gets_every_file_and_is_submitted(near: Path, running: Sandbox) -> None:
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
+    assert made.statuses(told) == {"sent": 4}
+    assert told[0]["ids"]["state"] == "MANUAL_VERIFYING"
+    assert _stored(running) == SLOTS
+    assert next(iter(running.world.jobs.values()))["parts"] == [5, 1]
+
+
+def test_sound_of_its_own_and_an_action_video(near: Path, running: Sandbox) -> None:
+    made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near, audio=True, action=True))
+    job = next(iter(running.world.jobs.values()))
+    assert job["audio_source_type"] == "AUDIO"
+    assert {"audio", "action_video"} <= set(_stored(running))
+
+
+def test_pictures_before_and_after_retouching_go_where_the_order_says(near: Path, running: Sandbox) -> None:
+    manifest = json.loads(_avatar(near).read_text(encoding="utf-8"))
+    extra = [made.asset("image", "id-card", [made.output(near, f"{n}.jpg", n.encode())]) for n in ("before", "after")]
+    whole = made.write(near, "metastudio/avatar-training", [*manifest["assets"], *extra])
+    places = {"before.jpg": "pre_beauty_image", "after.jpg": "post_beauty_image"}
+    made.deliver(Avatar(made.api(running), ORDER | {"files": places}, flexus=False), whole)
+    assert {"pre_beauty_image", "post_beauty_image"} <= set(_stored(running))
+
+
+def test_the_international_site_has_a_region_of_its_own(running: Sandbox) -> None:
+    settings = {k: v for k, v in running.settings().items() if "REGION" not in k}
+    for abroad, region in ((True, "ap-southeast-3"), (False, "cn-north-4")):
+        assert Api(Secrets(environment=settings), made.QUICK, None, None, abroad=abroad).region == region
+
+
+def test_again_it_is_skipped(near: Path, running: Sandbox) -> None:
+    manifest = _avatar(near)
+    made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    assert made.statuses(told) == {"skipped": 4}
+    assert len(running.world.jobs) == 1
+
+
+@pytest.mark.parametrize("spelling", ["UPLOAD", "UPLOADED"])
+def test_both_spellings_of_the_commands(near: Path, running: Sandbox, spelling: str) -> None:
+    order = ORDER | {"multipart_commands": spelling}
+    assert made.deliver(Avatar(made.api(running), order, flexus=False), _avatar(near))[0]["status"] == "sent"
+
+
+def test_a_flexus_job_says_what_kind_of_voice(near: Path, running: Sandbox) -> None:
+    with pytest.raises(UsageError, match="job_tag"):
+        Avatar(made.api(running), ORDER, flexus=True)
+    order = ORDER | {"job_tag": "NEWS", "sex": "FEMALE"}
+    place = Avatar(made.api(running), order, flexus=True)
+    body = place._body(place.units([])[0] if place.units([]) else _unit(near, place), _slots(near, place))
+    assert body["voice_properties"] == {"job_tag": "NEWS", "sex": "FEMALE", "language": "CN"}
+    assert body["model_version"] == "V3.2"
+
+
+def _unit(near: Path, place: Avatar) -> Any:
+    import json
+
+    from pipeline.upload import items as entries
+
+    manifest = _avatar(near)
+    return place.units(entries.items(json.loads(manifest.read_text()), near))[0]
+
+
+def _slots(near: Path, place: Avatar) -> Any:
+    return place.slots(_unit(near, place).items)
+
+
+def test_a_job_without_its_papers_is_not_begun(near: Path, running: Sandbox) -> None:
+    asset = made.asset("video", "video", [made.output(near, "take.mp4", b"video")])
+    manifest = made.write(near, "metastudio/avatar-training", [asset])
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    assert "id_card_image1" in told[0]["message"]
+    assert running.world.jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"), made.ways("POST /v1/sandboxproject/digital-human", "PUT /obs", "GET /v1", "/command")
+)
+def test_an_avatar_job_through_a_bad_network(near: Path, running: Sandbox, call: str, kind: str) -> None:
+    running.world.faults.order(call, kind, 1)
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
+    assert made.statuses(told) == {"sent": 4}
+    assert _stored(running) == SLOTS
+    assert len(running.world.jobs) == 1, "a job was left behind"
+
+
+def test_an_avatar_job_killed_anywhere_is_one_job(
+    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = made.until_done(lambda: Avatar(made.api(running), ORDER, flexus=False), _avatar(near), monkeypatch)
+    assert rows > 5
+    assert len(running.world.jobs) == 1
+    assert _stored(running) == SLOTS
+
+
+# --- voice ----------------------------------------------------------------------------------------------
+
+
+def _voice(near: Path) -> tuple[Path, dict[str, Any]]:
+    letter = near / "letter.pdf"
+    letter.write_bytes(b"letter")
+    asset = made.asset("archive", "package", [made.output(near, "voice.zip", b"PK" * 9000)])
+    return made.write(near, "metastudio/voice-basic", [asset]), VOICE | {"letter": str(letter)}
+
+
+HELD = {"package": made.md5(b"PK" * 9000), "letter": made.md5(b"letter")}
+
+
+@pytest.mark.parametrize(("edition", "path"), [("basic", "basic"), ("middle", "middle"), ("advanced", "advance")])
+def test_a_voice_job_of_each_edition(near: Path, running: Sandbox, edition: str, path: str) -> None:
+    manifest, order = _voice(near)
+    told = made.deliver(Voice(made.api(running), order, edition), manifest)
+    assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
+    assert _stored(running) == HELD
+    assert any(f"/{path}-jobs" in call for call in running.world.calls)
+
+
+def test_a_voice_job_again_is_skipped(near: Path, running: Sandbox) -> None:
+    manifest, order = _voice(near)
+    made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] == "skipped"
+    assert len(running.world.jobs) == 1
+
+
+def test_a_voice_job_wants_its_letter(near: Path, running: Sandbox) -> None:
+    with pytest.raises(UsageError, match="letter"):
+        Voice(made.api(running), VOICE, "basic")
+    manifest, order = _voice(near)
+    (near / "letter.pdf").unlink()
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert "letter.pdf" in told[0]["message"]
+
+
+@pytest.mark.parametrize(("call", "kind"), made.ways("basic-jobs", "PUT /obs", "GET /v1", "POST /v1"))
+def test_a_voice_job_through_a_bad_network(near: Path, running: Sandbox, call: str, kind: str) -> None:
+    running.world.faults.order(call, kind, 1)
+    manifest, order = _voice(near)
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    if kind == "forget":  # the platform notices at submission, and says so
+        assert "MSS.200200" in told[0]["message"]
+        told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert told[0]["status"] == "sent"
+    assert _stored(running) == HELD
+    assert len(running.world.jobs) == 1
+
+
+def test_a_voice_job_killed_anywhere_is_one_job(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, order = _voice(near)
+    made.until_done(lambda: Voice(made.api(running), order, "basic"), manifest, monkeypatch)
+    assert len(running.world.jobs) == 1
+    assert _stored(running) == HELD
+
+
+# --- sentence by sentence -------------------------------------------------------------------------------
+
+
+def _sentences(near: Path, count: int = 20, bad: int = -1) -> tuple[Path, dict[str, Any]]:
+    """A package of so many recordings and texts; the platform hears something else in the bad one."""
+    _, order = _voice(near)
+    with zipfile.ZipFile(near / "take.zip", "w") as package:
+        for number in range(count):
+            package.writestr(f"{number}.wav", b"RIFF%d" % number)
+            package.writestr(f"{number}.txt", "mismatch" if number == bad else f"sentence {number}")
+    output = made.output(near, "take.zip", (near / "take.zip").read_bytes())
+    manifest = made.write(near, "metastudio/voice-basic", [made.asset("archive", "package", [output])])
+    return manifest, order | {"create_type": "SEGMENT"}
+
+
+SPOKEN = {f"{number}.wav": made.md5(b"RIFF%d" % number) for number in range(20)}
+SPOKEN |= {f"{number}.txt": made.md5(b"sentence %d" % number) for number in range(20)}
+SPOKEN |= {"letter": made.md5(b"letter")}
+
+
+def test_sentences_go_one_by_one_each_confirmed_before_the_next(near: Path, running: Sandbox) -> None:
+    manifest, order = _sentences(near)
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
+    assert _stored(running) == SPOKEN
+    steps = [call.split()[1].rsplit("-", 1)[-1] for call in running.world.calls if call.startswith(("PUT", "POST"))]
+    assert steps[1:7] == ["audio", "txt", "segment"] * 2
+
+
+def test_a_sentence_the_platform_hears_otherwise_is_named_and_goes_again(near: Path, running: Sandbox) -> None:
+    manifest, order = _sentences(near, bad=2)
+    told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    assert "sentence 2" in told[0]["message"]
+    assert "3, 4" in told[0]["message"]
+    (job,) = running.world.jobs.values()
+    assert job["confirmed"] == [0, 1]
+
+
+def test_sentences_through_a_bad_network(near: Path, tmp_path: Path) -> None:
+    manifest, order = _sentences(near)
+    with made.sandbox(tmp_path / "bad", faults=Faults(rate=0.15, seed=3, slow=0.01)) as running:
+        made.deliver(Voice(made.api(running), order, "basic"), manifest)
+        running.world.faults.rate = 0.0
+        assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] in ("sent", "skipped")
+        assert _stored(running) == SPOKEN
+        assert len(running.world.jobs) == 1
+
+
+def test_sentences_are_for_basic_and_middle_jobs(near: Path, running: Sandbox) -> None:
+    manifest, order = _sentences(near)
+    with pytest.raises(UsageError, match="advanced"):
+        Voice(made.api(running), order, "advanced")
+    place = Voice(made.api(running), order, "basic")
+    planned = place.plan(place.units(made.items(manifest))[0])
+    assert sum("training-segment?job_id={job_id}&index=" in call for call in planned) == 20
+    assert sum(call.startswith("PUT") for call in planned) == 41
+
+
+def test_what_review_finds_in_a_voice_is_told(near: Path, running: Sandbox) -> None:
+    manifest, order = _voice(near)
+    told = made.deliver(Voice(made.api(running), order | {"voice_name": "failme"}, "basic"), manifest)
+    assert "AUDIT_FAILED" in told[0]["message"]
+    assert "3.wav 3.txt MSS.20020028: recording and text do not match" in told[0]["message"]
+
+
+@pytest.mark.parametrize("kind", ["none", "lost-answer", "500", "429"])
+def test_a_refused_avatar_gets_its_files_anew(near: Path, running: Sandbox, kind: str) -> None:
+    told = made.deliver(Avatar(made.api(running), {"name": "failme"}, flexus=False), _avatar(near))
+    (job,) = running.world.jobs
+    assert "AUTO_VERIFY_FAILED: the footage is too dark" in told[0]["message"]
+    assert f'job_id = "{job}"' in told[0]["message"]
+    if kind != "none":
+        running.world.faults.order("PUT /v1", kind, 1)
+    manifest = _avatar(near, take=b"brighter" * 9000)
+    order = ORDER | {"job_id": job}
+    told = made.deliver(Avatar(made.api(running), order, flexus=False), manifest)
+    assert made.statuses(told) == {"sent": 4}
+    assert len(running.world.jobs) == 1
+    assert _stored(running)["training_video"] == made.md5(b"brighter" * 9000)
+    assert kind == "lost-answer" or list(running.world.jobs) == [job]
