@@ -53,7 +53,7 @@ def check_many(top: Path) -> None:
     """The whole command on many mixed files against the sum of what each of them costs alone, past start-up."""
     from pipeline.engine.pool import cores
     from pipeline.engine.tasks import check_line
-    from pipeline.stages.check import Job
+    from pipeline.model.job import Job
 
     sources = _several(SMALL, top / "samples")
     fill(top / "many", sources, FILES)

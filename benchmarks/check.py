@@ -19,7 +19,8 @@ def one_file(clip: Path) -> None:
     """In process, past start-up: the whole check against `av.open` and reading the streams."""
     import av
 
-    from pipeline.stages.check import Job, check
+    from pipeline.model.job import Job
+    from pipeline.stages.check import check
 
     job = Job(path=str(clip), stem="x", preset=PRESET)
 

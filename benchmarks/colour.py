@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.convert.image.pixels import opened, seen
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 from samples import build
 
 # Linear RGB to XYZ (D65): IEC 61966-2-1 and SMPTE EG 432-1.

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks._run import PREFLIGHT, table
 from pipeline.engine.pool import Pool, cores
-from pipeline.engine.worker import Progress
 from pipeline.model.ceilings import CHECK_WALL
+from pipeline.model.job import Progress
 from pipeline.report.card import CardJob, Pictures, card_entry
 from pipeline.report.html import Source, jobs, write
 from samples import build

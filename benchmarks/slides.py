@@ -132,7 +132,7 @@ def photo_deck(path: Path) -> None:
 def rendering(top: Path, decks: dict[str, Path]) -> None:
     """Pages drawn and packed at 1080p, in one process kept to one core."""
     from pipeline.convert.slides.pages import pictures
-    from pipeline.model.results import Size
+    from pipeline.model.facts import Size
     from pipeline.tools.office import Deck, to_pdf
     from pipeline.tools.office_shared import close
 

@@ -120,7 +120,7 @@ def remux(made: Path, encoding: Cost, folder: Path) -> None:
 
 def compliant(kept: Path, folder: Path) -> None:
     """A file that needs nothing, against the digest alone."""
-    from pipeline.stages.check import Job
+    from pipeline.model.job import Job
     from pipeline.stages.prepare import prepare
     from pipeline.storage.digest import content_md5
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 
 class PreflightError(Exception):

@@ -6,24 +6,20 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from pipeline.model.results import (
+from pipeline.model.facts import (
     ArchiveInfo,
     AudioStream,
     Entry,
     ImageInfo,
     Kind,
-    Level,
-    Limit,
     MediaInfo,
-    Role,
-    Rule,
     Size,
     SlidesInfo,
-    Source,
     Text,
     TextInfo,
     VideoStream,
 )
+from pipeline.model.rules import Level, Limit, Role, Rule, Source
 
 SOURCE = Source("DOC", "1.2 Table 3", "2025-02-07")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.engine.pool import Event, Pool, cores
 from pipeline.engine.tasks import check_entry, prepare_entry
-from pipeline.stages.check import Job
+from pipeline.model.job import Job
 from pipeline.storage.publish import sweep
 from samples import SAMPLES, build
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from pipeline.checks import CHECKS
 from pipeline.convert.av import audio, video
+from pipeline.model.facts import Kind, MediaInfo, Text, Value
 from pipeline.model.limits import Between
-from pipeline.model.results import Fix, Kind, Level, MediaInfo, Plan, Role, Rule, Safety, Source, Text, Value
+from pipeline.model.results import Fix, Plan
+from pipeline.model.rules import Level, Role, Rule, Safety, Source
 from pipeline.probe import probe
 from pipeline.tools import programs
 from pipeline.verify import compare as verify

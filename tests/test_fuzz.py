@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine.tasks import check_entry
-from pipeline.stages.check import Job
+from pipeline.model.job import Job
 from tests.fuzz import DAMAGES, campaign, mutant
 
 Sample = Callable[[str], Path]

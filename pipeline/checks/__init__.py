@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checks import archive, audio, face, file, image, slides, speech, subtitle, text, video
-from pipeline.model.results import Check
+from pipeline.model.rules import Check
 
 CHECKS: dict[str, Check] = {
     check.name: check

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model.results import ArchiveInfo, Entry, Kind, MediaInfo, Reading, Text, Value
+from pipeline.model.facts import ArchiveInfo, Entry, Kind, MediaInfo, Text, Value
+from pipeline.model.rules import Reading
 
 PACKAGE = frozenset({Kind.ARCHIVE})
 

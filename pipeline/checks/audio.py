@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checks.base import SOUNDING, check, lossy, of_audio, of_file, only_down
-from pipeline.model.results import Safety
+from pipeline.model.rules import Safety
 
 CHECKS = (
     check(

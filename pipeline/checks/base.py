@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from pipeline.checks.preferences import Obeys
-from pipeline.model.results import AudioStream, Check, Kind, MediaInfo, Reading, Safety, Size, Text, Value, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Text, Value, VideoStream
+from pipeline.model.rules import Check, Reading, Safety
 
 Grade = Callable[[Value, Value], Safety]
 Read = Callable[[MediaInfo], Iterator[Reading]]

@@ -8,7 +8,8 @@ from fractions import Fraction
 from pipeline.checks import face_advice as advice
 from pipeline.checks.base import Grade, Read, of_file
 from pipeline.checks.face_advice import Advise, largest
-from pipeline.model.results import Check, Face, Kind, MediaInfo, Reading, Safety, Text, Value
+from pipeline.model.facts import Face, Kind, MediaInfo, Text, Value
+from pipeline.model.rules import Check, Reading, Safety
 
 FACES = frozenset({"faces"})
 PICTURE = frozenset({Kind.IMAGE})

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from pipeline.model.results import Face, Limit, MediaInfo, Text
+from pipeline.model.facts import Face, MediaInfo, Text
+from pipeline.model.rules import Limit
 
 Advise = Callable[[MediaInfo, Limit], Text | None]
 

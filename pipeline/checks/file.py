@@ -6,7 +6,8 @@ from pathlib import PurePath
 
 from pipeline.checks import preferences
 from pipeline.checks.base import ANY, SOUNDING, check, lossless, lossy, of_file, only_down
-from pipeline.model.results import Kind, MediaInfo, Safety, Text
+from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.rules import Safety
 
 # Kinds that can be made anew within a byte budget.
 SHRINKABLE = frozenset({Kind.VIDEO, Kind.AUDIO, Kind.IMAGE, Kind.SLIDES})

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from pipeline.checks.base import Read, check, lossless, lossy, of_file, only_down
-from pipeline.model.results import ImageInfo, Kind, Safety, Text, Value
+from pipeline.model.facts import ImageInfo, Kind, Text, Value
+from pipeline.model.rules import Safety
 
 PICTURE = frozenset({Kind.IMAGE})
 

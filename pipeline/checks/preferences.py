@@ -10,7 +10,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
-from pipeline.model.results import MediaInfo, Reading, Value, VideoStream
+from pipeline.model.facts import MediaInfo, Value, VideoStream
+from pipeline.model.rules import Reading
 
 # Whether a file with these facts would break no rule of level error on the named checks.
 Obeys = Callable[[MediaInfo, frozenset[str]], bool]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from pipeline.checks.base import Read, check, lossy, of_file
-from pipeline.model.results import Kind, MediaInfo, Reading, Safety, SlidesInfo, Text, Value
+from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text, Value
+from pipeline.model.rules import Reading, Safety
 
 DECK = frozenset({Kind.SLIDES})
 _TOLD = 4  # things that are described; of the others only the slide is said

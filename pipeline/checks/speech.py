@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.checks.base import SOUNDING, Read, check, of_file, only_down
-from pipeline.model.results import Kind, Speech, Text
+from pipeline.model.facts import Kind, Speech, Text
 
 RECORDING = frozenset({Kind.AUDIO})
 SILENCES: Final = ("speech.leading_silence", "speech.trailing_silence")

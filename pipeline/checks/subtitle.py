@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model.results import Kind, MediaInfo, Reading, TextInfo, Value
+from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
+from pipeline.model.rules import Reading
 
 TITLES = frozenset({Kind.SUBTITLE})
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.checks.base import Read, check, lossless, lossy, of_file
-from pipeline.model.results import Kind, MediaInfo, Reading, Safety, Text, TextInfo, Value
+from pipeline.model.facts import Kind, MediaInfo, Text, TextInfo, Value
+from pipeline.model.rules import Reading, Safety
 
 WORDS = frozenset({Kind.TEXT})
 CHARACTERS_A_MINUTE: Final = 250  # Chinese characters at speed 100 (MS-API Table 5-4)

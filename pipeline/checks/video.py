@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from pipeline.checks import preferences
 from pipeline.checks.base import MOVING, check, lossy, of_file, of_video, only_down
-from pipeline.model.results import MediaInfo, Reading, Safety, Size, Text, Value, VideoStream
+from pipeline.model.facts import MediaInfo, Size, Text, Value, VideoStream
+from pipeline.model.rules import Reading, Safety
 
 
 def _aspect(stream: VideoStream) -> Fraction | None:

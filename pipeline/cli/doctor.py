@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Any
 
 from pipeline.errors import ToolMissing
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.tools.isolation import layers
 from pipeline.tools.libraries import Library, known
 from pipeline.tools.programs import ffmpeg, soffice

@@ -20,11 +20,13 @@ from pipeline.engine import batch
 from pipeline.engine import cache as remembered
 from pipeline.engine.journal import Journal
 from pipeline.errors import AssetError, UsageError, nearest_word
-from pipeline.model.results import Preset, Safety, Value
+from pipeline.model.facts import Value
+from pipeline.model.job import Job
+from pipeline.model.rules import Preset, Safety
 from pipeline.model.units import parse
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import Job, wall
+from pipeline.stages.check import wall
 from pipeline.storage import inputs, publish, urls
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pipeline.checks import CHECKS
 from pipeline.documents import entry as document
 from pipeline.documents.messages import limit
 from pipeline.errors import UsageError, nearest_word
-from pipeline.model.results import Preset, Role, Rule
+from pipeline.model.rules import Preset, Role, Rule
 from pipeline.report import console
 from pipeline.rules import presets
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pipeline
 from pipeline.documents import manifest as manifests
 from pipeline.errors import UsageError, nearest_word
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage import urls
 from pipeline.upload import items as entries

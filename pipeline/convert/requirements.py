@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.checks.file import EXTENSIONS
-from pipeline.model.results import Fix, Level, MediaInfo, Role, Value
+from pipeline.model.facts import MediaInfo, Value
+from pipeline.model.results import Fix
+from pipeline.model.rules import Level, Role
 
 NAMING = frozenset({"file.name", "file.name_length", "file.extension", "file.extension_agrees"})
 

@@ -12,20 +12,9 @@ import pipeline
 from pipeline.checks import CHECKS
 from pipeline.documents.face_detection import detection
 from pipeline.documents.messages import edit, message
-from pipeline.model.results import (
-    Finding,
-    Fix,
-    MediaInfo,
-    Outcome,
-    Output,
-    Preset,
-    Problem,
-    Proof,
-    Report,
-    Size,
-    Step,
-    Verdict,
-)
+from pipeline.model.facts import MediaInfo, Size
+from pipeline.model.results import Finding, Fix, Outcome, Output, Problem, Proof, Report, Step, Verdict
+from pipeline.model.rules import Preset
 from pipeline.model.units import bare, exact
 from pipeline.storage import urls
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from pipeline.model.results import Face
+from pipeline.model.facts import Face
 
 
 def _number(value: Fraction | None) -> float | None:

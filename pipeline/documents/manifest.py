@@ -20,7 +20,7 @@ from pipeline.stages.check import problem, role_of
 from pipeline.storage.digest import content_md5
 
 if TYPE_CHECKING:
-    from pipeline.engine.worker import Progress
+    from pipeline.model.job import Progress
 
 NAME: Final = "manifest.json"
 QUARANTINE: Final = "quarantine.list"

@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 from pipeline.checks import CHECKS
-from pipeline.model.results import Finding, Fix, Kind, Role, Rule, Safety, Text, Verdict
+from pipeline.model.facts import Kind, Text
+from pipeline.model.results import Finding, Fix, Verdict
+from pipeline.model.rules import Role, Rule, Safety
 from pipeline.model.units import show
 
 _SAFETY = {

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.documents import entry
-from pipeline.model.results import Finding, Preset, Verdict
+from pipeline.model.results import Finding, Verdict
+from pipeline.model.rules import Preset
 
 
 def _counted(asset: Mapping[str, Any], rules: set[str]) -> Iterator[tuple[str, int]]:

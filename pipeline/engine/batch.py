@@ -18,10 +18,12 @@ from pipeline.documents import entry as document
 from pipeline.engine.journal import Journal, Slot, digest, fingerprint, found_in, size_in, state
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
-from pipeline.model.results import Kind, Preset
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
 from pipeline.stages import duplicates
-from pipeline.stages.check import Job, role_of
+from pipeline.stages.check import role_of
 from pipeline.storage import publish, urls
 from pipeline.tools.programs import states
 
@@ -116,7 +118,7 @@ def _say(name: str, said: str) -> None:
 
 
 def _moved(jobs: Sequence[object]) -> bool:
-    return any(isinstance(job, Job) and job.away for job in jobs)
+    return any(isinstance(job, Job) and urls.away(job) for job in jobs)
 
 
 def _executor(
@@ -174,7 +176,7 @@ def prepared(
             within = [found_in(name, one) for one in entry.pop("found", ())]
             yield index, entry | {"source": name}
             yield from ((next(further), one) for one in within)
-    near = [index for index in todo if not jobs[index].away]
+    near = [index for index in todo if not urls.away(jobs[index])]
     contents = {index: journal.content(Path(jobs[index].path)) for index in duplicates.suspects(jobs, near)}
     pairs = duplicates.groups(jobs, todo, contents)
     later = {index for others in pairs.values() for index in others}

@@ -29,9 +29,11 @@ from pipeline.documents import entry as document
 from pipeline.documents.spool import Line
 from pipeline.engine.journal import digest, fingerprint
 from pipeline.model.ceilings import GiB
-from pipeline.model.results import Kind, Preset
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.rules import Preset
 from pipeline.rules import presets
-from pipeline.stages.check import Job, role_of
+from pipeline.stages.check import role_of
 from pipeline.storage import urls
 from pipeline.tools.cache import folder
 from pipeline.tools.programs import states

@@ -18,7 +18,8 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pipeline.engine import staging as moving
 from pipeline.engine.pool import Event, Pool, Work
 from pipeline.errors import AssetError, UsageError, WorkerLost
-from pipeline.stages.check import Job
+from pipeline.model.job import Job
+from pipeline.storage import urls
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -43,7 +44,7 @@ def remote(work: Work[Any, Any], job: Any, wall: float, weighed: bool) -> tuple[
         _held.pool = pool = Pool(work, 1, wall, writes=None if weighed else ())
         _held.work = work
         atexit.register(pool.__exit__)
-    if isinstance(job, Job) and job.away:
+    if isinstance(job, Job) and urls.away(job):
         return _around(pool, job)
     return _done(pool, job)
 

@@ -32,9 +32,10 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
-from pipeline.engine.worker import Message, Progress, heard, serve
+from pipeline.engine.worker import Message, heard, serve
 from pipeline.errors import AssetError, TimedOut, WorkerLost
 from pipeline.model.ceilings import GiB
+from pipeline.model.job import Progress
 from pipeline.storage import publish
 from pipeline.tools.ffmpeg import Share
 

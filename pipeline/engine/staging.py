@@ -22,7 +22,7 @@ from pipeline.engine.journal import found_in, outputs_of
 from pipeline.engine.pool import Event, Pool
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import GiB
-from pipeline.stages.check import Job
+from pipeline.model.job import Job
 from pipeline.storage import publish, remote, urls
 from pipeline.storage.digest import content_md5
 

@@ -15,16 +15,18 @@ from pipeline.documents.spool import Line, line
 from pipeline.engine import journal
 from pipeline.engine.cache import rules_of
 from pipeline.errors import PreflightError
-from pipeline.model.results import Finding, Kind, Outcome, Status, Step
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.results import Finding, Outcome, Status, Step
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.rules import plan as planning
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import Job, check, problem, role_for, wanted
+from pipeline.stages.check import check, problem, role_for, wanted
 from pipeline.storage import publish
 
 if TYPE_CHECKING:
-    from pipeline.engine.worker import Progress
+    from pipeline.model.job import Progress
 
 
 def _facts_of(job: Job) -> frozenset[str]:

@@ -18,10 +18,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from pipeline.model.ceilings import WORKER_MEMORY, GiB
+from pipeline.model.job import Progress
 from pipeline.tools import launch
 
-# Share done of a job, 0 to 1, or the name of the step that begins.
-Progress = Callable[[float | str], None]
 # A job's number; share done; step begun; result; what libraries said. The last message has neither share nor step.
 Message = tuple[int, float | None, str | None, Any, str]
 

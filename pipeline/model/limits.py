@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from pipeline.model.results import Size, Value
+from pipeline.model.facts import Size, Value
 from pipeline.model.units import bare, show
 
 

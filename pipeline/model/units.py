@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from pipeline.model.results import Size, Value
+from pipeline.model.facts import Size, Value
 
 # The documents write M, MB, G, GB without saying whether the base is 10 or 2: such a unit is *loose* and has
 # two readings. KiB, MiB, GiB, B and plain numbers are exact.

@@ -10,7 +10,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 from pipeline.plots.still import DAMAGE
 from pipeline.probe.image.read import guard
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import PreflightError
-from pipeline.model.results import Category, Made, MediaInfo
-from pipeline.stages.check import Job
+from pipeline.model.facts import MediaInfo
+from pipeline.model.job import Job
+from pipeline.model.results import Category, Made
 from pipeline.storage import publish
 
 # Facts that there is a picture of, in an entry of a manifest.

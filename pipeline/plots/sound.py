@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.model.results import AudioStream
+from pipeline.model.facts import AudioStream
 from pipeline.probe.speech.measure import Heard, listen
 from pipeline.probe.speech.spectra import FRAMES
 from pipeline.probe.speech.trace import COLUMNS, ROWS

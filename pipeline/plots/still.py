@@ -11,7 +11,7 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from pipeline.errors import PreflightError
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 from pipeline.probe.av.open import FULL, OPENS, allowed, opened
 from pipeline.probe.heic import readable
 from pipeline.probe.image.read import PILLOW, guard

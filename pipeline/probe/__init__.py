@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from pipeline.model.results import Kind, MediaInfo
+from pipeline.model.facts import Kind, MediaInfo
 from pipeline.probe.sniff import sniff
 
 # Readers are imported when a file of their kind turns up: the libraries behind them are heavy.

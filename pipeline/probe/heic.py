@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 from pipeline.errors import ToolMissing
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 INSTALL: Final = "pip install 'media-preflight[heic]'"
 

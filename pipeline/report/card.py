@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.documents.entry import solved_by
 from pipeline.errors import PreflightError
-from pipeline.model.results import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.model.facts import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.model.units import show
 from pipeline.report.findings import Entry, both, passed, rules_of, stopped, told, unmeasured, value_of
 from pipeline.report.labels import UNSEEN, WORDS

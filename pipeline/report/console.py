@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from pipeline.documents.entry import solved_by
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 _COLOURS: Final = {
     "pass": "green",

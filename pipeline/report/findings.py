@@ -11,8 +11,9 @@ from typing import Any, Final
 from pipeline.checks import CHECKS
 from pipeline.documents.messages import place
 from pipeline.errors import PresetError
+from pipeline.model.facts import Size, Text, Value
 from pipeline.model.limits import Pattern
-from pipeline.model.results import Preset, Rule, Size, Text, Value
+from pipeline.model.rules import Preset, Rule
 from pipeline.model.units import show
 from pipeline.report.scale import Scale, scale
 from pipeline.report.translate import words

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from pipeline.documents.messages import place
 from pipeline.engine.pool import Pool
 from pipeline.model.ceilings import CHECK_WALL
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.report.card import ORDER, TEMPLATES, CardJob, bare, card_entry, environment
 from pipeline.report.findings import Told, both, loadable, rule_of, rules_of, tell
 from pipeline.report.labels import WORDS

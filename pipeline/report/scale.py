@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from pipeline.model.facts import Size, Value
 from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
-from pipeline.model.results import Limit, Size, Value
+from pipeline.model.rules import Limit
 from pipeline.model.units import show
 
 WIDTH: Final = 220.0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 # Names of what is proven, as verification and converters write them.
 PROOFS: Final[Mapping[str, str]] = {

@@ -16,7 +16,7 @@ from typing import Final
 
 from pipeline.checks import CHECKS
 from pipeline.cli.presets import rows
-from pipeline.model.results import Level
+from pipeline.model.rules import Level
 from pipeline.rules import presets
 
 

@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.checks import CHECKS
-from pipeline.model.results import (
-    Check,
-    Condition,
-    Finding,
-    Fix,
-    Kind,
-    Level,
-    MediaInfo,
-    Reading,
-    Role,
-    Rule,
-    Safety,
-    Status,
-    Text,
-    Value,
-    Verdict,
-)
+from pipeline.model.facts import Kind, MediaInfo, Text, Value
+from pipeline.model.results import Finding, Fix, Status, Verdict
+from pipeline.model.rules import Check, Condition, Level, Reading, Role, Rule, Safety
 
 _NOTHING_READ = Text("the file holds nothing this rule could be read from", "文件中没有可供该规则读取的内容")
 _NO_VALUE = Text("the file does not tell", "文件未提供该信息")

@@ -11,8 +11,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from pipeline.errors import PresetError, nearest_word
+from pipeline.model.facts import Size, Text, Value
 from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
-from pipeline.model.results import Check, Limit, Size, Text, Value
+from pipeline.model.rules import Check, Limit
 from pipeline.model.units import byte_readings, parse
 
 BOUNDS: Final = {"min", "max", "above", "below"}

@@ -11,8 +11,10 @@ from typing import Final
 from pipeline.checks import CHECKS
 from pipeline.checks.base import grows
 from pipeline.checks.speech import SILENCES
+from pipeline.model.facts import Kind, Text, Value
 from pipeline.model.limits import OneOf
-from pipeline.model.results import Finding, Fix, Kind, Level, Plan, Safety, Text, Value, Verdict
+from pipeline.model.results import Finding, Fix, Plan, Verdict
+from pipeline.model.rules import Level, Safety
 
 # One round per rule is enough for rules that agree; more means they push a value to and fro.
 _ROUNDS = 8

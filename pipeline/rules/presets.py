@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from pipeline.checks import CHECKS
 from pipeline.errors import PresetError, nearest_word
-from pipeline.model.results import Check, Condition, Kind, Level, Note, Preset, Role, Rule, Source, Text
+from pipeline.model.facts import Kind, Text
+from pipeline.model.rules import Check, Condition, Level, Note, Preset, Role, Rule, Source
 from pipeline.rules.limit_syntax import BOUNDS, LIMIT_KEYS, Place, limit
 
 # What a new file for a role looks like: key -> how its value is written.

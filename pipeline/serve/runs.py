@@ -15,10 +15,11 @@ from pipeline.engine import tasks as work
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, PreflightError
 from pipeline.model.ceilings import PREPARE_WALL
-from pipeline.model.results import Preset
+from pipeline.model.job import Job
+from pipeline.model.rules import Preset
 from pipeline.report.html import Source, write
 from pipeline.serve.sessions import Batch
-from pipeline.stages.check import Job, wall
+from pipeline.stages.check import wall
 
 _TURN: Final = threading.Semaphore(1)  # one run at a time: it uses every processor
 

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import os
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.errors import PreflightError
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
-from pipeline.model.results import (
-    Finding,
-    Kind,
-    Level,
-    MediaInfo,
-    Preset,
-    Problem,
-    Report,
-    Role,
-    Rule,
-    Safety,
-    Source,
-    Status,
-    Text,
-    Value,
-    Verdict,
-)
+from pipeline.model.results import Finding, Problem, Report, Status, Verdict
+from pipeline.model.rules import Level, Preset, Role, Rule, Source
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.storage import urls
 
 _TEXT_NAMES: Final = frozenset({"txt", "ssml", "xml", "srt", "vtt"})
 _UNREADABLE_TEXT: Final = Text(
@@ -50,38 +36,6 @@ _SILENT: Final = Text(
     "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
 )
 MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One asset and what is wanted of it; travels to a worker."""
-
-    path: str
-    stem: str  # of the output, below the output folder
-    preset: str = ""
-    role: str | None = None
-    deep: bool = False
-    lang: str = "en"
-    out: str = ""
-    far: str = ""  # address of the output folder where that is elsewhere; `out` is then set by `moving`
-    state: str = ""  # of a source that is elsewhere, as it was listed: bytes first; see `remote`
-    plots: str = ""  # folder for pictures of what was measured; none are drawn without
-    at_least: Safety = Safety.LOSSY
-    allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
-    deliver: tuple[tuple[str, Value], ...] = ()  # what is asked for in place of the role's own `deliver`
-    replace: bool = False
-    ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
-    twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
-
-    @property
-    def away(self) -> bool:
-        """Whether its source or its outputs are elsewhere."""
-        return bool(self.far) or urls.is_url(self.path)
-
-    @property
-    def known_size(self) -> int:
-        """Bytes of a source that is elsewhere; 0 where they are not known."""
-        return int(self.state.split()[0]) if self.state else 0
 
 
 def check(job: Job) -> Report:

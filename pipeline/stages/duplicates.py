@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
-from pipeline.stages.check import Job
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5
 

@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.slides import split as deck_parts
-from pipeline.model.results import Category, Embedded, MediaInfo, Outcome, Output, Proof, Role, Status, Step, Text
+from pipeline.model.facts import Embedded, MediaInfo, Text
+from pipeline.model.job import Job
+from pipeline.model.results import Category, Outcome, Output, Proof, Status, Step
+from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import Job, problem, role_of
+from pipeline.stages.check import problem, role_of
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5, content_type
 
 if TYPE_CHECKING:
-    from pipeline.engine.worker import Progress
+    from pipeline.model.job import Progress
 
 
 _LONGEST: Final = 200  # bytes of a deck's name, of the 255 that a file may have

@@ -14,13 +14,14 @@ from typing import Any
 
 from pipeline.documents import entry as document
 from pipeline.engine.pool import Pool
-from pipeline.engine.worker import Progress
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL
-from pipeline.model.results import Kind, Role
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job, Progress
+from pipeline.model.rules import Role
 from pipeline.report import console
 from pipeline.rules import presets
-from pipeline.stages.check import Job, check, problem
+from pipeline.stages.check import check, problem
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5
 

@@ -16,35 +16,23 @@ from pipeline.convert.av import mono
 from pipeline.convert.av import split as parts
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import AssetError, PreflightError, ProofFailed
-from pipeline.model.results import (
-    Category,
-    Finding,
-    Kind,
-    Made,
-    MediaInfo,
-    Outcome,
-    Output,
-    Plan,
-    Proof,
-    Report,
-    Role,
-    Status,
-    Step,
-    Text,
-)
+from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.job import Job
+from pipeline.model.results import Category, Finding, Made, Outcome, Output, Plan, Proof, Report, Status, Step
+from pipeline.model.rules import Role
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.stages import duplicates
-from pipeline.stages.check import Job, check, problem, role_for
+from pipeline.stages.check import check, problem, role_for
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5, content_type
 from pipeline.verify import compare as verify
 from pipeline.verify import media as proving
 
 if TYPE_CHECKING:
-    from pipeline.engine.worker import Progress
+    from pipeline.model.job import Progress
 
 
 class Converter(Protocol):

@@ -21,10 +21,12 @@ from pipeline.convert.text.convert import budget_of
 from pipeline.convert.text.segment import bare, split, without_tags
 from pipeline.documents import entry
 from pipeline.engine.pool import Pool
-from pipeline.engine.worker import Progress
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL
-from pipeline.model.results import Kind, Level, MediaInfo, Role, Rule, Verdict
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.job import Job, Progress
+from pipeline.model.results import Verdict
+from pipeline.model.rules import Level, Role, Rule
 from pipeline.probe import probe
 from pipeline.probe.text.encoding import HIDDEN
 from pipeline.probe.text.read import load
@@ -32,7 +34,7 @@ from pipeline.probe.text.ssml import read_ssml
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import Job, role_of
+from pipeline.stages.check import role_of
 from pipeline.storage.publish import publish, workshop
 
 SCHEMA: Final = "media-preflight/scenes/1"

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import UsageError
+from pipeline.model.job import Job
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -14,6 +15,11 @@ _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 def is_url(name: str) -> bool:
     """Whether `name` is an address, as s3://bucket/clip.mp4. file:// is one too until `local` made it a path."""
     return _URL.match(name) is not None
+
+
+def away(job: Job) -> bool:
+    """Whether the source of a job or its outputs are elsewhere."""
+    return bool(job.far) or is_url(job.path)
 
 
 def local(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pipeline.errors import PreflightError
 from pipeline.model.ceilings import ASK
-from pipeline.model.results import FontSwap
+from pipeline.model.facts import FontSwap
 from pipeline.tools.process import run
 
 # Drawn so that every letter is as wide as in the font they stand for (fontconfig's 30-metric-aliases.conf, and

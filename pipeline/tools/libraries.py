@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from pipeline.errors import ToolMissing
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 _OURS: Final = "media-preflight"
 _NEEDED: Final = re.compile(r"Requires-Dist: ([\w.-]+)(?:\[[^]]*\])?\s*([<>=!~.,\d ]*)(?:;\s*(.*))?$")

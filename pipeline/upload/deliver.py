@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, GaveUp, Receipt, Stopped, Tools, Unit
 from pipeline.upload.items import Item, fresh

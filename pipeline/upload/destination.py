@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pipeline.errors import UploadError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload.items import File, Item
 from pipeline.upload.journal import Journal
 from pipeline.upload.multipart import Part, Parts, Stretch

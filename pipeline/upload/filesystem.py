@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.storage import remote
 from pipeline.upload.destination import Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Category, Preset, Text
+from pipeline.model.facts import Text
+from pipeline.model.results import Category
+from pipeline.model.rules import Preset
 from pipeline.rules import presets
 from pipeline.storage.digest import content_md5, content_type
 from pipeline.upload.transfer import Changed, late, what

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload.rate_limit import Bucket
 
 CHUNK: Final = 1 << 20  # bytes read and handed to the socket at a time

@@ -17,7 +17,8 @@ from pipeline.checks.base import grows
 from pipeline.convert.av.formats import keeps_alpha
 from pipeline.convert.av.sound import silence
 from pipeline.model import ceilings
-from pipeline.model.results import AudioStream, Kind, MediaInfo, Plan, Proof, Size, Value, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Value, VideoStream
+from pipeline.model.results import Plan, Proof
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.av import split as parts
 from pipeline.convert.av.recipe import Recipe, recipe
-from pipeline.model.results import Kind, MediaInfo, Part, Plan, Proof, Role
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.results import Part, Plan, Proof
+from pipeline.model.rules import Role
 from pipeline.verify import compare as verify
 from pipeline.verify import quality
 

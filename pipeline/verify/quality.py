@@ -21,7 +21,9 @@ from pipeline.convert.av.recipe import Recipe
 from pipeline.convert.av.split import BEFORE
 from pipeline.errors import ToolFailed
 from pipeline.model import ceilings
-from pipeline.model.results import MediaInfo, Proof, Role, Size
+from pipeline.model.facts import MediaInfo, Size
+from pipeline.model.results import Proof
+from pipeline.model.rules import Role
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import HEAD, pulse, reading
 

@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from pipeline.engine.tasks import check_entry, probe_entry
-from pipeline.model.results import Report, Safety, Status, Verdict
-from pipeline.stages.check import Job, check
+from pipeline.model.job import Job
+from pipeline.model.results import Report, Status, Verdict
+from pipeline.model.rules import Safety
+from pipeline.stages.check import check
 
 Sampled = Callable[[str], Path]
 

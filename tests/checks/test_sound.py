@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from pipeline.documents import entry
-from pipeline.model.results import Kind, Status
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.results import Status
 from pipeline.probe import probe
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from tests.probe.test_speech import RATE, save, voice
 

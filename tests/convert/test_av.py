@@ -15,7 +15,7 @@ from pipeline.convert.av import audio, video
 from pipeline.convert.av import run as av
 from pipeline.convert.av.recipe import recipe
 from pipeline.errors import AssetError, ToolFailed
-from pipeline.model.results import Kind, Size, Value
+from pipeline.model.facts import Kind, Size, Value
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning

@@ -16,8 +16,10 @@ from pipeline.checks import CHECKS
 from pipeline.convert.image import convert as converter
 from pipeline.convert.image.crop import face_crop
 from pipeline.errors import AssetError
+from pipeline.model.facts import Face, MediaInfo, Size
 from pipeline.model.limits import Aspect, Between, OneOf
-from pipeline.model.results import Face, Finding, Fix, Limit, MediaInfo, Plan, Safety, Size
+from pipeline.model.results import Finding, Fix, Plan
+from pipeline.model.rules import Limit, Safety
 from pipeline.probe import probe
 from pipeline.probe.face.crop import TIGHTEST, WIDEST, crop_for, suggested
 from pipeline.rules.judge import judge

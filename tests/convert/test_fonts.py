@@ -15,7 +15,9 @@ from PIL import Image
 from pptx import Presentation
 from pptx.util import Inches
 
-from pipeline.model.results import Embedded, FontSwap, Kind, Role, Verdict
+from pipeline.model.facts import Embedded, FontSwap, Kind
+from pipeline.model.results import Verdict
+from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.probe.slides import ppt, ppt_records
 from pipeline.rules import presets

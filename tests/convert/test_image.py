@@ -15,23 +15,10 @@ from PIL import Image, ImageChops, ImageCms, ImageOps
 from pipeline.checks import CHECKS
 from pipeline.convert.image import convert as image
 from pipeline.errors import CeilingExceeded, ToolFailed, ToolMissing, Unreadable
+from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text, Value
 from pipeline.model.limits import Aspect, Between, FitsBox, OneOf, OneSize
-from pipeline.model.results import (
-    Fix,
-    ImageInfo,
-    Kind,
-    Level,
-    Limit,
-    MediaInfo,
-    Plan,
-    Role,
-    Rule,
-    Safety,
-    Size,
-    Source,
-    Text,
-    Value,
-)
+from pipeline.model.results import Fix, Plan
+from pipeline.model.rules import Level, Limit, Role, Rule, Safety, Source
 from pipeline.probe import heic, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning

@@ -12,10 +12,11 @@ import pytest
 import samples
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_STREAMS
+from pipeline.model.job import Job
 from pipeline.model.results import Outcome, Status
 from pipeline.probe import probe
 from pipeline.probe.av import matroska
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
 

@@ -11,8 +11,10 @@ import pytest
 from pipeline.checks import CHECKS
 from pipeline.convert.package import convert as package
 from pipeline.errors import ToolFailed, Unreadable
+from pipeline.model.facts import Kind, Text
 from pipeline.model.limits import Between, Characters, OneOf
-from pipeline.model.results import Kind, Level, Limit, Made, Plan, Role, Rule, Source, Text
+from pipeline.model.results import Made, Plan
+from pipeline.model.rules import Level, Limit, Role, Rule, Source
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning

@@ -18,7 +18,7 @@ from pipeline.convert.package import join as package_join
 from pipeline.convert.package.align import match
 from pipeline.convert.package.build import Clip, Shape, gather
 from pipeline.errors import AssetError
-from pipeline.model.results import Kind
+from pipeline.model.facts import Kind
 from pipeline.probe import probe
 from pipeline.rules import presets
 from pipeline.stages.package import Order, build_entry

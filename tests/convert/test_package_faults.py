@@ -18,7 +18,8 @@ import pytest
 from pipeline.cli import prepare as verbs
 from pipeline.documents import entry
 from pipeline.documents.spool import Spool, line
-from pipeline.stages.check import Job, check
+from pipeline.model.job import Job
+from pipeline.stages.check import check
 from samples._tools import Entry as Put
 from samples._tools import zip_bytes
 from tests import ROOT

@@ -15,14 +15,16 @@ from pipeline.convert.image import convert as converter
 from pipeline.convert.image.straighten import upright
 from pipeline.documents import entry
 from pipeline.errors import AssetError
+from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.job import Job
 from pipeline.model.limits import AtLeastBox, Between
-from pipeline.model.results import Face, MediaInfo, Size, Status
+from pipeline.model.results import Status
 from pipeline.probe import heic, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.rules.plan import ON_REQUEST
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from tests import factory
 

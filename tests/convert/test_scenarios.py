@@ -8,10 +8,12 @@ import pytest
 
 import samples
 from pipeline.convert.av import mono
-from pipeline.model.results import Kind, Status, Step
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.results import Status, Step
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import Job, check, role_of
+from pipeline.stages.check import check, role_of
 from pipeline.stages.prepare import converter, converts, prepare, without_names
 
 SCENARIOS = [

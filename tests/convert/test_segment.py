@@ -25,12 +25,15 @@ from pipeline.convert.text.segment import (
 )
 from pipeline.engine.tasks import prepare_entry
 from pipeline.errors import ToolFailed
-from pipeline.model.results import MediaInfo, Role, Status, Verdict
+from pipeline.model.facts import MediaInfo
+from pipeline.model.job import Job
+from pipeline.model.results import Status, Verdict
+from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 
 ALPHABET = "你好世界，。！？；：“”《》abcdef.,!? \n\r\té\u0301👩\u200d🚀0123456789"
 

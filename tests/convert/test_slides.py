@@ -21,25 +21,10 @@ from pipeline.convert.slides import pages, sanitise
 from pipeline.convert.slides import pictures as deck_pictures
 from pipeline.convert.slides import split as deck_parts
 from pipeline.errors import ProofFailed, ToolFailed, Unreadable
+from pipeline.model.facts import FontSwap, Kind, MediaInfo, Size, SlidesInfo, Text, Value
 from pipeline.model.limits import OneOf
-from pipeline.model.results import (
-    Category,
-    Fix,
-    FontSwap,
-    Kind,
-    Level,
-    Made,
-    MediaInfo,
-    Plan,
-    Role,
-    Rule,
-    Safety,
-    Size,
-    SlidesInfo,
-    Source,
-    Text,
-    Value,
-)
+from pipeline.model.results import Category, Fix, Made, Plan
+from pipeline.model.rules import Level, Role, Rule, Safety, Source
 from pipeline.probe import probe
 from pipeline.tools import fonts, office_shared
 from samples import build

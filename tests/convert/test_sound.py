@@ -15,12 +15,15 @@ from pipeline.checks.speech import SILENCES
 from pipeline.convert.av import audio
 from pipeline.convert.av.sound import listens
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
-from pipeline.model.results import Fix, Kind, MediaInfo, Plan, Role, Safety, Speech, Status, Verdict
+from pipeline.model.facts import Kind, MediaInfo, Speech
+from pipeline.model.job import Job
+from pipeline.model.results import Fix, Plan, Status, Verdict
+from pipeline.model.rules import Role, Safety
 from pipeline.probe import probe
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.rules.judge import judge
-from pipeline.stages.check import Job, wall
+from pipeline.stages.check import wall
 from pipeline.stages.prepare import prepare
 from tests.probe.test_speech import RATE, near, noise, save, voice
 

@@ -13,11 +13,13 @@ import pytest
 
 from pipeline.convert.av import split as parts
 from pipeline.engine import tasks as run
-from pipeline.model.results import Kind, Outcome, Status
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.results import Outcome, Status
 from pipeline.probe.av import timeline
 from pipeline.probe.av.packets import Coded, excerpt
 from pipeline.rules import plan as planning
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
 

@@ -11,8 +11,10 @@ import pytest
 from pipeline.checks import CHECKS
 from pipeline.convert.text import convert as text
 from pipeline.errors import ToolFailed
+from pipeline.model.facts import Kind, Text
 from pipeline.model.limits import Between, OneOf
-from pipeline.model.results import Kind, Level, Limit, Plan, Role, Rule, Source, Text
+from pipeline.model.results import Plan
+from pipeline.model.rules import Level, Limit, Role, Rule, Source
 from pipeline.probe import probe
 from pipeline.probe.text.subtitle import Cue, parse
 from pipeline.rules import judge as judging

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine.worker import Progress
+from pipeline.model.job import Progress
 
 Job = tuple[str, Any]
 

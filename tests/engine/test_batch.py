@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.model.job import Job
 from pipeline.report import progress as shown
 from pipeline.report.progress import Measure, clock
 from pipeline.rules import presets
-from pipeline.stages.check import Job
 from pipeline.stages.duplicates import groups, suspects
 from pipeline.storage.inputs import find
 from pipeline.tools.ffmpeg import Meter, Share

@@ -16,8 +16,8 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.engine import batch
 from pipeline.engine import cache as remembered
+from pipeline.model.job import Job
 from pipeline.rules import presets
-from pipeline.stages.check import Job
 from pipeline.tools import cache
 
 Sample = Callable[[str], Path]

@@ -21,9 +21,9 @@ from PIL import Image
 from benchmarks.batch import WRONG, kills
 from pipeline.cli.main import main
 from pipeline.model import ceilings
+from pipeline.model.job import Job
 from pipeline.model.results import Status
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import Job
 from pipeline.tools import office_shared, programs
 from tests import ROOT
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pipeline.model.facts import Size, Value
 from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
-from pipeline.model.results import Limit, Size, Value
+from pipeline.model.rules import Limit
 
 sizes = st.builds(Size, st.integers(1, 9000), st.integers(1, 9000))
 numbers: st.SearchStrategy[int | Fraction] = st.one_of(

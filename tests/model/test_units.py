@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model.results import Size, Value
+from pipeline.model.facts import Size, Value
 from pipeline.model.units import PARSERS, byte_readings, exact, parse, show
 
 READ: list[tuple[str, object, Value]] = [

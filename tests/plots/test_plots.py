@@ -13,9 +13,9 @@ from PIL import Image
 
 from pipeline.cli import main as cli
 from pipeline.engine.tasks import prepare_entry
+from pipeline.model.job import Job
 from pipeline.plots import publish, still
 from pipeline.plots.contact_sheet import CELL, contact
-from pipeline.stages.check import Job
 from samples.decks import pdf_bytes
 
 Sample = Callable[[str], Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model.results import ArchiveInfo, Entry, MediaInfo
+from pipeline.model.facts import ArchiveInfo, Entry, MediaInfo
 from pipeline.probe import probe
 from pipeline.probe.av.wav import sound
 from samples import build

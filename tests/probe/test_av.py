@@ -13,7 +13,7 @@ import imageio_ffmpeg
 import pytest
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model.results import Kind, MediaInfo, Size
+from pipeline.model.facts import Kind, MediaInfo, Size
 from pipeline.probe import probe
 from pipeline.probe.av import read as media
 from pipeline.probe.av.h264 import read_extradata

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import AssetError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.probe import probe
 from samples import SAMPLES, build, missing
 from samples._tools import same_zip

@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_SCANS, MAX_SIDE
-from pipeline.model.results import MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size
 from pipeline.probe import probe
 from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, profile_name
 from samples import build

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PresetError, Unreadable, UsageError
-from pipeline.model.results import MediaInfo
+from pipeline.model.facts import MediaInfo
 from pipeline.probe import probe
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.av import wav

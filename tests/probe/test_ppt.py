@@ -15,7 +15,7 @@ import pytest
 from pipeline.convert.slides import convert as slides
 from pipeline.convert.slides import sanitise_ppt
 from pipeline.convert.slides import split as deck_parts
-from pipeline.model.results import Embedded, SlidesInfo
+from pipeline.model.facts import Embedded, SlidesInfo
 from pipeline.probe import probe
 from pipeline.probe.slides.ole import Ole
 from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Records, listed, persisted

@@ -14,9 +14,10 @@ import pytest
 from pipeline.convert.package import cut_take as package_build_take
 from pipeline.convert.package.build import Clip
 from pipeline.errors import AssetError, ToolFailed
+from pipeline.model.job import Job
 from pipeline.model.results import Status
 from pipeline.probe.speech import recogniser
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.tools.isolation import layers
 from tests import ROOT
 from tests.probe.test_speech import save, voice

@@ -17,7 +17,7 @@ from pptx.util import Inches
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_PAGES
-from pipeline.model.results import Embedded, SlidesInfo
+from pipeline.model.facts import Embedded, SlidesInfo
 from pipeline.probe import probe
 from samples import SAMPLES, build, decks, missing
 from samples.decks import compound_file, pdf_bytes

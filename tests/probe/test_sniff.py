@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Unreadable
-from pipeline.model.results import Kind
+from pipeline.model.facts import Kind
 from pipeline.probe import probe
 from pipeline.probe.sniff import sniff, sniff_head
 

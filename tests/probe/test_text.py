@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
-from pipeline.model.results import MediaInfo, TextInfo, Value
+from pipeline.model.facts import MediaInfo, TextInfo, Value
 from pipeline.probe import probe
 from pipeline.probe.text import read as text
 from pipeline.probe.text.encoding import decode

@@ -14,9 +14,9 @@ from PIL import Image
 from pipeline.documents import entry as document
 from pipeline.documents import totals
 from pipeline.engine.tasks import check_entry, prepare_entry
+from pipeline.model.job import Job
 from pipeline.report.html import Source, write
 from pipeline.rules import presets
-from pipeline.stages.check import Job
 from samples import build
 from tests import ROOT
 from tests.browser import browser, needs_browser, press, select, violations

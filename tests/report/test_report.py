@@ -18,8 +18,10 @@ from pipeline.cli.main import main
 from pipeline.documents import entry as document
 from pipeline.engine.tasks import plan_entry, prepare_entry
 from pipeline.errors import UsageError
+from pipeline.model.facts import Size, Text, Value
+from pipeline.model.job import Job
 from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
-from pipeline.model.results import Limit, Size, Text, Value
+from pipeline.model.rules import Limit
 from pipeline.report import formats as export
 from pipeline.report.card import CardJob, bare, card_entry
 from pipeline.report.findings import rules_of, stopped, tell, told
@@ -28,7 +30,7 @@ from pipeline.report.scale import WIDTH, scale
 from pipeline.report.translate import proof_value
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from samples import build
 from tests import ROOT, factory
 

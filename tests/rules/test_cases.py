@@ -36,26 +36,24 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from pipeline.model.results import (
+from pipeline.model.facts import (
     ArchiveInfo,
     AudioStream,
     Entry,
     Face,
-    Finding,
     FontSwap,
     ImageInfo,
     Kind,
-    Level,
     Mark,
     MediaInfo,
-    Role,
     Size,
     SlidesInfo,
     Speech,
     TextInfo,
-    Verdict,
     VideoStream,
 )
+from pipeline.model.results import Finding, Verdict
+from pipeline.model.rules import Level, Role
 from pipeline.rules import presets
 from pipeline.rules.judge import judge
 

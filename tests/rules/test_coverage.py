@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli.presets import rows
-from pipeline.model.results import Level, Note, Preset, Role, Rule, Source
+from pipeline.model.rules import Level, Note, Preset, Role, Rule, Source
 from pipeline.rules import coverage, presets
 from pipeline.rules.coverage import Keeper
 

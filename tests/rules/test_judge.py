@@ -7,20 +7,10 @@ from fractions import Fraction
 
 import pytest
 
+from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size
 from pipeline.model.limits import Between, FitsBox, OneOf
-from pipeline.model.results import (
-    Condition,
-    Fix,
-    ImageInfo,
-    Kind,
-    Level,
-    MediaInfo,
-    Rule,
-    Safety,
-    Size,
-    Status,
-    Verdict,
-)
+from pipeline.model.results import Fix, Status, Verdict
+from pipeline.model.rules import Condition, Level, Rule, Safety
 from pipeline.rules.judge import failures, holds, judge, needs, status
 from tests import factory
 

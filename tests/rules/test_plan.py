@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.model.facts import MediaInfo, Size, Value
 from pipeline.model.limits import AtLeastBox, Between, FitsBox, OneOf
-from pipeline.model.results import Level, Limit, MediaInfo, Plan, Rule, Safety, Size, Value, Verdict
+from pipeline.model.results import Plan, Verdict
+from pipeline.model.rules import Level, Limit, Rule, Safety
 from pipeline.rules.judge import judge
 from pipeline.rules.plan import plan
 from tests import factory

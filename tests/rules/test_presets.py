@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PresetError
+from pipeline.model.facts import Kind, Size, Text
 from pipeline.model.limits import Between, FitsBox, OneOf
-from pipeline.model.results import Kind, Level, Role, Rule, Size, Source, Text
+from pipeline.model.rules import Level, Role, Rule, Source
 from pipeline.rules.presets import load, names
 
 SHIPPED = {

@@ -18,9 +18,9 @@ from pptx.util import Inches
 from pipeline.cli.main import main
 from pipeline.engine.tasks import plan_entry, prepare_entry
 from pipeline.errors import ToolFailed
+from pipeline.model.job import Job
 from pipeline.serve.sessions import Room
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import Job
 from tests.serve.test_serve import OURS, finished, opened, put, served
 
 Sample = Callable[[str], Path]

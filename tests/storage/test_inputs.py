@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.stages.check import Job, check
+from pipeline.model.job import Job
+from pipeline.stages.check import check
 from pipeline.storage import inputs
 from pipeline.storage.inputs import find
 

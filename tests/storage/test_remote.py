@@ -15,7 +15,7 @@ from pipeline.engine import staging as moving
 from pipeline.engine.journal import NAME
 from pipeline.engine.remote_output import LOCK
 from pipeline.errors import AssetError, CeilingExceeded, UsageError
-from pipeline.stages.check import Job
+from pipeline.model.job import Job
 from pipeline.storage import remote, urls
 from pipeline.storage.digest import content_md5
 from pipeline.storage.inputs import find

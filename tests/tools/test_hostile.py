@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.model.job import Job
 from pipeline.model.results import Status
 from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.tools import launch, process
 from tests.tools import pointing
 

@@ -15,10 +15,12 @@ from pipeline.convert.slides import links as deck_links
 from pipeline.convert.slides import sanitise
 from pipeline.convert.slides import split as deck_parts
 from pipeline.errors import CeilingExceeded, ToolFailed
-from pipeline.model.results import Embedded, Status
+from pipeline.model.facts import Embedded
+from pipeline.model.job import Job
+from pipeline.model.results import Status
 from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import Job, check
+from pipeline.stages.check import check
 from pipeline.tools import office as settings
 from pipeline.tools import office_shared
 from pipeline.tools.programs import soffice

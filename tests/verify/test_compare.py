@@ -12,19 +12,9 @@ import pytest
 
 import samples
 from pipeline.errors import TimedOut
-from pipeline.model.results import (
-    AudioStream,
-    Fix,
-    ImageInfo,
-    Kind,
-    MediaInfo,
-    Plan,
-    Safety,
-    Size,
-    SlidesInfo,
-    Value,
-    VideoStream,
-)
+from pipeline.model.facts import AudioStream, ImageInfo, Kind, MediaInfo, Size, SlidesInfo, Value, VideoStream
+from pipeline.model.results import Fix, Plan
+from pipeline.model.rules import Safety
 from pipeline.probe import probe
 from pipeline.tools import programs
 from pipeline.verify import compare as verify

@@ -20,13 +20,15 @@ from pipeline.convert.av import video
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.engine import tasks as run
-from pipeline.model.results import Kind, MediaInfo, Outcome, Plan, Proof, Role, Status, Value, VideoStream
+from pipeline.model.facts import Kind, MediaInfo, Value, VideoStream
+from pipeline.model.job import Job
+from pipeline.model.results import Outcome, Plan, Proof, Status
+from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.probe.av import timeline
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import Job
 from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
 from pipeline.verify import compare as verify

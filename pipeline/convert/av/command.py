@@ -12,7 +12,8 @@ from pipeline.convert.av.formats import Options
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.recipe import Recipe
 from pipeline.convert.av.sound import Sound
-from pipeline.model.results import Part, Step, Text
+from pipeline.model.facts import Text
+from pipeline.model.results import Part, Step
 from pipeline.tools import programs
 from pipeline.tools.ffmpeg import HEAD, TELLING, poured, reading
 

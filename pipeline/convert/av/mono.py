@@ -15,7 +15,9 @@ from pipeline.convert.av import command
 from pipeline.convert.av import run as av
 from pipeline.convert.av.recipe import recipe
 from pipeline.convert.av.sound import listens
-from pipeline.model.results import Kind, Made, MediaInfo, Plan, Role, Step
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.results import Made, Plan, Step
+from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.tools.ffmpeg import Share
 

@@ -11,7 +11,7 @@ from pipeline.convert.av.formats import ALPHA_DECODERS, CONTAINERS, VIDEO_ENCODE
 from pipeline.convert.av.sound import Sound
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
-from pipeline.model.results import AudioStream, MediaInfo, Size, VideoStream
+from pipeline.model.facts import AudioStream, MediaInfo, Size, VideoStream
 from pipeline.model.units import show
 
 # Rates that cameras and editors use; a variable stream is made constant at the next one above its average.

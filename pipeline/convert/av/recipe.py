@@ -18,7 +18,9 @@ from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.sound import Sound
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
-from pipeline.model.results import AudioStream, Fix, MediaInfo, Part, Plan, Role, Text, VideoStream
+from pipeline.model.facts import AudioStream, MediaInfo, Text, VideoStream
+from pipeline.model.results import Fix, Part, Plan
+from pipeline.model.rules import Role
 
 # What asks for other pictures than the ones that are there.
 PICTURE_FIXES: Final = frozenset(

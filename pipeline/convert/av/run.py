@@ -13,7 +13,9 @@ from pipeline.convert.av import split as parts
 from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import ceilings
-from pipeline.model.results import Category, Made, MediaInfo, Plan, Role, Step
+from pipeline.model.facts import MediaInfo
+from pipeline.model.results import Category, Made, Plan, Step
+from pipeline.model.rules import Role
 from pipeline.tools import process
 from pipeline.tools.ffmpeg import Meter, Share, complaints, pulse
 

@@ -11,7 +11,9 @@ from pipeline.checks.speech import SILENCES
 from pipeline.convert.av.formats import AUDIO_ENCODERS, CONTAINERS, AudioEncoder
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
-from pipeline.model.results import AudioStream, MediaInfo, Plan, Role, Text
+from pipeline.model.facts import AudioStream, MediaInfo, Text
+from pipeline.model.results import Plan
+from pipeline.model.rules import Role
 from pipeline.model.units import show
 
 MOST_PLACED: Final = 8  # channels of which ffmpeg knows where each stands; of more it cannot make fewer by itself

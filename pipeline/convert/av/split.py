@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.errors import AssetError
-from pipeline.model.results import MediaInfo, Part, Plan, Role
+from pipeline.model.facts import MediaInfo
+from pipeline.model.results import Part, Plan
+from pipeline.model.rules import Role
 
 if TYPE_CHECKING:
     from pipeline.probe.av.timeline import Frames

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from pipeline.model.results import Level, Plan, Role, Value
+from pipeline.model.facts import Value
+from pipeline.model.results import Plan
+from pipeline.model.rules import Level, Role
 
 # Stands for "as much as you like" when a limit is asked for its upper bound.
 _BOUNDLESS: Final = 10**18

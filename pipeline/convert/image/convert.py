@@ -22,7 +22,9 @@ from pipeline.convert.image.straighten import Upright, upright
 from pipeline.convert.requirements import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS
-from pipeline.model.results import Fix, ImageInfo, Level, Made, MediaInfo, Plan, Role, Size, Step, Text, Value
+from pipeline.model.facts import ImageInfo, MediaInfo, Size, Text, Value
+from pipeline.model.results import Fix, Made, Plan, Step
+from pipeline.model.rules import Level, Role
 from pipeline.probe.face.crop import Box
 from pipeline.probe.heic import ready
 

@@ -7,7 +7,9 @@ from fractions import Fraction
 
 from pipeline.convert.requirements import accepts, value_of
 from pipeline.errors import AssetError
-from pipeline.model.results import Face, Fix, MediaInfo, Role, Size
+from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.results import Fix
+from pipeline.model.rules import Role
 from pipeline.probe.face.crop import Box, crop_for
 
 # A crop aims above the least share by this part of what is left: the next measurement differs by a percent or so.

@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageColor
 from pipeline.convert.image.straighten import Upright
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_PIXELS, MAX_SIDE
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 from pipeline.probe.face.crop import Box
 from pipeline.probe.heic import ready
 from pipeline.probe.image.read import DAMAGE, damage, oversize

@@ -8,7 +8,8 @@ from math import cos, floor, radians, sin
 from typing import NamedTuple
 
 from pipeline.errors import AssetError
-from pipeline.model.results import Face, Level, MediaInfo, Role, Size
+from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.rules import Level, Role
 
 
 class Upright(NamedTuple):

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Final
 
 from pipeline.errors import AssetError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 Run = tuple[float, float]  # seconds: start and end of a stretch of speech
 

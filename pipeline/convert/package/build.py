@@ -20,7 +20,8 @@ from typing import Final
 from pipeline.convert.package.convert import natural
 from pipeline.errors import AssetError, Unreadable
 from pipeline.model import ceilings
-from pipeline.model.results import Kind, MediaInfo, Role
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.rules import Role
 from pipeline.probe.text.encoding import decode
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import HEAD, pulse, reading

@@ -18,7 +18,9 @@ from pipeline.checks.archive import LITTER
 from pipeline.convert.requirements import NAMING, extension
 from pipeline.errors import ToolFailed, Unreadable
 from pipeline.model.ceilings import MAX_TEXT
-from pipeline.model.results import Made, MediaInfo, Plan, Role, Step, Text
+from pipeline.model.facts import MediaInfo, Text
+from pipeline.model.results import Made, Plan, Step
+from pipeline.model.rules import Role
 from pipeline.probe.archive.zip import DEFLATED, STORED, BadZip, Member, Zip
 from pipeline.probe.text.encoding import decode
 

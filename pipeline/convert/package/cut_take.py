@@ -19,7 +19,7 @@ from pipeline.convert.package.align import Cut, match
 from pipeline.convert.package.build import Clip
 from pipeline.errors import AssetError, Unreadable
 from pipeline.model import ceilings
-from pipeline.model.results import AudioStream
+from pipeline.model.facts import AudioStream
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import HEAD, pulse, reading
 

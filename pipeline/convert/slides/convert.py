@@ -17,7 +17,9 @@ from pipeline.convert.slides import pictures as deck_pictures
 from pipeline.convert.slides import split as deck_parts
 from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model.ceilings import MAX_PAGES
-from pipeline.model.results import Made, MediaInfo, Part, Plan, Proof, Role, Size, SlidesInfo, Step, Text
+from pipeline.model.facts import MediaInfo, Size, SlidesInfo, Text
+from pipeline.model.results import Made, Part, Plan, Proof, Step
+from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.probe.archive.zip import BadZip
 from pipeline.probe.slides.ole import BadOle

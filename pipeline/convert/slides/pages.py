@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import CeilingExceeded, ProofFailed, Unreadable
 from pipeline.model.ceilings import MAX_PAGES
-from pipeline.model.results import Category, Made, Size
+from pipeline.model.facts import Size
+from pipeline.model.results import Category, Made
 from pipeline.storage.publish import share
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.convert.slides.pages import drawn, opened
 from pipeline.errors import ProofFailed, ToolFailed
 from pipeline.model.ceilings import MAX_ENTRY, MAX_PIXELS, MiB
-from pipeline.model.results import Proof, Size
+from pipeline.model.facts import Size
+from pipeline.model.results import Proof
 from pipeline.probe.archive.zip import Member, Zip
 from pipeline.probe.image.read import DAMAGE
 

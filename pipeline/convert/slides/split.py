@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pipeline.convert.slides.pages import opened
 from pipeline.errors import PreflightError, Unreadable
-from pipeline.model.results import Embedded, Kind
+from pipeline.model.facts import Embedded, Kind
 from pipeline.probe import probe
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.ole import MAGIC

@@ -26,7 +26,9 @@ from pipeline.convert.text.segment import (
     wrapped,
 )
 from pipeline.errors import ToolFailed, Unreadable
-from pipeline.model.results import Fix, Kind, Made, MediaInfo, Plan, Proof, Role, Step, Text, Value
+from pipeline.model.facts import Kind, MediaInfo, Text, Value
+from pipeline.model.results import Fix, Made, Plan, Proof, Step
+from pipeline.model.rules import Role
 from pipeline.model.units import show
 from pipeline.probe.text.encoding import HIDDEN
 from pipeline.probe.text.read import load

@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import GiB
-from pipeline.model.results import ArchiveInfo, AudioStream, Entry, Kind, MediaInfo, Text
+from pipeline.model.facts import ArchiveInfo, AudioStream, Entry, Kind, MediaInfo, Text
 from pipeline.probe.archive.zip import BadZip, Member, Zip
 from pipeline.probe.av.wav import sound
 from pipeline.probe.sniff import sniff_head

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Self
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_ENTRIES, MAX_ENTRY, MAX_RATIO, MAX_UNPACKED, MiB
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 STORED: Final = 0
 DEFLATED: Final = 8

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.probe.av.open import BROKEN, FRAMES, FULL, ISO_MEDIA, MICROSECOND, allowed, opened, packets_of
 from pipeline.probe.av.streams import codec_of, seconds
 

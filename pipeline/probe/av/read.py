@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
-from pipeline.model.results import AudioStream, Kind, MediaInfo, Text, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream
 from pipeline.probe.av.decode import decode_all
 from pipeline.probe.av.matroska import read_tracks
 from pipeline.probe.av.mp4 import Boxes, Track, read_boxes

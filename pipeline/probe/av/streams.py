@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pipeline.model.results import AudioStream, Size, VideoStream
+from pipeline.model.facts import AudioStream, Size, VideoStream
 from pipeline.probe.av.h264 import Sequence, read_extradata
 from pipeline.probe.av.mp4 import Track
 

@@ -9,7 +9,7 @@ import struct
 from fractions import Fraction
 from typing import Final
 
-from pipeline.model.results import AudioStream
+from pipeline.model.facts import AudioStream
 
 _PCM: Final = {8: "pcm_u8", 16: "pcm_s16le", 24: "pcm_s24le", 32: "pcm_s32le"}
 _FLOAT: Final = {32: "pcm_f32le", 64: "pcm_f64le"}

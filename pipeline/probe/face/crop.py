@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import sqrt
 from typing import Final
 
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import ToolMissing
-from pipeline.model.results import Face, ImageInfo, Size, Text
+from pipeline.model.facts import Face, ImageInfo, Size, Text
 from pipeline.probe.face import lighting
 from pipeline.probe.face.crop import TIGHTEST, WIDEST, suggested
 from pipeline.probe.face.detect import Found, candidates, overlap

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.errors import Unreadable
-from pipeline.model.results import ImageInfo
+from pipeline.model.facts import ImageInfo
 from pipeline.probe.face.models import Pixels
 from pipeline.probe.heic import ready
 from pipeline.probe.image.read import DAMAGE, PILLOW, damage, guard, oversize

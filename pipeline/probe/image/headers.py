@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 
 _MAX_META: Final = 1 << 20  # bytes of a HEIF `meta` box or a PNG's EXIF; real ones hold a few kB
 _MAX_CHUNKS: Final = 100_000  # of a PNG; encoders write pixels in chunks of 8 kB and more

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SCANS, MAX_SIDE
-from pipeline.model.results import Face, ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
 from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name
 from pipeline.probe.image.svg import svg_size

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_XML
-from pipeline.model.results import Size
+from pipeline.model.facts import Size
 from pipeline.probe.text.xml_safe import BadXml, Place, local, read
 
 _LENGTH: Final = re.compile(r"\s*\+?(\d*\.?\d+)(px|pt|pc|in|cm|mm)?\s*")

@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_PAGES
-from pipeline.model.results import Embedded, OnSlide, SlidesInfo, Text
+from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import Zip
 from pipeline.probe.slides.odp_fonts import Style, Styles
 from pipeline.probe.slides.opc import Package

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, NamedTuple, Self
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MiB
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_STREAM: Final = 256 * MiB  # of one stream that is read whole

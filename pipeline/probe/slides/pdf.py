@@ -16,7 +16,7 @@ import pypdfium2.raw as pdfium
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_PAGE_POINTS, MAX_PAGES
-from pipeline.model.results import Kind, MediaInfo, SlidesInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 
 # Annotations that play something (PDF 2.0, table 171).
 _MEDIA: Final = frozenset(

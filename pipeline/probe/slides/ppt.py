@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_PAGES
-from pipeline.model.results import OnSlide, SlidesInfo, Text
+from pipeline.model.facts import OnSlide, SlidesInfo, Text
 from pipeline.probe.slides import ppt_sounds, ppt_text
 from pipeline.probe.slides.ole import BadOle, Ole
 from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Record, Records, listed, persisted

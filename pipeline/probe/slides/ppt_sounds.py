@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.model.results import Embedded
+from pipeline.model.facts import Embedded
 from pipeline.probe.slides.ole import Ole
 from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Record, Records, persisted
 

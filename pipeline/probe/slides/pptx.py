@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_PAGES
-from pipeline.model.results import Embedded, OnSlide, SlidesInfo, Text
+from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.opc import CLICKED, MOVING, Link, Package
 from pipeline.probe.slides.reflow import Box, reflows, scripts

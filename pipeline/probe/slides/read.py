@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import Unreadable
-from pipeline.model.results import Kind, MediaInfo, SlidesInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.odp import read_odp
 from pipeline.probe.slides.ole import MAGIC, BadOle, Ole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from pipeline.model.results import FontSwap, OnSlide
+from pipeline.model.facts import FontSwap, OnSlide
 
 EAST: Final = 0x2E80  # the first of the CJK radicals; what comes before is not drawn with an East Asian face
 _COMPLEX: Final = (0x0590, 0x1000)  # Hebrew to Tibetan: scripts that take the complex face

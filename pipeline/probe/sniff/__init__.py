@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from pipeline.errors import Unreadable
-from pipeline.model.results import Kind
+from pipeline.model.facts import Kind
 from pipeline.probe.sniff.mpeg_audio import adts_frame, after_id3, chained, mp3_frame
 from pipeline.probe.sniff.names import ole_names, zip_names
 from pipeline.probe.sniff.text import sniff_text

@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.errors import Unreadable
 from pipeline.model import ceilings
-from pipeline.model.results import AudioStream, Speech
+from pipeline.model.facts import AudioStream, Speech
 from pipeline.probe.speech import recogniser, reverb
 from pipeline.probe.speech import tones as speech_tones
 from pipeline.probe.speech.activity import Activity, find

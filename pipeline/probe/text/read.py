@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
-from pipeline.model.results import Kind, Mark, MediaInfo, Text, TextInfo
+from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo
 from pipeline.probe.text.encoding import HIDDEN, Decoded, decode
 from pipeline.probe.text.ssml import looks_like_ssml, read_ssml
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model.results import Mark, Text, Value
+from pipeline.model.facts import Mark, Text, Value
 from pipeline.probe.text.xml_safe import BadXml, Place, read
 
 # Elements that tell SSML from plain text; the presets say which of them are allowed.

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pipeline.model.results import Kind, Mark, MediaInfo, TextInfo, Value
+from pipeline.model.facts import Kind, Mark, MediaInfo, TextInfo, Value
 from pipeline.probe.text.read import load, unknown_encoding
 
 _STAMP: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[,.](\d{1,3})"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from pipeline.model.ceilings import MAX_XML, MAX_XML_DEPTH
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 
 class BadXml(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload.metastudio.scene_codes import SCENES
 
 _CODES: Final[dict[str, Text]] = {

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pipeline.errors import UploadError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item

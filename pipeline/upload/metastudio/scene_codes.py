@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 SCENES: Final[dict[str, Text]] = {
     # Video scripts and live rooms

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.storage.digest import content_md5
 from pipeline.upload import order as orders
 from pipeline.upload.destination import Receipt, Tools, Unit

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload import order as orders
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit

@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.ceilings import MAX_ENTRY
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload import rate_limit
 from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets

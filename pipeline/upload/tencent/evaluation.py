@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 
 _RANGE: Final = re.compile(r"\s*\[?\s*(-?\d+(?:\.\d+)?)\s*[-~,]\s*(-?\d+(?:\.\d+)?)?\s*\]?\s*")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.model.results import Text
+from pipeline.model.facts import Text
 from pipeline.upload.destination import Tools, Unit
 from pipeline.upload.metastudio.error_codes import DETECTION, told_tencent
 from pipeline.upload.tencent.evaluation import shortcomings

@@ -1,0 +1,39 @@
+"""What is asked of one asset; travels to a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.model.facts import Value
+from pipeline.model.rules import Safety
+
+Progress = Callable[[float | str], None]
+"""Share done of a job, 0 to 1, or the name of the step that begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One asset and what is wanted of it; travels to a worker."""
+
+    path: str
+    stem: str  # of the output, below the output folder
+    preset: str = ""
+    role: str | None = None
+    deep: bool = False
+    lang: str = "en"
+    out: str = ""
+    far: str = ""  # address of the output folder where that is elsewhere; `out` is then set by `moving`
+    state: str = ""  # of a source that is elsewhere, as it was listed: bytes first; see `remote`
+    plots: str = ""  # folder for pictures of what was measured; none are drawn without
+    at_least: Safety = Safety.LOSSY
+    allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
+    deliver: tuple[tuple[str, Value], ...] = ()  # what is asked for in place of the role's own `deliver`
+    replace: bool = False
+    ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
+    twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
+
+    @property
+    def known_size(self) -> int:
+        """Bytes of a source that is elsewhere; 0 where they are not known."""
+        return int(self.state.split()[0]) if self.state else 0
