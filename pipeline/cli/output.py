@@ -49,6 +49,7 @@ def keeping(
 
 
 def print_line(told: object) -> None:
+    """One JSON value on a line of standard output, at once."""
     sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
