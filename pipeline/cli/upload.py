@@ -12,19 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import pipeline
 from pipeline.documents import manifest as manifests
-from pipeline.errors import UsageError, nearest_word
+from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage import urls
+from pipeline.upload import destinations
 from pipeline.upload import items as entries
-from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets, hush
 from pipeline.upload.deliver import STATUSES, Entry, How, send_all
-from pipeline.upload.destination import Destination
+from pipeline.upload.destination import Destination, Target
 from pipeline.upload.items import Item
 from pipeline.upload.journal import Journal
 from pipeline.upload.rate_limit import amount
@@ -42,7 +41,7 @@ def upload_verb(options: Namespace, lang: str) -> int:
     manifest = manifests.read(options.manifest)
     folder = Path(options.manifest).resolve().parent
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
-    order = orders.read(Path(options.order) if options.order else None)
+    order = destinations.read_order(Path(options.order) if options.order else None)
     items = entries.items(manifest, folder)
     how = How(
         jobs=_jobs(options.jobs),
@@ -51,7 +50,9 @@ def upload_verb(options: Namespace, lang: str) -> int:
         bandwidth=amount("--bandwidth", options.bandwidth) if options.bandwidth else None,
         lang=lang,
     )
-    with closing(_destination(options, secrets, order, manifest)) as place:
+    preset = str((manifest.get("preset") or {}).get("id", ""))
+    target = Target(options.to, preset, order, region=options.region, project=options.project)
+    with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
             return _dry_run(place, items, how, options)
         found: list[Entry | None] = [None] * len(items)
@@ -86,79 +87,6 @@ def _jobs(asked: int | None) -> int:
     if asked is not None and not 1 <= asked <= 64:
         raise UsageError("-j needs a number of 1 to 64", "-j 需要 1–64 的数")
     return asked or 4
-
-
-def _destination(
-    options: Namespace, secrets: Secrets, order: dict[str, dict[str, Any]], manifest: dict[str, Any]
-) -> Destination:
-    """The place that --to names; its module is imported here and nowhere else. Raises UsageError."""
-    where, preset = str(options.to), str((manifest.get("preset") or {}).get("id", ""))
-    known = ("file:///folder", "metastudio", "tencent", "any URL of fsspec")
-    try:
-        if where in ("metastudio", "tencent"):
-            _fits(where, preset)
-        orders.fits(order, f"{preset} -> {where}", _takes(where, preset))
-        if where == "metastudio":
-            from pipeline.upload.metastudio.api import Api
-            from pipeline.upload.metastudio.library import Library
-            from pipeline.upload.metastudio.training import Avatar
-            from pipeline.upload.metastudio.voice import Voice
-            from pipeline.upload.transfer import Patience
-
-            api = Api(secrets, Patience(), options.region, options.project, abroad="-intl/" in preset)
-            if "training" in preset:
-                return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
-            if "/voice-" in preset:
-                return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
-            library = Library(api, order.get("asset", {}))
-            if "script" in order:
-                from pipeline.upload.metastudio.scripts import Production
-
-                return Production(api, order["script"], library)
-            return library
-        if where == "tencent":
-            from pipeline.upload.tencent.destination import Tencent
-
-            return Tencent(secrets, order)
-        from pipeline.upload.filesystem import Anywhere, Folder
-
-        if where.startswith("file:"):
-            return Folder(where)
-        if urlsplit(where).scheme and "://" in where:
-            return Anywhere(where)
-    except ImportError as error:
-        raise UsageError(
-            f"--to {where} needs a package that is not installed ({error.name}): `pip install media-preflight[upload]`",
-            f"--to {where} 需要未安装的软件包（{error.name}）：`pip install media-preflight[upload]`",
-        ) from None
-    hint = nearest_word(where, ("metastudio", "tencent", "file:///"))
-    raise UsageError(
-        f"--to {where!r} is no destination; there are {', '.join(known)}.{hint.en}",
-        f"--to {where!r} 不是目的地；可用：{'、'.join(known)}。{hint.zh}",
-    )
-
-
-def _takes(where: str, preset: str) -> frozenset[str]:
-    """The tables of an order that mean something there."""
-    if where == "tencent":
-        return frozenset({"check", "make", "confirm"})
-    if where != "metastudio":
-        return frozenset()
-    if "training" in preset:
-        return frozenset({"training"})
-    if "/voice-" in preset:
-        return frozenset({"voice"})
-    return frozenset({"asset", "script"} if "video-production" in preset else {"asset"})
-
-
-def _fits(where: str, preset: str) -> None:
-    """Files that were prepared by one platform's rules do not go to the other."""
-    platform = preset.split("/")[0].removesuffix("-intl")
-    if platform in ("metastudio", "tencent") and platform != where:
-        raise UsageError(
-            f"the manifest was prepared for {preset}; it cannot go to {where}. Prepare it with a {where} preset.",
-            f"清单按 {preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
-        )
 
 
 def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Namespace) -> int:
