@@ -21,15 +21,13 @@ import httpx
 
 from pipeline.errors import UploadError
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.metastudio.error_codes import told
+from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.transfer import LOOPBACK, Body, Patience, Refused, Unknown, secure
 
-_BUSY: Final = frozenset({"APIGW.0308", "APIG.0308"})  # over the rate limit (MS-Intro 4.3)
-# The platform answers 500 to much that will never succeed; these may pass (MSS codes of MS-API 12.2).
-_PASSING: Final = frozenset({"MSS.10000102", "MSS.10000103", "MSS.100000032", "MSS.10010013"})
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
 _ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
+_STORES: Final = ErrorCodes()  # of a far end that has no codes of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The platform's error code, or empty."""
+        """The error code, or empty: `error_code` in JSON, as platforms answer, or <Code> in XML, as stores do."""
         data = self.json()
         if data.get("error_code"):
             return str(data["error_code"])
@@ -64,6 +62,13 @@ class Answer:
         return str(data.get("error_msg") or self.body[:300].decode("utf-8", "replace"))
 
 
+def _encrypted(answer: Answer) -> bool:
+    """Whether the store encrypts with a key of its key service: the ETag is no MD5 then."""
+    return any(
+        name.lower().endswith("-server-side-encryption") and "kms" in value for name, value in answer.headers.items()
+    )
+
+
 @functools.cache
 def _trust() -> ssl.SSLContext:
     """Whose certificates are believed; read once."""
@@ -73,8 +78,10 @@ def _trust() -> ssl.SSLContext:
 class Caller:
     """Calls of one destination. Threads share it."""
 
-    def __init__(self, secrets: Secrets, patience: Patience, timeout: float = 60.0) -> None:
-        self.secrets, self.patience = secrets, patience
+    def __init__(
+        self, secrets: Secrets, patience: Patience, codes: ErrorCodes = _STORES, timeout: float = 60.0
+    ) -> None:
+        self.secrets, self.patience, self.codes = secrets, patience, codes
         self.skew = 0.0  # the far end's clock less ours, in seconds, once it is known to matter
         self._guard = threading.Lock()
         self._timeout = httpx.Timeout(timeout, connect=15.0)
@@ -151,10 +158,10 @@ class Caller:
                 if not again:
                     raise last from None
                 continue
-            if answer.status == 429 or (answer.status >= 400 and answer.code in _BUSY):
+            if answer.status == 429 or (answer.status >= 400 and answer.code in self.codes.busy):
                 last = self.refused(what, answer)
                 continue
-            if answer.status >= 500 and (answer.code in _PASSING or not answer.code.startswith("MSS.")):
+            if answer.status >= 500 and self.codes.may_pass(answer.code):
                 last = Unknown(*self._said(what, answer))
                 if not again:
                     raise last
@@ -217,7 +224,7 @@ class Caller:
             if answer.status >= 300:
                 raise self.refused(what, answer)
             tag = answer.headers.get("etag", "").strip('"').lower()
-            if expected and tag != expected and "kms" not in answer.headers.get("x-obs-server-side-encryption", ""):
+            if expected and tag != expected and not _encrypted(answer):
                 last = UploadError(
                     f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
                     f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",
@@ -244,7 +251,7 @@ class Caller:
         return Refused(*self._said(what, answer), status=answer.status, code=answer.code)
 
     def _said(self, what: str, answer: Answer) -> tuple[str, str]:
-        meaning = told(answer.code, answer.status)
+        meaning = self.codes.told(answer.code, answer.status)
         said = self.secrets.redact(answer.message)
         code = answer.code or f"HTTP {answer.status}"
         return f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"

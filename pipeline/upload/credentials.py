@@ -31,7 +31,7 @@ _HEADER: Final = re.compile(
     r"(?i)\b(authorization|x-auth-token|x-subject-token|x-cos-security-token|signature|x-security-token)"
     r"([\"']?\s*[:=]\s*)(?:[\"'][^\"']*[\"']|[^\n,;}]+)"
 )
-_LOUD: Final = ("httpx", "httpcore", "urllib3", "requests", "qcloud_cos", "huaweicloudsdkcore")
+_LOUD: Final = ("httpx", "httpcore", "urllib3", "requests")
 
 
 class Secrets:
@@ -102,9 +102,12 @@ def _from_keyring(name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def hush() -> None:
-    """Keep libraries that log requests from writing URLs and signatures, whatever the program around us logs."""
-    for name in _LOUD:
+def hush(*more: str) -> None:
+    """Keep libraries that log requests from writing URLs and signatures, whatever the program around us logs.
+
+    `more` are loggers of a platform's own packages.
+    """
+    for name in (*_LOUD, *more):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

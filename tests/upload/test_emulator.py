@@ -23,6 +23,7 @@ from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
 from pipeline.upload.emulator.server import Sandbox
 from pipeline.upload.emulator.world import Url
 from pipeline.upload.metastudio import signing
+from pipeline.upload.tencent import signing as tencent_signing
 from pipeline.upload.transfer import Refused
 from tests.upload import world as made
 
@@ -191,7 +192,7 @@ def test_a_client_that_keeps_to_the_stated_rates_is_never_told_to_slow_down(tmp_
 def test_tencent_calls_are_checked(running: Sandbox, query: dict[str, str], body: Any, said: str) -> None:
     account = running.world.account
     signed = {"appkey": account.appkey, "timestamp": str(int(running.world.now()))} | query
-    given = signed | {"signature": signing.tencent(signed, account.accesstoken)}
+    given = signed | {"signature": tencent_signing.sign(signed, account.accesstoken)}
     url = f"{running.url}/v2/ivh/assetmanager/customservice/getuploadcredentials"
     told = httpx.post(url, params=given, json=body, trust_env=False).json()
     assert told["Header"]["Code"] != 0
@@ -231,7 +232,7 @@ def test_kinds_take_turns_and_what_lasts_comes_only_when_named() -> None:
 def test_what_the_gateway_says_on_order(running: Sandbox, kind: str, status: int, said: str) -> None:
     running.world.faults.order("/digital-assets", kind)
     account, url = running.world.account, f"{running.url}/v1/sandboxproject/digital-assets"
-    headers = signing.huawei("GET", url, {}, b"", account.access, account.secret, time.time())
+    headers = signing.sign("GET", url, {}, b"", account.access, account.secret, time.time())
     answer = httpx.get(url, headers=headers, trust_env=False)
     assert (answer.status_code, answer.json()["error_code"]) == (status, said)
 

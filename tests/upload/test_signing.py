@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.upload.emulator.server import Sandbox
 from pipeline.upload.metastudio import signing
+from pipeline.upload.tencent import signing as tencent_signing
 from tests.upload import world as made
 
 AT = 1_700_000_000.0
@@ -22,7 +23,7 @@ HEADERS = {"Content-Type": "application/json", "X-Project-Id": "p1"}
 def test_tencent_vector() -> None:
     """TX-Custom Integration FAQ item 1 (2024-08-23)."""
     given = {"timestamp": "1646636485", "appkey": "e38267c0e86411ebb02aed82acb0ed99"}
-    signed = signing.tencent(given, "f68f2d10ae9e4604b76fb05cf46bccec")
+    signed = tencent_signing.sign(given, "f68f2d10ae9e4604b76fb05cf46bccec")
     assert signed == "BfWuaC9kmaicCggXc693uK+sZQ8qe88O4HVQNTdwZuo="
     assert quote(signed, safe="") == "BfWuaC9kmaicCggXc693uK%2BsZQ8qe88O4HVQNTdwZuo%3D"
 
@@ -45,7 +46,7 @@ def test_aksk_is_what_the_official_sdk_signs(method: str, url: str, body: bytes)
     signer = pytest.importorskip("huaweicloudsdkcore.signer.signer")
     request_type = pytest.importorskip("huaweicloudsdkcore.sdk_request").SdkRequest
     credentials = pytest.importorskip("huaweicloudsdkcore.auth.credentials").BasicCredentials("AK", "SK", "p1")
-    ours = signing.huawei(method, url, HEADERS, body, "AK", "SK", AT)
+    ours = signing.sign(method, url, HEADERS, body, "AK", "SK", AT)
     split = urlsplit(url)
     theirs = request_type(
         method=method,
@@ -62,7 +63,7 @@ def test_aksk_is_what_the_official_sdk_signs(method: str, url: str, body: bytes)
 
 def test_one_changed_byte_changes_the_signature() -> None:
     url = "https://metastudio.cn-north-4.myhuaweicloud.com/v1/p1/files"
-    assert signing.huawei("POST", url, HEADERS, b"{}", "AK", "SK", AT) != signing.huawei(
+    assert signing.sign("POST", url, HEADERS, b"{}", "AK", "SK", AT) != signing.sign(
         "POST", url, HEADERS, b"[]", "AK", "SK", AT
     )
 

@@ -12,8 +12,7 @@ pytest.importorskip("qcloud_cos")
 from pipeline.errors import UploadError, UsageError
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.metastudio.error_codes import told_tencent
-from pipeline.upload.tencent import cos
+from pipeline.upload.tencent import cos, error_codes
 from tests.upload import world as made
 
 KEY = "customer-pipeline/1000/"
@@ -190,5 +189,5 @@ def test_a_path_prefix_of_elsewhere_is_refused(url: str) -> None:
 
 def test_a_code_means_what_its_endpoint_says() -> None:
     """T22: 100003 is a format in face detection and a parameter elsewhere."""
-    assert "format" in told_tencent("/v2/ivh/facedetectserver/facedetectservice/facedetect", "100003").en
-    assert "parameter" in told_tencent("/v2/ivh/assetmanager/customservice/make", "100003").en
+    assert "format" in error_codes.told("/v2/ivh/facedetectserver/facedetectservice/facedetect", "100003").en
+    assert "parameter" in error_codes.told("/v2/ivh/assetmanager/customservice/make", "100003").en

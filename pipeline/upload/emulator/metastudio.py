@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.upload import rate_limit
 from pipeline.upload.emulator.wire import Request, Response
 from pipeline.upload.emulator.world import Url, World, b64
-from pipeline.upload.metastudio import fields, signing
+from pipeline.upload.metastudio import fields, rates, signing
 
 _WINDOW: Final = timedelta(minutes=15)  # between the signature's date and the gateway's clock
 _ALIVE: Final = frozenset({"CREATING", "UPLOADED", "REVIEW", "CREATED"})
@@ -54,7 +53,7 @@ def admitted(world: World, request: Request) -> Response | None:
     names = found[2].split(";")
     headers = {name: request.headers.get(name, "") for name in names if name not in ("host", "x-sdk-date")}
     url = f"http://{request.headers['host']}{request.path}" + (f"?{request.raw_query}" if request.raw_query else "")
-    wanted = signing.huawei(
+    wanted = signing.sign(
         request.method, url, headers, request.body, world.account.access, world.account.secret, date.timestamp()
     )
     if wanted["Authorization"] != request.headers["authorization"]:
@@ -64,7 +63,7 @@ def admitted(world: World, request: Request) -> Response | None:
 
 def limited(world: World, group: str) -> Response | None:
     """The gateway's answer when this call is one too many, else None."""
-    if world.over(group, rate_limit.stated(world.region)[group]):
+    if world.over(group, rates.stated(world.region)[group]):
         return fail(429, "APIGW.0308", "The throttling threshold has been reached")
     return None
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pipeline.upload.emulator import cos
 from pipeline.upload.emulator.wire import Request, Response
 from pipeline.upload.emulator.world import World
-from pipeline.upload.metastudio import signing
+from pipeline.upload.tencent import signing
 
 _WINDOW: Final = 300.0  # seconds; the documents say "now" and give no window
 _TYPES: Final = frozenset({"IMAGE", "IMAGE_GENERAL", "IMAGE_4K", "IMAGE_PHOTO", "VOICE", "ZERO_SHOT_VOICE"})
@@ -30,7 +30,7 @@ def handle(world: World, request: Request) -> Response:
     signature = query.pop("signature", "")
     if query.get("appkey") != world.account.appkey:
         return _said(world, {}, 100005, "UnauthorizedOperation: project not created")
-    wanted = signing.tencent(query, world.account.accesstoken)
+    wanted = signing.sign(query, world.account.accesstoken)
     if not hmac.compare_digest(signature, wanted):
         return _said(world, {}, 100005, "UnauthorizedOperation: signature")
     if abs(int(query.get("timestamp", "0")) - world.now()) > _WINDOW:

@@ -21,7 +21,7 @@ from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
-from pipeline.upload.metastudio.error_codes import told
+from pipeline.upload.metastudio.error_codes import CODES
 from pipeline.upload.metastudio.order import VOICE
 from pipeline.upload.metastudio.training import OCTETS, ZIP, Job
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
@@ -140,7 +140,7 @@ class Voice(Job):
         person = str((audit.get("admin_audit_result") or {}).get("message") or "")
         en, zh = [], []
         for code, said, where in found:
-            meaning = told(code, 400)
+            meaning = CODES.told(code, 400)
             en.append(f"{where} {code}: {meaning.en} ({said})".strip())
             zh.append(f"{where} {code}：{meaning.zh}（{said}）".strip())
         en, zh = [*en, person] if person else en, [*zh, person] if person else zh

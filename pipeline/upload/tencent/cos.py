@@ -16,10 +16,10 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.upload.credentials import Secrets
+from pipeline.upload.credentials import Secrets, hush
 from pipeline.upload.destination import Tools
+from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.items import File
-from pipeline.upload.metastudio.error_codes import told
 from pipeline.upload.multipart import Part, Parts, Stretch
 from pipeline.upload.transfer import Patience, Refused, Unknown, secure
 
@@ -28,6 +28,7 @@ R = TypeVar("R")
 PART: Final = 32 << 20  # bytes; files above go up in parts
 _PARTS: Final = 10_000  # parts the store takes
 _EARLY: Final = 300.0  # seconds before the credentials lapse at which new ones are asked for
+_CODES: Final = ErrorCodes()  # a store answers with the names of all stores
 _LAPSED: Final = frozenset({"ExpiredToken", "InvalidAccessKeyId"})
 _SKEW: Final = 900.0  # seconds between the clocks that the store's signatures bear
 _AGAIN: Final = frozenset({"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"})
@@ -83,6 +84,7 @@ class Store:
         patience: Patience,
         endpoint: str | None,
     ) -> None:
+        hush("qcloud_cos")
         try:
             self._sdk: Any = importlib.import_module("qcloud_cos")
             requests: Any = importlib.import_module("requests")
@@ -146,7 +148,7 @@ class Store:
             code = str(info.get("code", "")) if isinstance(info, dict) else _code(str(error.get_origin_msg()))
             if status == 403 and not code and self._skewed(info):
                 code = "RequestTimeTooSkewed"  # the answer to a HEAD has no body to say so
-            meaning = told(code, status)
+            meaning = _CODES.told(code, status)
             sentence = f"{what}: {code or f'HTTP {status}'}: {meaning.en}", f"{what}：{code or status}：{meaning.zh}"
             if status == 403 and (code in _LAPSED or not code):
                 self.credentials(renew=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload.destination import Tools, Unit
-from pipeline.upload.metastudio.error_codes import DETECTION, told_tencent
+from pipeline.upload.tencent.error_codes import DETECTION, told
 from pipeline.upload.tencent.evaluation import shortcomings
 from pipeline.upload.transfer import Patience, Refused, Unknown
 
@@ -95,7 +95,7 @@ def check(
     detection = ended.get("DetectionCode", 0)
     if state != "SUCCESS" or detection != 0:
         code = str(ended.get("ErrorCode") or ended.get("Code") or detection)
-        text = (DETECTION.get(detection) if detection else None) or told_tencent(base, code)
+        text = (DETECTION.get(detection) if detection else None) or told(base, code)
         raise UploadError(f"{ask}: {state} {code}: {text.en}", f"{ask}：{state} {code}：{text.zh}")
     result = ended.get("Result")
     language, words = str(order.get("Language", "chi")), bool({"ReferenceText", "TextId"} & set(order))
