@@ -61,7 +61,8 @@ import sys, time
 from pathlib import Path
 from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.transfer import Body, Patience
+from pipeline.upload.retry import Patience
+from pipeline.upload.transfer import Body
 url, md5, path = sys.argv[1:]
 caller, size = Caller(Secrets(environment={}), Patience()), Path(path).stat().st_size
 headers = {"Content-Type": "video/mp4", "Content-MD5": md5}

@@ -23,7 +23,8 @@ from pipeline.errors import UploadError
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.rate_limit import Bucket
-from pipeline.upload.transfer import LOOPBACK, Body, Patience, Refused, Unknown, secure
+from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.transfer import LOOPBACK, Body, Refused, Unknown, secure
 
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
 _ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
@@ -143,36 +144,29 @@ class Caller:
         Raises Refused, Unknown, UploadError.
         """
         body = b"" if payload is None else json.dumps(payload, ensure_ascii=False).encode("utf-8")
-        for attempt in range(1, self.patience.attempts + 1):
-            if attempt > 1:
-                self.patience.pause(attempt - 1)
+
+        def attempt(_: int) -> Answer:
             bucket.take()
-            used = self.skew
+            used, target = self.skew, url if isinstance(url, str) else url()
             try:
-                answer = self.once(method, url if isinstance(url, str) else url(), sign(body), body)
-            except httpx.ConnectError as error:
-                last = self._unreached(what, url if isinstance(url, str) else url(), error)
-                continue
-            except httpx.TransportError as error:
-                last = self._lost(what, error, Unknown)
-                if not again:
-                    raise last from None
-                continue
+                answer = self.once(method, target, sign(body), body)
+            except httpx.ConnectError as error:  # nothing has been sent
+                raise Again(self._unreached(what, target, error)) from None
+            except httpx.TransportError as error:  # it may have been done
+                lost = self._lost(what, error, Unknown)
+                raise (Again(lost) if again else lost) from None
             if answer.status == 429 or (answer.status >= 400 and answer.code in self.codes.busy):
-                last = self.refused(what, answer)
-                continue
+                raise Again(self.refused(what, answer))
             if answer.status >= 500 and self.codes.may_pass(answer.code):
-                last = Unknown(*self._said(what, answer))
-                if not again:
-                    raise last
-                continue
+                unsure = Unknown(*self._said(what, answer))
+                raise Again(unsure) if again else unsure
             if answer.status in (401, 403) and self.catch_up(answer, used):
-                last = self.refused(what, answer)
-                continue
+                raise Again(self.refused(what, answer))
             if answer.status >= 300:
                 raise self.refused(what, answer)
             return answer
-        raise last
+
+        return retry(self.patience, attempt)
 
     def look(self, url: str, *, bucket: Bucket) -> tuple[int, str] | None:
         """Size in bytes and ETag of what a pre-signed download URL leads to; None when nothing is there.
@@ -203,35 +197,33 @@ class Caller:
         Raises Unknown when every byte went out and no answer or a server error came back, Refused on a no (403: the
         URL has lapsed or has been used), UploadError when no attempt succeeded.
         """
-        for attempt in range(1, self.patience.attempts + 1):
-            if attempt > 1:
-                self.patience.pause(attempt - 1)
+
+        def attempt(_: int) -> None:
             body = make()
             try:
                 answer = self.once("PUT", url, headers, body)
             except httpx.TransportError as error:
-                last = self._lost(what, error, Unknown if body.whole else UploadError)
-                if body.whole:
-                    raise last from None
-                continue
+                if body.whole:  # it may have arrived: who called asks before anything is sent again
+                    raise self._lost(what, error, Unknown) from None
+                raise Again(self._lost(what, error, UploadError)) from None
             if answer.status == 507:
                 raise self.refused(what, answer)
             if answer.status >= 500 and body.whole:
                 raise Unknown(*self._said(what, answer))
             if answer.status == 429 or answer.status >= 500 or answer.code in ("BadDigest", "IncompleteBody"):
-                last = UploadError(*self._said(what, answer))
-                continue
+                raise Again(UploadError(*self._said(what, answer)))
             if answer.status >= 300:
                 raise self.refused(what, answer)
             tag = answer.headers.get("etag", "").strip('"').lower()
             if expected and tag != expected and not _encrypted(answer):
-                last = UploadError(
-                    f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
-                    f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",
+                raise Again(
+                    UploadError(
+                        f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
+                        f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",
+                    )
                 )
-                continue
-            return
-        raise last
+
+        retry(self.patience, attempt)
 
     def catch_up(self, answer: Answer, used: float) -> bool:
         """Whether the call was dated by a wrong clock (`used`: the `skew` of that moment; other threads may have

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli import main as cli
 from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.transfer import Patience
+from pipeline.upload.retry import Patience
 from tests.upload import world as made
 
 QUICK = Patience(attempts=3, first=0.01, cap=0.01)

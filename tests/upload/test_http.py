@@ -19,7 +19,8 @@ from pipeline.upload.credentials import Secrets
 from pipeline.upload.metastudio import rates
 from pipeline.upload.metastudio.error_codes import CODES
 from pipeline.upload.rate_limit import BELOW, Bucket
-from pipeline.upload.transfer import Body, Patience, Refused, Unknown
+from pipeline.upload.retry import Patience
+from pipeline.upload.transfer import Body, Refused, Unknown
 
 QUICK = Patience(attempts=3, first=0.01, cap=0.01)
 

@@ -15,6 +15,7 @@ from pipeline.upload.emulator.server import Sandbox
 from pipeline.upload.metastudio import scripts
 from pipeline.upload.metastudio.library import Library
 from pipeline.upload.metastudio.scripts import Production
+from pipeline.upload.retry import Waiting
 from tests.upload import world as made
 
 ORDER = {"script_name": "autumn"}
@@ -23,7 +24,7 @@ SOUND = {"scene0": b"first " * 500, "scene1": b"second " * 500}
 
 @pytest.fixture
 def near(near: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(scripts, "_POLL", (0.01, 0.01))
+    monkeypatch.setattr(scripts, "Waiting", lambda seconds: Waiting(seconds, 0.01, 0.01))
     return near
 
 

@@ -91,6 +91,17 @@ def test_the_international_site_has_a_region_of_its_own(running: Sandbox) -> Non
         assert Api(Secrets(environment=settings), made.QUICK, None, None, abroad=abroad).region == region
 
 
+def test_a_part_that_no_attempt_delivered_is_not_confirmed_and_goes_again(near: Path, running: Sandbox) -> None:
+    manifest = _avatar(near)
+    running.world.faults.order("PUT /obs", "500", times=4)
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    assert made.statuses(told) == {"failed": 4}
+    assert "put training_video 1" in told[0]["message"]
+    assert _stored(running) == {}
+    assert made.statuses(made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)) == {"sent": 4}
+    assert _stored(running) == SLOTS
+
+
 def test_again_it_is_skipped(near: Path, running: Sandbox) -> None:
     manifest = _avatar(near)
     made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)

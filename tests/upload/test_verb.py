@@ -16,7 +16,7 @@ import pytest
 from pipeline.cli import main as cli
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.transfer import Patience
+from pipeline.upload.retry import Patience
 from tests.upload import world as made
 
 

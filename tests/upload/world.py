@@ -23,8 +23,8 @@ from pipeline.upload.emulator.world import World
 from pipeline.upload.journal import Journal
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import Library
+from pipeline.upload.retry import Patience
 from pipeline.upload.tencent.destination import Tencent
-from pipeline.upload.transfer import Patience
 
 if TYPE_CHECKING:
     import pytest

@@ -13,7 +13,8 @@ from pipeline.upload.client import Answer, Caller
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.metastudio import fields, rates, signing
 from pipeline.upload.metastudio.error_codes import CODES
-from pipeline.upload.transfer import Patience, Refused, secure
+from pipeline.upload.retry import Patience
+from pipeline.upload.transfer import Refused, secure
 
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")

@@ -21,7 +21,8 @@ from pipeline.upload.destination import Tools
 from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.items import File
 from pipeline.upload.multipart import Part, Parts, Stretch
-from pipeline.upload.transfer import Patience, Refused, Unknown, secure
+from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.transfer import Refused, Unknown, secure
 
 R = TypeVar("R")
 
@@ -168,19 +169,19 @@ class Store:
 
     def _until(self, what: str, call: Callable[[Any, str], R], done: Callable[[], R | None]) -> R:
         """A call, repeated until it succeeds or `done` finds that it already has."""
-        for attempt in range(1, self._patience.attempts + 1):
-            if attempt > 1:
-                self._patience.pause(attempt - 1)
-                found = done()
-                if found is not None:
-                    return found
+
+        def attempt(number: int) -> R:
+            found = done() if number > 1 else None
+            if found is not None:
+                return found
             try:
                 return self._once(what, call)
             except Refused:
                 raise
-            except UploadError as error:
-                last = error
-        raise last
+            except UploadError as error:  # not done, or not known whether: `done` is asked before it is done again
+                raise Again(error) from None
+
+        return retry(self._patience, attempt)
 
     def head(self, key: str) -> tuple[int, str] | None:
         """Size and ETag of an object, or None when it is not there."""
@@ -213,21 +214,25 @@ class Store:
         etag = held()
         if etag:
             return False, etag
-        for attempt in range(1, self._patience.attempts + 1):
+
+        def attempt(_: int) -> str:
             if len(parts) == 1:
                 tools.journal.begin(journal_key, f"put {key}")
                 self._until(f"PUT {key}", lambda client, bucket: self._whole(client, bucket, key, file, tools), held)
             else:
                 self._multipart(key, file, parts, journal_key, tools, held)
             etag = held()
-            if etag:  # asked of the store itself: a 200 is not an object
-                tools.journal.end(journal_key, f"put {key}")
-                return True, etag
-            self._patience.pause(attempt)
-        raise UploadError(
-            f"{key}: the store does not hold what was sent ({file.size} bytes, MD5 {file.md5})",
-            f"{key}：存储中的对象与发送内容不符（{file.size} 字节，MD5 {file.md5}）",
-        )
+            if not etag:  # asked of the store itself: a 200 is not an object
+                raise Again(
+                    UploadError(
+                        f"{key}: the store does not hold what was sent ({file.size} bytes, MD5 {file.md5})",
+                        f"{key}：存储中的对象与发送内容不符（{file.size} 字节，MD5 {file.md5}）",
+                    )
+                )
+            tools.journal.end(journal_key, f"put {key}")
+            return etag
+
+        return True, retry(self._patience, attempt)
 
     @staticmethod
     def _whole(client: Any, bucket: str, key: str, file: File, tools: Tools) -> str:
