@@ -43,7 +43,7 @@ class Answer:
         """The body as an object; empty when there is none."""
         try:
             data = json.loads(self.body) if self.body.strip() else {}
-        except ValueError:
+        except ValueError:  # it has no fields then; its status and its text are told
             return {}
         return data if isinstance(data, dict) else {}
 
@@ -176,7 +176,7 @@ class Caller:
         try:
             answer = self.call("GET", url, lambda _: {"Range": "bytes=0-0"}, bucket=bucket, again=True, what="look")
         except Refused as error:
-            if error.status == 404:
+            if error.status == 404:  # an answer to the question, and no failure
                 return None
             raise
         ranged = answer.headers.get("content-range", "").rpartition("/")[2]

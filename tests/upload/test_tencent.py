@@ -99,6 +99,18 @@ def test_parts_through_a_bad_network(near: Path, running: Sandbox, call: str, ki
 
 
 @pytest.mark.usefixtures("parts")
+def test_a_store_that_does_not_let_parts_be_listed_is_named_with_its_reason(near: Path, running: Sandbox) -> None:
+    running.world.faults.order("GET /cos", "no-rights")
+    output = made.output(near, "a.png", bytes(range(250)) * 260)
+    manifest = made.write(near, "tencent/photo-fast", [made.asset("image", "photo", [output])])
+    told = made.deliver(made.tencent(running), manifest)
+    assert told[0]["status"] == "failed"
+    assert "list parts" in told[0]["message"]
+    assert "AccessDenied" in told[0]["message"]
+    assert made.statuses(made.deliver(made.tencent(running), manifest)) == {"sent": 1}
+
+
+@pytest.mark.usefixtures("parts")
 def test_killed_between_parts_no_part_is_sent_twice(
     near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             request = self._read(fault, scratch if is_object else None)
             response = self._answer(fault, request, host, call)
             self._send(response)
-        except (_Dropped, ConnectionError, TimeoutError):
+        except (_Dropped, ConnectionError, TimeoutError):  # ordered, or the client went away: the list of calls says so
             self.close_connection = True
             self.world.calls.append(f"{call} dropped {fault}")
         finally:

@@ -106,7 +106,7 @@ class Api:
         try:
             return attempt().json()
         except Refused as error:
-            if error.code in _LOST and self._user and not self._access:
+            if error.code in _LOST and self._user and not self._access:  # the token has lapsed: another is asked for
                 self._token = None
                 return attempt().json()
             raise
@@ -178,7 +178,7 @@ def _pace(text: str | None) -> float:
     try:
         pace = float(text or 1)
     except ValueError:
-        pace = 0.0
+        pace = 0.0  # out of range: refused below with what was found
     if not 0.01 <= pace <= 1000:
         raise UsageError(
             f"PREFLIGHT_METASTUDIO_PACE is {text!r}; it is a number: how many times the stated rate the account has",

@@ -109,7 +109,7 @@ class Library:
             except Refused as error:
                 if error.status != 404:
                     raise
-                asset = {"asset_state": "DELETED"}
+                asset = {"asset_state": "DELETED"}  # someone took it away: another is made
             if asset.get("asset_state") not in _GONE:
                 return asset | {"asset_id": known}, True
             tools.journal.end(item.key, "forget asset", asset_id=None, files=None)
@@ -213,11 +213,11 @@ class Library:
             try:
                 return self.api.call("POST", path, body, group="file", what=f"create file {file.name!r}", again=False)
             except Unknown as error:
-                raise Again(error) from None
+                raise Again(error) from None  # if it was created, the next attempt cancels it first
             except Refused as error:
                 if error.code not in _TAKEN:
                     raise
-                raise Again(error, at_once=True) from None
+                raise Again(error, at_once=True) from None  # likewise
 
         made = retry(self.api.caller.patience, attempt)
         urls = [str(url) for url in made.get("upload_urls") or [made["upload_url"]]]
@@ -303,7 +303,7 @@ class Library:
             )
         except Refused as error:
             if state == "CREATED" or error.code not in ("MSS.10001013", "MSS.10001004"):
-                raise
+                raise  # else it is in such a state or gone: nothing is left to give up
 
     # --- the end --------------------------------------------------------------------------------------------
 
@@ -317,7 +317,7 @@ class Library:
                 try:
                     self._finish(str(known["id"]), "FAILED")
                     state = "FAILED"
-                except UploadError as problem:
+                except UploadError as problem:  # told under `abandoned`; the error that led here is the one that counts
                     state = str(problem)
                 abandoned.append({"asset_id": asset_id, "file_id": known["id"], "step": step, "state": state})
                 self._note(item, step, None, tools)

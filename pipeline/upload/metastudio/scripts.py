@@ -200,7 +200,7 @@ class Production:
             except Refused as error:
                 if error.status != 404:
                     raise
-                tools.journal.end(unit.key, "forget script", script_id=None)
+                tools.journal.end(unit.key, "forget script", script_id=None)  # someone took it away: another is made
             else:
                 return str(known), {}, False
         name, mark = str(body["script_name"]), str(body["priv_data"])

@@ -227,7 +227,7 @@ class Avatar(Job):
         try:
             self._call("DELETE", f"{self.path}/{job_id}", what="delete job")
             state = "deleted"
-        except UploadError as error:
+        except UploadError as error:  # what it was given up for counts; that it is still there is told beside it
             state = str(error)
         abandoned.append({"asset_id": job_id, "file_id": None, "step": "job", "state": state})
         self._forget(unit, tools)
@@ -274,7 +274,7 @@ class Avatar(Job):
         except Refused as error:
             if error.status != 404:
                 raise
-            return None
+            return None  # deleted meanwhile: another is made
 
     def _updated(self, job_id: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """New URLs for a job that review refused (8.5); None when the answer was lost: the job says how it stands."""
@@ -283,7 +283,7 @@ class Avatar(Job):
         }
         try:
             return self._call("PUT", f"{self.path}/{job_id}", fields, what="update job", again=False)
-        except Unknown:
+        except Unknown:  # who called looks at the job, and asks again if need be
             self.api.caller.patience.pause(1)
             return None
 
@@ -303,10 +303,10 @@ class Avatar(Job):
                     self._put(unit, slot, str(url), ZIP if slot == "audio" else OCTETS, file, tools)
                 except Refused as error:
                     if error.status != 403:
-                        raise
+                        raise  # 403: the URL is dead, so the file was taken
             except Refused as error:
                 if error.status != 403 or not again:
-                    raise
+                    raise  # tried before and 403: likewise
         self._done(unit, slot, tools)
 
     def _parts(self, unit: Unit, job_id: str, slot: str, file: File, urls: list[str], tools: Tools) -> None:

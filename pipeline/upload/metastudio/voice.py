@@ -234,7 +234,7 @@ class Voice(Job):
         tools.journal.begin(unit.key, f"confirm {index}")
         try:
             answer = self._segment("POST", job_id, again=False, index=str(index))
-        except Unknown:
+        except Unknown:  # asked whether it was heard, and said again if not
             if index not in self._confirmed(job_id):
                 answer = self._segment("POST", job_id, index=str(index))
             else:

@@ -163,7 +163,7 @@ class Store:
         """Whether the answer's date is far from this machine's."""
         try:
             stamp = email.utils.parsedate_to_datetime(str(headers["Date"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):  # without a date the no stands as it was said
             return False
         return abs(stamp.timestamp() - time.time()) > _SKEW
 
@@ -190,7 +190,7 @@ class Store:
             try:
                 told = client.head_object(Bucket=bucket, Key=key)
             except self._sdk.CosServiceError as error:
-                if int(error.get_status_code()) == 404:
+                if int(error.get_status_code()) == 404:  # an answer to the question, and no failure
                     return None
                 raise
             return int(told["Content-Length"]), str(told["ETag"]).strip('"').lower()
@@ -253,9 +253,11 @@ class Store:
         try:
             there = self._listed(key, upload)
         except Refused as error:
-            if error.code != "NoSuchUpload" or held():
+            if error.code != "NoSuchUpload":
+                raise
+            if held():  # completed already: the answer was lost
                 return
-            tools.journal.end(journal_key, f"forget upload {key}", uploads=None)
+            tools.journal.end(journal_key, f"forget upload {key}", uploads=self._others(journal_key, key, tools))
             upload, there = self._upload(key, file, journal_key, tools), {}
         for part in parts:
             if there.get(part.number) == part.tag:
@@ -291,10 +293,14 @@ class Store:
         except Refused as error:
             if error.code == "InvalidPart":
                 return  # a part was not kept after all: the same upload is gone through again
-            if error.code != "NoSuchUpload":
+            if error.code != "NoSuchUpload":  # completed already, or gone: who called asks what is held
                 raise
-        uploads = {k: v for k, v in tools.journal.facts(journal_key).get("uploads", {}).items() if k != key}
-        tools.journal.end(journal_key, f"complete {key}", uploads=uploads)
+        tools.journal.end(journal_key, f"complete {key}", uploads=self._others(journal_key, key, tools))
+
+    @staticmethod
+    def _others(journal_key: str, key: str, tools: Tools) -> dict[str, Any]:
+        """The multipart uploads of the other files, which go on."""
+        return {k: v for k, v in tools.journal.facts(journal_key).get("uploads", {}).items() if k != key}
 
     def _upload(self, key: str, file: File, journal_key: str, tools: Tools) -> str:
         """The id of this key's multipart upload: known, found at the store, or begun now."""

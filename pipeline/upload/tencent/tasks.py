@@ -210,6 +210,6 @@ def _confirm(call: Call, task: str, decision: dict[str, Any], unit: Unit, tools:
     tools.journal.begin(unit.key, f"confirm {decision['Operate']}")
     try:
         call(MANAGER + "customerconfirm", {"TaskId": task} | decision, again=False)
-    except Unknown:
+    except Unknown:  # the next look at the progress says whether it was heard; if not, it is said again
         return
     tools.journal.end(unit.key, f"confirm {decision['Operate']}")
