@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 import pytest
 
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import signing
 from pipeline.upload.tencent import signing as tencent_signing
-from tests.upload import world as made
+from tests.upload import made
 
 AT = 1_700_000_000.0
 HEADERS = {"Content-Type": "application/json", "X-Project-Id": "p1"}
@@ -68,10 +68,10 @@ def test_one_changed_byte_changes_the_signature() -> None:
     )
 
 
-def _client(running: Sandbox, secret: str) -> Any:
+def _client(running: Emulator, secret: str) -> Any:
     credentials = pytest.importorskip("huaweicloudsdkcore.auth.credentials").BasicCredentials
     metastudio = pytest.importorskip("huaweicloudsdkmetastudio.v1")
-    account = running.world.account
+    account = running.backend.account
     return (
         metastudio,
         metastudio.MetaStudioClient.new_builder()
@@ -83,10 +83,10 @@ def _client(running: Sandbox, secret: str) -> Any:
 
 @pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
 def test_the_official_sdk_uploads_to_the_sandbox(tmp_path: Path) -> None:
-    """The sandbox takes what the SDK really sends: create asset, create file, PUT, confirm, query."""
+    """The emulator takes what the SDK really sends: create asset, create file, PUT, confirm, query."""
     data = b"a short film" * 100
-    with made.sandbox(tmp_path) as running:
-        sdk, client = _client(running, running.world.account.secret)
+    with made.emulator(tmp_path) as running:
+        sdk, client = _client(running, running.backend.account.secret)
         body = sdk.CreateDigitalAssetRequestBody(asset_name="SDK片头", asset_type="VIDEO", tags=["a"])
         asset_id = client.create_digital_asset(sdk.CreateDigitalAssetRequest(body=body)).asset_id
         request = sdk.FilesCreateReq(
@@ -109,7 +109,7 @@ def test_the_official_sdk_uploads_to_the_sandbox(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
 def test_the_sandbox_refuses_an_sdk_with_the_wrong_key(tmp_path: Path) -> None:
-    with made.sandbox(tmp_path) as running:
+    with made.emulator(tmp_path) as running:
         sdk, client = _client(running, "wrong")
         exceptions = pytest.importorskip("huaweicloudsdkcore.exceptions.exceptions")
         with pytest.raises(exceptions.ClientRequestException) as refused:
