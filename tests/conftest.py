@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from samples import build
 
 if TYPE_CHECKING:
-    from pipeline.upload.emulator.server import Sandbox
+    from pipeline.upload.emulator.server import Emulator
 
 # No test asserts how long anything takes, and the machines that run them are shared: no deadline. In CI the
 # examples are the same every time, so that a failure is of the change that is tested.
@@ -60,9 +60,9 @@ def near(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Sandbox]:
-    """A sandbox of both platforms, whose rate limits do not slow a test down."""
-    from tests.upload import world  # needs the packages for uploads, which other tests go without
+def running(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulator of both platforms, whose rate limits do not slow a test down."""
+    from tests.upload import made  # needs the packages for uploads, which other tests go without
 
-    with world.sandbox(tmp_path / "far") as sandbox:
-        yield sandbox
+    with made.emulator(tmp_path / "far") as emulator:
+        yield emulator

@@ -13,9 +13,9 @@ from pathlib import Path
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
 from pipeline.report import console
+from pipeline.upload.emulator.backend import Account, Backend
 from pipeline.upload.emulator.faults import KINDS, Faults
-from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.emulator.world import Account, World
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.rate_limit import amount
 
 
@@ -61,7 +61,7 @@ def run(options: SandboxOptions) -> int:
             f"--fault 可取 {'、'.join(KINDS)}；--faults 为 0–1 的比例",
         )
     with tempfile.TemporaryDirectory(prefix="preflight-sandbox-") as scratch:
-        world = World(
+        world = Backend(
             folder=Path(options.folder or scratch),
             faults=Faults(rate=options.faults, kinds=kinds, seed=options.seed),
             region=options.region,
@@ -71,7 +71,7 @@ def run(options: SandboxOptions) -> int:
             account=Account(quota=int(amount("--quota", options.quota))),
         )
         try:
-            sandbox = Sandbox(world, options.port)
+            sandbox = Emulator(world, options.port)
         except OSError as error:
             raise UsageError(
                 f"port {options.port}: {error.strerror}", f"端口 {options.port}：{error.strerror}"
@@ -82,7 +82,7 @@ def run(options: SandboxOptions) -> int:
     return 0
 
 
-def _announce(sandbox: Sandbox, options: SandboxOptions) -> None:
+def _announce(sandbox: Emulator, options: SandboxOptions) -> None:
     settings = sandbox.settings()
     if options.json or options.jsonl:
         sys.stdout.write(json.dumps({"url": sandbox.url, "environment": settings}) + "\n")

@@ -170,7 +170,7 @@ def _same(opened: Callable[[], IO[bytes]], file: File) -> bool:
             for chunk in _chunks(stored):
                 digest.update(chunk)
                 size += len(chunk)
-    except FileNotFoundError:
+    except FileNotFoundError:  # then it is written
         return False
     return size == file.size and base64.b64encode(digest.digest()).decode("ascii") == file.md5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -17,6 +18,9 @@ from pipeline.upload.destinations import DESTINATIONS
 from pipeline.upload.filesystem import Anywhere, Folder
 from tests import ROOT
 
+# The table names the platforms; their packages and the emulator of both are about them.
+SHARED = [path for path in sorted((ROOT / "pipeline" / "upload").glob("*.py")) if path.name != "destinations.py"]
+PLATFORM = re.compile(r"metastudio|tencent|huawei|\bMSS\.|\bAPIGW?\.", re.IGNORECASE)
 WITH_ORDER = [name for name, row in DESTINATIONS.items() if row.order]
 
 
@@ -86,3 +90,10 @@ def test_an_order_that_means_nothing_there_is_refused() -> None:
         _opened("metastudio", "metastudio/asset-library", voice={})
     with pytest.raises(UsageError, match="takes no order"):
         _opened("file:///there", asset={})
+
+
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
+def test_what_destinations_share_knows_no_platform(path: Path) -> None:
+    """Neither imports, names nor texts, docstrings and comments included."""
+    text = path.read_text(encoding="utf-8")
+    assert PLATFORM.findall(text) == []

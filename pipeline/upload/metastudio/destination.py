@@ -9,7 +9,7 @@ from pipeline.upload.metastudio.library import Library
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.metastudio.training import Avatar
 from pipeline.upload.metastudio.voice import Voice
-from pipeline.upload.transfer import Patience
+from pipeline.upload.retry import Patience
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:
