@@ -140,7 +140,7 @@ def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Findi
     rule = Rule(
         id=f"{preset.id.replace('/', '.')}.kind",
         check="file.kind",
-        limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
+        limit=OneOf(tuple(sorted(kind.value for kind in kinds)), "word"),
         level=Level.ERROR,
         sources=(Source(preset.id, "roles", ""),),
         note=_UNREADABLE_TEXT if unreadable else _MXF if info.container == "mxf" else _USELESS,
