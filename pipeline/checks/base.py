@@ -12,6 +12,7 @@ from pipeline.model.rules import Check, Reading, Safety
 Grade = Callable[[Value, Value], Safety]
 Read = Callable[[MediaInfo], Iterator[Reading]]
 
+
 def at(mark: Mark) -> Text:
     """Where in a text something is."""
     return Text(f"line {mark.line}, column {mark.column}", f"第 {mark.line} 行第 {mark.column} 列")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.check import plan_verb
 from pipeline.cli.inputs import asked, jobs_of, keep_apart, preset_of
-from pipeline.cli.output import collect, exit_code, lost_preparing, tell
+from pipeline.cli.output import collect, exit_code, tell
 from pipeline.documents import entry as document
 from pipeline.documents import totals
 from pipeline.documents.spool import Spool
+from pipeline.documents.types import MANIFEST, PREPARED, PreparedAsset
 from pipeline.engine import batch
 from pipeline.engine.journal import Journal
-from pipeline.errors import UsageError
+from pipeline.errors import AssetError, UsageError
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset
 from pipeline.storage import publish, urls
@@ -42,7 +43,7 @@ def prepare_verb(options: Namespace, lang: str) -> int:
             f"{out} is the output folder; choose another one for --plots",
             f"{out} 是输出目录；请为 --plots 选择其他目录",
         )
-    with Spool(len(jobs)) as spool:
+    with Spool(len(jobs), PreparedAsset) as spool:
         if urls.is_url(out):
             from pipeline.engine.remote_output import Away
 
@@ -51,7 +52,13 @@ def prepare_verb(options: Namespace, lang: str) -> int:
         return _prepared_here(jobs, preset, Path(out), spool, options, lang)
 
 
-def _prepared_here(jobs: list[Job], preset: Preset, out: Path, spool: Spool, options: Namespace, lang: str) -> int:
+def _lost(job: Job, error: AssetError) -> PreparedAsset:
+    return document.lost(job, error, PreparedAsset)
+
+
+def _prepared_here(
+    jobs: list[Job], preset: Preset, out: Path, spool: Spool[PreparedAsset], options: Namespace, lang: str
+) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -59,7 +66,7 @@ def _prepared_here(jobs: list[Job], preset: Preset, out: Path, spool: Spool, opt
     with publish.claim(out):
         with Journal(out) as journal:
             publish.sweep(out, journal.names, wait=publish.DYING)
-            pairs = batch.prepared(jobs, options, journal, preset, out, lost_preparing)
+            pairs = batch.prepared(jobs, options, journal, preset, out, _lost)
             try:
                 collect(pairs, spool, options, "prepared")
             finally:  # what workers held open until now: an office and its profile, or all when interrupted
@@ -67,10 +74,12 @@ def _prepared_here(jobs: list[Job], preset: Preset, out: Path, spool: Spool, opt
         return _finished(jobs, preset, out, spool, options, lang)
 
 
-def _prepared_there(jobs: list[Job], preset: Preset, out: Away, spool: Spool, options: Namespace, lang: str) -> int:
+def _prepared_there(
+    jobs: list[Job], preset: Preset, out: Away, spool: Spool[PreparedAsset], options: Namespace, lang: str
+) -> int:
     with Journal(out.folder) as journal:
         out.take_back(journal)
-        pairs = batch.prepared(jobs, options, journal, preset, out, lost_preparing)
+        pairs = batch.prepared(jobs, options, journal, preset, out, _lost)
         try:
             collect(pairs, spool, options, "prepared")
         finally:
@@ -80,14 +89,15 @@ def _prepared_there(jobs: list[Job], preset: Preset, out: Away, spool: Spool, op
     return code
 
 
-def _finished(jobs: list[Job], preset: Preset, folder: Path, spool: Spool, options: Namespace, lang: str) -> int:
+def _finished(
+    jobs: list[Job], preset: Preset, folder: Path, spool: Spool[PreparedAsset], options: Namespace, lang: str
+) -> int:
     """Manifest and quarantine list in `folder`, the end told."""
     from pipeline.documents import manifest as manifests
 
     summed = totals.findings(preset, spool, lang)
     manifests.quarantine(folder, [job.path for job in jobs], spool)
-    head = document.head(document.MANIFEST, preset)
-    tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
-    manifests.write(folder, head, spool, tail)
-    tell(head, spool, summed, document.PREPARED, options, lang)
+    head = document.head(MANIFEST, preset)
+    manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
+    tell(head, spool, summed, PREPARED, options, lang)
     return exit_code(spool, summed)

@@ -6,9 +6,10 @@ apply to the kind of file or are not known are left out; inside them, what is no
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import EnumType
 from fractions import Fraction
 from functools import cache
@@ -16,13 +17,14 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 
 import msgspec
 
-from pipeline.documents.face_detection import Detection, detection
+from pipeline.documents.face_detection import detection
 from pipeline.model.facts import MEASURED, Face, MediaInfo, Text
 from pipeline.model.units import exact
 
 Json = Any  # what JSON holds
 _DIGITS: Final = 6  # significant ones of what was measured: more than any of the measurements is good for
-_EXACT: Final = {"type": "string", "pattern": r"^-?[0-9]+(/[1-9][0-9]*)?$"}
+_LONE: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those between are bytes of a name that is no text
+EXACT: Final = {"type": "string", "pattern": r"^-?[0-9]+(/[1-9][0-9]*)?$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,16 @@ def encode(value: Json) -> bytes:
 
 
 def printable(text: str) -> str:
-    """As `encode` writes it."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if _lone(text) else text
-
-
-def _lone(text: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
+    """Text that can be printed and stored: what is no text, Python's surrogates, becomes escapes."""
+    if text.isascii():
+        return text
+    text = _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _printable(value: Json) -> Json:
     if isinstance(value, str):
-        kept = "".join(c if not "\ud800" <= c <= "\udc7f" and not "\udd00" <= c <= "\udfff" else f"\\u{ord(c):04x}" for c in value)
-        return printable(kept)
+        return printable(value)
     if isinstance(value, dict):
         return {_printable(key): _printable(item) for key, item in value.items()}
     return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
@@ -123,9 +123,9 @@ def _form(hint: Any) -> Form:
     if origin is tuple:
         return _tuple(get_args(hint))
     if hint is Fraction:
-        return Form(exact, _fraction, _EXACT)
+        return Form(exact, _fraction, EXACT)
     if isinstance(hint, EnumType):
-        return Form(str, hint, {"enum": [str(one) for one in hint]})
+        return Form(str, hint, {"enum": list(map(str, hint.__members__.values()))})
     if is_dataclass(hint) or hasattr(hint, "_fields"):
         return _record(hint)
     if hint in _PLAIN:
@@ -212,7 +212,5 @@ def _record(type_: Any) -> Form:
     }
     if type_ is not Face:
         return Form(write, read, described)
-    described["properties"]["detection"] = msgspec.json.schema(Detection)["$defs"]["Detection"]
+    described["properties"]["detection"] = {"$ref": "#/$defs/Detection"}
     return Form(lambda face: write(face) | {"detection": msgspec.to_builtins(detection(face))}, read, described)
-
-

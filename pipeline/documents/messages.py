@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from pipeline.checks import CHECKS
 from pipeline.model.facts import Kind, Text, Value
+from pipeline.model.limits import Pattern
 from pipeline.model.results import Finding, Fix, Verdict
 from pipeline.model.rules import Check, Role, Rule, Safety
-from pipeline.model.limits import Pattern
 from pipeline.model.units import both, show
 
 _SAFETY = {

@@ -17,7 +17,7 @@ from pipeline.model.rules import Level, Source
 REPORT: Final = "media-preflight/report/2"
 MANIFEST: Final = "media-preflight/manifest/2"
 FACTS: Final = "media-preflight/facts/2"
-VERIFICATION: Final = "media-preflight/verification/2"
+VERIFICATION: Final = "media-preflight/verification/1"
 CHECKED: Final = (Status.PASS, Status.FIXABLE, Status.BLOCKED, Status.ERROR)
 PREPARED: Final = (Status.READY, Status.FIXED, Status.BLOCKED, Status.FAILED)
 
@@ -26,21 +26,21 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a document."""
 
 
-class Tool(Frozen):
+class Tool(Frozen, frozen=True, kw_only=True):
     """What wrote the document."""
 
     version: str
     ffmpeg: str | None
 
 
-class PresetName(Frozen):
+class PresetName(Frozen, frozen=True, kw_only=True):
     """The rules that were asked: the preset, and the digest of its text and of what it extends."""
 
     id: str
     sha256: str
 
 
-class Head(Frozen):
+class Head(Frozen, frozen=True, kw_only=True):
     """What stands above the assets."""
 
     schema: str
@@ -48,7 +48,7 @@ class Head(Frozen):
     preset: PresetName | None
 
 
-class Told(Frozen):
+class Told(Frozen, frozen=True, kw_only=True):
     """A finding in parts, for whoever shows it as more than one sentence."""
 
     title: Text
@@ -57,7 +57,7 @@ class Told(Frozen):
     rest: Text | None  # note, advice, reason
 
 
-class FixEntry(Frozen):
+class FixEntry(Frozen, frozen=True, kw_only=True):
     """A repair in words."""
 
     does: str
@@ -65,7 +65,7 @@ class FixEntry(Frozen):
     said: Text
 
 
-class FindingEntry(Frozen):
+class FindingEntry(Frozen, frozen=True, kw_only=True):
     """What one rule says about one value. `said` and `told` are there where somebody may have to act."""
 
     rule: str
@@ -92,7 +92,7 @@ class FindingEntry(Frozen):
         return self.rule, self.stream, self.where
 
 
-class ErrorEntry(Frozen):
+class ErrorEntry(Frozen, frozen=True, kw_only=True):
     """Why an asset has no answer; the trace only for `-v`, and only where nobody expected the error."""
 
     type: str
@@ -101,7 +101,7 @@ class ErrorEntry(Frozen):
     trace: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class StepEntry(Frozen):
+class StepEntry(Frozen, frozen=True, kw_only=True):
     """One thing done or to do."""
 
     does: str
@@ -109,7 +109,7 @@ class StepEntry(Frozen):
     command: tuple[str, ...]
 
 
-class AssetEntry(Frozen):
+class AssetEntry(Frozen, frozen=True, kw_only=True):
     """One asset of a report (`check`)."""
 
     source: str
@@ -130,7 +130,7 @@ class PlannedAsset(AssetEntry, frozen=True, kw_only=True):
     blocked: tuple[FindingEntry, ...]
 
 
-class OutputEntry(Frozen):
+class OutputEntry(Frozen, frozen=True, kw_only=True):
     """A finished, proven and published file."""
 
     path: str  # relative to the manifest
@@ -157,7 +157,7 @@ class PreparedAsset(AssetEntry, frozen=True, kw_only=True):
     inside: Embedded | msgspec.UnsetType = msgspec.UNSET
 
 
-class ProbedAsset(Frozen):
+class ProbedAsset(Frozen, frozen=True, kw_only=True):
     """One file of `probe`: facts, no rules."""
 
     source: str
@@ -166,7 +166,7 @@ class ProbedAsset(Frozen):
     error: ErrorEntry | None
 
 
-class VerifiedOutput(Frozen):
+class VerifiedOutput(Frozen, frozen=True, kw_only=True):
     """One output of a manifest, looked at again."""
 
     path: str
@@ -176,7 +176,20 @@ class VerifiedOutput(Frozen):
     error: ErrorEntry | None
 
 
-class Reason(Frozen):
+class VerificationHead(Frozen, frozen=True, kw_only=True):
+    """What stands above the outputs of `verify`."""
+
+    schema: str
+    manifest: str
+
+
+class VerificationTail(Frozen, frozen=True, kw_only=True):
+    """What stands below them: how many stand where."""
+
+    summary: dict[str, int]
+
+
+class Reason(Frozen, frozen=True, kw_only=True):
     """How many assets do not comply or could not be done for one and the same reason."""
 
     status: Status
@@ -186,7 +199,7 @@ class Reason(Frozen):
     count: int
 
 
-class Tail(Frozen):
+class Tail(Frozen, frozen=True, kw_only=True):
     """What stands below the assets: findings about all of them, how many stand where, and why."""
 
     batch: tuple[FindingEntry, ...]
@@ -227,14 +240,14 @@ Document = CheckDocument | PlanDocument | ManifestDocument
 # --- events of --jsonl --------------------------------------------------------------------------------
 
 
-class StepEvent(Frozen, tag_field="event", tag="step"):
+class StepEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="step"):
     """The step of a job that begins."""
 
     index: int
-    step: Literal["check", "convert", "prove", "publish"]
+    step: str  # check, convert, prove, publish: what a job says of itself
 
 
-class ProgressEvent(Frozen, tag_field="event", tag="progress"):
+class ProgressEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="progress"):
     """How far a job is."""
 
     index: int
@@ -280,4 +293,12 @@ class SummaryEvent(Head, frozen=True, kw_only=True, tag_field="event", tag="summ
     reasons: tuple[Reason, ...]
 
 
-Event = StepEvent | ProgressEvent | CheckedEvent | PlannedEvent | PreparedEvent | ProbedEvent | VerifiedEvent | SummaryEvent
+class VerifiedSummary(VerificationHead, frozen=True, kw_only=True, tag_field="event", tag="summary"):
+    """The last event of `verify`."""
+
+    summary: dict[str, int]
+
+
+Event = (
+    StepEvent | ProgressEvent | CheckedEvent | PlannedEvent | PreparedEvent | ProbedEvent | VerifiedEvent | SummaryEvent
+)

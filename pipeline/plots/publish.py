@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
+from pipeline.documents import facts
+from pipeline.documents.types import PreparedAsset
 from pipeline.errors import PreflightError
 from pipeline.model.facts import MediaInfo
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
-
-# Facts that there is a picture of, in an entry of a manifest.
-_SHOWN: Final = ("audio", "slides", "faces")
 
 
 def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path | None = None) -> None:
@@ -32,9 +30,10 @@ def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path
         publish.publish(ours / "plot.png", out / f"{job.stem}.png", replace=True)
 
 
-def missing(job: Job, entry: dict[str, Any]) -> bool:
+def missing(job: Job, entry: PreparedAsset) -> bool:
     """Whether this finished asset has no picture yet although the job asks for one."""
-    if not job.plots or not any(entry["facts"].get(name) for name in _SHOWN):
+    info = facts.decoded(entry.facts) if job.plots else None
+    if info is None or not (info.audio or info.slides or info.faces):
         return False
     return not Path(job.plots, f"{job.stem}.png").is_file()
 

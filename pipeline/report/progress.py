@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -10,6 +9,9 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
+
+from pipeline.documents.facts import encode
+from pipeline.documents.types import ProgressEvent, StepEvent
 
 # A small file costs more than its bytes: about what reading this many bytes of a large one does.
 _LEAST: Final = 256 * 1024
@@ -129,11 +131,11 @@ def _event(measure: Measure, event: News) -> None:
     if event.ended:
         return
     measure.see(event)
-    told: dict[str, Any] = {"event": "step", "index": event.index, "step": event.step}
+    told: StepEvent | ProgressEvent = StepEvent(index=event.index, step=event.step or "")
     if event.fraction is not None:
         speed = None if event.speed is None else round(event.speed, 2)
-        told = {"event": "progress", "index": event.index, "fraction": round(event.fraction, 3), "speed": speed}
-    sys.stdout.write(json.dumps(told) + "\n")
+        told = ProgressEvent(index=event.index, fraction=round(event.fraction, 3), speed=speed)
+    sys.stdout.write(encode(told).decode() + "\n")
     sys.stdout.flush()
 
 

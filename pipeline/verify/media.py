@@ -159,7 +159,8 @@ def together(info: MediaInfo, outputs: Sequence[MediaInfo]) -> Proof:
     return Proof(
         name=Text("all parts together", "各份合计"),
         expected=Text(
-            f"{float(expected):.3f} s within {float(slack):.1f} s", f"{float(expected):.3f} s，误差 {float(slack):.1f} s 内"
+            f"{float(expected):.3f} s within {float(slack):.1f} s",
+            f"{float(expected):.3f} s，误差 {float(slack):.1f} s 内",
         ),
         found=Text(f"{float(found):.3f} s in {len(lengths)} parts", f"{float(found):.3f} s，共 {len(lengths)} 份"),
         passed=abs(found - expected) <= slack,

@@ -298,7 +298,8 @@ def _alpha(squares: list[float], codec: str) -> Proof:
         found=Text("not compared", "未比较")
         if found is None
         else Text(
-            f"{found:.3f}/255 (root mean square of {len(squares)} frames)", f"{found:.3f}/255（{len(squares)} 帧均方根）"
+            f"{found:.3f}/255 (root mean square of {len(squares)} frames)",
+            f"{found:.3f}/255（{len(squares)} 帧均方根）",
         ),
         passed=found is not None and found <= slack,
     )

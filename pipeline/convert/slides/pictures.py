@@ -196,6 +196,8 @@ def same_looks(before: Path, after: Path, name: str) -> Proof:
     return Proof(
         name=Text("pages look the same", "页面外观一致"),
         expected=Text(f"SSIM {LIKENESS} or more", f"SSIM {LIKENESS} 及以上"),
-        found=Text(f"{worst:.4f} on page {where}", f"{worst:.4f}（第 {where} 页）") if where else Text.same(f"{worst:.4f}"),
+        found=Text(f"{worst:.4f} on page {where}", f"{worst:.4f}（第 {where} 页）")
+        if where
+        else Text.same(f"{worst:.4f}"),
         passed=worst >= LIKENESS,
     )
