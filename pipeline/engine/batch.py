@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from argparse import Namespace
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -21,7 +19,7 @@ from pipeline.engine.record import Record, Worked
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
-from pipeline.model.job import Job
+from pipeline.model.job import Job, Running
 from pipeline.model.results import Status
 from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
@@ -31,7 +29,6 @@ from pipeline.storage import publish, urls
 from pipeline.tools.programs import states
 
 if TYPE_CHECKING:
-    from pipeline.documents.spool import Line
     from pipeline.engine.pool import Work
     from pipeline.engine.remote_output import Away
 
@@ -50,7 +47,7 @@ def weight(job: Job) -> int:
     return _BASE + min(_PER_BYTE * _size(job.path), _MOST)
 
 
-def _path(job: Job) -> str:
+def path_of(job: Job) -> str:
     return job.path
 
 
@@ -64,7 +61,7 @@ def _size(path: str) -> int:
 def entries(
     function: Work[J, R],
     jobs: Sequence[J],
-    options: Namespace,
+    running: Running,
     wall: float,
     failed: Callable[[J, AssetError], R],
     *,
@@ -78,20 +75,16 @@ def entries(
     """
     if not jobs:
         return
-    from pipeline.report.progress import progress
-
     with ExitStack() as stack:
-        plots = getattr(options, "plots", None)
+        plots = _plots(jobs)
         if plots:
             stack.enter_context(_gallery(Path(plots)))
-        pool = stack.enter_context(_executor(function, options, wall, weigh, moved=_moved(jobs)))
+        pool = stack.enter_context(_executor(function, running, wall, weigh, plots, moved=_moved(jobs)))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
-        tell = stack.enter_context(progress(options, told, sizes, pool.busy))
+        tell = stack.enter_context(running.watch(told, sizes, pool.busy))
         for event in pool.run(jobs):
             tell(event)
-            if event.said and options.verbose:
-                _say(told[event.index], event.said)
             if event.error is not None:
                 yield event.index, failed(jobs[event.index], event.error)
             elif event.result is not None:
@@ -112,12 +105,9 @@ def _gallery(folder: Path) -> Iterator[None]:
         publish.sweep(folder, wait=publish.DYING)
 
 
-def _say(name: str, said: str) -> None:
-    """What a library printed about a file, without whatever could move the cursor of a terminal."""
-    from pipeline.report.console import clean, console
-
-    for line in said.splitlines():
-        console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
+def _plots(jobs: Sequence[object]) -> str:
+    """The folder for pictures, which is the same for all jobs; "" where none are drawn."""
+    return jobs[0].plots if isinstance(jobs[0], Job) else ""
 
 
 def _moved(jobs: Sequence[object]) -> bool:
@@ -125,22 +115,21 @@ def _moved(jobs: Sequence[object]) -> bool:
 
 
 def _executor(
-    function: Work[J, Any], options: Namespace, wall: float, weigh: Callable[[J], int] | None, *, moved: bool
+    function: Work[J, Any], running: Running, wall: float, weigh: Callable[[J], int] | None, plots: str, *, moved: bool
 ) -> Any:
     """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.engine.pool import Pool, cores  # where the journal knows everything, nobody needs workers
 
-    workers = cores() if options.jobs is None else options.jobs
+    workers = cores() if running.workers is None else running.workers
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
-    plots = getattr(options, "plots", None)
-    if getattr(options, "executor", "local") == "dask":
+    if running.executor == "dask":
         if plots:
             raise UsageError("--plots draws on this machine only", "--plots 只能在本机绘制")
         from pipeline.engine.dask import Cluster
 
-        return Cluster(function, options.scheduler, wall, weighed=weigh is not None)
-    if getattr(options, "scheduler", None):
+        return Cluster(function, running.scheduler, wall, weighed=weigh is not None)
+    if running.scheduler:
         raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
     pool = Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
     if not moved:
@@ -152,11 +141,10 @@ def _executor(
 
 def prepared(
     jobs: Sequence[Job],
-    options: Namespace,
+    running: Running,
     journal: Journal,
     preset: Preset,
     out: Path | Away,
-    failed: Callable[[Job, AssetError], PreparedAsset],
 ) -> Generator[tuple[int, PreparedAsset], None, None]:
     """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
     jobs = list(jobs)
@@ -167,7 +155,7 @@ def prepared(
     todo: list[int] = []
     for index, job in enumerate(jobs):
         record = None
-        if not (options.no_resume or job.replace):
+        if running.resume and not job.replace:
             try:
                 record = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
@@ -189,13 +177,7 @@ def prepared(
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
         for position, worked in entries(
-            journaled_entry,
-            again,
-            options,
-            PREPARE_WALL,
-            lambda job, error: Worked(Record(failed(job, error))),
-            weigh=weight,
-            names=_path,
+            journaled_entry, again, running, PREPARE_WALL, _lost, weigh=weight, names=path_of
         ):
             index, job, record, seen = todo[position], again[position], worked.record, worked.seen
             asset = record.asset
@@ -216,6 +198,10 @@ def prepared(
                     jobs[other] = replace(jobs[other], twin=made)
                 after += pairs[index]
         todo = after
+
+
+def _lost(job: Job, error: AssetError) -> Worked:
+    return Worked(Record(document.lost(job, error, PreparedAsset)))
 
 
 def _lost_inside(record: Record) -> bool:
@@ -256,15 +242,3 @@ def _rules_of(preset: Preset) -> Callable[[str | None, Record], str]:
         return digest(named(kind, role), *inside) if inside else named(kind, role)
 
     return both
-
-
-def stopped(one: Line, options: Namespace, left: int) -> bool:
-    """Whether --fail-fast ends the run after this entry; says so when it does."""
-    if not getattr(options, "fail_fast", False) or not (one.error or one.status in _NOT_DONE):
-        return False
-    if left:
-        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
-    return True
-
-
-_NOT_DONE: Final = frozenset({"blocked", "failed", "error", "changed"})
