@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipeline.cli import prepare as verbs
+from pipeline.cli.output import exit_code as code_of
 from pipeline.documents import entry
 from pipeline.documents.spool import Spool, line
 from pipeline.model.job import Job
@@ -215,7 +215,7 @@ def exit_code(asset: dict[str, Any]) -> int:
     """Of a batch of this one."""
     with Spool(1) as spool:
         spool.put(0, line(asset))
-        return verbs.exit_code(spool)
+        return code_of(spool)
 
 
 @pytest.mark.parametrize(("preset", "fault"), FAULTS)
