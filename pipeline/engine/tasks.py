@@ -13,28 +13,30 @@ from pipeline.documents.spool import Line, line
 from pipeline.engine import journal
 from pipeline.engine.cache import rules_of
 from pipeline.errors import PreflightError
-from pipeline.model.facts import Kind
+from pipeline.model.facts import MEASURES, Kind
 from pipeline.model.job import Job
 from pipeline.model.results import Outcome
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import check, deeper, problem
+from pipeline.stages.check import check, problem
 from pipeline.storage import publish
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
 
 
-def _facts_of(job: Job) -> frozenset[str]:
-    """What `probe` measures beyond headers: all that can be drawn, or faces where pictures are decoded anyway."""
-    return frozenset({"speech", "faces"} if job.plots else {"faces"} if job.deep else ())
+def _measured(job: Job) -> frozenset[str]:
+    """What `probe` measures beyond headers: all that can be drawn, and what decoding tells where that is asked for."""
+    return frozenset(
+        name for name, one in MEASURES.items() if (job.plots and one.plot) or (job.deep and one.deep != "no")
+    )
 
 
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), deeper(job, _facts_of(job)))
+        info = probe(Path(job.path), _measured(job))
         drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return {

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final
 
 from pipeline.errors import PreflightError
-from pipeline.model.facts import MediaInfo
+from pipeline.model.facts import MEASURES, MediaInfo
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
 
 # Facts that there is a picture of, in an entry of a manifest.
-_SHOWN: Final = ("audio", "slides", "faces")
+_SHOWN: Final = ("slides", *(one.plot.shows for one in MEASURES.values() if one.plot))
 
 
 def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path | None = None) -> None:
@@ -42,20 +43,8 @@ def missing(job: Job, entry: dict[str, Any]) -> bool:
 def _drawn(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target: Path) -> bool:
     if info.slides:
         return _deck(path, info, made, work, target)
-    if info.audio:
-        from pipeline.plots.sound import plot
-
-        stream = next((sound for sound in info.audio if sound.default), info.audio[0])
-        plot(path, stream, float(stream.duration or info.duration or 0), target)
-        return True
-    if info.faces is not None:
-        from pipeline.plots.face import verdict
-
-        drawing = verdict(path, info)
-        if drawing:
-            target.write_bytes(drawing)
-        return drawing is not None
-    return False
+    plots = (one.plot for one in MEASURES.values() if one.plot and any(getattr(info, fact) for fact in one.needs))
+    return any(resolve_name(plot.draw)(path, info, target) for plot in plots)
 
 
 def _deck(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target: Path) -> bool:
