@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 import msgspec
 
 from pipeline.documents.face_detection import detection
-from pipeline.model.facts import MEASURED, Face, MediaInfo, Text
+from pipeline.model.facts import ROUNDED, Face, MediaInfo, Text
 from pipeline.model.units import exact
 
 Json = Any  # what JSON holds
@@ -114,7 +114,7 @@ def _members(type_: Any) -> dict[str, Form]:
 @cache
 def _form(hint: Any) -> Form:
     origin = get_origin(hint)
-    if origin is Annotated and MEASURED in hint.__metadata__:
+    if origin is Annotated and ROUNDED in hint.__metadata__:
         return Form(measured, _fraction, {"type": "number"})
     if origin is Annotated:
         return _form(hint.__origin__)

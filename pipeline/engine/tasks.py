@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipeline.convert.av import mono
-from pipeline.convert.av import split as parts
 from pipeline.documents import entry as document
 from pipeline.documents.spool import Line, line
 from pipeline.documents.types import AssetEntry, PlannedAsset, ProbedAsset
@@ -16,29 +14,31 @@ from pipeline.engine import journal
 from pipeline.engine.cache import rules_of
 from pipeline.engine.record import Record, Worked
 from pipeline.errors import PreflightError
-from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.case import Case
+from pipeline.model.facts import MEASURES, Kind
 from pipeline.model.job import Job
-from pipeline.model.results import Finding, Outcome, Part, Report, Status, Step
+from pipeline.model.results import Outcome
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
-from pipeline.rules import plan as planning
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import check, problem, role_for, wanted
+from pipeline.stages.check import check, problem
 from pipeline.storage import publish
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
 
 
-def _facts_of(job: Job) -> frozenset[str]:
-    """What `probe` measures beyond headers: all that can be drawn, or faces where pictures are decoded anyway."""
-    return frozenset({"speech", "faces"} if job.plots else {"faces"} if job.deep else ())
+def _measured(job: Job) -> frozenset[str]:
+    """What `probe` measures beyond headers: all that can be drawn, and what decoding tells where that is asked for."""
+    return frozenset(
+        name for name, one in MEASURES.items() if (job.plots and one.plot) or (job.deep and one.deep != "no")
+    )
 
 
 def probe_entry(job: Job, _: Progress) -> ProbedAsset:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), wanted(job, _facts_of(job)))
+        info = probe(Path(job.path), _measured(job))
         drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return document.probed(job.path, None, problem(error), job.lang)
@@ -47,16 +47,16 @@ def probe_entry(job: Job, _: Progress) -> ProbedAsset:
 
 def check_entry(job: Job, _: Progress) -> AssetEntry:
     """Facts against rules."""
-    return document.report(_checked(job), job.lang)
+    return document.report(_checked(job).report, job.lang)
 
 
-def _checked(job: Job) -> Report:
-    report = check(job)
+def _checked(job: Job) -> Case:
+    case = check(job)
     try:
-        drawing.draw(job, report.facts)
+        drawing.draw(job, case.facts)
     except (PreflightError, OSError) as error:
-        report = replace(report, status=Status.ERROR, error=problem(error))
-    return report
+        case = replace(case, error=problem(error))
+    return case
 
 
 def plan_entry(job: Job, _: Progress) -> PlannedAsset:
@@ -64,45 +64,27 @@ def plan_entry(job: Job, _: Progress) -> PlannedAsset:
     return _planned(job, check(job))
 
 
-def _planned(job: Job, report: Report) -> PlannedAsset:
-    steps: tuple[Step, ...] = ()
-    blocked: tuple[Finding, ...] = ()
-    pieces: tuple[Part, ...] = ()
-    if report.facts and report.role:
-        role = role_for(job, report.facts.kind)
-        if role:
-            edits = planning.plan(report.findings, job.at_least, job.allow, report.kind)
-            blocked = edits.blocked
-            if report.facts.kind is Kind.SLIDES and not blocked:
-                from pipeline.stages import embedded
-
-                steps = embedded.steps(embedded.wanted(report.facts, role))
-            if not blocked and preparing.converts(edits, role, report.facts):
-                module = preparing.converter(report.facts.kind)
-                try:
-                    edits = parts.laid_out(Path(job.path), report.facts, edits, role)
-                    pieces = edits.parts
-                    named = preparing.without_names(edits)
-                    facts = mono.heard(Path(job.path), report.facts, named, role)
-                    steps = (*module.steps(facts, named, role), *steps)
-                except PreflightError as error:  # known before anything is started: it cannot be made
-                    report = replace(report, status=Status.ERROR, error=problem(error))
-    return document.planned(document.report(report, job.lang), pieces, steps, blocked, job.lang)
+def _planned(job: Job, checked: Case) -> PlannedAsset:
+    case, steps = preparing.planned(checked)
+    # A file that no role takes is no one's to repair.
+    blocked = case.plan.blocked if case.role else ()
+    return document.planned(document.report(case.report, job.lang), case.plan.parts, steps, blocked, job.lang)
 
 
 def check_line(job: Job, _: Progress) -> Line:
     """As `check_entry`, written out, and with what says how long it holds."""
-    began, report = time.time_ns(), _checked(job)
-    return _lasting(document.report(report, job.lang), job, report.facts, began)
+    began, case = time.time_ns(), _checked(job)
+    return _lasting(document.report(case.report, job.lang), case, began)
 
 
 def plan_line(job: Job, _: Progress) -> Line:
     """As `plan_entry`, written out, and with what says how long it holds."""
-    began, report = time.time_ns(), check(job)
-    return _lasting(_planned(job, report), job, report.facts, began)
+    began, case = time.time_ns(), check(job)
+    return _lasting(_planned(job, case), case, began)
 
 
-def _lasting(entry: AssetEntry, job: Job, facts: MediaInfo | None, began: int) -> Line:
+def _lasting(entry: AssetEntry, case: Case, began: int) -> Line:
+    facts, job = case.facts, case.job
     # A moving picture is what the roles of the preset will have it, and what a deck holds has roles of its own.
     picture = facts.image.format if facts and facts.image else None
     several = facts is not None and ("gif" in (facts.container, picture) or facts.slides is not None)
@@ -122,11 +104,13 @@ def prepare_entry(job: Job, progress: Progress) -> Record:
 
 
 def _prepared(job: Job, progress: Progress, seen: tuple[str, str]) -> Worked:
-    made, found = preparing.prepare(job, progress), tuple[Outcome, ...]()
-    if made.kind is Kind.SLIDES:
+    progress("check")
+    case = check(job)
+    made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
+    if case.kind is Kind.SLIDES:
         from pipeline.stages import embedded
 
-        made, found = embedded.prepare(job, made, progress)
+        made, found = embedded.prepare(case, made, progress)
     record = Record(document.outcome(made, job.lang), tuple(document.outcome(one, job.lang) for one in found))
     return Worked(record, tuple(one.receipt for one in (made, *found)), seen)
 

@@ -120,7 +120,7 @@ def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: (mark.line, mark.what)))
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the subtitles at `path`.
 
     Marks: "cue" (its start), "fault.syntax" (why), "fault.order" (begins before the cue above it),
