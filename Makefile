@@ -65,6 +65,9 @@ bench: setup ## speed against peers, in one run
 coverage: setup ## write docs/rules-coverage.md from the presets
 	@$(BIN)/python -m pipeline.rules.coverage > docs/rules-coverage.md
 
+schema: setup ## write docs/schema from the types of the documents
+	@$(BIN)/python -m pipeline.documents.schema docs/schema
+
 check: setup ## check IN=path PRESET=id
 	@$(BIN)/preflight check -p "$(PRESET)" -- "$(IN)"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -58,7 +61,18 @@ def schema(name: str) -> Json:
     }
 
 
+def main(folder: str) -> None:
+    """Write the schema of each name into `folder`."""
+    for name in NAMES:
+        text = json.dumps(schema(name), indent=1, ensure_ascii=False) + "\n"
+        Path(folder, f"{name}.json").write_text(text, encoding="utf-8")
+
+
 def _hook(type_: type) -> Json:
     if type_ is Fraction:
         return facts.EXACT
     raise NotImplementedError(f"{type_} has no place in a document")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
