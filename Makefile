@@ -12,7 +12,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock compat newest fresh run test lint bench fuzz samples coverage check prepare clean
+.PHONY: help setup lock compat newest fresh run test lint bench fuzz samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18

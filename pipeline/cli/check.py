@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.cli.options import Drawn, Judged, Options
+from pipeline.cli.options import Drawn, Judged, Options, Repairs
 
 if TYPE_CHECKING:
     from pipeline.documents.spool import Line
@@ -31,7 +31,7 @@ def declare(parser: ArgumentParser) -> type[CheckOptions]:
 def run(options: CheckOptions) -> int:
     """Hold all that was named against the rules, and tell how it ended. Raises UsageError."""
     warm(options)
-    return judge(options, "check", "checked", options.plots)
+    return judge(options, "check", "checked", plots=options.plots)
 
 
 def warm(options: Judged) -> None:
@@ -48,8 +48,8 @@ def warm(options: Judged) -> None:
     warm()
 
 
-def judge(options: Judged, verb: str, event: str, plots: str | None, **asked: Any) -> int:
-    """The work of `check` and of `plan`, which differ in what was asked for and in what is told."""
+def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, repairs: Repairs | None = None) -> int:
+    """The work of `check` and of `plan` (`verb`), which differ in what was asked for and in what is told."""
     # Imported while the server of the workers loads them too.
     from pipeline.cli import inputs, output
     from pipeline.documents import entry as document
@@ -61,7 +61,7 @@ def judge(options: Judged, verb: str, event: str, plots: str | None, **asked: An
     from pipeline.stages.check import wall
 
     preset = inputs.preset_of(options)
-    jobs = inputs.jobs_of(options, options, plots=plots, **asked)
+    jobs = inputs.jobs_of(options, rules=options, repairs=repairs, plots=plots)
     seconds = wall(preset, deep=options.deep or bool(plots))
     running = options.running(output.watch(options, verb), resume=not options.no_resume)
 

@@ -55,6 +55,7 @@ def keeping(
 
 
 def print_line(told: object) -> None:
+    """One JSON value on a line of standard output, at once."""
     sys.stdout.write(encode(told).decode() + "\n")
     sys.stdout.flush()
 

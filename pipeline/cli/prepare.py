@@ -6,7 +6,7 @@ import os
 from argparse import ArgumentParser
 from dataclasses import dataclass
 
-from pipeline.cli import plan
+from pipeline.cli.check import judge
 from pipeline.cli.options import Drawn, Judged, Options, Repairs, overwriting
 
 
@@ -35,7 +35,7 @@ def run(options: PrepareOptions) -> int:
     """Prepare all that was named, and tell how it ended. Raises UsageError."""
     _warm(options)
     if options.dry_run:
-        return plan.planned(options, options, options.plots)
+        return judge(options, "plan", "planned", plots=options.plots, repairs=options)
     # Imported while the server of the workers loads them too.
     from pathlib import Path
 
@@ -47,11 +47,14 @@ def run(options: PrepareOptions) -> int:
     from pipeline.storage import urls
 
     preset, out = inputs.preset_of(options), urls.local(options.out)
-    place = {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out))}
-    replace = options.overwrite == "always"
-    asked = inputs.asked(options)
-    jobs = inputs.jobs_of(options, options, plots=options.plots, replace=replace, **asked, **place)
-    inputs.keep_apart(jobs, out)
+    jobs = inputs.jobs_of(
+        options,
+        rules=options,
+        repairs=options,
+        plots=options.plots,
+        out=out,
+        replace=options.overwrite == "always",
+    )
     if options.plots and not urls.is_url(out) and Path(options.plots).resolve() == Path(out).resolve():
         raise UsageError(
             f"{out} is the output folder; choose another one for --plots",
