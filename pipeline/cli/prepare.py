@@ -40,8 +40,8 @@ def run(options: PrepareOptions) -> int:
     from pathlib import Path
 
     from pipeline.cli import inputs, output
-    from pipeline.documents import entry as document
     from pipeline.documents.spool import Spool
+    from pipeline.documents.types import PREPARED, PreparedAsset
     from pipeline.engine.prepare import prepare
     from pipeline.errors import UsageError
     from pipeline.storage import urls
@@ -61,10 +61,10 @@ def run(options: PrepareOptions) -> int:
             f"{out} 是输出目录；请为 --plots 选择其他目录",
         )
     running = options.running(output.watch(options, "prepare"), resume=not options.no_resume)
-    with Spool(len(jobs)) as spool:
+    with Spool(len(jobs), PreparedAsset) as spool:
         keep = output.keeping(spool, options, "prepared", fail_fast=options.fail_fast)
         made = prepare(jobs, preset, out, running, options.lang, spool, keep)
-        output.tell(made.head, spool, made.batch, document.PREPARED, options, full=options.explain)
+        output.tell(made.head, spool, made.batch, PREPARED, options, full=options.explain)
         return output.exit_code(spool, made.batch)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.documents import entry as document
 from pipeline.documents import manifest as manifests
 from pipeline.documents import totals
 from pipeline.documents.spool import Spool
+from pipeline.documents.types import MANIFEST, PREPARED, FindingEntry, Head, PreparedAsset
 from pipeline.engine import batch
 from pipeline.engine.journal import Journal
 from pipeline.errors import UsageError
@@ -21,8 +22,7 @@ from pipeline.storage import publish, urls
 if TYPE_CHECKING:
     from pipeline.engine.remote_output import Away
 
-Entry = dict[str, Any]
-Keep = Callable[[Generator[tuple[int, Entry], None, None]], object]
+Keep = Callable[[Generator[tuple[int, PreparedAsset], None, None]], object]
 """Puts every entry into the spool as it comes; may stop before the last."""
 
 
@@ -30,12 +30,12 @@ Keep = Callable[[Generator[tuple[int, Entry], None, None]], object]
 class Prepared:
     """What stands above and below the assets of the manifest."""
 
-    head: Entry
-    batch: list[Entry]
+    head: Head
+    batch: tuple[FindingEntry, ...]
 
 
 def prepare(
-    jobs: list[Job], preset: Preset, out: str, running: Running, lang: str, spool: Spool, keep: Keep
+    jobs: list[Job], preset: Preset, out: str, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     """Prepare every job into `out`, a folder or its address. Raises UsageError when that cannot be written."""
     if urls.is_url(out):
@@ -47,7 +47,7 @@ def prepare(
 
 
 def _here(
-    jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool, keep: Keep
+    jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _here(
 
 
 def _there(
-    jobs: list[Job], preset: Preset, out: Away, running: Running, lang: str, spool: Spool, keep: Keep
+    jobs: list[Job], preset: Preset, out: Away, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     with Journal(out.folder) as journal:
         out.take_back(journal)
@@ -77,11 +77,10 @@ def _there(
     return made
 
 
-def _recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool) -> Prepared:
+def _recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset]) -> Prepared:
     """Manifest and quarantine list in `folder`."""
     summed = totals.findings(preset, spool, lang)
     manifests.quarantine(folder, [job.path for job in jobs], spool)
-    head = document.head(document.MANIFEST, preset)
-    tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
-    manifests.write(folder, head, spool, tail)
+    head = document.head(MANIFEST, preset)
+    manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
     return Prepared(head=head, batch=summed)

@@ -29,7 +29,7 @@ from pipeline.probe.text.ssml import read_ssml
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import role_of
+from pipeline.stages.check import check, role_of
 
 SCHEMA: Final = "media-preflight/scenes/1"
 _PAGES: Final = "convert/slides-to-pages"
@@ -72,7 +72,7 @@ def scenes_entry(job: ScenesJob, progress: Progress) -> Entry:
             f"{path.name} 为 {info.kind.value}：场景只能由文案或演示文稿生成。",
         )
     return {
-        **entry.head(SCHEMA, preset),
+        **entry.plain(entry.head(SCHEMA, preset)),
         "source": entry.shown(job.path),
         "role": role.name,
         "scenes": scenes,
@@ -158,7 +158,7 @@ def _scene(number: int, text: str, role: Role, lang: str, *, tagged: bool) -> En
         "spoken": spoken,
         "seconds": round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1),
         "background": None,
-        "findings": [entry.finding(f, lang) for f in findings],
+        "findings": entry.plain([entry.finding(f, lang) for f in findings]),
     }
 
 
@@ -169,9 +169,9 @@ def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) ->
     """A scene a visible page: its picture, and its notes, else the words on it; more scenes where those are long."""
     from pipeline.stages.prepare import prepare
 
-    made = prepare(
-        Job(path=job.path, stem=Path(job.path).stem, preset=_PAGES, out=job.out, lang=job.lang, replace=True), progress
-    )
+    asset = Job(path=job.path, stem=Path(job.path).stem, preset=_PAGES, out=job.out, lang=job.lang, replace=True)
+    progress("check")
+    made = prepare(check(asset), progress)
     if made.error:
         raise AssetError(made.error.message.en, made.error.message.zh)
     pages = [output for output in made.outputs if output.category.value == "PAGE"]
