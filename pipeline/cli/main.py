@@ -55,6 +55,7 @@ VERBS: Final = (
     Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve"),
     Verb("upload", "hand over what a manifest holds, and prove it", "pipeline.cli.upload"),
     Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox"),
+    Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema"),
     Verb("presets", "list, show ID, lint FILE", "pipeline.cli.presets"),
     Verb("explain", "a rule: limit, document, section, date, code", "pipeline.cli.explain"),
     Verb("doctor", "whether the tools can do it", "pipeline.cli.doctor"),
