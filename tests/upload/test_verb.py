@@ -278,7 +278,7 @@ def test_no_pre_signed_url_of_a_job_or_script_is_written_anywhere(
 
 def test_no_option_takes_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.parser().parse_args(["upload", "--help"])
+        cli.parsed(["upload", "--help"])
     assert not re.search(r"--(ak|sk|token|password|key|accesstoken)\b", capsys.readouterr().out)
 
 
