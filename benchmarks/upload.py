@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks._run import PREFLIGHT, table
 from pipeline.storage.digest import content_md5
 from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
-from tests.upload import world as made
+from tests.upload import made
 
 GIB = 1 << 30
 
@@ -59,9 +59,10 @@ def digests(folder: Path, size: int) -> None:
 _PUT = """
 import sys, time
 from pathlib import Path
-from pipeline.upload.http import Caller
-from pipeline.upload.secrets import Secrets
-from pipeline.upload.transfer import Body, Patience
+from pipeline.upload.client import Caller
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.retry import Patience
+from pipeline.upload.transfer import Body
 url, md5, path = sys.argv[1:]
 caller, size = Caller(Secrets(environment={}), Patience()), Path(path).stat().st_size
 headers = {"Content-Type": "video/mp4", "Content-MD5": md5}
@@ -83,7 +84,7 @@ def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def _far(folder: Path) -> Iterator[tuple[Any, dict[str, str]]]:
-    """A sandbox in a process of its own: its interface, and the settings that lead there."""
+    """An emulator in a process of its own: its interface, and the settings that lead there."""
     from pipeline.upload.credentials import Secrets
     from pipeline.upload.metastudio.api import Api
 
@@ -155,7 +156,7 @@ def transfers(folder: Path, size: int, count: int, turns: int = 5) -> None:
             }
             for name in [*actions][turn % 6 :] + [*actions][: turn % 6]:  # nobody is always the first
                 taken[name].append(actions[name]())
-                for kept in (folder / "far").glob("*"):  # the sandbox needs the bytes no more; their memory is reused
+                for kept in (folder / "far").glob("*"):  # the emulator needs the bytes no more; their memory is reused
                     if kept.is_file():
                         kept.unlink()
         shutil.rmtree(folder / "far")
@@ -182,20 +183,20 @@ def transfers(folder: Path, size: int, count: int, turns: int = 5) -> None:
 
 
 def _state(kind: str, running: Any, manifest: Path) -> str:
-    world = running.world
+    backend = running.backend
     if kind == "metastudio":
-        equal = made.held(world) == made.wanted(manifest)
-        return f"{len(made.live(world))} assets ({len(world.assets)} ever made), bytes equal: {equal}"
-    names = [name.rsplit("/", 1)[1] for name in world.objects]
-    held = {n.rsplit("/", 1)[1]: made.md5(o.path.read_bytes()) for n, o in world.objects.items()}
+        equal = made.held(backend) == made.wanted(manifest)
+        return f"{len(made.live(backend))} assets ({len(backend.assets)} ever made), bytes equal: {equal}"
+    names = [name.rsplit("/", 1)[1] for name in backend.objects]
+    held = {n.rsplit("/", 1)[1]: made.md5(o.path.read_bytes()) for n, o in backend.objects.items()}
     return f"{len(set(names))} objects of {len(names)} keys, bytes equal: {held == made.wanted(manifest)}"
 
 
-def _again(world: Any) -> str:
+def _again(backend: Any) -> str:
     """How many bodies the far end stored a further time, and whether its own wrong ETag had asked for that."""
     asked = other = 0
-    for name, times in world.stored.items():
-        wrong = sum("(wrong-etag)" in call and name in call for call in world.calls)
+    for name, times in backend.stored.items():
+        wrong = sum("(wrong-etag)" in call and name in call for call in backend.calls)
         asked += min(times - 1, wrong)
         other += max(0, times - 1 - wrong)
     return f"bodies sent again because the store named another ETag: {asked}, for any other reason: {other}"
@@ -203,8 +204,8 @@ def _again(world: Any) -> str:
 
 def _killed(process: subprocess.Popen[bytes], running: Any, calls: int) -> bool:
     """Kill -9 once it has made so many calls; whether it lived that long without ending."""
-    before = len(running.world.calls)
-    while len(running.world.calls) < before + calls and process.poll() is None:
+    before = len(running.backend.calls)
+    while len(running.backend.calls) < before + calls and process.poll() is None:
         time.sleep(0.001)
     ended = process.poll() is not None
     process.kill()
@@ -213,7 +214,7 @@ def _killed(process: subprocess.Popen[bytes], running: Any, calls: int) -> bool:
 
 
 def hardship(folder: Path, count: int, kills: int, kinds: tuple[str, ...] = ("metastudio", "tencent")) -> None:
-    """`preflight upload` against a sandbox where one call in ten goes wrong, the kinds of fault in turns; then killed
+    """`preflight upload` against an emulator where one call in ten goes wrong, the kinds of fault in turns; then killed
     at random moments as well, each some calls after its start. Rights, quota and disk that are missing make an asset
     fail; after the first run that ends somebody sees to those, and the command is run again until all are there."""
     dice = random.Random(11)  # noqa: S311  reproducible is what is wanted
@@ -226,7 +227,7 @@ def hardship(folder: Path, count: int, kills: int, kinds: tuple[str, ...] = ("me
             if kind == "tencent":  # few calls are dated or make something there: chance alone may leave these two out
                 for rare in ("clock-skew", "no-quota"):
                     faults.order("getuploadcredentials", rare)
-            with made.sandbox(folder / f"{kind}-{killed}-far", faults=faults) as running:
+            with made.emulator(folder / f"{kind}-{killed}-far", faults=faults) as running:
                 env = os.environ | running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "100"}
                 words = [*PREFLIGHT, "upload", str(manifest), "--to", kind, "--json", "-j", "8"]
                 started, runs, deaths = time.perf_counter(), 0, 0
@@ -249,7 +250,7 @@ def hardship(folder: Path, count: int, kills: int, kinds: tuple[str, ...] = ("me
                 print(f"{kind}: {count} outputs, {sum(faults.injected.values())} faults {faults.injected}")
                 print(f"  kinds that did not come: {sorted(KINDS.keys() - faults.injected.keys()) or 'none'}")
                 print(f"  {deaths} kills, {runs} runs, {taken:.0f} s, last run {told['summary']}")
-                print(f"  {_state(kind, running, manifest)}; {_again(running.world)}\n")
+                print(f"  {_state(kind, running, manifest)}; {_again(running.backend)}\n")
 
 
 def main() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from argparse import Namespace
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pipeline
 from pipeline.documents import entry as document
-from pipeline.engine.journal import Journal, Slot, digest, fingerprint, found_in, size_in, state
+from pipeline.documents.types import PreparedAsset
+from pipeline.engine.journal import Journal, Slot, digest, fingerprint, size_in, state
+from pipeline.engine.record import Record, Worked
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
-from pipeline.model.job import Job
+from pipeline.model.job import Job, Running
+from pipeline.model.results import Status
 from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
 from pipeline.stages import duplicates
@@ -28,18 +29,17 @@ from pipeline.storage import publish, urls
 from pipeline.tools.programs import states
 
 if TYPE_CHECKING:
-    from pipeline.documents.spool import Line
     from pipeline.engine.pool import Work
     from pipeline.engine.remote_output import Away
 
 J = TypeVar("J")
-Entry = dict[str, Any]
+R = TypeVar("R")
 
 # Memory of one conversion: Python, the decoders and a page of a deck; then by size, as far as a 4K encoder goes.
 _BASE: Final = 300 * MiB
 _PER_BYTE: Final = 8
 _MOST: Final = 3 * GiB // 2
-DONE: Final = frozenset({"ready", "fixed"})
+DONE: Final = frozenset({Status.READY, Status.FIXED})
 
 
 def weight(job: Job) -> int:
@@ -47,7 +47,7 @@ def weight(job: Job) -> int:
     return _BASE + min(_PER_BYTE * _size(job.path), _MOST)
 
 
-def _path(job: Job) -> str:
+def path_of(job: Job) -> str:
     return job.path
 
 
@@ -59,15 +59,15 @@ def _size(path: str) -> int:
 
 
 def entries(
-    function: Work[J, Any],
+    function: Work[J, R],
     jobs: Sequence[J],
-    options: Namespace,
+    running: Running,
     wall: float,
-    failed: Callable[[J, AssetError], Entry],
+    failed: Callable[[J, AssetError], R],
     *,
     weigh: Callable[[J], int] | None = None,
     names: Callable[[J], str] = str,
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[int, R], None, None]:
     """What became of every job, as they end. Close it to stop; workers end with it.
 
     Without `weigh` the work only reads, and workers may write nowhere but into their own temporary folder and the
@@ -75,20 +75,16 @@ def entries(
     """
     if not jobs:
         return
-    from pipeline.report.progress import progress
-
     with ExitStack() as stack:
-        plots = getattr(options, "plots", None)
+        plots = _plots(jobs)
         if plots:
             stack.enter_context(_gallery(Path(plots)))
-        pool = stack.enter_context(_executor(function, options, wall, weigh, moved=_moved(jobs)))
+        pool = stack.enter_context(_executor(function, running, wall, weigh, plots, moved=_moved(jobs)))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
-        tell = stack.enter_context(progress(options, told, sizes, pool.busy))
+        tell = stack.enter_context(running.watch(told, sizes, pool.busy))
         for event in pool.run(jobs):
             tell(event)
-            if event.said and options.verbose:
-                _say(told[event.index], event.said)
             if event.error is not None:
                 yield event.index, failed(jobs[event.index], event.error)
             elif event.result is not None:
@@ -109,12 +105,9 @@ def _gallery(folder: Path) -> Iterator[None]:
         publish.sweep(folder, wait=publish.DYING)
 
 
-def _say(name: str, said: str) -> None:
-    """What a library printed about a file, without whatever could move the cursor of a terminal."""
-    from pipeline.report.console import clean, console
-
-    for line in said.splitlines():
-        console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
+def _plots(jobs: Sequence[object]) -> str:
+    """The folder for pictures, which is the same for all jobs; "" where none are drawn."""
+    return jobs[0].plots if isinstance(jobs[0], Job) else ""
 
 
 def _moved(jobs: Sequence[object]) -> bool:
@@ -122,22 +115,21 @@ def _moved(jobs: Sequence[object]) -> bool:
 
 
 def _executor(
-    function: Work[J, Any], options: Namespace, wall: float, weigh: Callable[[J], int] | None, *, moved: bool
+    function: Work[J, Any], running: Running, wall: float, weigh: Callable[[J], int] | None, plots: str, *, moved: bool
 ) -> Any:
     """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.engine.pool import Pool, cores  # where the journal knows everything, nobody needs workers
 
-    workers = cores() if options.jobs is None else options.jobs
+    workers = cores() if running.workers is None else running.workers
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
-    plots = getattr(options, "plots", None)
-    if getattr(options, "executor", "local") == "dask":
+    if running.executor == "dask":
         if plots:
             raise UsageError("--plots draws on this machine only", "--plots 只能在本机绘制")
         from pipeline.engine.dask import Cluster
 
-        return Cluster(function, options.scheduler, wall, weighed=weigh is not None)
-    if getattr(options, "scheduler", None):
+        return Cluster(function, running.scheduler, wall, weighed=weigh is not None)
+    if running.scheduler:
         raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
     pool = Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
     if not moved:
@@ -149,12 +141,11 @@ def _executor(
 
 def prepared(
     jobs: Sequence[Job],
-    options: Namespace,
+    running: Running,
     journal: Journal,
     preset: Preset,
     out: Path | Away,
-    failed: Callable[[Job, AssetError], Entry],
-) -> Generator[tuple[int, Entry], None, None]:
+) -> Generator[tuple[int, PreparedAsset], None, None]:
     """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
     jobs = list(jobs)
     slots = [_slot(job, preset) for job in jobs]
@@ -163,19 +154,18 @@ def prepared(
     size = partial(size_in, out) if isinstance(out, Path) else out.size
     todo: list[int] = []
     for index, job in enumerate(jobs):
-        entry = None
-        if not (options.no_resume or job.replace):
+        record = None
+        if running.resume and not job.replace:
             try:
-                entry = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
+                record = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
-                entry = None
-        if entry is None or drawing.missing(job, entry) or _lost_inside(entry):
+                record = None
+        if record is None or drawing.missing(job, record.asset) or _lost_inside(record):
             todo.append(index)
         else:
-            name = document.shown(job.path)
-            within = [found_in(name, one) for one in entry.pop("found", ())]
-            yield index, entry | {"source": name}
-            yield from ((next(further), one) for one in within)
+            record = record.named(document.shown(job.path))
+            yield index, record.asset
+            yield from ((next(further), one) for one in record.found)
     near = [index for index in todo if not urls.away(jobs[index])]
     contents = {index: journal.content(Path(jobs[index].path)) for index in duplicates.suspects(jobs, near)}
     pairs = duplicates.groups(jobs, todo, contents)
@@ -186,36 +176,37 @@ def prepared(
     while todo:
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
-        for position, entry in entries(
-            journaled_entry, again, options, PREPARE_WALL, failed, weigh=weight, names=_path
+        for position, worked in entries(
+            journaled_entry, again, running, PREPARE_WALL, _lost, weigh=weight, names=path_of
         ):
-            index, job = todo[position], again[position]
-            found: list[Entry] = entry.get("found") or []
-            receipts = [one.pop("receipt", "") for one in (entry, *found)]
-            seen = entry.pop("seen", ("", ""))
+            index, job, record, seen = todo[position], again[position], worked.record, worked.seen
+            asset = record.asset
             if urls.is_url(job.path):
                 seen = (job.state, seen[1])
-            if entry["status"] in DONE and _untouched(job, seen):
-                journal.write(slots[index], job.path, seen, rules(job.role, entry), entry)
+            if asset.status in DONE and _untouched(job, seen):
+                journal.write(slots[index], job.path, seen, rules(job.role, record), record)
             if isinstance(out, Path):
-                for receipt in receipts:
+                for receipt in worked.receipts:
                     publish.settle(out, receipt)
             else:  # one for all that was delivered together
-                out.settle(receipts[0], journal)
-            entry.pop("found", None)
-            yield index, entry
-            yield from ((next(further), one) for one in found)
+                out.settle(worked.receipts[0] if worked.receipts else "", journal)
+            yield index, asset
+            yield from ((next(further), one) for one in record.found)
             if index in pairs:
-                made = duplicates.outputs(entry) if entry["status"] in DONE else ()
+                made = duplicates.outputs(asset) if asset.status in DONE else ()
                 for other in pairs[index]:
                     jobs[other] = replace(jobs[other], twin=made)
                 after += pairs[index]
         todo = after
 
 
-def _lost_inside(entry: Entry) -> bool:
+def _lost(job: Job, error: AssetError) -> Worked:
+    return Worked(Record(document.lost(job, error, PreparedAsset)))
+
+
+def _lost_inside(record: Record) -> bool:
     """Whether something inside failed the last time: it is tried again with its deck."""
-    return any(one["status"] == "failed" for one in entry.get("found", ()))
+    return any(one.status is Status.FAILED for one in record.found)
 
 
 def _with_ours(job: Job, outputs: dict[str, str]) -> Job:
@@ -238,27 +229,16 @@ def _slot(job: Job, preset: Preset) -> Slot:
     return Slot(digest(preset.id, job.role or "", job.stem), made_by)
 
 
-def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
-    """A name for the rules that hold for an entry: the same as long as nothing in its role was edited."""
+def _rules_of(preset: Preset) -> Callable[[str | None, Record], str]:
+    """A name for the rules that hold for a record: the same as long as nothing in its role was edited."""
 
     @cache
-    def named(kind: str, role: str | None) -> str:
-        return fingerprint(role_of(preset, Kind(kind), role))
+    def named(kind: Kind, role: str | None) -> str:
+        return fingerprint(role_of(preset, kind, role))
 
-    def both(role: str | None, entry: Entry) -> str:
-        inside = [named(one["kind"], one["role"]) for one in entry.get("found", ())]
-        return digest(named(entry["kind"], role), *inside) if inside else named(entry["kind"], role)
+    def both(role: str | None, record: Record) -> str:
+        inside = [named(one.kind, one.role) for one in record.found]
+        kind = record.asset.kind
+        return digest(named(kind, role), *inside) if inside else named(kind, role)
 
     return both
-
-
-def stopped(one: Line, options: Namespace, left: int) -> bool:
-    """Whether --fail-fast ends the run after this entry; says so when it does."""
-    if not getattr(options, "fail_fast", False) or not (one.error or one.status in _NOT_DONE):
-        return False
-    if left:
-        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
-    return True
-
-
-_NOT_DONE: Final = frozenset({"blocked", "failed", "error", "changed"})

@@ -17,7 +17,6 @@ import re
 import site
 import sys
 import zlib
-from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, cached_property
@@ -26,11 +25,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pipeline
 from pipeline.documents import entry as document
+from pipeline.documents.facts import encode
 from pipeline.documents.spool import Line
 from pipeline.engine.journal import digest, fingerprint
 from pipeline.model.ceilings import GiB
 from pipeline.model.facts import Kind
-from pipeline.model.job import Job
+from pipeline.model.job import Job, Running
 from pipeline.model.rules import Preset
 from pipeline.rules import presets
 from pipeline.stages.check import role_of
@@ -41,7 +41,6 @@ from pipeline.tools.programs import states
 if TYPE_CHECKING:
     import sqlite3
 
-Entry = dict[str, Any]
 NAME: Final = "verdicts.sqlite"
 _MOST: Final = 1 * GiB  # of the file; one that has grown beyond is begun anew
 _SETTLED: Final = 2_000_000_000  # ns: times of some file systems are that coarse, and a later write might not show
@@ -61,13 +60,14 @@ _KEEP: Final = "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, 
 
 def entries(
     jobs: Sequence[Job],
-    options: Namespace,
+    running: Running,
     preset: Preset,
-    ask: Callable[[Sequence[Job]], Generator[tuple[int, Line | Entry], None, None]],
-) -> Generator[tuple[int, Line | Entry], None, None]:
-    """What is remembered at once, the rest as `ask` finds it out, which is then remembered too."""
+    verb: str,
+    ask: Callable[[Sequence[Job]], Generator[tuple[int, Line], None, None]],
+) -> Generator[tuple[int, Line], None, None]:
+    """What is remembered of `verb` at once, the rest as `ask` finds it out, which is then remembered too."""
     with contextlib.ExitStack() as stack:
-        memory = _memory(jobs, options, preset)
+        memory = _memory(jobs, running, preset, verb)
         if memory is None:
             yield from ask(jobs)
             return
@@ -82,8 +82,7 @@ def entries(
         pairs = stack.enter_context(contextlib.closing(ask([jobs[index] for index in todo])))
         for position, entry in pairs:
             index = todo[position]
-            if isinstance(entry, Line):
-                memory.keep(jobs[index], entry)
+            memory.keep(jobs[index], entry)
             yield index, entry
 
 
@@ -131,9 +130,9 @@ def _connected(place: Path) -> sqlite3.Connection:
     return db
 
 
-def _memory(jobs: Sequence[Job], options: Namespace, preset: Preset) -> _Memory | None:
+def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) -> _Memory | None:
     """None where nothing is to be remembered: the work has other results than its verdict, or is done elsewhere."""
-    if options.no_resume or getattr(options, "plots", None) or options.executor != "local" or not jobs:
+    if not running.resume or running.executor != "local" or not jobs or jobs[0].plots:
         return None
     place = _place()
     if place is None:
@@ -157,7 +156,7 @@ def _memory(jobs: Sequence[Job], options: Namespace, preset: Preset) -> _Memory 
         str(sorted(first.allow)),
         str(first.deliver),
     )
-    return _Memory(db, digest(options.verb, preset.id, *asked, _machine())[:32], preset, first.role)
+    return _Memory(db, digest(verb, preset.id, *asked, _machine())[:32], preset, first.role)
 
 
 @cache
@@ -197,11 +196,13 @@ def _absolute(path: str) -> bytes:
 
 
 def _head(path: str) -> bytes:
-    """How the entry of this file begins: the path as it was given this time."""
+    """How the entry of this file begins: the path as it was given this time, and the id that follows from it."""
     if _PLAIN.fullmatch(path):  # as nearly all are: what JSON would make of it, sooner
-        return b'{"source":"' + path.encode("ascii") + b'"'
-    named = json.dumps(document.shown(path), ensure_ascii=False)
-    return b'{"source":' + named.encode("utf-8", "backslashreplace")
+        name, written = path, b'"' + path.encode("ascii") + b'"'
+    else:
+        name = document.shown(path)
+        written = encode(name)
+    return b'{"source":' + written + b',"id":"' + document.id_of(name).encode("ascii") + b'"'
 
 
 class _Memory:

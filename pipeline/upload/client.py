@@ -21,15 +21,14 @@ import httpx
 
 from pipeline.errors import UploadError
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.metastudio.error_codes import told
+from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.rate_limit import Bucket
-from pipeline.upload.transfer import LOOPBACK, Body, Patience, Refused, Unknown, secure
+from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.transfer import LOOPBACK, Body, Refused, Unknown, secure
 
-_BUSY: Final = frozenset({"APIGW.0308", "APIG.0308"})  # over the rate limit (MS-Intro 4.3)
-# The platform answers 500 to much that will never succeed; these may pass (MSS codes of MS-API 12.2).
-_PASSING: Final = frozenset({"MSS.10000102", "MSS.10000103", "MSS.100000032", "MSS.10010013"})
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
 _ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
+_STORES: Final = ErrorCodes()  # of a far end that has no codes of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,13 @@ class Answer:
         """The body as an object; empty when there is none."""
         try:
             data = json.loads(self.body) if self.body.strip() else {}
-        except ValueError:
+        except ValueError:  # it has no fields then; its status and its text are told
             return {}
         return data if isinstance(data, dict) else {}
 
     @property
     def code(self) -> str:
-        """The platform's error code, or empty."""
+        """The error code, or empty: `error_code` in JSON, as platforms answer, or <Code> in XML, as stores do."""
         data = self.json()
         if data.get("error_code"):
             return str(data["error_code"])
@@ -64,6 +63,13 @@ class Answer:
         return str(data.get("error_msg") or self.body[:300].decode("utf-8", "replace"))
 
 
+def _encrypted(answer: Answer) -> bool:
+    """Whether the store encrypts with a key of its key service: the ETag is no MD5 then."""
+    return any(
+        name.lower().endswith("-server-side-encryption") and "kms" in value for name, value in answer.headers.items()
+    )
+
+
 @functools.cache
 def _trust() -> ssl.SSLContext:
     """Whose certificates are believed; read once."""
@@ -73,8 +79,10 @@ def _trust() -> ssl.SSLContext:
 class Caller:
     """Calls of one destination. Threads share it."""
 
-    def __init__(self, secrets: Secrets, patience: Patience, timeout: float = 60.0) -> None:
-        self.secrets, self.patience = secrets, patience
+    def __init__(
+        self, secrets: Secrets, patience: Patience, codes: ErrorCodes = _STORES, timeout: float = 60.0
+    ) -> None:
+        self.secrets, self.patience, self.codes = secrets, patience, codes
         self.skew = 0.0  # the far end's clock less ours, in seconds, once it is known to matter
         self._guard = threading.Lock()
         self._timeout = httpx.Timeout(timeout, connect=15.0)
@@ -136,36 +144,29 @@ class Caller:
         Raises Refused, Unknown, UploadError.
         """
         body = b"" if payload is None else json.dumps(payload, ensure_ascii=False).encode("utf-8")
-        for attempt in range(1, self.patience.attempts + 1):
-            if attempt > 1:
-                self.patience.pause(attempt - 1)
+
+        def attempt(_: int) -> Answer:
             bucket.take()
-            used = self.skew
+            used, target = self.skew, url if isinstance(url, str) else url()
             try:
-                answer = self.once(method, url if isinstance(url, str) else url(), sign(body), body)
-            except httpx.ConnectError as error:
-                last = self._unreached(what, url if isinstance(url, str) else url(), error)
-                continue
-            except httpx.TransportError as error:
-                last = self._lost(what, error, Unknown)
-                if not again:
-                    raise last from None
-                continue
-            if answer.status == 429 or (answer.status >= 400 and answer.code in _BUSY):
-                last = self.refused(what, answer)
-                continue
-            if answer.status >= 500 and (answer.code in _PASSING or not answer.code.startswith("MSS.")):
-                last = Unknown(*self._said(what, answer))
-                if not again:
-                    raise last
-                continue
+                answer = self.once(method, target, sign(body), body)
+            except httpx.ConnectError as error:  # nothing has been sent
+                raise Again(self._unreached(what, target, error)) from None
+            except httpx.TransportError as error:  # it may have been done
+                lost = self._lost(what, error, Unknown)
+                raise (Again(lost) if again else lost) from None
+            if answer.status == 429 or (answer.status >= 400 and answer.code in self.codes.busy):
+                raise Again(self.refused(what, answer))
+            if answer.status >= 500 and self.codes.may_pass(answer.code):
+                unsure = Unknown(*self._said(what, answer))
+                raise Again(unsure) if again else unsure
             if answer.status in (401, 403) and self.catch_up(answer, used):
-                last = self.refused(what, answer)
-                continue
+                raise Again(self.refused(what, answer))
             if answer.status >= 300:
                 raise self.refused(what, answer)
             return answer
-        raise last
+
+        return retry(self.patience, attempt)
 
     def look(self, url: str, *, bucket: Bucket) -> tuple[int, str] | None:
         """Size in bytes and ETag of what a pre-signed download URL leads to; None when nothing is there.
@@ -175,7 +176,7 @@ class Caller:
         try:
             answer = self.call("GET", url, lambda _: {"Range": "bytes=0-0"}, bucket=bucket, again=True, what="look")
         except Refused as error:
-            if error.status == 404:
+            if error.status == 404:  # an answer to the question, and no failure
                 return None
             raise
         ranged = answer.headers.get("content-range", "").rpartition("/")[2]
@@ -196,35 +197,33 @@ class Caller:
         Raises Unknown when every byte went out and no answer or a server error came back, Refused on a no (403: the
         URL has lapsed or has been used), UploadError when no attempt succeeded.
         """
-        for attempt in range(1, self.patience.attempts + 1):
-            if attempt > 1:
-                self.patience.pause(attempt - 1)
+
+        def attempt(_: int) -> None:
             body = make()
             try:
                 answer = self.once("PUT", url, headers, body)
             except httpx.TransportError as error:
-                last = self._lost(what, error, Unknown if body.whole else UploadError)
-                if body.whole:
-                    raise last from None
-                continue
+                if body.whole:  # it may have arrived: who called asks before anything is sent again
+                    raise self._lost(what, error, Unknown) from None
+                raise Again(self._lost(what, error, UploadError)) from None
             if answer.status == 507:
                 raise self.refused(what, answer)
             if answer.status >= 500 and body.whole:
                 raise Unknown(*self._said(what, answer))
             if answer.status == 429 or answer.status >= 500 or answer.code in ("BadDigest", "IncompleteBody"):
-                last = UploadError(*self._said(what, answer))
-                continue
+                raise Again(UploadError(*self._said(what, answer)))
             if answer.status >= 300:
                 raise self.refused(what, answer)
             tag = answer.headers.get("etag", "").strip('"').lower()
-            if expected and tag != expected and "kms" not in answer.headers.get("x-obs-server-side-encryption", ""):
-                last = UploadError(
-                    f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
-                    f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",
+            if expected and tag != expected and not _encrypted(answer):
+                raise Again(
+                    UploadError(
+                        f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
+                        f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",
+                    )
                 )
-                continue
-            return
-        raise last
+
+        retry(self.patience, attempt)
 
     def catch_up(self, answer: Answer, used: float) -> bool:
         """Whether the call was dated by a wrong clock (`used`: the `skew` of that moment; other threads may have
@@ -244,7 +243,7 @@ class Caller:
         return Refused(*self._said(what, answer), status=answer.status, code=answer.code)
 
     def _said(self, what: str, answer: Answer) -> tuple[str, str]:
-        meaning = told(answer.code, answer.status)
+        meaning = self.codes.told(answer.code, answer.status)
         said = self.secrets.redact(answer.message)
         code = answer.code or f"HTTP {answer.status}"
         return f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"

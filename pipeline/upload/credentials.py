@@ -31,7 +31,7 @@ _HEADER: Final = re.compile(
     r"(?i)\b(authorization|x-auth-token|x-subject-token|x-cos-security-token|signature|x-security-token)"
     r"([\"']?\s*[:=]\s*)(?:[\"'][^\"']*[\"']|[^\n,;}]+)"
 )
-_LOUD: Final = ("httpx", "httpcore", "urllib3", "requests", "qcloud_cos", "huaweicloudsdkcore")
+_LOUD: Final = ("httpx", "httpcore", "urllib3", "requests")
 
 
 class Secrets:
@@ -92,19 +92,22 @@ def _from_keyring(name: str) -> str | None:
     """The value kept by the desktop, where the package `keyring` is installed and has a store."""
     try:
         keyring: Any = importlib.import_module("keyring")
-    except ImportError:
+    except ImportError:  # it is optional; who needs the key says which is missing and where it may stand
         return None
     try:
         value = keyring.get_password(_SERVICE, name)
-    except Exception as error:  # noqa: BLE001  stores fail in their own ways; without one there is no value
+    except Exception as error:  # noqa: BLE001  stores fail in their own ways; the key is missing then, and that is told
         logging.getLogger("preflight").debug("keyring: %s", type(error).__name__)
         return None
     return value if isinstance(value, str) else None
 
 
-def hush() -> None:
-    """Keep libraries that log requests from writing URLs and signatures, whatever the program around us logs."""
-    for name in _LOUD:
+def hush(*more: str) -> None:
+    """Keep libraries that log requests from writing URLs and signatures, whatever the program around us logs.
+
+    `more` are loggers of a platform's own packages.
+    """
+    for name in (*_LOUD, *more):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
@@ -139,7 +142,7 @@ def unseal(secret: str, sealed: object) -> Any:
         return None
     try:
         raw = base64.b64decode(sealed, validate=True)
-    except ValueError:
+    except ValueError:  # no seal of ours: who reads it asks the platform for another URL
         return None
     cipher, mark = _keys(secret)
     tag, hidden = raw[:32], raw[32:]

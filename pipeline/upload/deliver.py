@@ -17,6 +17,7 @@ from pipeline.upload.journal import Journal
 from pipeline.upload.rate_limit import Bucket
 
 Entry = dict[str, Any]
+_INTERRUPTED: Final = Text("interrupted; run again to continue", "已中断，重新运行即可继续")
 STATUSES: Final = ("sent", "skipped", "pending", "refused", "failed")
 
 
@@ -86,7 +87,7 @@ def _deliver(
 ) -> list[Entry]:
     """One unit from first to last; an entry for each of its items."""
     if stop.is_set():
-        return [_entry(item, "failed", "stopped") for item in unit.items]
+        return [_entry(item, "failed", _INTERRUPTED.of(how.lang)) for item in unit.items]
     items: list[Item] = list(unit.items)
     try:
         items = [fresh(item, force=how.force) for item in unit.items]
@@ -96,9 +97,9 @@ def _deliver(
         return [_failed(item, error, secrets, how, error.abandoned) for item in items]
     except (UploadError, UsageError) as error:
         return [_failed(item, error, secrets, how, []) for item in items]
-    except Stopped:
-        return [_entry(item, "failed", "interrupted; run again to continue") for item in items]
-    except Exception as error:  # noqa: BLE001  one asset never stops a batch
+    except Stopped:  # the run is being interrupted; what has been done is in the journal
+        return [_entry(item, "failed", _INTERRUPTED.of(how.lang)) for item in items]
+    except Exception as error:  # noqa: BLE001  one asset never stops a batch; its entry names the fault
         wrapped = UploadError(f"{type(error).__name__}: {error}", f"{type(error).__name__}：{error}")
         return [_failed(item, wrapped, secrets, how, []) for item in items]
     return [_delivered(item, receipt, how.lang) for item in items]

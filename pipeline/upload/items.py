@@ -71,7 +71,7 @@ def digest_ok(md5: object) -> bool:
     """Whether this is a base64 MD5 of 24 characters (RFC 1864)."""
     try:
         return isinstance(md5, str) and len(md5) == 24 and len(base64.b64decode(md5, validate=True)) == 16
-    except binascii.Error:
+    except binascii.Error:  # no base64 is no digest; the asset is refused with that reason
         return False
 
 

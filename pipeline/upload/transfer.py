@@ -1,13 +1,10 @@
-"""What every transfer has: bytes from a file, patience, and the three ways a call can end badly."""
+"""What every transfer has: bytes from a file, and the three ways a call can end badly."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import random
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,19 +16,6 @@ from pipeline.upload.rate_limit import Bucket
 CHUNK: Final = 1 << 20  # bytes read and handed to the socket at a time
 AHEAD: Final = 64 << 20  # bytes; up to here a file is digested before anything is asked: a tenth of a second
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to try: attempts, and seconds between them (doubled each time, with jitter, up to a cap)."""
-
-    attempts: int = 8
-    first: float = 0.5
-    cap: float = 30.0
-
-    def pause(self, attempt: int) -> None:
-        """Sleep before attempt number `attempt` (from 1)."""
-        time.sleep(random.uniform(0.5, 1.0) * min(self.cap, self.first * 2 ** (attempt - 1)))  # noqa: S311  jitter
 
 
 class Unknown(UploadError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import pipeline
 from pipeline.cli.main import VERBS
@@ -57,6 +58,7 @@ MISTAKES = [
     (("presets", "show", "metastudio/livestraem"), "Did you mean 'metastudio/livestream'?"),
     (("presets", "lint", "nosuch.toml"), "nosuch.toml: cannot be read"),
     (("explain", "nosuch.rule"), "'nosuch.rule'"),
+    (("schema", "manifets"), "Did you mean 'manifest'?"),
 ]
 
 
@@ -140,7 +142,7 @@ def test_messages_come_in_the_language_asked_for(arguments: tuple[str, ...], env
 # --- answers ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((verb, "--help") for verb in VERBS)])
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((verb.name, "--help") for verb in VERBS)])
 def test_help_is_an_answer_not_a_mistake(arguments: tuple[str, ...]) -> None:
     done = preflight(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
@@ -149,7 +151,7 @@ def test_help_is_an_answer_not_a_mistake(arguments: tuple[str, ...]) -> None:
 
 def test_help_names_every_verb_and_every_exit_code() -> None:
     said = preflight("--help").stdout
-    assert all(f"    {verb} " in said for verb in VERBS)
+    assert all(f"    {verb.name} " in said for verb in VERBS)
     assert all(f"{code} " in said.partition("exit codes:")[2] for code in (0, 1, 2, 3, 4, 5, 130))
 
 
@@ -183,6 +185,15 @@ def test_a_rule_is_explained_with_its_source() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "30" in done.stdout
     assert "MS-Intro" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["report", "manifest", "event"])
+def test_a_schema_is_printed_as_the_documentation_has_it(name: str) -> None:
+    done = preflight("schema", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = (ROOT / "docs" / "schema" / f"{name}.json").read_text("utf-8")
+    assert done.stdout == preflight("schema", name, "--json").stdout == kept
+    Draft202012Validator.check_schema(json.loads(done.stdout))
 
 
 def test_it_runs_from_any_folder(tmp_path: Path) -> None:

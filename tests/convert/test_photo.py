@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline.convert.image import convert as converter
 from pipeline.convert.image.straighten import upright
-from pipeline.documents import entry
+from pipeline.documents.facts import facts
 from pipeline.errors import AssetError
 from pipeline.model.facts import Face, MediaInfo, Size
 from pipeline.model.job import Job
@@ -72,7 +72,7 @@ def test_a_tilted_head_is_straightened_on_request_only(sample: Sampled, tmp_path
     findings = check(job).findings
     assert planning.plan(findings).empty
     assert planning.plan(findings, allow=STRAIGHTEN).fixes
-    outcome = prepare(replace(job, allow=STRAIGHTEN), lambda _: None)
+    outcome = prepare(check(replace(job, allow=STRAIGHTEN)), lambda _: None)
     assert outcome.status is Status.FIXED
     assert "upright" in outcome.steps[0].does.en
     faces = outcome.outputs[0].facts.faces
@@ -143,7 +143,7 @@ def test_a_picture_that_is_too_large_still_shrinks_unasked() -> None:
 
 def test_a_heic_of_a_phone_becomes_an_upright_srgb_jpeg(sample: Sampled, tmp_path: Path) -> None:
     job = Job(path=str(sample("images/phone.heic")), stem="phone", preset=FAST, out=str(tmp_path))
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     assert outcome.facts is not None
     before = outcome.facts.image
     assert before is not None
@@ -183,19 +183,19 @@ def test_a_heic_that_is_cut_short_does_not_decode(sample: Sampled, tmp_path: Pat
 
 
 def test_a_face_is_also_told_in_the_words_of_the_platforms_detection(sample: Sampled) -> None:
-    told = entry.facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
+    told = facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
     (face,) = json.loads(json.dumps(told))["faces"]
     words = face["detection"]
     assert list(words) == [
         *("Box", "Rotation", "Score", "AreaRatio", "FaceRadio", "FeatureRadio", "Yaw", "Pitch", "MaxCrop", "MinCrop"),
     ]
-    assert words["Box"]["Width"] == float(Fraction(face["box"][2]))
+    assert words["Box"]["Width"] == face["box"][2]
     assert words["MaxCrop"]["Width"] > words["MinCrop"]["Width"] > words["Box"]["Width"]
     assert 0 < words["AreaRatio"] < 0.5
 
 
 def test_what_is_not_known_of_a_face_is_null_in_those_words() -> None:
     info = replace(factory.image(), faces=(Face(box=(Fraction(1),) * 4, score=Fraction(1, 2)),))
-    words = entry.facts(info)["faces"][0]["detection"]
+    words = facts(info)["faces"][0]["detection"]
     assert words["Yaw"] is None
     assert words["MaxCrop"] is None

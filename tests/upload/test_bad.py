@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main as cli
-from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.transfer import Patience
-from tests.upload import world as made
+from pipeline.upload.emulator.server import Emulator
+from pipeline.upload.retry import Patience
+from tests.upload import made
 
 QUICK = Patience(attempts=3, first=0.01, cap=0.01)
 
@@ -24,7 +24,7 @@ class Try:
     """A batch of three whose first asset, clip000 or face000, is the bad one."""
 
     manifest: Path
-    running: Sandbox
+    running: Emulator
     environment: pytest.MonkeyPatch
     faults: list[tuple[str, str]] = field(default_factory=list)
 
@@ -174,10 +174,10 @@ WHOLE: list[tuple[str, str, Bad, tuple[str, ...], tuple[str, ...]]] = [
 
 
 @pytest.fixture
-def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def running(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("pipeline.upload.transfer.Patience", lambda: QUICK)
+    monkeypatch.setattr("pipeline.upload.metastudio.destination.Patience", lambda: QUICK)
     monkeypatch.setattr("pipeline.upload.tencent.destination.Patience", lambda: QUICK)
     return running
 
@@ -185,13 +185,13 @@ def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 def _run(one: Try, destination: str, lang: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     words = ["upload", str(one.manifest), "--to", destination, "--json", "--lang", lang, "-j", "1"]
     for call, kind in one.faults:
-        one.running.world.faults.order(call, kind)
+        one.running.backend.faults.order(call, kind)
     assert cli.main(words) == 5
     told: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["assets"]
     return told
 
 
-def _spoilt(destination: str, tmp_path: Path, running: Sandbox, patch: pytest.MonkeyPatch, bad: Bad) -> Try:
+def _spoilt(destination: str, tmp_path: Path, running: Emulator, patch: pytest.MonkeyPatch, bad: Bad) -> Try:
     near = tmp_path / "near"
     near.mkdir()
     one = Try((made.mixed if destination == "metastudio" else made.photos)(near, 3), running, patch)
@@ -204,7 +204,7 @@ def _spoilt(destination: str, tmp_path: Path, running: Sandbox, patch: pytest.Mo
 )
 def test_one_bad_asset_is_explained_and_the_rest_is_sent(
     tmp_path: Path,
-    running: Sandbox,
+    running: Emulator,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     destination: str,
@@ -230,7 +230,7 @@ def test_one_bad_asset_is_explained_and_the_rest_is_sent(
 )
 def test_a_bad_account_is_explained_for_every_asset(
     tmp_path: Path,
-    running: Sandbox,
+    running: Emulator,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     destination: str,
@@ -247,12 +247,12 @@ def test_a_bad_account_is_explained_for_every_asset(
         assert {entry["status"] for entry in told} == {"failed"}, what
         for entry in told:
             assert [word for word in words if word not in entry["message"]] == [], entry["message"]
-    assert running.world.objects == {}
+    assert running.backend.objects == {}
 
 
 @pytest.mark.parametrize("assets", [None, {}, "all"])
 def test_a_manifest_without_assets_is_a_usage_error(
-    tmp_path: Path, running: Sandbox, capsys: pytest.CaptureFixture[str], assets: object
+    tmp_path: Path, running: Emulator, capsys: pytest.CaptureFixture[str], assets: object
 ) -> None:
     manifest = made.mixed(tmp_path, 1)
     data = json.loads(manifest.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The sandbox is as strict as the documents: what a platform would refuse, it refuses."""
+"""The emulator is as strict as the documents: what a platform would refuse, it refuses."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ import httpx
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.upload.emulator import world as worlds
+from pipeline.upload.emulator import backend as backends
+from pipeline.upload.emulator.backend import Url
 from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
-from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.emulator.world import Url
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import signing
+from pipeline.upload.tencent import signing as tencent_signing
 from pipeline.upload.transfer import Refused
-from tests.upload import world as made
+from tests.upload import made
 
 DATA = b"a film" * 100
 MD5 = base64.b64encode(hashlib.md5(DATA, usedforsecurity=False).digest()).decode()
 GOOD = {"Content-Type": "video/mp4", "Content-MD5": MD5}
 
 
-def _url(running: Sandbox, **more: Any) -> str:
-    world = running.world
-    fields = {"target": "file1", "until": world.now() + 60, "content_type": "video/mp4", "md5": MD5} | more
-    return world.presign(running.url, Url(**fields))
+def _url(running: Emulator, **more: Any) -> str:
+    backend = running.backend
+    fields = {"target": "file1", "until": backend.now() + 60, "content_type": "video/mp4", "md5": MD5} | more
+    return backend.presign(running.url, Url(**fields))
 
 
 def _put(url: str, data: bytes = DATA, **headers: str) -> httpx.Response:
     return httpx.put(url, content=data, headers=GOOD | headers, trust_env=False)
 
 
-def test_a_good_put_is_kept(running: Sandbox) -> None:
+def test_a_good_put_is_kept(running: Emulator) -> None:
     answer = _put(_url(running))
     assert (answer.status_code, answer.headers["etag"].strip('"')) == (200, hashlib.md5(DATA).hexdigest())  # noqa: S324  an ETag
-    assert running.world.objects["file1"].path.read_bytes() == DATA
+    assert running.backend.objects["file1"].path.read_bytes() == DATA
 
 
 @pytest.mark.parametrize(
@@ -58,24 +59,24 @@ def test_a_good_put_is_kept(running: Sandbox) -> None:
     ],
 )
 def test_a_bad_put_is_not(
-    running: Sandbox, data: bytes, headers: dict[str, str], more: dict[str, Any], said: str
+    running: Emulator, data: bytes, headers: dict[str, str], more: dict[str, Any], said: str
 ) -> None:
     answer = _put(_url(running, **more), data, **headers)
     assert answer.status_code >= 400
     assert said in answer.text
-    assert running.world.objects == {}
+    assert running.backend.objects == {}
 
 
-def test_a_single_use_url_dies_with_its_first_good_use(running: Sandbox) -> None:
+def test_a_single_use_url_dies_with_its_first_good_use(running: Emulator) -> None:
     url = _url(running, single=True)
     assert [_put(url, b"other").status_code, _put(url).status_code, _put(url).status_code] == [400, 200, 403]
 
 
-def test_a_changed_url_is_refused(running: Sandbox) -> None:
+def test_a_changed_url_is_refused(running: Emulator) -> None:
     assert _put(_url(running).replace("file1", "file2")).status_code == 403
 
 
-def _asset(running: Sandbox, place: Any, **more: Any) -> str:
+def _asset(running: Emulator, place: Any, **more: Any) -> str:
     body = {"asset_name": "name", "asset_type": "PPT"} | more
     made_ = place.call("POST", "/digital-assets", body, group="create asset", what="create", again=False)
     return str(made_["asset_id"])
@@ -95,7 +96,7 @@ def _file(place: Any, asset_id: str, /, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def place(running: Sandbox) -> Iterator[Any]:
+def place(running: Emulator) -> Iterator[Any]:
     api = made.api(running)
     yield api
     api.caller.close()
@@ -112,13 +113,13 @@ def place(running: Sandbox) -> Iterator[Any]:
         ({"is_need_generate_cover": True}, "MSS.10000003"),
     ],
 )
-def test_a_bad_asset_is_refused(running: Sandbox, place: Any, more: dict[str, Any], code: str) -> None:
+def test_a_bad_asset_is_refused(running: Emulator, place: Any, more: dict[str, Any], code: str) -> None:
     with pytest.raises(Refused) as refused:
         _asset(running, place, **more)
     assert refused.value.code == code
 
 
-def test_a_name_is_taken_once(running: Sandbox, place: Any) -> None:
+def test_a_name_is_taken_once(running: Emulator, place: Any) -> None:
     _asset(running, place)
     with pytest.raises(Refused, match=r"MSS\.20010008"):
         _asset(running, place)
@@ -134,13 +135,13 @@ def test_a_name_is_taken_once(running: Sandbox, place: Any) -> None:
         ({"asset_file_category": "SAMPLE"}, "MSS.10001048"),
     ],
 )
-def test_a_bad_file_is_refused(running: Sandbox, place: Any, more: dict[str, Any], code: str) -> None:
+def test_a_bad_file_is_refused(running: Emulator, place: Any, more: dict[str, Any], code: str) -> None:
     with pytest.raises(Refused) as refused:
         _file(place, _asset(running, place), **more)
     assert refused.value.code == code
 
 
-def test_a_second_main_file_is_refused_until_the_first_is_cancelled(running: Sandbox, place: Any) -> None:
+def test_a_second_main_file_is_refused_until_the_first_is_cancelled(running: Emulator, place: Any) -> None:
     asset_id = _asset(running, place)
     first = _file(place, asset_id)
     with pytest.raises(Refused, match=r"MSS\.10001008"):
@@ -150,7 +151,7 @@ def test_a_second_main_file_is_refused_until_the_first_is_cancelled(running: San
     assert _file(place, asset_id)["file_id"] != first["file_id"]
 
 
-def test_confirming_what_was_not_put_is_refused(running: Sandbox, place: Any) -> None:
+def test_confirming_what_was_not_put_is_refused(running: Emulator, place: Any) -> None:
     file = _file(place, _asset(running, place))
     with pytest.raises(Refused, match=r"MSS\.10001016"):
         place.call("POST", f"/files/{file['file_id']}/complete", {"state": "CREATED"}, group="file", what="confirm")
@@ -158,8 +159,8 @@ def test_confirming_what_was_not_put_is_refused(running: Sandbox, place: Any) ->
 
 def test_the_stated_rates_are_enforced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # However slow the machine is, no time passes between the calls.
-    monkeypatch.setattr(worlds, "time", SimpleNamespace(time=time.time, monotonic=lambda: 0.0))
-    with made.sandbox(tmp_path, pace=1.0) as running:
+    monkeypatch.setattr(backends, "time", SimpleNamespace(time=time.time, monotonic=lambda: 0.0))
+    with made.emulator(tmp_path, pace=1.0) as running:
         api = made.api(running)
         answers = []
         for _ in range(40):
@@ -171,12 +172,12 @@ def test_the_stated_rates_are_enforced(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_client_that_keeps_to_the_stated_rates_is_never_told_to_slow_down(tmp_path: Path) -> None:
-    with made.sandbox(tmp_path, pace=1.0) as running:
+    with made.emulator(tmp_path, pace=1.0) as running:
         api = made.api(running, PREFLIGHT_METASTUDIO_PACE="1")
         for _ in range(25):
             api.call("GET", "/digital-assets", group="query asset", what="query")
         api.caller.close()
-        assert not [call for call in running.world.calls if "429" in call]
+        assert not [call for call in running.backend.calls if "429" in call]
 
 
 @pytest.mark.parametrize(
@@ -188,17 +189,17 @@ def test_a_client_that_keeps_to_the_stated_rates_is_never_told_to_slow_down(tmp_
         ({"appkey": "nobody"}, {"Header": {}, "Payload": {}}, "project not created"),
     ],
 )
-def test_tencent_calls_are_checked(running: Sandbox, query: dict[str, str], body: Any, said: str) -> None:
-    account = running.world.account
-    signed = {"appkey": account.appkey, "timestamp": str(int(running.world.now()))} | query
-    given = signed | {"signature": signing.tencent(signed, account.accesstoken)}
+def test_tencent_calls_are_checked(running: Emulator, query: dict[str, str], body: Any, said: str) -> None:
+    account = running.backend.account
+    signed = {"appkey": account.appkey, "timestamp": str(int(running.backend.now()))} | query
+    given = signed | {"signature": tencent_signing.sign(signed, account.accesstoken)}
     url = f"{running.url}/v2/ivh/assetmanager/customservice/getuploadcredentials"
     told = httpx.post(url, params=given, json=body, trust_env=False).json()
     assert told["Header"]["Code"] != 0
     assert said in told["Header"]["Message"]
 
 
-def test_faults_can_be_ordered_over_http_and_the_state_be_read(running: Sandbox) -> None:
+def test_faults_can_be_ordered_over_http_and_the_state_be_read(running: Emulator) -> None:
     order = {"path": "/digital-assets", "kind": "500", "times": 1, "rate": 0.0}
     httpx.post(f"{running.url}/_sandbox/faults", json=order, trust_env=False)
     assert httpx.get(f"{running.url}/v1/x/digital-assets", trust_env=False).status_code == 500
@@ -207,7 +208,7 @@ def test_faults_can_be_ordered_over_http_and_the_state_be_read(running: Sandbox)
 
 
 @pytest.mark.parametrize("order", ['{"kind": "earthquake"}', '{"rate": "often"}', "7", "{"])
-def test_an_order_of_nonsense_is_answered(running: Sandbox, order: str) -> None:
+def test_an_order_of_nonsense_is_answered(running: Emulator, order: str) -> None:
     answer = httpx.post(f"{running.url}/_sandbox/faults", content=order, trust_env=False)
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -228,10 +229,10 @@ def test_kinds_take_turns_and_what_lasts_comes_only_when_named() -> None:
     ("kind", "status", "said"),
     [("no-rights", 403, "APIGW.0302"), ("no-quota", 400, "MSS.10001024"), ("clock-skew", 401, "APIGW.0301")],
 )
-def test_what_the_gateway_says_on_order(running: Sandbox, kind: str, status: int, said: str) -> None:
-    running.world.faults.order("/digital-assets", kind)
-    account, url = running.world.account, f"{running.url}/v1/sandboxproject/digital-assets"
-    headers = signing.huawei("GET", url, {}, b"", account.access, account.secret, time.time())
+def test_what_the_gateway_says_on_order(running: Emulator, kind: str, status: int, said: str) -> None:
+    running.backend.faults.order("/digital-assets", kind)
+    account, url = running.backend.account, f"{running.url}/v1/sandboxproject/digital-assets"
+    headers = signing.sign("GET", url, {}, b"", account.access, account.secret, time.time())
     answer = httpx.get(url, headers=headers, trust_env=False)
     assert (answer.status_code, answer.json()["error_code"]) == (status, said)
 
@@ -264,8 +265,8 @@ def test_the_verb_prints_settings_and_stops() -> None:
 
 @pytest.mark.parametrize("words", [["--fault", "earthquake"], ["--faults", "2"]])
 def test_the_verb_refuses_nonsense(words: list[str]) -> None:
-    from pipeline.cli import main as cli
-    from pipeline.cli import sandbox as verb
+    from pipeline.cli.main import parsed
 
+    module, options = parsed(["sandbox", *words])
     with pytest.raises(UsageError, match="--fault"):
-        verb.sandbox_verb(cli.parser().parse_args(["sandbox", *words]), "en")
+        module.run(options)

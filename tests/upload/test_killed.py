@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.upload import world as made
+from tests.upload import made
 
 
 @pytest.mark.parametrize("kind", ["disk-full", "expired"])
@@ -24,16 +24,16 @@ def test_a_file_that_was_given_up_and_not_written_down_is_replaced(
             raise made.Killed
         note(item, step, entry, tools)
 
-    with made.sandbox(tmp_path / "far") as running:
-        running.world.faults.order("PUT /obs", kind)
+    with made.emulator(tmp_path / "far") as running:
+        running.backend.faults.order("PUT /obs", kind)
         place = made.library(running)
         note = place._note
         with monkeypatch.context() as patch:
             patch.setattr(place, "_note", killed)
             with pytest.raises(made.Killed):
                 made.deliver(place, manifest)
-        assert {file["state"] for file in running.world.files.values()} <= {"FAILED", "CANCELLED"}
+        assert {file["state"] for file in running.backend.files.values()} <= {"FAILED", "CANCELLED"}
         assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
-        assert made.held(running.world) == made.wanted(manifest)
-        assert len(running.world.assets) == 1
-        assert set(running.world.stored.values()) == {1}
+        assert made.held(running.backend) == made.wanted(manifest)
+        assert len(running.backend.assets) == 1
+        assert set(running.backend.stored.values()) == {1}

@@ -11,11 +11,11 @@ pytest.importorskip("qcloud_cos")
 
 from pipeline.upload import transfer
 from pipeline.upload.destination import Destination
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.filesystem import Anywhere, Folder
 from pipeline.upload.metastudio import fields
 from pipeline.upload.tencent import cos
-from tests.upload import world as made
+from tests.upload import made
 
 DATA = bytes(range(250)) * 200
 
@@ -31,7 +31,7 @@ def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fields, "parts", lambda _: 4)
 
 
-def _places(running: Sandbox, folder: Path) -> dict[str, Callable[[], Destination]]:
+def _places(running: Emulator, folder: Path) -> dict[str, Callable[[], Destination]]:
     return {
         "metastudio": lambda: made.library(running),
         "tencent": lambda: made.tencent(running),
@@ -51,7 +51,7 @@ PLACES += [("folder", False), ("fsspec", False)]
 
 @pytest.mark.parametrize(("place", "parts"), PLACES)
 def test_it_arrives_and_a_file_that_changed_does_not(
-    near: Path, tmp_path: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch, place: str, parts: bool
+    near: Path, tmp_path: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch, place: str, parts: bool
 ) -> None:
     if parts:
         _parts(monkeypatch)
@@ -61,7 +61,7 @@ def test_it_arrives_and_a_file_that_changed_does_not(
     told = made.deliver(far(), manifest)[0]
     assert told["status"] == "failed"
     assert "changed since prepare: MD5" in told["message"]
-    assert running.world.objects == {}
+    assert running.backend.objects == {}
     assert list((tmp_path / "there").glob("*")) == []
     if place == "metastudio":
         assert [one["state"] for one in told["abandoned"]] == ["FAILED"]
@@ -71,7 +71,7 @@ def test_it_arrives_and_a_file_that_changed_does_not(
 
 
 def test_a_part_of_other_bytes_is_not_taken_for_sent(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed while the file was damaged, continued after it was restored: the damaged part is sent again."""
     _parts(monkeypatch)
@@ -82,11 +82,11 @@ def test_a_part_of_other_bytes_is_not_taken_for_sent(
         assert made.deliver(made.library(running), manifest)[0]["status"] == "failed"
     (near / "clip.png").write_bytes(DATA)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
-    assert made.held(running.world) == made.wanted(manifest)
-    assert sorted(running.world.stored.values()) == [1, 1, 1, 2]
+    assert made.held(running.backend) == made.wanted(manifest)
+    assert sorted(running.backend.stored.values()) == [1, 1, 1, 2]
 
 
-def test_by_force_it_is_read_before(near: Path, running: Sandbox) -> None:
+def test_by_force_it_is_read_before(near: Path, running: Emulator) -> None:
     manifest = _manifest(near, "metastudio")
     (near / "clip.png").write_bytes(DATA[:-2] + b"!!")
     told = made.deliver(made.library(running), manifest, force=True)[0]

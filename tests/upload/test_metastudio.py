@@ -1,4 +1,4 @@
-"""The asset library, against a sandbox that behaves as the documents say and misbehaves on order."""
+"""The asset library, against an emulator that behaves as the documents say and misbehaves on order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.upload.emulator.faults import Faults
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.journal import Journal
 from pipeline.upload.metastudio import fields
-from tests.upload import world as made
+from tests.upload import made
 
 
 def _one(near: Path, name: str = "clip.mp4", data: bytes = b"film" * 5000) -> Path:
@@ -25,51 +25,51 @@ def _one(near: Path, name: str = "clip.mp4", data: bytes = b"film" * 5000) -> Pa
 # --- the way it should go -------------------------------------------------------------------------------
 
 
-def test_every_output_becomes_one_asset_with_the_same_bytes(near: Path, running: Sandbox) -> None:
+def test_every_output_becomes_one_asset_with_the_same_bytes(near: Path, running: Emulator) -> None:
     manifest = made.mixed(near, 7)
     told = made.deliver(made.library(running), manifest)
     assert made.statuses(told) == {"sent": 7}
-    assert made.held(running.world) == made.wanted(manifest)
+    assert made.held(running.backend) == made.wanted(manifest)
     for entry in told:
         assert entry["verified"][0]["md5"] == entry["files"][0]["md5"]
         assert entry["verified"][0]["size"] == entry["files"][0]["size"]
 
 
-def test_the_same_batch_again_changes_nothing_and_says_so(near: Path, running: Sandbox) -> None:
+def test_the_same_batch_again_changes_nothing_and_says_so(near: Path, running: Emulator) -> None:
     manifest = made.mixed(near, 4)
     made.deliver(made.library(running), manifest)
-    before = dict(running.world.stored)
+    before = dict(running.backend.stored)
     told = made.deliver(made.library(running), manifest)
     assert made.statuses(told) == {"skipped": 4}
     assert "holds it already" in told[0]["message"]
-    assert running.world.stored == before
+    assert running.backend.stored == before
 
 
-def test_from_another_machine_too(near: Path, running: Sandbox) -> None:
+def test_from_another_machine_too(near: Path, running: Emulator) -> None:
     manifest = made.mixed(near, 3)
     made.deliver(made.library(running), manifest)
     (near / ".preflight-upload.sqlite").unlink()
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"skipped": 3}
-    assert len(running.world.assets) == 3
+    assert len(running.backend.assets) == 3
 
 
-def test_the_same_file_twice_in_a_batch_is_one_asset(near: Path, running: Sandbox) -> None:
+def test_the_same_file_twice_in_a_batch_is_one_asset(near: Path, running: Emulator) -> None:
     output = made.output(near, "clip.mp4", b"film")
     manifest = made.write(near, "metastudio/asset-library", [made.asset("video", "video", [output])] * 2)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1, "skipped": 1}
-    assert len(running.world.assets) == 1
+    assert len(running.backend.assets) == 1
 
 
-def test_other_bytes_under_a_taken_name_get_a_name_of_their_own(near: Path, running: Sandbox) -> None:
+def test_other_bytes_under_a_taken_name_get_a_name_of_their_own(near: Path, running: Emulator) -> None:
     made.deliver(made.library(running), _one(near))
     told = made.deliver(made.library(running), _one(near, data=b"another film"))
     assert told[0]["status"] == "sent"
-    names = [one["asset_name"] for one in made.live(running.world)]
+    names = [one["asset_name"] for one in made.live(running.backend)]
     assert len(set(names)) == 2
     assert all(name.startswith("clip") for name in names)
 
 
-def test_a_deck_goes_up_with_cover_and_pages(near: Path, running: Sandbox) -> None:
+def test_a_deck_goes_up_with_cover_and_pages(near: Path, running: Emulator) -> None:
     outputs = [
         made.output(near, "deck.pdf", b"%PDF deck"),
         made.output(near, "deck/cover.png", b"cover", "COVER"),
@@ -78,35 +78,35 @@ def test_a_deck_goes_up_with_cover_and_pages(near: Path, running: Sandbox) -> No
     ]
     manifest = made.write(near, "metastudio/asset-library", [made.asset("slides", "slides", outputs)])
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
-    files = made.live(running.world)[0]["files"]
+    files = made.live(running.backend)[0]["files"]
     assert [f["asset_file_category"] for f in files] == ["MAIN", "COVER", "PAGE", "PAGE"]
-    assert made.held(running.world) == made.wanted(manifest)
+    assert made.held(running.backend) == made.wanted(manifest)
 
 
 def test_above_five_gibibytes_a_file_goes_up_in_parts(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fields, "FILE", 10_000)
     monkeypatch.setattr(fields, "parts", lambda _: 5)
-    running.world.faults.order("PUT /obs", "drop-mid", 2)
-    running.world.faults.order("PUT /obs", "lost-answer")
+    running.backend.faults.order("PUT /obs", "drop-mid", 2)
+    running.backend.faults.order("PUT /obs", "lost-answer")
     manifest = _one(near, data=bytes(range(250)) * 100)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
-    assert made.held(running.world) == made.wanted(manifest)
-    assert any(call.startswith("POST /v1/sandboxproject/large-files") for call in running.world.calls)
+    assert made.held(running.backend) == made.wanted(manifest)
+    assert any(call.startswith("POST /v1/sandboxproject/large-files") for call in running.backend.calls)
 
 
-def test_a_token_does_as_well(near: Path, running: Sandbox) -> None:
+def test_a_token_does_as_well(near: Path, running: Emulator) -> None:
     place = made.library(
         running,
         PREFLIGHT_METASTUDIO_AK="",
         PREFLIGHT_METASTUDIO_SK="",
-        PREFLIGHT_METASTUDIO_TOKEN=running.world.account.token,
+        PREFLIGHT_METASTUDIO_TOKEN=running.backend.account.token,
     )
     assert made.statuses(made.deliver(place, _one(near))) == {"sent": 1}
 
 
-def test_a_token_is_asked_for_with_user_and_password(near: Path, running: Sandbox) -> None:
+def test_a_token_is_asked_for_with_user_and_password(near: Path, running: Emulator) -> None:
     place = made.library(
         running,
         PREFLIGHT_METASTUDIO_AK="",
@@ -120,8 +120,8 @@ def test_a_token_is_asked_for_with_user_and_password(near: Path, running: Sandbo
 
 
 @pytest.mark.parametrize("ahead", [-7200.0, 7200.0])
-def test_a_wrong_clock_is_noticed_and_allowed_for(near: Path, running: Sandbox, ahead: float) -> None:
-    running.world.clock_offset = ahead
+def test_a_wrong_clock_is_noticed_and_allowed_for(near: Path, running: Emulator, ahead: float) -> None:
+    running.backend.clock_offset = ahead
     assert made.statuses(made.deliver(made.library(running), _one(near))) == {"sent": 1}
 
 
@@ -131,39 +131,39 @@ def test_a_wrong_clock_is_noticed_and_allowed_for(near: Path, running: Sandbox, 
 @pytest.mark.parametrize(
     ("call", "kind"), made.ways("GET /v1", "POST /v1/sandboxproject/digital-assets", "/files", "PUT /obs", "/complete")
 )
-def test_each_call_going_wrong_in_each_way_changes_nothing(near: Path, running: Sandbox, call: str, kind: str) -> None:
-    running.world.faults.order(call, kind, 2)
+def test_each_call_going_wrong_in_each_way_changes_nothing(near: Path, running: Emulator, call: str, kind: str) -> None:
+    running.backend.faults.order(call, kind, 2)
     manifest = _one(near)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
-    assert made.held(running.world) == made.wanted(manifest)
-    assert len(made.live(running.world)) == 1
-    assert set(running.world.faults.injected) == {kind}
+    assert made.held(running.backend) == made.wanted(manifest)
+    assert len(made.live(running.backend)) == 1
+    assert set(running.backend.faults.injected) == {kind}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_batch_through_a_bad_network_arrives_once_and_whole(near: Path, tmp_path: Path, seed: int) -> None:
     manifest = made.mixed(near, 12)
-    with made.sandbox(tmp_path / "bad", faults=Faults(rate=0.2, seed=seed, slow=0.01)) as running:
+    with made.emulator(tmp_path / "bad", faults=Faults(rate=0.2, seed=seed, slow=0.01)) as running:
         assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 12}
-        assert made.held(running.world) == made.wanted(manifest)
-        assert len(running.world.assets) == 12
-        assert sum(running.world.faults.injected.values()) > 5
+        assert made.held(running.backend) == made.wanted(manifest)
+        assert len(running.backend.assets) == 12
+        assert sum(running.backend.faults.injected.values()) > 5
 
 
-def test_a_lost_answer_to_a_put_is_not_answered_with_a_second_put(near: Path, running: Sandbox) -> None:
-    running.world.faults.order("PUT /obs", "lost-answer")
+def test_a_lost_answer_to_a_put_is_not_answered_with_a_second_put(near: Path, running: Emulator) -> None:
+    running.backend.faults.order("PUT /obs", "lost-answer")
     made.deliver(made.library(running), _one(near))
-    assert set(running.world.stored.values()) == {1}
+    assert set(running.backend.stored.values()) == {1}
 
 
-def test_a_url_that_has_lapsed_is_replaced_and_its_file_cancelled(near: Path, running: Sandbox) -> None:
-    running.world.faults.order("PUT /obs", "expired")
+def test_a_url_that_has_lapsed_is_replaced_and_its_file_cancelled(near: Path, running: Emulator) -> None:
+    running.backend.faults.order("PUT /obs", "expired")
     made.deliver(made.library(running), _one(near))
-    assert sorted(f["state"] for f in running.world.files.values()) == ["CANCELLED", "CREATED"]
+    assert sorted(f["state"] for f in running.backend.files.values()) == ["CANCELLED", "CREATED"]
 
 
 def test_a_url_older_than_a_day_is_not_even_tried(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = _one(near)
     with pytest.raises(_Killed):
@@ -171,7 +171,7 @@ def test_a_url_older_than_a_day_is_not_even_tried(
     later = time.time() + 25 * 3600
     monkeypatch.setattr("pipeline.upload.metastudio.library.time.time", lambda: later)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
-    assert not [call for call in running.world.calls if call.startswith("PUT") and "403" in call]
+    assert not [call for call in running.backend.calls if call.startswith("PUT") and "403" in call]
 
 
 # --- killed anywhere ------------------------------------------------------------------------------------
@@ -207,22 +207,22 @@ def test_killed_before_any_row_of_the_journal_it_goes_on(
     for place in range(1, 60):
         for file in near.glob(".preflight-upload*"):
             file.unlink()
-        with made.sandbox(tmp_path / f"far{place}") as running:
+        with made.emulator(tmp_path / f"far{place}") as running:
             try:
                 _killed_at(made.library(running), manifest, place, monkeypatch)
             except _Killed:
                 told = made.deliver(made.library(running), manifest)
                 assert set(made.statuses(told)) <= {"sent", "skipped"}
-                assert made.held(running.world) == made.wanted(manifest)
-                assert len(running.world.assets) == 1
-                assert set(running.world.stored.values()) == {1}, f"killed at row {place}, bytes were sent twice"
+                assert made.held(running.backend) == made.wanted(manifest)
+                assert len(running.backend.assets) == 1
+                assert set(running.backend.stored.values()) == {1}, f"killed at row {place}, bytes were sent twice"
             else:
                 assert place > 7
                 return
     pytest.fail("the run has more rows than were tried")
 
 
-def test_two_runs_at_once_are_refused(near: Path, running: Sandbox) -> None:
+def test_two_runs_at_once_are_refused(near: Path, running: Emulator) -> None:
     manifest, place = _one(near), made.library(running)
     with Journal(near, place.place), pytest.raises(UsageError, match="another upload"):
         made.deliver(place, manifest)
@@ -251,7 +251,7 @@ def _spoil(manifest: Path, **change: Any) -> None:
     ],
 )
 def test_an_edited_manifest_is_refused_and_the_rest_is_sent(
-    near: Path, running: Sandbox, change: dict[str, Any], said: str
+    near: Path, running: Emulator, change: dict[str, Any], said: str
 ) -> None:
     manifest = made.mixed(near, 3)
     _spoil(manifest, **change)
@@ -259,21 +259,21 @@ def test_an_edited_manifest_is_refused_and_the_rest_is_sent(
     assert told[0]["status"] in ("refused", "failed")
     assert said in told[0]["message"]
     assert made.statuses(told[1:]) == {"sent": 2}
-    assert len(running.world.assets) == 2
+    assert len(running.backend.assets) == 2
 
 
-def test_an_output_that_changed_is_sent_only_by_force_and_that_is_recorded(near: Path, running: Sandbox) -> None:
+def test_an_output_that_changed_is_sent_only_by_force_and_that_is_recorded(near: Path, running: Emulator) -> None:
     manifest = _one(near)
     (near / "clip.mp4").write_bytes(b"something else")
     assert "changed since prepare" in made.deliver(made.library(running), manifest)[0]["message"]
-    assert running.world.assets == {}
+    assert running.backend.assets == {}
     forced = made.deliver(made.library(running), manifest, force=True)[0]
     assert (forced["status"], forced["forced"]) == ("sent", ["changed: clip.mp4"])
-    assert made.held(running.world) == {"clip.mp4": made.md5(b"something else")}
+    assert made.held(running.backend) == {"clip.mp4": made.md5(b"something else")}
 
 
 @pytest.mark.parametrize("status", ["blocked", "failed", "READY", None])
-def test_what_is_not_ready_is_refused(near: Path, running: Sandbox, status: Any) -> None:
+def test_what_is_not_ready_is_refused(near: Path, running: Emulator, status: Any) -> None:
     output = made.output(near, "clip.mp4", b"film")
     manifest = made.write(near, "metastudio/asset-library", [made.asset("video", "video", [output], status)])
     told = made.deliver(made.library(running), manifest)
@@ -284,7 +284,7 @@ def test_what_is_not_ready_is_refused(near: Path, running: Sandbox, status: Any)
 
 
 def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = _one(near)
     original = made.Library._create
@@ -296,7 +296,7 @@ def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
     monkeypatch.setattr(made.Library, "_create", create)
     told = made.deliver(made.library(running), manifest)
     assert told[0]["status"] == "failed"
-    assert made.held(running.world) == {}
+    assert made.held(running.backend) == {}
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
     ],
 )
 def test_wrong_project_and_wrong_keys_are_explained(
-    near: Path, running: Sandbox, environment: dict[str, str], said: str
+    near: Path, running: Emulator, environment: dict[str, str], said: str
 ) -> None:
     told = made.deliver(made.library(running, **environment), _one(near))
     assert told[0]["status"] == "failed"
@@ -327,50 +327,50 @@ def test_wrong_project_and_wrong_keys_are_explained(
     ],
 )
 def test_a_wrong_setting_is_told_before_anything_is_sent(
-    running: Sandbox, environment: dict[str, str], said: str
+    running: Emulator, environment: dict[str, str], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
         made.library(running, **environment)
 
 
-def test_no_quota_names_the_asset_the_step_and_the_code_and_gives_it_up(near: Path, running: Sandbox) -> None:
-    running.world.account.quota = 100
+def test_no_quota_names_the_asset_the_step_and_the_code_and_gives_it_up(near: Path, running: Emulator) -> None:
+    running.backend.account.quota = 100
     told = made.deliver(made.library(running), _one(near))
     assert "create file 'clip.mp4': MSS.10001024" in told[0]["message"]
     assert "quota" in told[0]["message"]
-    assert told[0]["abandoned"][0]["asset_id"] in running.world.assets
+    assert told[0]["abandoned"][0]["asset_id"] in running.backend.assets
 
 
 def test_a_full_store_fails_the_file_on_the_platform(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.upload.emulator.obs._LARGEST", 10)
     told = made.deliver(made.library(running), _one(near))
     assert "EntityTooLarge" in told[0]["message"]
     assert told[0]["abandoned"][0]["state"] == "FAILED"
-    assert [f["state"] for f in running.world.files.values()] == ["FAILED"]
+    assert [f["state"] for f in running.backend.files.values()] == ["FAILED"]
 
 
-def test_what_review_rejects_is_failed_with_the_reason(near: Path, running: Sandbox) -> None:
+def test_what_review_rejects_is_failed_with_the_reason(near: Path, running: Emulator) -> None:
     told = made.deliver(made.library(running), _one(near, "rejectme.mp4"))
     assert told[0]["status"] == "failed"
     assert "AUTOMATIC_REVIEW_REJECT" in told[0]["message"]
     assert told[0]["abandoned"][0]["state"] == "FAILED"
 
 
-def test_a_review_that_takes_longer_is_pending_and_then_done(near: Path, running: Sandbox) -> None:
-    running.world.review = 1.0
+def test_a_review_that_takes_longer_is_pending_and_then_done(near: Path, running: Emulator) -> None:
+    running.backend.review = 1.0
     manifest = _one(near)
     told = made.deliver(made.library(running), manifest, wait=0.0)
     assert told[0]["status"] == "pending"
     assert made.deliver(made.library(running), manifest, wait=10.0)[0]["status"] in ("sent", "skipped")
-    assert set(running.world.stored.values()) == {1}
+    assert set(running.backend.stored.values()) == {1}
 
 
 def test_a_network_that_stays_away_leaves_everything_to_be_continued(near: Path, tmp_path: Path) -> None:
     manifest = made.mixed(near, 2)
     faults = Faults(rate=1.0, kinds=("refuse",))
-    with made.sandbox(tmp_path / "bad", faults=faults) as running:
+    with made.emulator(tmp_path / "bad", faults=faults) as running:
         told = made.deliver(made.library(running), manifest)
         assert made.statuses(told) == {"failed": 2}
         assert "Run the same command again" in told[0]["message"]

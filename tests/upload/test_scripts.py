@@ -11,11 +11,12 @@ import pytest
 from pipeline.cli import main as cli
 from pipeline.errors import UsageError
 from pipeline.upload.emulator.faults import Faults
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import scripts
 from pipeline.upload.metastudio.library import Library
 from pipeline.upload.metastudio.scripts import Production
-from tests.upload import world as made
+from pipeline.upload.retry import Waiting
+from tests.upload import made
 
 ORDER = {"script_name": "autumn"}
 SOUND = {"scene0": b"first " * 500, "scene1": b"second " * 500}
@@ -23,7 +24,7 @@ SOUND = {"scene0": b"first " * 500, "scene1": b"second " * 500}
 
 @pytest.fixture
 def near(near: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(scripts, "_POLL", (0.01, 0.01))
+    monkeypatch.setattr(scripts, "Waiting", lambda seconds: Waiting(seconds, 0.01, 0.01))
     return near
 
 
@@ -38,7 +39,7 @@ def _manifest(near: Path, first: bytes = SOUND["scene0"]) -> Path:
     return made.write(near, "metastudio/video-production", assets)
 
 
-def _place(running: Sandbox, order: dict[str, Any] = ORDER) -> Production:
+def _place(running: Emulator, order: dict[str, Any] = ORDER) -> Production:
     api = made.api(running)
     return Production(api, order, Library(api, {}))
 
@@ -49,74 +50,74 @@ def _subtitled(near: Path) -> dict[str, Any]:
     return ORDER | {"subtitles": {str(number): str(near / f"{number}.srt") for number in (0, 2)}}
 
 
-def _stored(running: Sandbox) -> dict[str, bytes]:
+def _stored(running: Emulator) -> dict[str, bytes]:
     """What the one script holds: slot to bytes."""
-    (script,) = running.world.scripts
-    objects = running.world.objects.items()
+    (script,) = running.backend.scripts
+    objects = running.backend.objects.items()
     return {k.removeprefix(f"{script}-"): one.path.read_bytes() for k, one in objects if k.startswith(f"{script}-")}
 
 
 SCENES = {"audio-0": SOUND["scene0"], "audio-1": SOUND["scene1"]}
 
 
-def test_scenes_become_one_script_and_the_rest_goes_to_the_library(near: Path, running: Sandbox) -> None:
+def test_scenes_become_one_script_and_the_rest_goes_to_the_library(near: Path, running: Emulator) -> None:
     told = made.deliver(_place(running), _manifest(near))
     assert made.statuses(told) == {"sent": 4}
     assert _stored(running) == SCENES
-    (script,) = running.world.scripts.values()
+    (script,) = running.backend.scripts.values()
     kinds = [scene["shoot_script"]["script_type"] for scene in script["shoot_scripts"]]
     assert kinds == ["AUDIO", "AUDIO", "TEXT"]
     assert script["shoot_scripts"][2]["shoot_script"]["text_config"] == {"text": "大家好"}
-    assert [one["asset_name"] for one in made.live(running.world)] == ["wall"]
+    assert [one["asset_name"] for one in made.live(running.backend)] == ["wall"]
     assert told[0]["ids"]["script_id"] == script["script_id"]
 
 
-def test_subtitles_are_made_by_the_platform_and_replaced(near: Path, running: Sandbox) -> None:
+def test_subtitles_are_made_by_the_platform_and_replaced(near: Path, running: Emulator) -> None:
     order = _subtitled(near)
     assert made.deliver(_place(running, order), _manifest(near))[0]["status"] == "sent"
     assert _stored(running) == SCENES | {f"subtitle-{n}": (near / f"{n}.srt").read_bytes() for n in (0, 2)}
 
 
 @pytest.mark.parametrize("journal", [True, False])
-def test_again_it_is_skipped_from_another_machine_too(near: Path, running: Sandbox, journal: bool) -> None:
+def test_again_it_is_skipped_from_another_machine_too(near: Path, running: Emulator, journal: bool) -> None:
     order, manifest = _subtitled(near), _manifest(near)
     made.deliver(_place(running, order), manifest)
     if not journal:
         (near / ".preflight-upload.sqlite").unlink()
-    puts = len([call for call in running.world.calls if call.startswith("PUT /obs")])
+    puts = len([call for call in running.backend.calls if call.startswith("PUT /obs")])
     assert made.statuses(made.deliver(_place(running, order), manifest)) == {"skipped": 4}
-    assert len([call for call in running.world.calls if call.startswith("PUT /obs")]) == puts
-    assert len(running.world.scripts) == 1
+    assert len([call for call in running.backend.calls if call.startswith("PUT /obs")]) == puts
+    assert len(running.backend.scripts) == 1
 
 
-def test_a_name_that_another_script_has_gets_a_suffix(near: Path, running: Sandbox) -> None:
+def test_a_name_that_another_script_has_gets_a_suffix(near: Path, running: Emulator) -> None:
     made.deliver(_place(running), _manifest(near))
     told = made.deliver(_place(running), _manifest(near, b"other"))
     assert told[0]["ids"]["script_name"].startswith("autumn_")
-    assert len(running.world.scripts) == 2
+    assert len(running.backend.scripts) == 2
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_script_through_a_bad_network(near: Path, tmp_path: Path, seed: int) -> None:
     """Every way to go wrong that passes comes in turn."""
-    with made.sandbox(tmp_path / "bad", faults=Faults(rate=0.4, seed=seed, slow=0.01)) as running:
+    with made.emulator(tmp_path / "bad", faults=Faults(rate=0.4, seed=seed, slow=0.01)) as running:
         told = made.deliver(_place(running, _subtitled(near)), _manifest(near))
         assert made.statuses(told) == {"sent": 4}
-        assert len(running.world.faults.injected) > 5
+        assert len(running.backend.faults.injected) > 5
         assert len(_stored(running)) == 4
-        assert len(running.world.scripts) == 1, "a script was left behind"
+        assert len(running.backend.scripts) == 1, "a script was left behind"
 
 
-def test_killed_anywhere_it_is_one_script(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_anywhere_it_is_one_script(near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     order, manifest = _subtitled(near), _manifest(near)
     assert made.until_done(lambda: _place(running, order), manifest, monkeypatch) > 3
-    assert len(running.world.scripts) == 1
+    assert len(running.backend.scripts) == 1
     assert len(_stored(running)) == 4
-    assert max(running.world.stored.values()) == 1, "a body was sent twice"
+    assert max(running.backend.stored.values()) == 1, "a body was sent twice"
 
 
 def test_subtitles_that_cannot_be_made_are_told_with_the_platforms_reason(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its store loses the sound between the upload and the making of subtitles."""
     order, manifest = _subtitled(near), _manifest(near)
@@ -124,7 +125,7 @@ def test_subtitles_that_cannot_be_made_are_told_with_the_platforms_reason(
 
     def lost(self: Production, method: str, path: str, *rest: Any, **more: Any) -> dict[str, Any]:
         if path == scripts.SUBTITLES:
-            running.world.objects.clear()
+            running.backend.objects.clear()
         return call(self, method, path, *rest, **more)
 
     monkeypatch.setattr(Production, "_call", lost)
@@ -145,15 +146,15 @@ def test_subtitles_that_cannot_be_made_are_told_with_the_platforms_reason(
     ],
 )
 def test_an_order_is_checked_before_anything_is_sent(
-    near: Path, running: Sandbox, order: dict[str, Any], said: str
+    near: Path, running: Emulator, order: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
         made.deliver(_place(running, order), _manifest(near))
-    assert running.world.calls == []
+    assert running.backend.calls == []
 
 
 @pytest.mark.parametrize("change", ["none.srt", "gbk", "empty"])
-def test_what_a_scene_cannot_take_is_named(near: Path, running: Sandbox, change: str) -> None:
+def test_what_a_scene_cannot_take_is_named(near: Path, running: Emulator, change: str) -> None:
     manifest = _manifest(near)
     if change == "gbk":
         made.output(near, "scene2.txt", "大家好".encode("gbk"))
@@ -166,7 +167,7 @@ def test_what_a_scene_cannot_take_is_named(near: Path, running: Sandbox, change:
 
 
 def test_the_verb_plans_and_sends_a_script(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
         monkeypatch.setenv(name, value)
@@ -177,9 +178,11 @@ def test_the_verb_plans_and_sends_a_script(
     assert cli.main([*words, "--dry-run", "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)["units"][0]["calls"]
     assert [call for call in planned if "subtitle_file_upload_url" in call]
-    assert running.world.calls == []
+    assert running.backend.calls == []
     assert cli.main([*words, "-q"]) == 0
-    writes = [call.split()[0] for call in running.world.calls if "/digital-assets" not in call and "/files" not in call]
+    writes = [
+        call.split()[0] for call in running.backend.calls if "/digital-assets" not in call and "/files" not in call
+    ]
     assert [verb for verb in writes if verb == "POST"] == ["POST"] * sum(c.startswith("POST") for c in planned)
     order.write_text('[voice]\nvoice_name = "a"\ntag = "NEWS"\nsex = "MALE"\n', encoding="utf-8")
     assert cli.main(words) == 2

@@ -11,9 +11,10 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 import pytest
 
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import signing
-from tests.upload import world as made
+from pipeline.upload.tencent import signing as tencent_signing
+from tests.upload import made
 
 AT = 1_700_000_000.0
 HEADERS = {"Content-Type": "application/json", "X-Project-Id": "p1"}
@@ -22,7 +23,7 @@ HEADERS = {"Content-Type": "application/json", "X-Project-Id": "p1"}
 def test_tencent_vector() -> None:
     """TX-Custom Integration FAQ item 1 (2024-08-23)."""
     given = {"timestamp": "1646636485", "appkey": "e38267c0e86411ebb02aed82acb0ed99"}
-    signed = signing.tencent(given, "f68f2d10ae9e4604b76fb05cf46bccec")
+    signed = tencent_signing.sign(given, "f68f2d10ae9e4604b76fb05cf46bccec")
     assert signed == "BfWuaC9kmaicCggXc693uK+sZQ8qe88O4HVQNTdwZuo="
     assert quote(signed, safe="") == "BfWuaC9kmaicCggXc693uK%2BsZQ8qe88O4HVQNTdwZuo%3D"
 
@@ -45,7 +46,7 @@ def test_aksk_is_what_the_official_sdk_signs(method: str, url: str, body: bytes)
     signer = pytest.importorskip("huaweicloudsdkcore.signer.signer")
     request_type = pytest.importorskip("huaweicloudsdkcore.sdk_request").SdkRequest
     credentials = pytest.importorskip("huaweicloudsdkcore.auth.credentials").BasicCredentials("AK", "SK", "p1")
-    ours = signing.huawei(method, url, HEADERS, body, "AK", "SK", AT)
+    ours = signing.sign(method, url, HEADERS, body, "AK", "SK", AT)
     split = urlsplit(url)
     theirs = request_type(
         method=method,
@@ -62,15 +63,15 @@ def test_aksk_is_what_the_official_sdk_signs(method: str, url: str, body: bytes)
 
 def test_one_changed_byte_changes_the_signature() -> None:
     url = "https://metastudio.cn-north-4.myhuaweicloud.com/v1/p1/files"
-    assert signing.huawei("POST", url, HEADERS, b"{}", "AK", "SK", AT) != signing.huawei(
+    assert signing.sign("POST", url, HEADERS, b"{}", "AK", "SK", AT) != signing.sign(
         "POST", url, HEADERS, b"[]", "AK", "SK", AT
     )
 
 
-def _client(running: Sandbox, secret: str) -> Any:
+def _client(running: Emulator, secret: str) -> Any:
     credentials = pytest.importorskip("huaweicloudsdkcore.auth.credentials").BasicCredentials
     metastudio = pytest.importorskip("huaweicloudsdkmetastudio.v1")
-    account = running.world.account
+    account = running.backend.account
     return (
         metastudio,
         metastudio.MetaStudioClient.new_builder()
@@ -82,10 +83,10 @@ def _client(running: Sandbox, secret: str) -> Any:
 
 @pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
 def test_the_official_sdk_uploads_to_the_sandbox(tmp_path: Path) -> None:
-    """The sandbox takes what the SDK really sends: create asset, create file, PUT, confirm, query."""
+    """The emulator takes what the SDK really sends: create asset, create file, PUT, confirm, query."""
     data = b"a short film" * 100
-    with made.sandbox(tmp_path) as running:
-        sdk, client = _client(running, running.world.account.secret)
+    with made.emulator(tmp_path) as running:
+        sdk, client = _client(running, running.backend.account.secret)
         body = sdk.CreateDigitalAssetRequestBody(asset_name="SDK片头", asset_type="VIDEO", tags=["a"])
         asset_id = client.create_digital_asset(sdk.CreateDigitalAssetRequest(body=body)).asset_id
         request = sdk.FilesCreateReq(
@@ -108,7 +109,7 @@ def test_the_official_sdk_uploads_to_the_sandbox(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
 def test_the_sandbox_refuses_an_sdk_with_the_wrong_key(tmp_path: Path) -> None:
-    with made.sandbox(tmp_path) as running:
+    with made.emulator(tmp_path) as running:
         sdk, client = _client(running, "wrong")
         exceptions = pytest.importorskip("huaweicloudsdkcore.exceptions.exceptions")
         with pytest.raises(exceptions.ClientRequestException) as refused:

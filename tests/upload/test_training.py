@@ -12,12 +12,12 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.emulator.faults import Faults
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import training
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.training import Avatar
 from pipeline.upload.metastudio.voice import Voice
-from tests.upload import world as made
+from tests.upload import made
 
 ORDER = {"name": "avatar"}
 VOICE = {"voice_name": "voice", "tag": "NEWS", "sex": "MALE"}
@@ -43,12 +43,12 @@ def _avatar(near: Path, *, audio: bool = False, action: bool = False, take: byte
     return made.write(near, "metastudio/avatar-training", assets)
 
 
-def _stored(running: Sandbox) -> dict[str, str]:
-    job = next(iter(running.world.jobs))
+def _stored(running: Emulator) -> dict[str, str]:
+    job = next(iter(running.backend.jobs))
     prefix = f"{job}-"
     return {
         name.removeprefix(prefix): made.md5(one.path.read_bytes())
-        for name, one in running.world.objects.items()
+        for name, one in running.backend.objects.items()
         if name.startswith(prefix)
     }
 
@@ -61,22 +61,22 @@ SLOTS = {
 }
 
 
-def test_an_avatar_job_gets_every_file_and_is_submitted(near: Path, running: Sandbox) -> None:
+def test_an_avatar_job_gets_every_file_and_is_submitted(near: Path, running: Emulator) -> None:
     told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
     assert made.statuses(told) == {"sent": 4}
     assert told[0]["ids"]["state"] == "MANUAL_VERIFYING"
     assert _stored(running) == SLOTS
-    assert next(iter(running.world.jobs.values()))["parts"] == [5, 1]
+    assert next(iter(running.backend.jobs.values()))["parts"] == [5, 1]
 
 
-def test_sound_of_its_own_and_an_action_video(near: Path, running: Sandbox) -> None:
+def test_sound_of_its_own_and_an_action_video(near: Path, running: Emulator) -> None:
     made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near, audio=True, action=True))
-    job = next(iter(running.world.jobs.values()))
+    job = next(iter(running.backend.jobs.values()))
     assert job["audio_source_type"] == "AUDIO"
     assert {"audio", "action_video"} <= set(_stored(running))
 
 
-def test_pictures_before_and_after_retouching_go_where_the_order_says(near: Path, running: Sandbox) -> None:
+def test_pictures_before_and_after_retouching_go_where_the_order_says(near: Path, running: Emulator) -> None:
     manifest = json.loads(_avatar(near).read_text(encoding="utf-8"))
     extra = [made.asset("image", "id-card", [made.output(near, f"{n}.jpg", n.encode())]) for n in ("before", "after")]
     whole = made.write(near, "metastudio/avatar-training", [*manifest["assets"], *extra])
@@ -85,27 +85,38 @@ def test_pictures_before_and_after_retouching_go_where_the_order_says(near: Path
     assert {"pre_beauty_image", "post_beauty_image"} <= set(_stored(running))
 
 
-def test_the_international_site_has_a_region_of_its_own(running: Sandbox) -> None:
+def test_the_international_site_has_a_region_of_its_own(running: Emulator) -> None:
     settings = {k: v for k, v in running.settings().items() if "REGION" not in k}
     for abroad, region in ((True, "ap-southeast-3"), (False, "cn-north-4")):
         assert Api(Secrets(environment=settings), made.QUICK, None, None, abroad=abroad).region == region
 
 
-def test_again_it_is_skipped(near: Path, running: Sandbox) -> None:
+def test_a_part_that_no_attempt_delivered_is_not_confirmed_and_goes_again(near: Path, running: Emulator) -> None:
+    manifest = _avatar(near)
+    running.backend.faults.order("PUT /obs", "500", times=4)
+    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
+    assert made.statuses(told) == {"failed": 4}
+    assert "put training_video 1" in told[0]["message"]
+    assert _stored(running) == {}
+    assert made.statuses(made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)) == {"sent": 4}
+    assert _stored(running) == SLOTS
+
+
+def test_again_it_is_skipped(near: Path, running: Emulator) -> None:
     manifest = _avatar(near)
     made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
     told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
     assert made.statuses(told) == {"skipped": 4}
-    assert len(running.world.jobs) == 1
+    assert len(running.backend.jobs) == 1
 
 
 @pytest.mark.parametrize("spelling", ["UPLOAD", "UPLOADED"])
-def test_both_spellings_of_the_commands(near: Path, running: Sandbox, spelling: str) -> None:
+def test_both_spellings_of_the_commands(near: Path, running: Emulator, spelling: str) -> None:
     order = ORDER | {"multipart_commands": spelling}
     assert made.deliver(Avatar(made.api(running), order, flexus=False), _avatar(near))[0]["status"] == "sent"
 
 
-def test_a_flexus_job_says_what_kind_of_voice(near: Path, running: Sandbox) -> None:
+def test_a_flexus_job_says_what_kind_of_voice(near: Path, running: Emulator) -> None:
     with pytest.raises(UsageError, match="job_tag"):
         Avatar(made.api(running), ORDER, flexus=True)
     order = ORDER | {"job_tag": "NEWS", "sex": "FEMALE"}
@@ -128,31 +139,31 @@ def _slots(near: Path, place: Avatar) -> Any:
     return place.slots(_unit(near, place).items)
 
 
-def test_a_job_without_its_papers_is_not_begun(near: Path, running: Sandbox) -> None:
+def test_a_job_without_its_papers_is_not_begun(near: Path, running: Emulator) -> None:
     asset = made.asset("video", "video", [made.output(near, "take.mp4", b"video")])
     manifest = made.write(near, "metastudio/avatar-training", [asset])
     told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
     assert "id_card_image1" in told[0]["message"]
-    assert running.world.jobs == {}
+    assert running.backend.jobs == {}
 
 
 @pytest.mark.parametrize(
     ("call", "kind"), made.ways("POST /v1/sandboxproject/digital-human", "PUT /obs", "GET /v1", "/command")
 )
-def test_an_avatar_job_through_a_bad_network(near: Path, running: Sandbox, call: str, kind: str) -> None:
-    running.world.faults.order(call, kind, 1)
+def test_an_avatar_job_through_a_bad_network(near: Path, running: Emulator, call: str, kind: str) -> None:
+    running.backend.faults.order(call, kind, 1)
     told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
     assert made.statuses(told) == {"sent": 4}
     assert _stored(running) == SLOTS
-    assert len(running.world.jobs) == 1, "a job was left behind"
+    assert len(running.backend.jobs) == 1, "a job was left behind"
 
 
 def test_an_avatar_job_killed_anywhere_is_one_job(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = made.until_done(lambda: Avatar(made.api(running), ORDER, flexus=False), _avatar(near), monkeypatch)
     assert rows > 5
-    assert len(running.world.jobs) == 1
+    assert len(running.backend.jobs) == 1
     assert _stored(running) == SLOTS
 
 
@@ -170,22 +181,22 @@ HELD = {"package": made.md5(b"PK" * 9000), "letter": made.md5(b"letter")}
 
 
 @pytest.mark.parametrize(("edition", "path"), [("basic", "basic"), ("middle", "middle"), ("advanced", "advance")])
-def test_a_voice_job_of_each_edition(near: Path, running: Sandbox, edition: str, path: str) -> None:
+def test_a_voice_job_of_each_edition(near: Path, running: Emulator, edition: str, path: str) -> None:
     manifest, order = _voice(near)
     told = made.deliver(Voice(made.api(running), order, edition), manifest)
     assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
     assert _stored(running) == HELD
-    assert any(f"/{path}-jobs" in call for call in running.world.calls)
+    assert any(f"/{path}-jobs" in call for call in running.backend.calls)
 
 
-def test_a_voice_job_again_is_skipped(near: Path, running: Sandbox) -> None:
+def test_a_voice_job_again_is_skipped(near: Path, running: Emulator) -> None:
     manifest, order = _voice(near)
     made.deliver(Voice(made.api(running), order, "basic"), manifest)
     assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] == "skipped"
-    assert len(running.world.jobs) == 1
+    assert len(running.backend.jobs) == 1
 
 
-def test_a_voice_job_wants_its_letter(near: Path, running: Sandbox) -> None:
+def test_a_voice_job_wants_its_letter(near: Path, running: Emulator) -> None:
     with pytest.raises(UsageError, match="letter"):
         Voice(made.api(running), VOICE, "basic")
     manifest, order = _voice(near)
@@ -195,8 +206,8 @@ def test_a_voice_job_wants_its_letter(near: Path, running: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("call", "kind"), made.ways("basic-jobs", "PUT /obs", "GET /v1", "POST /v1"))
-def test_a_voice_job_through_a_bad_network(near: Path, running: Sandbox, call: str, kind: str) -> None:
-    running.world.faults.order(call, kind, 1)
+def test_a_voice_job_through_a_bad_network(near: Path, running: Emulator, call: str, kind: str) -> None:
+    running.backend.faults.order(call, kind, 1)
     manifest, order = _voice(near)
     told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
     if kind == "forget":  # the platform notices at submission, and says so
@@ -204,13 +215,13 @@ def test_a_voice_job_through_a_bad_network(near: Path, running: Sandbox, call: s
         told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
     assert told[0]["status"] == "sent"
     assert _stored(running) == HELD
-    assert len(running.world.jobs) == 1
+    assert len(running.backend.jobs) == 1
 
 
-def test_a_voice_job_killed_anywhere_is_one_job(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_voice_job_killed_anywhere_is_one_job(near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, order = _voice(near)
     made.until_done(lambda: Voice(made.api(running), order, "basic"), manifest, monkeypatch)
-    assert len(running.world.jobs) == 1
+    assert len(running.backend.jobs) == 1
     assert _stored(running) == HELD
 
 
@@ -234,35 +245,35 @@ SPOKEN |= {f"{number}.txt": made.md5(b"sentence %d" % number) for number in rang
 SPOKEN |= {"letter": made.md5(b"letter")}
 
 
-def test_sentences_go_one_by_one_each_confirmed_before_the_next(near: Path, running: Sandbox) -> None:
+def test_sentences_go_one_by_one_each_confirmed_before_the_next(near: Path, running: Emulator) -> None:
     manifest, order = _sentences(near)
     told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
     assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
     assert _stored(running) == SPOKEN
-    steps = [call.split()[1].rsplit("-", 1)[-1] for call in running.world.calls if call.startswith(("PUT", "POST"))]
+    steps = [call.split()[1].rsplit("-", 1)[-1] for call in running.backend.calls if call.startswith(("PUT", "POST"))]
     assert steps[1:7] == ["audio", "txt", "segment"] * 2
 
 
-def test_a_sentence_the_platform_hears_otherwise_is_named_and_goes_again(near: Path, running: Sandbox) -> None:
+def test_a_sentence_the_platform_hears_otherwise_is_named_and_goes_again(near: Path, running: Emulator) -> None:
     manifest, order = _sentences(near, bad=2)
     told = made.deliver(Voice(made.api(running), order, "basic"), manifest)
     assert "sentence 2" in told[0]["message"]
     assert "3, 4" in told[0]["message"]
-    (job,) = running.world.jobs.values()
+    (job,) = running.backend.jobs.values()
     assert job["confirmed"] == [0, 1]
 
 
 def test_sentences_through_a_bad_network(near: Path, tmp_path: Path) -> None:
     manifest, order = _sentences(near)
-    with made.sandbox(tmp_path / "bad", faults=Faults(rate=0.15, seed=3, slow=0.01)) as running:
+    with made.emulator(tmp_path / "bad", faults=Faults(rate=0.15, seed=3, slow=0.01)) as running:
         made.deliver(Voice(made.api(running), order, "basic"), manifest)
-        running.world.faults.rate = 0.0
+        running.backend.faults.rate = 0.0
         assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] in ("sent", "skipped")
         assert _stored(running) == SPOKEN
-        assert len(running.world.jobs) == 1
+        assert len(running.backend.jobs) == 1
 
 
-def test_sentences_are_for_basic_and_middle_jobs(near: Path, running: Sandbox) -> None:
+def test_sentences_are_for_basic_and_middle_jobs(near: Path, running: Emulator) -> None:
     manifest, order = _sentences(near)
     with pytest.raises(UsageError, match="advanced"):
         Voice(made.api(running), order, "advanced")
@@ -272,7 +283,7 @@ def test_sentences_are_for_basic_and_middle_jobs(near: Path, running: Sandbox) -
     assert sum(call.startswith("PUT") for call in planned) == 41
 
 
-def test_what_review_finds_in_a_voice_is_told(near: Path, running: Sandbox) -> None:
+def test_what_review_finds_in_a_voice_is_told(near: Path, running: Emulator) -> None:
     manifest, order = _voice(near)
     told = made.deliver(Voice(made.api(running), order | {"voice_name": "failme"}, "basic"), manifest)
     assert "AUDIT_FAILED" in told[0]["message"]
@@ -280,17 +291,17 @@ def test_what_review_finds_in_a_voice_is_told(near: Path, running: Sandbox) -> N
 
 
 @pytest.mark.parametrize("kind", ["none", "lost-answer", "500", "429"])
-def test_a_refused_avatar_gets_its_files_anew(near: Path, running: Sandbox, kind: str) -> None:
+def test_a_refused_avatar_gets_its_files_anew(near: Path, running: Emulator, kind: str) -> None:
     told = made.deliver(Avatar(made.api(running), {"name": "failme"}, flexus=False), _avatar(near))
-    (job,) = running.world.jobs
+    (job,) = running.backend.jobs
     assert "AUTO_VERIFY_FAILED: the footage is too dark" in told[0]["message"]
     assert f'job_id = "{job}"' in told[0]["message"]
     if kind != "none":
-        running.world.faults.order("PUT /v1", kind, 1)
+        running.backend.faults.order("PUT /v1", kind, 1)
     manifest = _avatar(near, take=b"brighter" * 9000)
     order = ORDER | {"job_id": job}
     told = made.deliver(Avatar(made.api(running), order, flexus=False), manifest)
     assert made.statuses(told) == {"sent": 4}
-    assert len(running.world.jobs) == 1
+    assert len(running.backend.jobs) == 1
     assert _stored(running)["training_video"] == made.md5(b"brighter" * 9000)
-    assert kind == "lost-answer" or list(running.world.jobs) == [job]
+    assert kind == "lost-answer" or list(running.backend.jobs) == [job]

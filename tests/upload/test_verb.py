@@ -15,13 +15,13 @@ import pytest
 
 from pipeline.cli import main as cli
 from pipeline.upload.emulator.faults import Faults
-from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.transfer import Patience
-from tests.upload import world as made
+from pipeline.upload.emulator.server import Emulator
+from pipeline.upload.retry import Patience
+from tests.upload import made
 
 
 @pytest.fixture
-def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def running(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
         monkeypatch.setenv(name, value)
     return running
@@ -49,18 +49,18 @@ def _job(near: Path, table: str) -> tuple[Path, Path]:
     return made.write(near, preset, assets), order
 
 
-def test_a_batch_is_delivered_and_recorded(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_is_delivered_and_recorded(near: Path, running: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = made.mixed(near, 3)
     assert _run(manifest, "--to", "metastudio", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["schema"] == "media-preflight/upload/1"
     assert told["summary"] == {"sent": 3, "skipped": 0, "pending": 0, "refused": 0, "failed": 0}
     assert json.loads((near / "upload.json").read_text(encoding="utf-8")) == told
-    assert made.held(running.world) == made.wanted(manifest)
+    assert made.held(running.backend) == made.wanted(manifest)
 
 
 def test_what_failed_is_5_and_the_rest_is_sent(
-    near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]
+    near: Path, running: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = made.mixed(near, 3)
     (near / "clip001.png").unlink()
@@ -70,7 +70,7 @@ def test_what_failed_is_5_and_the_rest_is_sent(
     assert "clip001.png" in said
 
 
-def test_in_chinese(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_chinese(near: Path, running: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = made.mixed(near, 1)
     (near / "clip000.mp4").write_bytes(b"other")
     assert _run(manifest, "--to", "metastudio", "--lang", "zh", "--json") == 5
@@ -78,19 +78,19 @@ def test_in_chinese(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[
 
 
 def test_a_dry_run_prints_every_call_and_makes_none(
-    near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]
+    near: Path, running: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = made.mixed(near, 2)
     assert _run(manifest, "--to", "metastudio", "--dry-run", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert [call.split()[0] for call in told["units"][0]["calls"]] == ["GET", "POST", "POST", "PUT", "POST", "GET"]
-    assert running.world.calls == []
+    assert running.backend.calls == []
     assert not (near / "upload.json").exists()
 
 
 @pytest.mark.parametrize("what", ["asset", "training", "voice", "script", "objects", "parts", "make"])
 def test_what_a_dry_run_promises_is_what_happens(
-    near: Path, running: Sandbox, what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    near: Path, running: Emulator, what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every call that stores or makes something, in this order."""
     monkeypatch.setattr("pipeline.upload.metastudio.training._PART", 5)
@@ -117,12 +117,12 @@ def test_what_a_dry_run_promises_is_what_happens(
         ("GET", "HEAD") if what != "make" else ("GET", "HEAD", "POST /v2/ivh/assetmanager/customservice/getprogress")
     )
     looks += () if what != "make" else ("POST /v2/ivh/facedetectserver/facedetectservice/getfacedetectstate",)
-    writes = [call.split()[0] for call in running.world.calls if not call.startswith(looks)]
+    writes = [call.split()[0] for call in running.backend.calls if not call.startswith(looks)]
     planned = [verb for verb in planned if verb not in ("GET", "HEAD")]
     assert planned == writes + ["POST"] * (2 if what == "make" else 0), "progress is one line of the plan"
 
 
-def test_the_bar_shows_bytes_and_the_time_that_is_left(near: Path, running: Sandbox) -> None:
+def test_the_bar_shows_bytes_and_the_time_that_is_left(near: Path, running: Emulator) -> None:
     """In a terminal of its own. What failed is not waited for."""
     pty = pytest.importorskip("pty")
     assets = [made.asset("video", "video", [made.output(near, f"{n}.mp4", b"%d" % n * 500_000)]) for n in range(3)]
@@ -164,20 +164,20 @@ def test_the_bar_shows_bytes_and_the_time_that_is_left(near: Path, running: Sand
     ],
 )
 def test_usage_errors_are_2_and_send_nothing(
-    near: Path, running: Sandbox, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    near: Path, running: Emulator, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(made.mixed(near, 1), *words) == 2
     assert said in capsys.readouterr().err
-    assert running.world.calls == []
+    assert running.backend.calls == []
 
 
-def test_events_one_a_line(near: Path, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_one_a_line(near: Path, running: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(made.mixed(near, 2), "--to", "metastudio", "--jsonl") == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["event"] for one in told] == ["uploaded", "uploaded", "summary"]
 
 
-def test_the_bandwidth_limit_holds(near: Path, running: Sandbox) -> None:
+def test_the_bandwidth_limit_holds(near: Path, running: Emulator) -> None:
     manifest = made.write(
         near, "metastudio/asset-library", [made.asset("video", "video", [made.output(near, "a.mp4", b"x" * 300_000)])]
     )
@@ -191,7 +191,7 @@ def test_the_folder_destination_needs_no_package_and_no_key(tmp_path: Path, near
     manifest = made.mixed(near, 1)
     hidden = ["httpx", "fsspec", "qcloud_cos", "requests", "huaweicloudsdkcore", "keyring"]
     code = (
-        f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); from pipeline import cli; "
+        f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); from pipeline.cli import main as cli; "
         f"sys.exit(cli.main(['upload', {str(manifest)!r}, '--to', 'file://{tmp_path}/there', '-q']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -204,7 +204,7 @@ def test_the_folder_destination_needs_no_package_and_no_key(tmp_path: Path, near
 def test_a_missing_package_is_named_with_what_to_install(near: Path, destination: str, extra: str) -> None:
     manifest = (made.photos if destination == "tencent" else made.mixed)(near, 1)
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['httpx', 'fsspec'])); from pipeline import cli; "
+        "import sys; sys.modules.update(dict.fromkeys(['httpx', 'fsspec'])); from pipeline.cli import main as cli; "
         f"sys.exit(cli.main(['upload', {str(manifest)!r}, '--to', {destination!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -231,7 +231,7 @@ def _written(
 @pytest.mark.parametrize("kind", ["none", "500-after", "expired", "429", "lost-answer", "drop-mid"])
 def test_no_secret_is_written_anywhere(
     near: Path,
-    running: Sandbox,
+    running: Emulator,
     destination: str,
     kind: str,
     capfd: pytest.CaptureFixture[str],
@@ -242,13 +242,13 @@ def test_no_secret_is_written_anywhere(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(Patience, "pause", lambda *_: None)
     if kind != "none":
-        running.world.faults.order("PUT", kind, 20)
+        running.backend.faults.order("PUT", kind, 20)
     manifest = (made.mixed if destination == "metastudio" else made.photos)(near, 1)
     _run(manifest, "--to", destination, "-v", "--wait", "1")
     written = _written(near, capfd, caplog, but=("clip", "face"))
-    account = running.world.account
-    secrets = [account.secret, account.accesstoken, account.token, *running.world.urls]
-    secrets += [str(v) for one in running.world.credentials.values() for v in (one["TmpSecretKey"], one["Token"])]
+    account = running.backend.account
+    secrets = [account.secret, account.accesstoken, account.token, *running.backend.urls]
+    secrets += [str(v) for one in running.backend.credentials.values() for v in (one["TmpSecretKey"], one["Token"])]
     assert [secret for secret in secrets if secret in written] == []
     assert not _LEAKS.search(written)
 
@@ -257,7 +257,7 @@ def test_no_secret_is_written_anywhere(
 @pytest.mark.parametrize("table", ["training", "voice", "script"])
 def test_no_pre_signed_url_of_a_job_or_script_is_written_anywhere(
     near: Path,
-    running: Sandbox,
+    running: Emulator,
     table: str,
     kind: str,
     capfd: pytest.CaptureFixture[str],
@@ -268,22 +268,22 @@ def test_no_pre_signed_url_of_a_job_or_script_is_written_anywhere(
     monkeypatch.setattr(Patience, "pause", lambda *_: None)
     manifest, order = _job(near, table)
     for path in ("PUT /obs", "POST /v1"):
-        running.world.faults.order(path, kind, 2)
+        running.backend.faults.order(path, kind, 2)
         _run(manifest, "--to", "metastudio", "--order", order, "-v", "--wait", "1")
     written = _written(near, capfd, caplog)
-    assert running.world.urls
-    assert [secret for secret in (*running.world.urls, running.world.account.secret) if secret in written] == []
+    assert running.backend.urls
+    assert [secret for secret in (*running.backend.urls, running.backend.account.secret) if secret in written] == []
     assert not _LEAKS.search(written)
 
 
 def test_no_option_takes_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.parser().parse_args(["upload", "--help"])
+        cli.parsed(["upload", "--help"])
     assert not re.search(r"--(ak|sk|token|password|key|accesstoken)\b", capsys.readouterr().out)
 
 
-def test_keys_may_come_from_a_private_file(near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = running.world.account
+def test_keys_may_come_from_a_private_file(near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = running.backend.account
     monkeypatch.delenv("PREFLIGHT_METASTUDIO_AK")
     monkeypatch.delenv("PREFLIGHT_METASTUDIO_SK")
     secrets = near / "keys.toml"
@@ -301,13 +301,13 @@ def test_keys_may_come_from_a_private_file(near: Path, running: Sandbox, monkeyp
 @pytest.mark.parametrize("destination", ["metastudio", "tencent"])
 def test_killed_and_started_again_until_it_is_done(near: Path, tmp_path: Path, destination: str) -> None:
     manifest = (made.mixed if destination == "metastudio" else made.photos)(near, 10)
-    with made.sandbox(tmp_path / "far", faults=Faults(rate=0.1, seed=5, slow=0.05)) as running:
+    with made.emulator(tmp_path / "far", faults=Faults(rate=0.1, seed=5, slow=0.05)) as running:
         environment = os.environ | running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}
         words = [sys.executable, "-m", "pipeline", "upload", str(manifest), "--to", destination, "-q"]
         for calls in (1, 5, 13, None, None, None):
-            before = len(running.world.calls)
+            before = len(running.backend.calls)
             process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
-            while calls and process.poll() is None and len(running.world.calls) < before + calls:
+            while calls and process.poll() is None and len(running.backend.calls) < before + calls:
                 time.sleep(0.001)
             if calls:
                 process.kill()
@@ -315,8 +315,8 @@ def test_killed_and_started_again_until_it_is_done(near: Path, tmp_path: Path, d
                 break
         assert process.returncode == 0
         if destination == "metastudio":
-            assert made.held(running.world) == made.wanted(manifest)
-            assert len(running.world.assets) == 10
+            assert made.held(running.backend) == made.wanted(manifest)
+            assert len(running.backend.assets) == 10
         else:
-            held = {k.rsplit("/", 1)[1]: made.md5(o.path.read_bytes()) for k, o in running.world.objects.items()}
+            held = {k.rsplit("/", 1)[1]: made.md5(o.path.read_bytes()) for k, o in running.backend.objects.items()}
             assert held == made.wanted(manifest)

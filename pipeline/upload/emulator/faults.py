@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.upload.emulator.wire import Response
+from pipeline.upload.emulator.messages import Response
 
 # What goes wrong, and on which calls it can: any, those that put bytes (put), those that make something (make),
 # those that this tool dates and signs itself (dated).

@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.upload import rate_limit
-from pipeline.upload.emulator.wire import Request, Response
-from pipeline.upload.emulator.world import Url, World, b64
-from pipeline.upload.metastudio import fields, signing
+from pipeline.upload.emulator.backend import Backend, Url, b64
+from pipeline.upload.emulator.messages import Request, Response
+from pipeline.upload.metastudio import fields, rates, signing
 
 _WINDOW: Final = timedelta(minutes=15)  # between the signature's date and the gateway's clock
 _ALIVE: Final = frozenset({"CREATING", "UPLOADED", "REVIEW", "CREATED"})
@@ -34,57 +33,57 @@ def fail(status: int, code: str, message: str) -> Response:
     return Response.json({"error_code": code, "error_msg": message}, status)
 
 
-def admitted(world: World, request: Request) -> Response | None:
+def admitted(backend: Backend, request: Request) -> Response | None:
     """None when the caller is known and its signature is good; else the gateway's answer."""
     given = request.headers.get("x-auth-token")
     if given is not None:
-        return None if given == world.account.token else fail(401, "APIGW.0301", "Incorrect IAM token")
+        return None if given == backend.account.token else fail(401, "APIGW.0301", "Incorrect IAM token")
     found = re.fullmatch(
         r"SDK-HMAC-SHA256 Access=(\S+), SignedHeaders=(\S+), Signature=([0-9a-f]{64})",
         request.headers.get("authorization", ""),
     )
-    if not found or found[1] != world.account.access:
+    if not found or found[1] != backend.account.access:
         return fail(401, "APIGW.0301", "Incorrect IAM authentication information")
     try:
         date = datetime.strptime(request.headers.get("x-sdk-date", ""), signing.DATE).replace(tzinfo=UTC)
     except ValueError:
         return fail(401, "APIGW.0301", "X-Sdk-Date is missing")
-    if abs(date.timestamp() - world.now()) > _WINDOW.total_seconds():
+    if abs(date.timestamp() - backend.now()) > _WINDOW.total_seconds():
         return fail(401, "APIGW.0301", "Incorrect IAM authentication information: x-sdk-date expired")
     names = found[2].split(";")
     headers = {name: request.headers.get(name, "") for name in names if name not in ("host", "x-sdk-date")}
     url = f"http://{request.headers['host']}{request.path}" + (f"?{request.raw_query}" if request.raw_query else "")
-    wanted = signing.huawei(
-        request.method, url, headers, request.body, world.account.access, world.account.secret, date.timestamp()
+    wanted = signing.sign(
+        request.method, url, headers, request.body, backend.account.access, backend.account.secret, date.timestamp()
     )
     if wanted["Authorization"] != request.headers["authorization"]:
         return fail(401, "APIGW.0301", "Incorrect IAM authentication information: verify aksk signature fail")
     return None
 
 
-def limited(world: World, group: str) -> Response | None:
+def limited(backend: Backend, group: str) -> Response | None:
     """The gateway's answer when this call is one too many, else None."""
-    if world.over(group, rate_limit.stated(world.region)[group]):
+    if backend.over(group, rates.stated(backend.region)[group]):
         return fail(429, "APIGW.0308", "The throttling threshold has been reached")
     return None
 
 
-def project_path(world: World, request: Request) -> str | Response:
+def project_path(backend: Backend, request: Request) -> str | Response:
     """The path below the project, or why the caller may not be there."""
     found = re.fullmatch(r"/v1/([^/]+)(/.*)", request.path)
     if not found:
         return fail(404, "APIGW.0101", "The API does not exist or has not been published")
-    if found[1] != world.account.project:
+    if found[1] != backend.account.project:
         return fail(403, "APIGW.0305", "The user has no access to this project")
     return found[2]
 
 
-def handle(world: World, request: Request) -> Response:
+def handle(backend: Backend, request: Request) -> Response:
     """Any call of the library, or of IAM."""
     if request.path == "/v3/auth/tokens":
-        return _token(world, request)
-    refused = admitted(world, request)
-    path = project_path(world, request)
+        return _token(backend, request)
+    refused = admitted(backend, request)
+    path = project_path(backend, request)
     if refused or not isinstance(path, str):
         return refused or (path if not isinstance(path, str) else fail(404, "APIGW.0101", ""))
     for method, pattern, group, function in _ROUTES:
@@ -94,21 +93,21 @@ def handle(world: World, request: Request) -> Response:
                 body = json.loads(request.body) if request.body else {}
             except ValueError:
                 return fail(400, "MSS.10000002", "Invalid JSON")
-            return limited(world, group) or function(world, request, body, *found.groups())
+            return limited(backend, group) or function(backend, request, body, *found.groups())
     return fail(404, "APIGW.0101", "The API does not exist or has not been published")
 
 
-def _token(world: World, request: Request) -> Response:
+def _token(backend: Backend, request: Request) -> Response:
     try:
         scope = json.loads(request.body)["auth"]["scope"]["project"]["id"]
     except (ValueError, KeyError, TypeError):
         return fail(400, "IAM.0011", "Request body is invalid")
-    if scope != world.account.project:
+    if scope != backend.account.project:
         return fail(401, "IAM.0101", "The project does not exist")
-    return Response(201, b"{}", {"X-Subject-Token": world.account.token})
+    return Response(201, b"{}", {"X-Subject-Token": backend.account.token})
 
 
-def _create_asset(world: World, _request: Request, body: dict[str, Any]) -> Response:
+def _create_asset(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
     name, kind, tags = str(body.get("asset_name", "")), body.get("asset_type"), body.get("tags", [])
     properties = body.get("system_properties", [])
     wrong = (
@@ -125,13 +124,13 @@ def _create_asset(world: World, _request: Request, body: dict[str, Any]) -> Resp
         return fail(400, "MSS.10000003", "Invalid parameter")
     if not _NAME.fullmatch(name):
         return fail(500, "MSS.20010019", "asset_name has illegal characters")
-    live = [asset for asset in world.assets.values() if asset["asset_state"] not in ("FAILED", "DELETED")]
+    live = [asset for asset in backend.assets.values() if asset["asset_state"] not in ("FAILED", "DELETED")]
     if any(asset["asset_name"] == name for asset in live):
         return fail(400, "MSS.20010008", "Duplicate asset name")
-    asset_id = world.new_id("asset")
-    world.assets[asset_id] = {
+    asset_id = backend.new_id("asset")
+    backend.assets[asset_id] = {
         "asset_id": asset_id,
-        "project_id": world.account.project,
+        "project_id": backend.account.project,
         "asset_name": name,
         "asset_type": kind,
         "asset_state": "CREATING",
@@ -157,24 +156,24 @@ def _now(asset: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in asset.items() if key not in hidden}
 
 
-def _list_assets(world: World, request: Request, _: dict[str, Any]) -> Response:
+def _list_assets(backend: Backend, request: Request, _: dict[str, Any]) -> Response:
     tag, name = request.query.get("tag", ""), request.query.get("name", "")
     found = [
         _now(asset)
-        for asset in world.assets.values()
+        for asset in backend.assets.values()
         if (not tag or any(tag in one for one in asset["tags"])) and name in asset["asset_name"]
     ]
     start, count = int(request.query.get("offset", 0)), int(request.query.get("limit", 10))
     return Response.json({"count": len(found), "assets": found[start : start + count]})
 
 
-def _show_asset(world: World, _request: Request, _: dict[str, Any], asset_id: str) -> Response:
-    asset = world.assets.get(asset_id)
+def _show_asset(backend: Backend, _request: Request, _: dict[str, Any], asset_id: str) -> Response:
+    asset = backend.assets.get(asset_id)
     return Response.json(_now(asset)) if asset else fail(404, "MSS.10001001", "Asset not found")
 
 
-def _update_asset(world: World, _request: Request, body: dict[str, Any], asset_id: str) -> Response:
-    asset = world.assets.get(asset_id)
+def _update_asset(backend: Backend, _request: Request, body: dict[str, Any], asset_id: str) -> Response:
+    asset = backend.assets.get(asset_id)
     if asset is None:
         return fail(404, "MSS.10001001", "Asset not found")
     if asset["asset_state"] not in ("ACTIVED", "UNACTIVED"):
@@ -185,9 +184,9 @@ def _update_asset(world: World, _request: Request, body: dict[str, Any], asset_i
     return Response.json({"asset_id": asset_id})
 
 
-def _create_file(world: World, request: Request, body: dict[str, Any], kind: str) -> Response:
+def _create_file(backend: Backend, request: Request, body: dict[str, Any], kind: str) -> Response:
     large = kind == "large-files"
-    asset = world.assets.get(str(body.get("asset_id")))
+    asset = backend.assets.get(str(body.get("asset_id")))
     if asset is None:
         return fail(404, "MSS.10001001", "Asset not found")
     name, size, category = str(body.get("file_name", "")), body.get("file_size", 0), body.get("asset_file_category")
@@ -210,10 +209,10 @@ def _create_file(world: World, request: Request, body: dict[str, Any], kind: str
     for unique, code in (("MAIN", "MSS.10001008"), ("COVER", "MSS.10001009")):
         if category == unique and any(file["asset_file_category"] == unique for file in held):
             return fail(400, code, f"{unique} file already exists")
-    used = sum(file["file_size"] for file in world.files.values() if file["state"] in _ALIVE)
-    if used + size > world.account.quota:
+    used = sum(file["file_size"] for file in backend.files.values() if file["state"] in _ALIVE)
+    if used + size > backend.account.quota:
         return fail(400, "MSS.10001024", "Total file size exceeds the quota")
-    file_id = world.new_id("file")
+    file_id = backend.new_id("file")
     suffix = Path(name).suffix.lower().lstrip(".")
     record = {
         "file_id": file_id,
@@ -227,18 +226,18 @@ def _create_file(world: World, request: Request, body: dict[str, Any], kind: str
         "asset_id": asset["asset_id"],
         "large": large,
     }
-    world.files[file_id] = record
+    backend.files[file_id] = record
     asset["files"].append(record)
     kind_of = _UPPER.get(suffix, "application/octet-stream")
-    until = world.now() + world.url_age
+    until = backend.now() + backend.url_age
     parts: list[int | None] = [*range(1, count + 1)] if large and count > 1 else [None]
-    urls = [world.presign(request.base, Url(file_id, until, kind_of, md5, part=part)) for part in parts]
+    urls = [backend.presign(request.base, Url(file_id, until, kind_of, md5, part=part)) for part in parts]
     answer = {"file_id": file_id} | ({"upload_urls": urls} if large else {"upload_url": urls[0]})
     return Response.json(answer, 201)
 
 
-def _complete(world: World, _request: Request, body: dict[str, Any], file_id: str) -> Response:
-    file, state = world.files.get(file_id), body.get("state")
+def _complete(backend: Backend, _request: Request, body: dict[str, Any], file_id: str) -> Response:
+    file, state = backend.files.get(file_id), body.get("state")
     if file is None:
         return fail(404, "MSS.10001004", "File not found")
     if state not in ("CREATED", "FAILED", "CANCELLED"):
@@ -248,30 +247,30 @@ def _complete(world: World, _request: Request, body: dict[str, Any], file_id: st
     if state != "CREATED":
         file["state"] = state
         return Response(200)
-    parts = world.parts.get(file_id, {})
+    parts = backend.parts.get(file_id, {})
     if file["parts"] > 1 and len(parts) == file["parts"]:
-        world.objects[file_id] = world.join(file_id, parts)
-    stored = world.objects.get(file_id)
+        backend.objects[file_id] = backend.join(file_id, parts)
+    stored = backend.objects.get(file_id)
     if stored is None:
         return fail(400, "MSS.10001016", "The object does not exist in OBS")
     if stored.size != file["file_size"] or (file["file_md5"] and b64(stored.md5) != file["file_md5"]):
         file["state"] = "FAILED"
-        world.assets[file["asset_id"]]["asset_state"] = "FAILED"
+        backend.assets[file["asset_id"]]["asset_state"] = "FAILED"
         return fail(400, "MSS.10001028", "File does not match what was declared")
-    file["state"] = "UPLOADED" if world.review else "CREATED"
+    file["state"] = "UPLOADED" if backend.review else "CREATED"
     file["file_md5"] = b64(stored.md5)
-    asset = world.assets[file["asset_id"]]
+    asset = backend.assets[file["asset_id"]]
     if file["asset_file_category"] == "MAIN":
-        asset["ready_at"] = time.monotonic() + world.review
+        asset["ready_at"] = time.monotonic() + backend.review
         if "rejectme" in asset["asset_name"]:
             asset["reject"] = "the picture did not pass review"
     return Response(200)
 
 
-def _delete_file(world: World, _request: Request, _: dict[str, Any], file_id: str) -> Response:
-    if file_id not in world.files:
+def _delete_file(backend: Backend, _request: Request, _: dict[str, Any], file_id: str) -> Response:
+    if file_id not in backend.files:
         return fail(404, "MSS.10001004", "File not found")
-    world.files[file_id]["state"] = "DELETED"
+    backend.files[file_id]["state"] = "DELETED"
     return Response(200)
 
 

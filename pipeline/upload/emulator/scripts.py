@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any, Final
 
+from pipeline.upload.emulator.backend import Backend, Url
+from pipeline.upload.emulator.messages import Request, Response
 from pipeline.upload.emulator.metastudio import admitted, fail, limited, project_path
-from pipeline.upload.emulator.wire import Request, Response
-from pipeline.upload.emulator.world import Url, World
 
 PATH: Final = "/digital-human-video-scripts"
 SUBTITLES: Final = "/subtitle-files"
@@ -21,48 +21,48 @@ def mine(path: str) -> bool:
     return PATH in path or SUBTITLES in path
 
 
-def handle(world: World, request: Request) -> Response:
+def handle(backend: Backend, request: Request) -> Response:
     """Any call about scripts and subtitle files."""
-    refused = admitted(world, request)
-    path = project_path(world, request)
+    refused = admitted(backend, request)
+    path = project_path(backend, request)
     if refused or isinstance(path, Response):
         return refused or (path if isinstance(path, Response) else Response(404))
-    if request.headers.get("x-project-id") != world.account.project:
+    if request.headers.get("x-project-id") != backend.account.project:
         return fail(400, "MSS.10000003", "X-Project-Id is missing")
     kind = "subtitle" if path.startswith(SUBTITLES) else "script"
-    slow = limited(world, f"{'query' if request.method == 'GET' else 'change'} {kind}")
+    slow = limited(backend, f"{'query' if request.method == 'GET' else 'change'} {kind}")
     if slow:
         return slow
     body = json.loads(request.body) if request.body else {}
     found = re.fullmatch(f"(?:{PATH}|{SUBTITLES})(?:/([^/]+))?", path)
     if not found:
         return fail(404, "APIGW.0101", "no such API")
-    return (_subtitle if kind == "subtitle" else _script)(world, request, found[1], body)
+    return (_subtitle if kind == "subtitle" else _script)(backend, request, found[1], body)
 
 
-def _script(world: World, request: Request, script_id: str | None, body: dict[str, Any]) -> Response:
+def _script(backend: Backend, request: Request, script_id: str | None, body: dict[str, Any]) -> Response:
     if script_id is None and request.method == "GET":
         name = request.query.get("name", "")
         rows = [
             {key: one[key] for key in ("script_id", "script_name")}
-            for one in world.scripts.values()
+            for one in backend.scripts.values()
             if name in one["script_name"]
         ]
         return Response.json({"count": len(rows), "video_scripts": rows})
-    script = world.scripts.get(script_id or "")
+    script = backend.scripts.get(script_id or "")
     if script_id is not None and script is None:
         return fail(404, "MSS.20010014", "The script does not exist")
     if request.method == "GET" and script is not None:
-        return Response.json(_shown(world, request, script))
-    wrong = _wrong(world, body, script_id)
+        return Response.json(_shown(backend, request, script))
+    wrong = _wrong(backend, body, script_id)
     if wrong:
         return wrong
-    script_id = script_id or world.new_id("script")
-    world.scripts[script_id] = body | {"script_id": script_id}
+    script_id = script_id or backend.new_id("script")
+    backend.scripts[script_id] = body | {"script_id": script_id}
     urls = [
         {
             "sequence_no": scene["sequence_no"],
-            "audio_file_upload_url": _url(world, request, f"{script_id}-audio-{scene['sequence_no']}", None),
+            "audio_file_upload_url": _url(backend, request, f"{script_id}-audio-{scene['sequence_no']}", None),
         }
         for scene in body["shoot_scripts"]
         if scene["shoot_script"]["script_type"] == "AUDIO"
@@ -70,14 +70,14 @@ def _script(world: World, request: Request, script_id: str | None, body: dict[st
     return Response.json({"script_id": script_id, "audio_files": {"audio_file_url": urls}})
 
 
-def _wrong(world: World, body: dict[str, Any], script_id: str | None) -> Response | None:
+def _wrong(backend: Backend, body: dict[str, Any], script_id: str | None) -> Response | None:
     name, scenes = str(body.get("script_name", "")), body.get("shoot_scripts") or []
     numbers = [scene.get("sequence_no") for scene in scenes]
     if not 1 <= len(name) <= 256 or not scenes or len(set(numbers)) != len(numbers):
         return fail(400, "MSS.20010070", "script_name or shoot_scripts")
     if len(str(body.get("script_description", ""))) > 1024 or len(str(body.get("priv_data", ""))) > 8192:
         return fail(400, "MSS.10000003", "Invalid parameter")
-    if any(one["script_name"] == name and one["script_id"] != script_id for one in world.scripts.values()):
+    if any(one["script_name"] == name and one["script_id"] != script_id for one in backend.scripts.values()):
         return fail(400, "MSS.20010005", "Duplicate script name")
     for scene in scenes:
         shot = scene.get("shoot_script") or {}
@@ -89,63 +89,63 @@ def _wrong(world: World, body: dict[str, Any], script_id: str | None) -> Respons
     return None
 
 
-def _shown(world: World, request: Request, script: dict[str, Any]) -> dict[str, Any]:
+def _shown(backend: Backend, request: Request, script: dict[str, Any]) -> dict[str, Any]:
     """A script as the query shows it: where sound can be fetched, where subtitle files can be fetched and replaced."""
     script_id, sounds, scenes = script["script_id"], [], []
     for scene in script["shoot_scripts"]:
         number, shown = scene["sequence_no"], dict(scene)
         if scene["shoot_script"]["script_type"] == "AUDIO":
-            url = _url(world, request, f"{script_id}-audio-{number}", None, get=True)
+            url = _url(backend, request, f"{script_id}-audio-{number}", None, get=True)
             sounds.append({"sequence_no": number, "audio_file_download_url": url})
-        if f"{script_id}-subtitle-{number}" in world.subtitles:
+        if f"{script_id}-subtitle-{number}" in backend.subtitles:
             kind = scene["shoot_script"]["script_type"].lower()
-            shown["subtitle_file_info"] = {f"{kind}_subtitle_file": _file(world, request, script_id, number)}
+            shown["subtitle_file_info"] = {f"{kind}_subtitle_file": _file(backend, request, script_id, number)}
         scenes.append(shown)
     return script | {"audio_files": {"audio_file_url": sounds}, "shoot_scripts": scenes}
 
 
-def _file(world: World, request: Request, script_id: str, number: int) -> dict[str, Any]:
+def _file(backend: Backend, request: Request, script_id: str, number: int) -> dict[str, Any]:
     name = f"{script_id}-subtitle-{number}"
     return {
         "subtitle_file_state": "GENERATE_SUCCEED",
-        "subtitle_file_upload_url": _url(world, request, name, _OCTETS),
-        "subtitle_file_download_url": _url(world, request, name, None, get=True),
+        "subtitle_file_upload_url": _url(backend, request, name, _OCTETS),
+        "subtitle_file_download_url": _url(backend, request, name, None, get=True),
     }
 
 
-def _url(world: World, request: Request, name: str, kind: str | None, *, get: bool = False) -> str:
+def _url(backend: Backend, request: Request, name: str, kind: str | None, *, get: bool = False) -> str:
     most = _SOUND if "-audio-" in name else None
-    return world.presign(request.base, Url(name, world.now() + world.url_age, kind, None, get=get, most=most))
+    return backend.presign(request.base, Url(name, backend.now() + backend.url_age, kind, None, get=get, most=most))
 
 
-def _subtitle(world: World, request: Request, job_id: str | None, body: dict[str, Any]) -> Response:
+def _subtitle(backend: Backend, request: Request, job_id: str | None, body: dict[str, Any]) -> Response:
     if job_id is None:
-        script = world.scripts.get(str(body.get("script_id")))
+        script = backend.scripts.get(str(body.get("script_id")))
         if script is None:
             return fail(404, "MSS.20010014", "The script does not exist")
-        job_id = world.new_id("subtitlejob")
-        world.tasks[job_id] = {"looks": 0, "script_id": script["script_id"]}
+        job_id = backend.new_id("subtitlejob")
+        backend.tasks[job_id] = {"looks": 0, "script_id": script["script_id"]}
         return Response.json({"job_id": job_id})
-    task = world.tasks.get(job_id)
+    task = backend.tasks.get(job_id)
     if task is None:
         return fail(404, "MSS.20010014", "The job does not exist")
     task["looks"] += 1
     if task["looks"] < 2:
         return Response.json({"job_state": "GENERATING", "subtitle_file_info": []})
-    rows = [_made(world, request, task["script_id"], scene) for scene in _scenes(world, task["script_id"])]
+    rows = [_made(backend, request, task["script_id"], scene) for scene in _scenes(backend, task["script_id"])]
     return Response.json({"job_state": "GENERATED", "subtitle_file_info": rows})
 
 
-def _scenes(world: World, script_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.scripts[script_id]["shoot_scripts"]
+def _scenes(backend: Backend, script_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = backend.scripts[script_id]["shoot_scripts"]
     return found
 
 
-def _made(world: World, request: Request, script_id: str, scene: dict[str, Any]) -> dict[str, Any]:
+def _made(backend: Backend, request: Request, script_id: str, scene: dict[str, Any]) -> dict[str, Any]:
     """The subtitles of a scene, made from its text, or from its sound if it has been uploaded."""
     number = scene["sequence_no"]
-    if scene["shoot_script"]["script_type"] == "AUDIO" and f"{script_id}-audio-{number}" not in world.objects:
+    if scene["shoot_script"]["script_type"] == "AUDIO" and f"{script_id}-audio-{number}" not in backend.objects:
         why = {"error_code": "MSS.20010067", "error_msg": "The audio file does not exist"}
         return {"sequence_no": number, "subtitle_file_state": "GENERATE_FAILED", "error_info": why}
-    world.subtitles.add(f"{script_id}-subtitle-{number}")
-    return {"sequence_no": number} | _file(world, request, script_id, number)
+    backend.subtitles.add(f"{script_id}-subtitle-{number}")
+    return {"sequence_no": number} | _file(backend, request, script_id, number)

@@ -17,8 +17,8 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.upload.emulator import cos, faults, metastudio, obs, scripts, tencent, training
-from pipeline.upload.emulator.wire import Request, Response
-from pipeline.upload.emulator.world import World
+from pipeline.upload.emulator.backend import Backend
+from pipeline.upload.emulator.messages import Request, Response
 
 _READ: Final = 1 << 20
 _SMALL: Final = 16 << 20  # bytes of a JSON body
@@ -28,12 +28,12 @@ class _Dropped(Exception):
     """The connection is to be closed without a word."""
 
 
-class Sandbox:
-    """A running sandbox. `with Sandbox(world) as sandbox: sandbox.url`."""
+class Emulator:
+    """A running emulator. `with Emulator(backend) as emulator: emulator.url`."""
 
-    def __init__(self, world: World, port: int = 0) -> None:
-        self.world = world
-        handler = type("Handler", (_Handler,), {"world": world})
+    def __init__(self, backend: Backend, port: int = 0) -> None:
+        self.backend = backend
+        handler = type("Handler", (_Handler,), {"backend": backend})
         self._server = _Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -48,11 +48,11 @@ class Sandbox:
 
     def settings(self) -> dict[str, str]:
         """The environment that points the tool here."""
-        account = self.world.account
+        account = self.backend.account
         return {
             "PREFLIGHT_METASTUDIO_ENDPOINT": self.url,
             "PREFLIGHT_METASTUDIO_PROJECT": account.project,
-            "PREFLIGHT_METASTUDIO_REGION": self.world.region,
+            "PREFLIGHT_METASTUDIO_REGION": self.backend.region,
             "PREFLIGHT_METASTUDIO_AK": account.access,
             "PREFLIGHT_METASTUDIO_SK": account.secret,
             "PREFLIGHT_TENCENT_ENDPOINT": self.url,
@@ -67,12 +67,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is what a sandbox is for."""
+        """A client that goes away in the middle is what an emulator is for."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    world: World
+    backend: Backend
     timeout = 120
     wbufsize = 1 << 16  # head and body of an answer leave in one packet: the second would wait for an acknowledgement
     disable_nagle_algorithm = True
@@ -96,15 +96,15 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         is_object = self.command == "PUT" and (split.path.startswith("/obs/") or cos.mine(host))
         call = f"{self.command} {'/cos' if cos.mine(host) else ''}{split.path}"
-        fault = None if split.path.startswith("/_sandbox") else self.world.faults.pick(call, is_object)
-        scratch = Path(tempfile.mkdtemp(prefix="in-", dir=self.world.folder))
+        fault = None if split.path.startswith("/_sandbox") else self.backend.faults.pick(call, is_object)
+        scratch = Path(tempfile.mkdtemp(prefix="in-", dir=self.backend.folder))
         try:
             request = self._read(fault, scratch if is_object else None)
             response = self._answer(fault, request, host, call)
             self._send(response)
-        except (_Dropped, ConnectionError, TimeoutError):
+        except (_Dropped, ConnectionError, TimeoutError):  # ordered, or the client went away: the list of calls says so
             self.close_connection = True
-            self.world.calls.append(f"{call} dropped {fault}")
+            self.backend.calls.append(f"{call} dropped {fault}")
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             if self.close_connection:
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, fault: str | None, request: Request, host: str, call: str) -> Response:
         if fault == "slow":
-            time.sleep(self.world.faults.slow)
+            time.sleep(self.backend.faults.slow)
         said = self._excuse(fault, request, host) if fault else None
         if fault == "forget":
             response = Response(200, headers={"ETag": f'"{request.md5}"'})
@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             response = said
         else:
             response = self._route(request, host, ahead=faults.AHEAD if fault == "clock-skew" else 0.0)
-        self.world.calls.append(f"{call} {response.status}" + (f" ({fault})" if fault else ""))
+        self.backend.calls.append(f"{call} {response.status}" + (f" ({fault})" if fault else ""))
         if fault == "lost-answer":
             raise _Dropped
         if said:
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         return faults.answer(fault, who, temporary=cos.mine(host))
 
     def _route(self, request: Request, host: str, *, ahead: float) -> Response:
-        routes: list[tuple[bool, Callable[[World, Request], Response]]] = [
+        routes: list[tuple[bool, Callable[[Backend, Request], Response]]] = [
             (request.path.startswith("/_sandbox"), _control),
             (cos.mine(host), cos.handle),
             (request.path.startswith("/obs/"), obs.handle),
@@ -192,19 +192,19 @@ class _Handler(BaseHTTPRequestHandler):
             (True, metastudio.handle),
         ]
         handler = next(handler for meant, handler in routes if meant)
-        with self.world.guard:
-            self.world.clock_offset += ahead  # for this call alone
+        with self.backend.guard:
+            self.backend.clock_offset += ahead  # for this call alone
             try:
-                response = handler(self.world, request)
-                response.date = self.world.now()
+                response = handler(self.backend, request)
+                response.date = self.backend.now()
             finally:
-                self.world.clock_offset -= ahead
+                self.backend.clock_offset -= ahead
         return response
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)
-        self.send_header("Date", formatdate(response.date or self.world.now(), usegmt=True))
-        self.send_header("X-Request-Id", self.world.new_id("request"))
+        self.send_header("Date", formatdate(response.date or self.backend.now(), usegmt=True))
+        self.send_header("X-Request-Id", self.backend.new_id("request"))
         for name, value in response.headers.items():
             self.send_header(name, value)
         if "Content-Length" not in response.headers:
@@ -214,22 +214,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
 
-def _control(world: World, request: Request) -> Response:
+def _control(backend: Backend, request: Request) -> Response:
     """GET /_sandbox/state; POST /_sandbox/faults {"rate": 0.1} or {"path": "/files", "kind": "500", "times": 2}."""
     if request.path == "/_sandbox/faults" and request.method == "POST":
         try:
             wanted = json.loads(request.body or b"{}")
             if "kind" in wanted:
-                world.faults.order(str(wanted.get("path", "")), str(wanted["kind"]), int(wanted.get("times", 1)))
+                backend.faults.order(str(wanted.get("path", "")), str(wanted["kind"]), int(wanted.get("times", 1)))
             if "rate" in wanted:
-                world.faults.rate = float(wanted["rate"])
+                backend.faults.rate = float(wanted["rate"])
         except (ValueError, TypeError, AttributeError) as error:
             return Response.json({"error": str(error)}, 400)
-        return Response.json({"injected": world.faults.injected})
+        return Response.json({"injected": backend.faults.injected})
     assets = [
         {key: asset[key] for key in ("asset_id", "asset_name", "asset_state", "asset_type")}
         | {"files": [{k: f[k] for k in ("file_name", "state", "file_md5", "file_size")} for f in asset["files"]]}
-        for asset in world.assets.values()
+        for asset in backend.assets.values()
     ]
-    objects = {name: {"size": one.size, "md5": one.md5} for name, one in world.objects.items()}
-    return Response.json({"assets": assets, "objects": objects, "injected": world.faults.injected})
+    objects = {name: {"size": one.size, "md5": one.md5} for name, one in backend.objects.items()}
+    return Response.json({"assets": assets, "objects": objects, "injected": backend.faults.injected})

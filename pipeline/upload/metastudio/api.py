@@ -9,11 +9,12 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.upload import rate_limit
 from pipeline.upload.client import Answer, Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.metastudio import fields, signing
-from pipeline.upload.transfer import Patience, Refused, secure
+from pipeline.upload.metastudio import fields, rates, signing
+from pipeline.upload.metastudio.error_codes import CODES
+from pipeline.upload.retry import Patience
+from pipeline.upload.transfer import Refused, secure
 
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")
@@ -42,8 +43,8 @@ class Api:
         self.region = region or secrets.setting("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or usual
         if not _REGION.fullmatch(self.region):
             raise UsageError(
-                f"{self.region!r} is no region; there are {', '.join(rate_limit.REGIONS)}",
-                f"{self.region!r} 不是区域；可用：{'、'.join(rate_limit.REGIONS)}",
+                f"{self.region!r} is no region; there are {', '.join(rates.REGIONS)}",
+                f"{self.region!r} 不是区域；可用：{'、'.join(rates.REGIONS)}",
             )
         self.project = project or secrets.setting("METASTUDIO_PROJECT", "HUAWEICLOUD_SDK_PROJECT_ID") or ""
         endpoint = secrets.setting("METASTUDIO_ENDPOINT") or f"https://metastudio.{self.region}.myhuaweicloud.com"
@@ -61,8 +62,8 @@ class Api:
             raise self._missing("METASTUDIO_PROJECT")
         if not ((self._access and self._secret) or self._token or self._user):
             raise self._missing("METASTUDIO_AK and PREFLIGHT_METASTUDIO_SK (or PREFLIGHT_METASTUDIO_TOKEN)")
-        self.caller = Caller(secrets, patience)
-        self.buckets = rate_limit.metastudio(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
+        self.caller = Caller(secrets, patience, CODES)
+        self.buckets = rates.buckets(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
 
     @staticmethod
     def _missing(name: str) -> UsageError:
@@ -105,7 +106,7 @@ class Api:
         try:
             return attempt().json()
         except Refused as error:
-            if error.code in _LOST and self._user and not self._access:
+            if error.code in _LOST and self._user and not self._access:  # the token has lapsed: another is asked for
                 self._token = None
                 return attempt().json()
             raise
@@ -123,7 +124,7 @@ class Api:
                     f"请求体为 {len(body)} 字节；AK/SK 签名时不得超过 12 MB，请使用令牌",
                 )
             at = self.caller.now()
-            return headers | signing.huawei(method, url, headers, body, self._access, self._secret, at)
+            return headers | signing.sign(method, url, headers, body, self._access, self._secret, at)
         return headers | {"X-Auth-Token": self._current_token()}
 
     def _current_token(self) -> str:
@@ -177,7 +178,7 @@ def _pace(text: str | None) -> float:
     try:
         pace = float(text or 1)
     except ValueError:
-        pace = 0.0
+        pace = 0.0  # out of range: refused below with what was found
     if not 0.01 <= pace <= 1000:
         raise UsageError(
             f"PREFLIGHT_METASTUDIO_PACE is {text!r}; it is a number: how many times the stated rate the account has",

@@ -1,7 +1,6 @@
-"""What the platforms' error codes mean and what to do about them, in both languages.
+"""What the codes of MetaStudio and its gateway mean and what to do about them, in both languages.
 
-MetaStudio: MS-API 12.2 (2024-11-14). Tencent: general result codes (2024-08-23), face detection appendix 1
-(2024-11-13), which give some numbers another meaning: keyed by endpoint. Stores: OBS and COS error names.
+MS-API 12.2 (2024-11-14).
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.model.facts import Text
+from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.metastudio.scene_codes import SCENES
 
-_CODES: Final[dict[str, Text]] = {
+MEANINGS: Final[dict[str, Text]] = {
     "APIGW.0308": Text("too many requests for this account; slow down", "请求过于频繁，请降低速率"),
     "APIGW.0301": Text(
         "signature or token wrong or expired; check keys and clock",
@@ -153,80 +153,11 @@ _CODES: Final[dict[str, Text]] = {
     "MSS.20010145": Text("the picture is larger than 4K", "图片分辨率超过 4K"),
     "MSS.20010151": Text("a parameter is not valid", "参数无效"),
     "MSS.20010155": Text("the asset type is wrong", "资产类型错误"),
-    "AccessDenied": Text(
-        "access denied: URL or credentials not valid for this; run again, and check rights if it stays",
-        "拒绝访问：地址或凭证无效；请重新运行，如仍失败请检查权限",
-    ),
-    "BadDigest": Text("the bytes that arrived do not have the declared MD5", "收到的内容与声明的 MD5 不符"),
-    "InvalidDigest": Text("the MD5 is not in the right form", "MD5 格式错误"),
-    "IncompleteBody": Text("fewer bytes arrived than were declared", "收到的字节数少于声明"),
-    "EntityTooLarge": Text("the object is too large", "对象过大"),
-    "ExpiredToken": Text("the temporary credentials have expired", "临时凭证已过期"),
-    "NoSuchUpload": Text("the multipart upload is not known (any more)", "分片上传不存在"),
-    "RequestTimeTooSkewed": Text("this machine's clock is wrong; set it", "本机时钟不准，请校时"),
-    "SignatureDoesNotMatch": Text("the signature does not match; check the keys", "签名不匹配，请检查密钥"),
-    "InsufficientStorage": Text(
-        "the far end's disk is full; free space there, then run again", "远端磁盘已满，请在平台释放空间后重新运行"
-    ),
 } | SCENES
-_TENCENT: Final[dict[str, Text]] = {
-    "100000": Text("internal error; try again, or report it to the platform", "内部错误，请重试或联系平台"),
-    "100001": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
-    "100002": Text("a parameter has a value that is not allowed", "参数取值错误"),
-    "100003": Text("a request parameter is missing or malformed", "请求参数错误（格式、类型或缺失）"),
-    "100005": Text(
-        "the operation is not authorised for this appkey; check keys and clock, or have the interface enabled",
-        "该 appkey 未获授权执行此操作；请检查密钥与时钟，或申请开通接口",
-    ),
-    "100008": Text("the quota is used up; buy more, then run again", "配额已用完，请购买后重新运行"),
-    "110006": Text("no such record", "记录不存在"),
-}
-_FACE: Final[dict[str, Text]] = {
-    "100001": Text("a request parameter is wrong", "请求参数错误"),
-    "100002": Text("a parameter has a value that is not allowed", "参数取值错误"),
-    "100003": Text("the picture's format is not supported", "图片格式不支持"),
-    "100004": Text("the picture's dimensions are not supported", "图片尺寸不支持"),
-    "100005": Text("the picture's ratio is not supported", "图片比例不支持"),
-    "200001": Text("internal error; try again", "内部错误，请重试"),
-    "200002": Text("the platform could not download the picture", "平台下载图片失败"),
-    "200003": Text("no such task", "任务不存在"),
-    "300001": Text("no face was found", "未检测到人脸"),
-    "300002": Text("several faces were found", "检测到多张人脸"),
-    "300003": Text("the face is too large or too small in the picture", "人脸框过大或过小"),
-}
-DETECTION: Final[dict[int, Text]] = {
-    -1: Text("the check failed; try again", "检测失败，请重试"),
-    -2: Text("words were misread, left out or added; record again", "存在错读、漏读或多读，请重新录制"),
-    -3: Text("the recording is too noisy; record again", "噪声过大，请重新录制"),
-}
-_STATUS: Final[dict[int, Text]] = {
-    400: Text("the request is not accepted", "请求未被接受"),
-    401: Text("not signed in: check keys, token and clock", "未通过认证：请检查密钥、令牌与时钟"),
-    403: Text("no right to do this: check project, region and permissions", "无权限：请检查项目、区域与授权"),
-    404: Text("not found: check project, region and endpoint", "未找到：请检查项目、区域与终端节点"),
-    429: Text("too many requests", "请求过多"),
-    507: Text(
-        "the far end's disk is full; free space there, then run again", "远端磁盘已满，请在平台释放空间后重新运行"
-    ),
-}
-
-
-def known() -> dict[str, Text]:
-    """Every code of MetaStudio, its gateway and the stores that has a meaning here."""
-    return dict(_CODES)
-
-
-def told(code: str, status: int = 0) -> Text:
-    """The meaning of a MetaStudio or store code, else of the HTTP status."""
-    meaning = _CODES.get(f"{code}/{status}") or _CODES.get(code)
-    if meaning:
-        return meaning
-    if status in _STATUS:
-        return _STATUS[status]
-    return Text("the far end failed", "远端出错") if status >= 500 else Text("refused", "被拒绝")
-
-
-def told_tencent(path: str, code: str) -> Text:
-    """The meaning of a Tencent result code, which depends on the endpoint (T22)."""
-    table = _FACE if "facedetect" in path else _TENCENT
-    return table.get(code, Text("refused", "被拒绝"))
+CODES: Final = ErrorCodes(
+    MEANINGS,
+    busy=frozenset({"APIGW.0308", "APIG.0308"}),  # over the rate limit (MS-Intro 4.3)
+    # The platform answers 500 to much that will never succeed; these may pass (12.2).
+    final="MSS.",
+    passing=frozenset({"MSS.10000102", "MSS.10000103", "MSS.100000032", "MSS.10010013"}),
+)

@@ -23,6 +23,7 @@ from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.multipart import Part
+from pipeline.upload.retry import Again, Waiting, retry
 from pipeline.upload.transfer import Body, Changed, Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds; an upload URL is valid for 24 h (Table 4-180)
@@ -30,8 +31,8 @@ _THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # file states afte
 _GONE: Final = frozenset({"FAILED", "DELETING", "DELETED", "WAITING_DELETE"})  # asset states that will not recover
 _GIVEN_UP: Final = frozenset({"FAILED", "CANCELLED", "DELETED"})  # file states that this tool sets itself
 _NOT_STORED: Final = frozenset({"MSS.10001016", "MSS.10001018"})
+_TAKEN: Final = frozenset({"MSS.10001008", "MSS.10001009", "MSS.10001012"})  # the asset has such a file already
 _TRIES: Final = 8  # times a file is put before it is given up
-_POLL: Final = (0.2, 5.0)  # seconds between two looks: first, most
 
 
 class Library:
@@ -108,12 +109,13 @@ class Library:
             except Refused as error:
                 if error.status != 404:
                     raise
-                asset = {"asset_state": "DELETED"}
+                asset = {"asset_state": "DELETED"}  # someone took it away: another is made
             if asset.get("asset_state") not in _GONE:
                 return asset | {"asset_id": known}, True
             tools.journal.end(item.key, "forget asset", asset_id=None, files=None)
         name = str(body["asset_name"])
-        for attempt in range(1, self.api.caller.patience.attempts + 1):
+
+        def attempt(_: int) -> tuple[dict[str, Any], bool]:
             found = self._find(item.marker)
             if found:
                 tools.journal.end(item.key, "create asset", asset_id=found["asset_id"])
@@ -123,19 +125,17 @@ class Library:
                 made = self.api.call(
                     "POST", "/digital-assets", body, group="create asset", what=f"create asset {name!r}", again=False
                 )
-            except Unknown as error:
-                last: UploadError = error
-                self.api.caller.patience.pause(attempt)
-                continue
+            except Unknown as error:  # the next attempt looks for it first
+                raise Again(error) from None
             except Refused as error:
                 if error.code != "MSS.20010008":  # the name is taken by something else: a suffix from the bytes
                     raise
-                last = error
                 body["asset_name"] = f"{name[: fields.NAME - 9]}_{item.marker[9:17]}"
-                continue
+                raise Again(error, at_once=True) from None
             tools.journal.end(item.key, "create asset", asset_id=made["asset_id"])
             return made, False
-        raise last
+
+        return retry(self.api.caller.patience, attempt)
 
     @staticmethod
     def _holds(asset: dict[str, Any], item: Item) -> bool:
@@ -145,42 +145,40 @@ class Library:
     # --- a file ---------------------------------------------------------------------------------------------
 
     def _file(self, item: Item, file: File, kind: str, asset_id: str, tools: Tools) -> None:
+        patience = self.api.caller.patience.times(_TRIES)
+        retry(patience, lambda _: self._attempt(item, file, kind, asset_id, tools))
+
+    def _attempt(self, item: Item, file: File, kind: str, asset_id: str, tools: Tools) -> None:
+        """One attempt from where the journal says it stands. Raises Again where the next one may come further."""
         step = f"{file.category} {file.name}"
-        for attempt in range(1, _TRIES + 1):
+        known = tools.journal.facts(item.key).get("files", {}).get(step, {})
+        if not known:
+            known = self._adopt(item, file, step, asset_id, tools)
+        if known.get("done"):
+            return
+        if known.get("id") and known.get("put"):
+            if self._confirmed(item, file, step, known, asset_id, tools):
+                return
             known = tools.journal.facts(item.key).get("files", {}).get(step, {})
-            if not known:
-                known = self._adopt(item, file, step, asset_id, tools)
-            if known.get("done"):
-                return
-            if known.get("id") and known.get("put"):
-                if self._confirmed(item, file, step, known, asset_id, tools):
-                    return
-                known = tools.journal.facts(item.key).get("files", {}).get(step, {})
-            urls = unseal(self.api.seal_key, known.get("urls"))
-            if known.get("id") and (not urls or time.time() - known.get("at", 0) > _URL_AGE):
-                self._finish(str(known["id"]), "CANCELLED")
-                self._note(item, step, None, tools)
-                known = {}
-            if not known:
-                known, urls = self._create(item, file, kind, asset_id, step, tools)
-            try:
-                self._put(item, file, step, known, urls, tools)
-            except Unknown as error:
-                last: UploadError = error
-                self.api.caller.patience.pause(attempt)
-                continue
-            except Refused as error:
-                last = error
-                if error.status != 403:
-                    raise
-                self._finish(str(known["id"]), "CANCELLED")  # the URL has lapsed: a new file, a new URL
-                self._note(item, step, None, tools)
-                continue
-            if self._confirmed(item, file, step, known | {"put": True}, asset_id, tools):
-                return
-            last = UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存")
-            self.api.caller.patience.pause(attempt)
-        raise last
+        urls = unseal(self.api.seal_key, known.get("urls"))
+        if known.get("id") and (not urls or time.time() - known.get("at", 0) > _URL_AGE):
+            self._finish(str(known["id"]), "CANCELLED")
+            self._note(item, step, None, tools)
+            known = {}
+        if not known:
+            known, urls = self._create(item, file, kind, asset_id, step, tools)
+        try:
+            self._put(item, file, step, known, urls, tools)
+        except Unknown as error:  # every byte went out: the next attempt asks whether it is there
+            raise Again(error) from None
+        except Refused as error:
+            if error.status != 403:
+                raise
+            self._finish(str(known["id"]), "CANCELLED")  # the URL has lapsed: a new file, a new URL
+            self._note(item, step, None, tools)
+            raise Again(error, at_once=True) from None
+        if not self._confirmed(item, file, step, known | {"put": True}, asset_id, tools):
+            raise Again(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
 
     def _note(self, item: Item, step: str, entry: dict[str, Any] | None, tools: Tools) -> None:
         files = dict(tools.journal.facts(item.key).get("files", {}))
@@ -208,20 +206,20 @@ class Library:
         body = fields.file_body(file, kind, asset_id)
         path = "/large-files" if "file_multipart_count" in body else "/files"
         tools.journal.begin(item.key, f"create file {step}")
-        for attempt in range(1, self.api.caller.patience.attempts + 1):
+
+        def attempt(number: int) -> dict[str, Any]:
+            if number > 1:
+                self._adopt(item, file, step, asset_id, tools)  # cancels what a lost answer has left behind
             try:
-                made = self.api.call("POST", path, body, group="file", what=f"create file {file.name!r}", again=False)
-                break
+                return self.api.call("POST", path, body, group="file", what=f"create file {file.name!r}", again=False)
             except Unknown as error:
-                last: UploadError = error
-                self.api.caller.patience.pause(attempt)
+                raise Again(error) from None  # if it was created, the next attempt cancels it first
             except Refused as error:
-                if error.code not in ("MSS.10001008", "MSS.10001009", "MSS.10001012") or attempt > 1 + _TRIES:
+                if error.code not in _TAKEN:
                     raise
-                last = error
-            self._adopt(item, file, step, asset_id, tools)  # cancels what a lost answer has left behind
-        else:
-            raise last
+                raise Again(error, at_once=True) from None  # likewise
+
+        made = retry(self.api.caller.patience, attempt)
         urls = [str(url) for url in made.get("upload_urls") or [made["upload_url"]]]
         entry = {"id": made["file_id"], "urls": seal(self.api.seal_key, urls), "at": time.time()}
         self._note(item, step, entry, tools)
@@ -305,7 +303,7 @@ class Library:
             )
         except Refused as error:
             if state == "CREATED" or error.code not in ("MSS.10001013", "MSS.10001004"):
-                raise
+                raise  # else it is in such a state or gone: nothing is left to give up
 
     # --- the end --------------------------------------------------------------------------------------------
 
@@ -319,7 +317,7 @@ class Library:
                 try:
                     self._finish(str(known["id"]), "FAILED")
                     state = "FAILED"
-                except UploadError as problem:
+                except UploadError as problem:  # told under `abandoned`; the error that led here is the one that counts
                     state = str(problem)
                 abandoned.append({"asset_id": asset_id, "file_id": known["id"], "step": step, "state": state})
                 self._note(item, step, None, tools)
@@ -329,7 +327,7 @@ class Library:
 
     def _verdict(self, item: Item, asset_id: str, tools: Tools) -> Receipt:
         """Wait until the platform has accepted or failed the asset."""
-        until, pause = time.monotonic() + tools.wait, _POLL[0]
+        waiting = Waiting(tools.wait)
         while True:
             asset = self._show(asset_id)
             state = str(asset.get("asset_state"))
@@ -348,14 +346,12 @@ class Library:
                     ),
                     [{"asset_id": asset_id, "file_id": None, "step": "review", "state": state}],
                 )
-            if time.monotonic() > until:
+            if waiting.over():
                 said = Text(
                     f"everything is there; the platform has not decided yet ({state}); run again to ask",
                     f"内容已全部送达；平台尚未给出结果（{state}），稍后重新运行即可查询",
                 )
                 return self._receipt("pending", item, asset, said)
-            time.sleep(pause)
-            pause = min(_POLL[1], pause * 1.5)
 
     def _receipt(self, status: str, item: Item, asset: dict[str, Any], said: Text) -> Receipt:
         files: list[dict[str, Any]] = asset.get("files", [])

@@ -9,7 +9,6 @@ update call gives new ones.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +16,13 @@ from typing import Any, Final
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.storage.digest import content_md5
-from pipeline.upload import order as orders
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.order import SCRIPT
 from pipeline.upload.metastudio.training import OCTETS
+from pipeline.upload.retry import Again, Waiting, retry
 from pipeline.upload.transfer import Refused, Unknown
 
 PATH: Final = "/digital-human-video-scripts"
@@ -31,7 +31,6 @@ SOUND: Final = 100 * (1 << 20)  # bytes of a scene's sound; "100M", the larger r
 TEXT: Final = 131_072  # characters of text_config.text (Table 5-11)
 _ROLES: Final = frozenset({"audio-drive", "text"})
 _TRIES: Final = 6  # times a file is put before it is given up
-_POLL: Final = (0.2, 5.0)  # seconds between two looks: first, most
 _VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
 _PLAIN: Final = ("script_description", "view_mode", "model_asset_id")
 
@@ -40,7 +39,7 @@ class Production:
     """Scripts of one project, and its library for what is no scene."""
 
     def __init__(self, api: Api, order: dict[str, Any], library: Library) -> None:
-        orders.check("order", "script", order)
+        SCRIPT.check("order", order)
         self.api, self.order, self.library = api, order, library
         self.place = api.place
 
@@ -201,12 +200,13 @@ class Production:
             except Refused as error:
                 if error.status != 404:
                     raise
-                tools.journal.end(unit.key, "forget script", script_id=None)
+                tools.journal.end(unit.key, "forget script", script_id=None)  # someone took it away: another is made
             else:
                 return str(known), {}, False
         name, mark = str(body["script_name"]), str(body["priv_data"])
         other = f"{name[:247]}_{unit.key[:8]}"  # where the name is taken by another script
-        for attempt in range(1, self.api.caller.patience.attempts + 1):
+
+        def attempt(_: int) -> tuple[str, dict[int, str], bool]:
             there = self._found(name, mark) or self._found(other, mark)
             if there:
                 tools.journal.end(unit.key, "create script", script_id=there)
@@ -214,18 +214,17 @@ class Production:
             tools.journal.begin(unit.key, "create script")
             try:
                 made = self._call("POST", PATH, body, what=f"create script {body['script_name']!r}", again=False)
-            except Unknown as error:
-                last: UploadError = error
-                self.api.caller.patience.pause(attempt)
-                continue
+            except Unknown as error:  # the next attempt looks for it first
+                raise Again(error) from None
             except Refused as error:
                 if error.code != "MSS.20010005" or body["script_name"] == other:
                     raise
-                last, body["script_name"] = error, other
-                continue
+                body["script_name"] = other
+                raise Again(error, at_once=True) from None
             tools.journal.end(unit.key, "create script", script_id=made["script_id"])
             return str(made["script_id"]), _uploads(made), True
-        raise last
+
+        return retry(self.api.caller.patience, attempt)
 
     # --- a file of a scene ----------------------------------------------------------------------------------
 
@@ -245,32 +244,32 @@ class Production:
         wanted = (file.size, file.hex_md5)
         if tools.journal.facts(unit.key).get("files", {}).get(step) == file.md5:
             return False, proof
-        for attempt in range(1, _TRIES + 1):
-            if url is None:  # not new, or tried before: it may be there
+
+        def attempt(turn: int) -> bool:
+            target = url if turn == 1 else None
+            if target is None:  # not new, or tried before: it may be there
                 if self._held(there(number)) == wanted:
                     self._note(unit, step, file, tools)
-                    return attempt > 1, proof
-                url = renewed().get(number) or ""
+                    return turn > 1
+                target = renewed().get(number) or ""
             tools.journal.begin(unit.key, step)
             try:
                 make = lambda: tools.body(file)  # noqa: E731  a fresh body for every attempt
                 self.api.put(
-                    url, file.content_type, file.md5, make, etag=file.hex_md5, what=f"PUT {step} {file.name!r}"
+                    target, file.content_type, file.md5, make, etag=file.hex_md5, what=f"PUT {step} {file.name!r}"
                 )
-            except Unknown as error:
-                last: UploadError = error
+            except Unknown as error:  # the next attempt asks whether it is there
+                raise Again(error) from None
             except Refused as error:
                 if error.status != 403:
                     raise
-                last = error  # the URL has lapsed
-            else:
-                if self._held(there(number)) == wanted:
-                    self._note(unit, step, file, tools)
-                    return True, proof
-                last = UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存")
-            url = None
-            self.api.caller.patience.pause(attempt)
-        raise last
+                raise Again(error) from None  # the URL has lapsed
+            if self._held(there(number)) != wanted:
+                raise Again(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
+            self._note(unit, step, file, tools)
+            return True
+
+        return retry(self.api.caller.patience.times(_TRIES), attempt), proof
 
     def _held(self, url: str) -> tuple[int, str] | None:
         return self.api.look(url) if url else None
@@ -300,15 +299,13 @@ class Production:
             tools.journal.begin(unit.key, "make subtitles")
             job = self._call("POST", SUBTITLES, {"script_id": script}, what="make subtitles")["job_id"]
             tools.journal.end(unit.key, "make subtitles", subtitle_job=job)
-        until, pause = time.monotonic() + tools.wait, _POLL[0]
+        waiting = Waiting(tools.wait)
         while True:
             told = self._call("GET", f"{SUBTITLES}/{job}", what="query subtitles")
             if told.get("job_state") == "GENERATED":
                 break
-            if time.monotonic() > until:
+            if waiting.over():
                 return None
-            time.sleep(pause)
-            pause = min(_POLL[1], pause * 1.5)
         for one in told.get("subtitle_file_info", ()):
             if one.get("subtitle_file_state") == "GENERATE_FAILED" and one.get("sequence_no") in papers:
                 tools.journal.end(unit.key, "subtitles failed", subtitle_job=None)

@@ -1,9 +1,8 @@
-"""The two platforms' request signatures. Written out, because a signature is thirty lines and its SDK is twenty
-megabytes; tests compare every byte with what the official SDK signs, and with the vector Tencent publishes."""
+"""MetaStudio's request signature. Written out, because a signature is thirty lines and its SDK is twenty megabytes;
+tests compare every byte with what the official SDK signs."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ ALGORITHM: Final = "SDK-HMAC-SHA256"
 DATE: Final = "%Y%m%dT%H%M%SZ"
 
 
-def huawei(
+def sign(
     method: str, url: str, headers: Mapping[str, str], body: bytes, access: str, secret: str, at: float
 ) -> dict[str, str]:
     """The headers X-Sdk-Date and Authorization of a call signed with AK and SK (MS-API 3.2).
@@ -48,12 +47,3 @@ def huawei(
         "X-Sdk-Date": date,
         "Authorization": f"{ALGORITHM} Access={access}, SignedHeaders={';'.join(names)}, Signature={signature}",
     }
-
-
-def tencent(parameters: Mapping[str, str], token: str) -> str:
-    """The signature over the query parameters in dictionary order, base64, not yet URL-encoded.
-
-    Source: TX-Custom Integration FAQ item 1 (2024-08-23).
-    """
-    text = "&".join(f"{key}={parameters[key]}" for key in sorted(parameters))
-    return base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha256")).decode("ascii")

@@ -14,20 +14,23 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload import order as orders
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields
 from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.order import TRAINING
 from pipeline.upload.multipart import Part
-from pipeline.upload.transfer import Body, Refused, Unknown
+from pipeline.upload.order import Table
+from pipeline.upload.retry import Again, retry
+from pipeline.upload.transfer import Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds
 _PART: Final = 64 << 20  # bytes of a part, at least
 _PARTS: Final = 1000  # video_multipart_count (Table 8-3)
 _TRIES: Final = 4
 _REFUSED: Final = frozenset({"AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"})  # may be updated (8.5)
+_ANEW: Final = frozenset({"MSS.41000005", "MSS.41000014", "AccessDenied"})  # a new job with new URLs may go
 OCTETS: Final = "application/octet-stream"
 ZIP: Final = "application/zip"
 # role -> slots of the job, in order (Table 8-6)
@@ -47,11 +50,11 @@ _KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) |
 class Job:
     """What both kinds of job share."""
 
-    def __init__(self, api: Api, order: dict[str, Any], table: str, path: str) -> None:
-        orders.check("order", table, order)
+    def __init__(self, api: Api, order: dict[str, Any], table: Table, path: str) -> None:
+        table.check("order", order)
         self.api, self.order, self.path = api, order, path
         self.place = api.place
-        self._kind = table
+        self._kind = table.name
 
     def close(self) -> None:
         """Let connections go."""
@@ -83,16 +86,17 @@ class Job:
         """The answer with job id and URLs; None when a job is there whose answer was lost."""
         if tools.journal.open(unit.key, "create job") and self._found(body["batch_name"]):
             return None
-        for attempt in range(1, self.api.caller.patience.attempts + 1):
+
+        def attempt(number: int) -> dict[str, Any] | None:
+            if number > 1 and self._found(body["batch_name"]):
+                return None
             tools.journal.begin(unit.key, "create job")
             try:
                 return self._call("POST", path, body, what="create job", again=False)
-            except Unknown as error:
-                last = error
-                self.api.caller.patience.pause(attempt)
-                if self._found(body["batch_name"]):
-                    return None
-        raise last
+            except Unknown as error:  # the next attempt looks for it first
+                raise Again(error) from None
+
+        return retry(self.api.caller.patience, attempt)
 
     def _put(self, unit: Unit, slot: str, url: str, kind: str, file: File, tools: Tools) -> None:
         tools.journal.begin(unit.key, f"put {slot}")
@@ -118,7 +122,7 @@ class Avatar(Job):
     """An avatar training job, standard or Flexus."""
 
     def __init__(self, api: Api, order: dict[str, Any], *, flexus: bool) -> None:
-        super().__init__(api, order, "training", "/digital-human-training-manage/user/jobs")
+        super().__init__(api, order, TRAINING, "/digital-human-training-manage/user/jobs")
         self.flexus = flexus
         if flexus and not {"job_tag", "sex"} <= set(order):
             raise UsageError(
@@ -194,7 +198,8 @@ class Avatar(Job):
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
         slots, abandoned = self.slots(unit.items), list[dict[str, Any]]()
-        for attempt in range(1, _TRIES + 1):
+
+        def attempt(_: int) -> Receipt:
             job, urls = self._job(unit, slots, tools, abandoned)
             if job.get("state", "WAIT_FILE_UPLOAD") != "WAIT_FILE_UPLOAD":
                 return self._accepted(unit, job, "skipped", tools)
@@ -207,13 +212,13 @@ class Avatar(Job):
                 if error.code == "MSS.41000001":  # submitted already: the answer was lost
                     return self._accepted(unit, self._show(job_id), "sent", tools)
                 self._delete(unit, job_id, tools, abandoned)
-                if attempt == _TRIES or error.code not in ("MSS.41000005", "MSS.41000014", "AccessDenied"):
-                    raise GaveUp(error, abandoned) from None
-                continue
+                gave_up = GaveUp(error, abandoned)
+                raise (Again(gave_up, at_once=True) if error.code in _ANEW else gave_up) from None
             receipt = self._accepted(unit, self._show(job_id), "sent", tools)
             receipt.abandoned = abandoned
             return receipt
-        raise UploadError(f"{unit.name}: no attempt succeeded", f"{unit.name}：多次尝试均未成功")
+
+        return retry(self.api.caller.patience.times(_TRIES), attempt)
 
     def _show(self, job_id: str) -> dict[str, Any]:
         return self._call("GET", f"{self.path}/{job_id}", what="query job")
@@ -222,7 +227,7 @@ class Avatar(Job):
         try:
             self._call("DELETE", f"{self.path}/{job_id}", what="delete job")
             state = "deleted"
-        except UploadError as error:
+        except UploadError as error:  # what it was given up for counts; that it is still there is told beside it
             state = str(error)
         abandoned.append({"asset_id": job_id, "file_id": None, "step": "job", "state": state})
         self._forget(unit, tools)
@@ -269,7 +274,7 @@ class Avatar(Job):
         except Refused as error:
             if error.status != 404:
                 raise
-            return None
+            return None  # deleted meanwhile: another is made
 
     def _updated(self, job_id: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """New URLs for a job that review refused (8.5); None when the answer was lost: the job says how it stands."""
@@ -278,7 +283,7 @@ class Avatar(Job):
         }
         try:
             return self._call("PUT", f"{self.path}/{job_id}", fields, what="update job", again=False)
-        except Unknown:
+        except Unknown:  # who called looks at the job, and asks again if need be
             self.api.caller.patience.pause(1)
             return None
 
@@ -298,10 +303,10 @@ class Avatar(Job):
                     self._put(unit, slot, str(url), ZIP if slot == "audio" else OCTETS, file, tools)
                 except Refused as error:
                     if error.status != 403:
-                        raise
+                        raise  # 403: the URL is dead, so the file was taken
             except Refused as error:
                 if error.status != 403 or not again:
-                    raise
+                    raise  # tried before and 403: likewise
         self._done(unit, slot, tools)
 
     def _parts(self, unit: Unit, job_id: str, slot: str, file: File, urls: list[str], tools: Tools) -> None:
@@ -311,23 +316,29 @@ class Avatar(Job):
             if tools.journal.facts(unit.key).get("parts", {}).get(slot, {}).get(str(part.number)) == part.tag:
                 continue
 
-            def body(part: Part = part) -> Body:
-                return tools.part(file, part)
-
-            for attempt in range(1, _TRIES + 1):
-                if attempt > 1 or tools.journal.open(unit.key, step):
+            def attempt(number: int, part: Part = part, step: str = step) -> None:
+                if number > 1 or tools.journal.open(unit.key, step):
                     held = self._command(job_id, f"GET_{word}").get("multipart_data") or []
                     if (part.number, part.tag) in {(p.get("part_number"), str(p.get("etag")).strip('"')) for p in held}:
-                        break
+                        return
                 tools.journal.begin(unit.key, step)
                 try:
-                    self.api.put(urls[part.number - 1], OCTETS, part.md5, body, etag=part.tag, what=step)
-                    break
-                except Unknown:
-                    continue
+                    self.api.put(
+                        urls[part.number - 1],
+                        OCTETS,
+                        part.md5,
+                        lambda: tools.part(file, part),
+                        etag=part.tag,
+                        what=step,
+                    )
+                except Unknown as error:  # the next attempt asks whether it is held
+                    raise Again(error, at_once=True) from None
                 except Refused as error:
-                    if error.status != 403 or attempt == _TRIES:
+                    if error.status != 403:
                         raise
+                    raise Again(error, at_once=True) from None  # taken before, and the URL with it: asked likewise
+
+            retry(self.api.caller.patience.times(_TRIES), attempt)
             known = tools.journal.facts(unit.key).get("parts", {})
             parts = known | {slot: known.get(slot, {}) | {str(part.number): part.tag}}
             tools.journal.end(unit.key, step, parts=parts)

@@ -21,8 +21,10 @@ from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
-from pipeline.upload.metastudio.error_codes import told
+from pipeline.upload.metastudio.error_codes import CODES
+from pipeline.upload.metastudio.order import VOICE
 from pipeline.upload.metastudio.training import OCTETS, ZIP, Job
+from pipeline.upload.retry import Again, retry
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
 
 _TRIES: Final = 4
@@ -40,7 +42,7 @@ class Voice(Job):
     """A voice training job: basic, middle or advanced."""
 
     def __init__(self, api: Api, order: dict[str, Any], edition: str) -> None:
-        super().__init__(api, order, "voice", "/voice-training-manage/user/jobs")
+        super().__init__(api, order, VOICE, "/voice-training-manage/user/jobs")
         self.create_path = f"/voice-training-manage/user/{'advance' if edition == 'advanced' else edition}-jobs"
         self.kind = str(order.get("create_type", "PACKAGE"))
         if "letter" not in order:
@@ -139,7 +141,7 @@ class Voice(Job):
         person = str((audit.get("admin_audit_result") or {}).get("message") or "")
         en, zh = [], []
         for code, said, where in found:
-            meaning = told(code, 400)
+            meaning = CODES.told(code, 400)
             en.append(f"{where} {code}: {meaning.en} ({said})".strip())
             zh.append(f"{where} {code}：{meaning.zh}（{said}）".strip())
         en, zh = [*en, person] if person else en, [*zh, person] if person else zh
@@ -152,16 +154,20 @@ class Voice(Job):
         """Sent to an address asked for right before: URLs are never kept."""
         if slot in tools.journal.facts(unit.key).get("done", ()):
             return
-        for attempt in range(1, _TRIES + 1):
+
+        def attempt(_: int) -> None:
             answer = self._call("GET", f"{self.path}/{job_id}/uploading-address-url", what="get upload address")
             try:
                 self._put(unit, slot, str(locate(answer)), kind, file, tools)
-            except (Unknown, Refused) as error:
-                if attempt == _TRIES or (isinstance(error, Refused) and error.status != 403):
+            except Unknown as error:  # sent once more, to a new address
+                raise Again(error, at_once=True) from None
+            except Refused as error:
+                if error.status != 403:
                     raise
-                continue
-            self._done(unit, slot, tools)
-            return
+                raise Again(error, at_once=True) from None  # the address has lapsed
+
+        retry(self.api.caller.patience.times(_TRIES), attempt)
+        self._done(unit, slot, tools)
 
     # --- sentence by sentence -------------------------------------------------------------------------------
 
@@ -175,15 +181,18 @@ class Voice(Job):
             for index, halves in sorted(_sentences(package).items()):
                 if index in confirmed:
                     continue
-                for attempt in range(1, _TRIES + 1):
+
+                def attempt(_: int, index: int = index, halves: dict[str, zipfile.ZipInfo] = halves) -> None:
                     for ending, member in sorted(halves.items(), reverse=True):  # the sound first
                         self._half(unit, job_id, index, ending, package, member, file, tools)
                     try:
                         self._confirm(unit, job_id, index, file, tools)
-                        break
                     except Refused as error:
-                        if error.code not in _NOT_STORED or attempt == _TRIES:
+                        if error.code not in _NOT_STORED:
                             raise
+                        raise Again(error, at_once=True) from None  # `_confirm` has noted that both go again
+
+                retry(self.api.caller.patience.times(_TRIES), attempt)
 
     def _half(
         self,
@@ -225,7 +234,7 @@ class Voice(Job):
         tools.journal.begin(unit.key, f"confirm {index}")
         try:
             answer = self._segment("POST", job_id, again=False, index=str(index))
-        except Unknown:
+        except Unknown:  # asked whether it was heard, and said again if not
             if index not in self._confirmed(job_id):
                 answer = self._segment("POST", job_id, index=str(index))
             else:

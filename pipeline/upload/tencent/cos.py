@@ -16,18 +16,20 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.upload.credentials import Secrets
+from pipeline.upload.credentials import Secrets, hush
 from pipeline.upload.destination import Tools
+from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.items import File
-from pipeline.upload.metastudio.error_codes import told
 from pipeline.upload.multipart import Part, Parts, Stretch
-from pipeline.upload.transfer import Patience, Refused, Unknown, secure
+from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.transfer import Refused, Unknown, secure
 
 R = TypeVar("R")
 
 PART: Final = 32 << 20  # bytes; files above go up in parts
 _PARTS: Final = 10_000  # parts the store takes
 _EARLY: Final = 300.0  # seconds before the credentials lapse at which new ones are asked for
+_CODES: Final = ErrorCodes()  # a store answers with the names of all stores
 _LAPSED: Final = frozenset({"ExpiredToken", "InvalidAccessKeyId"})
 _SKEW: Final = 900.0  # seconds between the clocks that the store's signatures bear
 _AGAIN: Final = frozenset({"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"})
@@ -83,6 +85,7 @@ class Store:
         patience: Patience,
         endpoint: str | None,
     ) -> None:
+        hush("qcloud_cos")
         try:
             self._sdk: Any = importlib.import_module("qcloud_cos")
             requests: Any = importlib.import_module("requests")
@@ -146,7 +149,7 @@ class Store:
             code = str(info.get("code", "")) if isinstance(info, dict) else _code(str(error.get_origin_msg()))
             if status == 403 and not code and self._skewed(info):
                 code = "RequestTimeTooSkewed"  # the answer to a HEAD has no body to say so
-            meaning = told(code, status)
+            meaning = _CODES.told(code, status)
             sentence = f"{what}: {code or f'HTTP {status}'}: {meaning.en}", f"{what}：{code or status}：{meaning.zh}"
             if status == 403 and (code in _LAPSED or not code):
                 self.credentials(renew=True)
@@ -160,25 +163,25 @@ class Store:
         """Whether the answer's date is far from this machine's."""
         try:
             stamp = email.utils.parsedate_to_datetime(str(headers["Date"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):  # without a date the no stands as it was said
             return False
         return abs(stamp.timestamp() - time.time()) > _SKEW
 
     def _until(self, what: str, call: Callable[[Any, str], R], done: Callable[[], R | None]) -> R:
         """A call, repeated until it succeeds or `done` finds that it already has."""
-        for attempt in range(1, self._patience.attempts + 1):
-            if attempt > 1:
-                self._patience.pause(attempt - 1)
-                found = done()
-                if found is not None:
-                    return found
+
+        def attempt(number: int) -> R:
+            found = done() if number > 1 else None
+            if found is not None:
+                return found
             try:
                 return self._once(what, call)
             except Refused:
                 raise
-            except UploadError as error:
-                last = error
-        raise last
+            except UploadError as error:  # not done, or not known whether: `done` is asked before it is done again
+                raise Again(error) from None
+
+        return retry(self._patience, attempt)
 
     def head(self, key: str) -> tuple[int, str] | None:
         """Size and ETag of an object, or None when it is not there."""
@@ -187,7 +190,7 @@ class Store:
             try:
                 told = client.head_object(Bucket=bucket, Key=key)
             except self._sdk.CosServiceError as error:
-                if int(error.get_status_code()) == 404:
+                if int(error.get_status_code()) == 404:  # an answer to the question, and no failure
                     return None
                 raise
             return int(told["Content-Length"]), str(told["ETag"]).strip('"').lower()
@@ -211,21 +214,25 @@ class Store:
         etag = held()
         if etag:
             return False, etag
-        for attempt in range(1, self._patience.attempts + 1):
+
+        def attempt(_: int) -> str:
             if len(parts) == 1:
                 tools.journal.begin(journal_key, f"put {key}")
                 self._until(f"PUT {key}", lambda client, bucket: self._whole(client, bucket, key, file, tools), held)
             else:
                 self._multipart(key, file, parts, journal_key, tools, held)
             etag = held()
-            if etag:  # asked of the store itself: a 200 is not an object
-                tools.journal.end(journal_key, f"put {key}")
-                return True, etag
-            self._patience.pause(attempt)
-        raise UploadError(
-            f"{key}: the store does not hold what was sent ({file.size} bytes, MD5 {file.md5})",
-            f"{key}：存储中的对象与发送内容不符（{file.size} 字节，MD5 {file.md5}）",
-        )
+            if not etag:  # asked of the store itself: a 200 is not an object
+                raise Again(
+                    UploadError(
+                        f"{key}: the store does not hold what was sent ({file.size} bytes, MD5 {file.md5})",
+                        f"{key}：存储中的对象与发送内容不符（{file.size} 字节，MD5 {file.md5}）",
+                    )
+                )
+            tools.journal.end(journal_key, f"put {key}")
+            return etag
+
+        return True, retry(self._patience, attempt)
 
     @staticmethod
     def _whole(client: Any, bucket: str, key: str, file: File, tools: Tools) -> str:
@@ -246,9 +253,11 @@ class Store:
         try:
             there = self._listed(key, upload)
         except Refused as error:
-            if error.code != "NoSuchUpload" or held():
+            if error.code != "NoSuchUpload":
+                raise
+            if held():  # completed already: the answer was lost
                 return
-            tools.journal.end(journal_key, f"forget upload {key}", uploads=None)
+            tools.journal.end(journal_key, f"forget upload {key}", uploads=self._others(journal_key, key, tools))
             upload, there = self._upload(key, file, journal_key, tools), {}
         for part in parts:
             if there.get(part.number) == part.tag:
@@ -284,10 +293,14 @@ class Store:
         except Refused as error:
             if error.code == "InvalidPart":
                 return  # a part was not kept after all: the same upload is gone through again
-            if error.code != "NoSuchUpload":
+            if error.code != "NoSuchUpload":  # completed already, or gone: who called asks what is held
                 raise
-        uploads = {k: v for k, v in tools.journal.facts(journal_key).get("uploads", {}).items() if k != key}
-        tools.journal.end(journal_key, f"complete {key}", uploads=uploads)
+        tools.journal.end(journal_key, f"complete {key}", uploads=self._others(journal_key, key, tools))
+
+    @staticmethod
+    def _others(journal_key: str, key: str, tools: Tools) -> dict[str, Any]:
+        """The multipart uploads of the other files, which go on."""
+        return {k: v for k, v in tools.journal.facts(journal_key).get("uploads", {}).items() if k != key}
 
     def _upload(self, key: str, file: File, journal_key: str, tools: Tools) -> str:
         """The id of this key's multipart upload: known, found at the store, or begun now."""

@@ -16,22 +16,26 @@ from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.upload import rate_limit
 from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Receipt, Tools, Unit, single
+from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
-from pipeline.upload.metastudio import signing
-from pipeline.upload.metastudio.error_codes import told_tencent
 from pipeline.upload.rate_limit import Bucket
-from pipeline.upload.tencent import cos
+from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.tencent import cos, error_codes, signing
 from pipeline.upload.tencent import tasks as making
 from pipeline.upload.tencent.cos import Credentials, Store, prefix
 from pipeline.upload.tencent.tasks import CHECKS, MANAGER
-from pipeline.upload.transfer import Patience, Refused, Unknown, secure
+from pipeline.upload.transfer import Refused, Unknown, secure
 
 _BASE: Final = "https://gw.tv.s.qq.com"  # API overview (2024-11-13)
+_RATE: Final = 5.0  # calls a second; nothing is published: a pace no service minds
 FOLDERS: Final = frozenset({"idcard", "video", "audio", "photo", "zeroshot"})
+
+
+def opened(target: Target, secrets: Secrets) -> Destination:
+    """Files to the store, and what the order asks for. Raises UsageError."""
+    return Tencent(secrets, target.order)
 
 
 class Tencent:
@@ -54,7 +58,7 @@ class Tencent:
         known = hashlib.sha256(self.appkey.encode()).hexdigest()[:12]
         self.place = f"tencent:{urlsplit(self.endpoint).netloc}/{known}"
         self.caller = Caller(secrets, patience or Patience())
-        self._bucket = Bucket(rate_limit.TENCENT, depth=rate_limit.TENCENT)
+        self._bucket = Bucket(_RATE, depth=_RATE)
         self._store: Store | None = None
         self._guard = threading.Lock()
 
@@ -81,12 +85,13 @@ class Tencent:
 
         def url() -> str:
             query = {"appkey": self.appkey, "timestamp": str(int(self.caller.now()))}
-            signed = query | {self._parameter: signing.tencent(query, self._token)}
+            signed = query | {self._parameter: signing.sign(query, self._token)}
             return f"{self.endpoint}{path}?{urlencode(signed)}"
 
         body = {"Header": {}, "Payload": payload}
         headers = {"Content-Type": "application/json;charset=utf-8"}
-        for attempt in range(1, self.caller.patience.attempts + 1):
+
+        def attempt(_: int) -> dict[str, Any]:
             used = self.caller.skew
             answer = self.caller.call("POST", url, lambda _: headers, body, bucket=self._bucket, again=again, what=what)
             told = answer.json()
@@ -95,17 +100,17 @@ class Tencent:
             if code == "0":
                 found = told.get("Payload")
                 return found if isinstance(found, dict) else {}
-            if code == "100005" and self.caller.catch_up(answer, used):
-                continue
-            meaning, said = told_tencent(path, code), self._secrets.redact(str(header.get("Message", "")))
+            meaning, said = error_codes.told(path, code), self._secrets.redact(str(header.get("Message", "")))
             sentence = f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"
+            refused = Refused(*sentence, status=answer.status, code=code)
+            if code == "100005" and self.caller.catch_up(answer, used):
+                raise Again(refused, at_once=True)
             if code != "100000":
-                raise Refused(*sentence, status=answer.status, code=code)
-            last = Unknown(*sentence)
-            if not again:
-                raise last
-            self.caller.patience.pause(attempt)
-        raise last
+                raise refused
+            unsure = Unknown(*sentence)
+            raise Again(unsure) if again else unsure
+
+        return retry(self.caller.patience, attempt)
 
     def _credentials(self) -> Credentials:
         """Temporary credentials, asked for anew."""

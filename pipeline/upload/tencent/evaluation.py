@@ -85,7 +85,7 @@ def _number(value: object) -> float | None:
         return None
     try:
         return float(value) if isinstance(value, int | float | str) else None
-    except ValueError:
+    except ValueError:  # no number: the platform's own verdict counts alone
         return None
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload.destination import Tools, Unit
-from pipeline.upload.metastudio.error_codes import DETECTION, told_tencent
+from pipeline.upload.retry import Again, Patience, Waiting, retry
+from pipeline.upload.tencent.error_codes import DETECTION, told
 from pipeline.upload.tencent.evaluation import shortcomings
-from pipeline.upload.transfer import Patience, Refused, Unknown
+from pipeline.upload.transfer import Refused, Unknown
 
 MANAGER: Final = "/v2/ivh/assetmanager/customservice/"
 _FREE: Final = frozenset({"IMAGE_PHOTO", "ZERO_SHOT_VOICE"})  # make types that need no authorisation
@@ -50,22 +50,6 @@ class Call(Protocol):
     def __call__(self, path: str, payload: dict[str, Any], *, again: bool = True) -> dict[str, Any]: ...
 
 
-class Waiting:
-    """Looks at a task with growing pauses until it has ended or patience has."""
-
-    def __init__(self, patience: Patience, seconds: float) -> None:
-        self._until, self._pause, self._cap = time.monotonic() + seconds, patience.first / 2, patience.cap
-
-    def over(self) -> bool:
-        """Whether it is time to stop; else waits."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            return True
-        time.sleep(min(self._pause, left))
-        self._pause = min(self._cap, self._pause * 1.5)
-        return False
-
-
 def check(
     call: Call, order: dict[str, Any], unit: Unit, folder: str, url: str, tools: Tools, patience: Patience
 ) -> dict[str, Any] | None:
@@ -80,7 +64,7 @@ def check(
         payload |= {key: order[key] for key in ("Language", "ReferenceText", "TextId") if key in order}
     tools.journal.begin(unit.key, ask)
     task = call(base + ask, payload).get("TaskId")
-    waiting = Waiting(patience, tools.wait)
+    waiting = _waiting(patience, tools)
     while True:
         ended = call(base + look, {"TaskId": task})
         state = _state(ended)
@@ -95,7 +79,7 @@ def check(
     detection = ended.get("DetectionCode", 0)
     if state != "SUCCESS" or detection != 0:
         code = str(ended.get("ErrorCode") or ended.get("Code") or detection)
-        text = (DETECTION.get(detection) if detection else None) or told_tencent(base, code)
+        text = (DETECTION.get(detection) if detection else None) or told(base, code)
         raise UploadError(f"{ask}: {state} {code}: {text.en}", f"{ask}：{state} {code}：{text.zh}")
     result = ended.get("Result")
     language, words = str(order.get("Language", "chi")), bool({"ReferenceText", "TextId"} & set(order))
@@ -105,6 +89,10 @@ def check(
             f"{ask}: {'; '.join(one.en for one in short)}", f"{ask}：{'；'.join(one.zh for one in short)}"
         )
     return ended
+
+
+def _waiting(patience: Patience, tools: Tools) -> Waiting:
+    return Waiting(tools.wait, patience.first / 2, patience.cap)
 
 
 def _state(answer: dict[str, Any]) -> str:
@@ -153,14 +141,15 @@ def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: P
     if task:
         return str(task)
     doubt = tools.journal.open(unit.key, "make")
-    for attempt in range(1, patience.attempts + 1):
+
+    def attempt(_: int) -> Any:
+        nonlocal doubt
         tools.journal.begin(unit.key, "make")
         try:
-            task = call(MANAGER + "make", body, again=False).get("TaskId")
-            break
-        except Unknown as error:
-            last, doubt = error, True  # repeated under the same AnchorName, which is taken only once
-            patience.pause(attempt)
+            return call(MANAGER + "make", body, again=False).get("TaskId")
+        except Unknown as error:  # repeated under the same AnchorName, which is taken only once
+            doubt = True
+            raise Again(error) from None
         except Refused as error:
             if not doubt:
                 tools.journal.end(unit.key, "make")
@@ -171,8 +160,8 @@ def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: P
                 f"make：此前的应答丢失，现平台返回：{error.text.zh}。订单可能已被受理："
                 f"请先在控制台查找 {body['AnchorName']!r}。",
             ) from None
-    else:
-        raise last
+
+    task = retry(patience, attempt)
     tools.journal.end(unit.key, "make", task_id=task)
     return str(task)
 
@@ -184,7 +173,7 @@ def follow(
 
     Every change of stage is told. With a `decision` the demo is agreed to or rejected. Raises UploadError.
     """
-    waiting, shown = Waiting(patience, tools.wait), ""
+    waiting, shown = _waiting(patience, tools), ""
     while True:
         progress = call(MANAGER + "getprogress", {"TaskId": task})
         status, stage, state = (str(progress.get(key, "")) for key in ("Status", "StageV2", "StatusV2"))
@@ -221,6 +210,6 @@ def _confirm(call: Call, task: str, decision: dict[str, Any], unit: Unit, tools:
     tools.journal.begin(unit.key, f"confirm {decision['Operate']}")
     try:
         call(MANAGER + "customerconfirm", {"TaskId": task} | decision, again=False)
-    except Unknown:
+    except Unknown:  # the next look at the progress says whether it was heard; if not, it is said again
         return
     tools.journal.end(unit.key, f"confirm {decision['Operate']}")

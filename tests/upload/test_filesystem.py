@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.upload.destination import Destination
 from pipeline.upload.filesystem import Anywhere, Folder
 from pipeline.upload.journal import NAME, Journal
-from tests.upload import world as made
+from tests.upload import made
 
 
 @pytest.fixture(params=["file", "fsspec"])

@@ -16,8 +16,11 @@ import pytest
 from pipeline.errors import UploadError
 from pipeline.upload.client import Answer, Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.rate_limit import BELOW, METASTUDIO, Bucket, metastudio
-from pipeline.upload.transfer import Body, Patience, Refused, Unknown
+from pipeline.upload.metastudio import rates
+from pipeline.upload.metastudio.error_codes import CODES
+from pipeline.upload.rate_limit import BELOW, Bucket
+from pipeline.upload.retry import Patience
+from pipeline.upload.transfer import Body, Refused, Unknown
 
 QUICK = Patience(attempts=3, first=0.01, cap=0.01)
 
@@ -64,7 +67,7 @@ def _say(status: int, body: bytes = b"{}", **headers: str) -> Callable[[BaseHTTP
 
 @pytest.fixture
 def caller() -> Iterator[Caller]:
-    made = Caller(Secrets(environment={}), QUICK, timeout=0.5)
+    made = Caller(Secrets(environment={}), QUICK, CODES, timeout=0.5)
     yield made
     made.close()
 
@@ -175,11 +178,11 @@ def test_a_bucket_never_lets_more_through_than_its_rate(rate: float) -> None:
 
 @pytest.mark.parametrize("region", ["cn-north-4", "cn-east-3", "ap-southeast-3", "eu-west-0"])
 def test_every_group_of_calls_stays_below_what_the_region_states(region: str) -> None:
-    buckets = metastudio(region)
-    assert set(buckets) == set(METASTUDIO)
+    buckets = rates.buckets(region)
+    assert set(buckets) == set(rates.RATES)
     stated = {"cn-north-4": 0, "cn-east-3": 1, "ap-southeast-3": 2}
     for call, bucket in buckets.items():
-        rate = METASTUDIO[call][stated[region]] if region in stated else min(METASTUDIO[call])
+        rate = rates.RATES[call][stated[region]] if region in stated else min(rates.RATES[call])
         assert bucket.rate == pytest.approx(BELOW * rate)
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire, as the sandbox's platforms see it."""
+"""What goes over the wire, as the emulated platforms see it."""
 
 from __future__ import annotations
 

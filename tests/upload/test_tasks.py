@@ -10,43 +10,43 @@ import pytest
 pytest.importorskip("qcloud_cos")
 
 from pipeline.cli import main as cli
-from pipeline.upload.emulator.server import Sandbox
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.tencent.evaluation import shortcomings
-from tests.upload import world as made
+from tests.upload import made
 
 PHOTO = {"AnchorName": "小美", "MakeType": "IMAGE_PHOTO", "SexType": "FEMALE", "PhotoVersion": 0}
 
 
-def _make(near: Path, running: Sandbox, order: dict[str, dict[str, Any]], count: int = 1) -> list[dict[str, Any]]:
+def _make(near: Path, running: Emulator, order: dict[str, dict[str, Any]], count: int = 1) -> list[dict[str, Any]]:
     return made.deliver(made.tencent(running, order), made.photos(near, count))
 
 
-def test_an_order_is_made_once(near: Path, running: Sandbox) -> None:
+def test_an_order_is_made_once(near: Path, running: Emulator) -> None:
     told = _make(near, running, {"make": PHOTO})
     assert (told[0]["status"], told[0]["ids"]["progress"]["Status"]) == ("sent", "SUCCESS")
     again = _make(near, running, {"make": PHOTO})
     assert again[0]["status"] == "skipped"
     assert again[0]["ids"]["task_id"] == told[0]["ids"]["task_id"]
-    assert len([call for call in running.world.calls if call.startswith("POST") and "/make " in call]) == 1
+    assert len([call for call in running.backend.calls if call.startswith("POST") and "/make " in call]) == 1
 
 
-def test_the_checks_are_asked_first_where_the_order_says_so(near: Path, running: Sandbox) -> None:
+def test_the_checks_are_asked_first_where_the_order_says_so(near: Path, running: Emulator) -> None:
     told = _make(near, running, {"make": PHOTO, "check": {"face": True, "CheckerVersion": 1}})
     assert told[0]["ids"]["checks"]["face000.png"]["Status"] == "SUCCESS"
-    order = [call for call in running.world.calls if "facedetect" in call or "make " in call]
+    order = [call for call in running.backend.calls if "facedetect" in call or "make " in call]
     assert "facedetect" in order[0]
     assert "make" in order[-1]
 
 
-def test_a_failed_check_stops_the_order(near: Path, running: Sandbox) -> None:
+def test_a_failed_check_stops_the_order(near: Path, running: Emulator) -> None:
     asset = made.asset("image", "photo", [made.output(near, "badquality.png", b"no face")])
     manifest = made.write(near, "tencent/photo-fast", [asset])
     told = made.deliver(made.tencent(running, {"make": PHOTO, "check": {"face": True}}), manifest)
     assert "no face was found" in told[0]["message"]
-    assert not [call for call in running.world.calls if "/make " in call]
+    assert not [call for call in running.backend.calls if "/make " in call]
 
 
-def test_an_instant_voice_takes_its_audio_id_from_the_check(near: Path, running: Sandbox) -> None:
+def test_an_instant_voice_takes_its_audio_id_from_the_check(near: Path, running: Emulator) -> None:
     asset = made.asset("audio", "audio", [made.output(near, "voice.wav", b"hello")])
     manifest = made.write(near, "tencent/voice-instant", [asset])
     order = {"AnchorName": "voice", "MakeType": "ZERO_SHOT_VOICE", "SexType": "MALE", "ZeroshortLang": "chi"}
@@ -64,28 +64,28 @@ def test_an_instant_voice_takes_its_audio_id_from_the_check(near: Path, running:
     ],
 )
 def test_an_incomplete_order_fails_before_anything_is_sent(
-    near: Path, running: Sandbox, order: dict[str, Any], wants: str
+    near: Path, running: Emulator, order: dict[str, Any], wants: str
 ) -> None:
     told = _make(near, running, {"make": order})
     assert wants in told[0]["message"]
-    assert running.world.objects == {}
+    assert running.backend.objects == {}
 
 
 @pytest.mark.parametrize("kind", ["refuse", "429", "slow"])
-def test_an_order_that_was_certainly_not_taken_is_repeated(near: Path, running: Sandbox, kind: str) -> None:
-    running.world.faults.order("/make", kind)
+def test_an_order_that_was_certainly_not_taken_is_repeated(near: Path, running: Emulator, kind: str) -> None:
+    running.backend.faults.order("/make", kind)
     assert _make(near, running, {"make": PHOTO})[0]["status"] == "sent"
 
 
 @pytest.mark.parametrize("kind", ["lost-answer", "500-after"])
-def test_an_order_whose_answer_was_lost_is_not_doubled_and_said(near: Path, running: Sandbox, kind: str) -> None:
-    running.world.faults.order("/make", kind)
+def test_an_order_whose_answer_was_lost_is_not_doubled_and_said(near: Path, running: Emulator, kind: str) -> None:
+    running.backend.faults.order("/make", kind)
     told = _make(near, running, {"make": PHOTO})
     assert "look for '小美' in the console" in told[0]["message"]
-    assert len([task for task in running.world.tasks.values() if task.get("AnchorName")]) == 1
+    assert len([task for task in running.backend.tasks.values() if task.get("AnchorName")]) == 1
 
 
-def test_a_failed_task_is_told_with_the_platforms_words(near: Path, running: Sandbox) -> None:
+def test_a_failed_task_is_told_with_the_platforms_words(near: Path, running: Emulator) -> None:
     told = _make(near, running, {"make": PHOTO | {"AnchorName": "failme"}})
     assert "failed in AUDIT: material" in told[0]["message"]
     assert "under another AnchorName" in told[0]["message"]
@@ -94,37 +94,37 @@ def test_a_failed_task_is_told_with_the_platforms_words(near: Path, running: San
 # --- progress -------------------------------------------------------------------------------------------
 
 
-def _voice(near: Path, running: Sandbox, name: str = "voice.wav", **tables: Any) -> list[dict[str, Any]]:
+def _voice(near: Path, running: Emulator, name: str = "voice.wav", **tables: Any) -> list[dict[str, Any]]:
     assets = [made.asset("audio", "audio", [made.output(near, name, b"hello")])]
     manifest = made.write(near, "tencent/voice-instant", assets)
     tables["make"] = {"AnchorName": "voice", "MakeType": "ZERO_SHOT_VOICE", "SexType": "MALE", "AudioId": "a1"}
     return made.deliver(made.tencent(running, tables), manifest)
 
 
-def test_a_demo_waits_for_a_decision_which_is_told_once(near: Path, running: Sandbox) -> None:
+def test_a_demo_waits_for_a_decision_which_is_told_once(near: Path, running: Emulator) -> None:
     told = _voice(near, running)
     assert told[0]["status"] == "pending"
     assert "[confirm]" in told[0]["message"]
     told = _voice(near, running, confirm={"Operate": "AGREE"})
     assert (told[0]["status"], told[0]["ids"]["progress"]["StageV2"]) == ("sent", "END")
-    assert len([call for call in running.world.calls if "customerconfirm" in call]) == 1
-    assert len([call for call in running.world.calls if "/make " in call]) == 1
+    assert len([call for call in running.backend.calls if "customerconfirm" in call]) == 1
+    assert len([call for call in running.backend.calls if "/make " in call]) == 1
 
 
-def test_a_rejected_demo_ends_the_order(near: Path, running: Sandbox) -> None:
+def test_a_rejected_demo_ends_the_order(near: Path, running: Emulator) -> None:
     told = _voice(near, running, confirm={"Operate": "REJECT", "Reason": "too fast"})
     assert "failed in CONFIRM: rejected" in told[0]["message"]
 
 
 @pytest.mark.parametrize("kind", ["lost-answer", "500-after", "500", "429"])
-def test_a_decision_through_a_bad_network_is_taken_once(near: Path, running: Sandbox, kind: str) -> None:
-    running.world.faults.order("customerconfirm", kind)
+def test_a_decision_through_a_bad_network_is_taken_once(near: Path, running: Emulator, kind: str) -> None:
+    running.backend.faults.order("customerconfirm", kind)
     assert _voice(near, running, confirm={"Operate": "AGREE"})[0]["status"] == "sent"
-    assert [task["decided"] for task in running.world.tasks.values()] == ["AGREE"]
+    assert [task["decided"] for task in running.backend.tasks.values()] == ["AGREE"]
 
 
 def test_every_stage_is_told_and_a_task_that_takes_longer_is_pending(
-    near: Path, running: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in running.settings().items():
         monkeypatch.setenv(name, value)
@@ -146,7 +146,9 @@ def test_every_stage_is_told_and_a_task_that_takes_longer_is_pending(
 
 
 @pytest.mark.parametrize("name", ["numbers-badquality.wav", "badquality.wav"])
-def test_a_recording_that_falls_short_is_told_by_verdict_and_by_number(near: Path, running: Sandbox, name: str) -> None:
+def test_a_recording_that_falls_short_is_told_by_verdict_and_by_number(
+    near: Path, running: Emulator, name: str
+) -> None:
     manifest = made.write(near, "tencent/driver-audio", [made.asset("audio", "audio", [made.output(near, name, b"a")])])
     told = made.deliver(made.tencent(running, {"check": {"audio": True}}), manifest)
     assert "Snr is 10, wanted >= 25" in told[0]["message"]

@@ -7,7 +7,10 @@ import tomllib
 
 import pytest
 
-from pipeline.upload.metastudio import error_codes
+from pipeline.model.facts import Text
+from pipeline.upload import error_codes as shared
+from pipeline.upload.metastudio import error_codes as metastudio
+from pipeline.upload.tencent import error_codes as tencent
 from tests import ROOT
 
 PRESETS = ROOT / "presets"
@@ -24,7 +27,7 @@ def _named() -> set[str]:
 def test_every_code_that_a_rule_names_is_explained() -> None:
     named = _named()
     assert len(named) > 100
-    assert sorted(named - error_codes.known().keys()) == []
+    assert sorted(named - metastudio.MEANINGS.keys()) == []
 
 
 def test_rules_of_presets_name_codes_that_this_test_reads() -> None:
@@ -37,15 +40,16 @@ def test_rules_of_presets_name_codes_that_this_test_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [error_codes.known(), error_codes._TENCENT, error_codes._FACE, error_codes.DETECTION, error_codes._STATUS]
+    "table",
+    [metastudio.MEANINGS, tencent.GENERAL, tencent.FACE, tencent.DETECTION, shared.STORES, shared.STATUS],
 )
-def test_every_code_is_explained_in_both_languages(table: dict[object, error_codes.Text]) -> None:
+def test_every_code_is_explained_in_both_languages(table: dict[object, Text]) -> None:
     for code, said in table.items():
         assert said.en.isascii(), code
         assert _CHINESE.search(said.zh), code
 
 
 def test_one_code_with_two_meanings_is_told_apart_by_its_status() -> None:
-    assert "review" in error_codes.told("MSS.20010115", 200).en
-    assert "let in" in error_codes.told("MSS.20010115", 403).en
-    assert error_codes.told("MSS.99999999", 403).en.startswith("no right")
+    assert "review" in metastudio.CODES.told("MSS.20010115", 200).en
+    assert "let in" in metastudio.CODES.told("MSS.20010115", 403).en
+    assert metastudio.CODES.told("MSS.99999999", 403).en.startswith("no right")

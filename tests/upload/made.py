@@ -1,4 +1,4 @@
-"""A sandbox, a manifest of made-up outputs, and everything needed to send one to the other in this process."""
+"""An emulator, a manifest of made-up outputs, and everything needed to send one to the other in this process."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pipeline.upload import rate_limit
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.deliver import Entry, How, send_all
 from pipeline.upload.destination import Destination
+from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.faults import KINDS as KINDS_OF_FAULT
 from pipeline.upload.emulator.faults import LASTING, Faults, fits
-from pipeline.upload.emulator.server import Sandbox
-from pipeline.upload.emulator.world import World
+from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.journal import Journal
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import Library
+from pipeline.upload.retry import Patience
 from pipeline.upload.tencent.destination import Tencent
-from pipeline.upload.transfer import Patience
 
 if TYPE_CHECKING:
     import pytest
@@ -78,23 +78,23 @@ def photos(folder: Path, count: int, size: int = 20_000, seed: int = 2) -> Path:
 
 
 @contextmanager
-def sandbox(folder: Path, **world: Any) -> Iterator[Sandbox]:
-    """A running sandbox whose rate limits do not slow a test down."""
-    faults = world.pop("faults", None) or Faults()
-    with Sandbox(World(folder=folder, faults=faults, pace=world.pop("pace", 1000.0), **world)) as running:
+def emulator(folder: Path, **backend: Any) -> Iterator[Emulator]:
+    """A running emulator whose rate limits do not slow a test down."""
+    faults = backend.pop("faults", None) or Faults()
+    with Emulator(Backend(folder=folder, faults=faults, pace=backend.pop("pace", 1000.0), **backend)) as running:
         yield running
 
 
-def library(running: Sandbox, order: dict[str, Any] | None = None, **environment: str) -> Library:
+def library(running: Emulator, order: dict[str, Any] | None = None, **environment: str) -> Library:
     return Library(api(running, **environment), order or {})
 
 
-def api(running: Sandbox, **environment: str) -> Api:
+def api(running: Emulator, **environment: str) -> Api:
     settings = running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"} | environment
     return Api(Secrets(environment={k: v for k, v in settings.items() if v}), QUICK, None, None)
 
 
-def tencent(running: Sandbox, order: dict[str, dict[str, Any]] | None = None, **environment: str) -> Tencent:
+def tencent(running: Emulator, order: dict[str, dict[str, Any]] | None = None, **environment: str) -> Tencent:
     made = Tencent(Secrets(environment=running.settings() | environment), order or {}, QUICK)
     made._bucket = rate_limit.Bucket(1000.0, depth=100.0)
     return made
@@ -132,19 +132,19 @@ def statuses(told: list[Entry]) -> dict[str, int]:
     return {status: sum(e["status"] == status for e in told) for status in {e["status"] for e in told}}
 
 
-def live(world: World) -> list[dict[str, Any]]:
+def live(backend: Backend) -> list[dict[str, Any]]:
     """The assets of the library that are in use."""
-    return [one for one in world.assets.values() if one["asset_state"] not in ("FAILED", "DELETED")]
+    return [one for one in backend.assets.values() if one["asset_state"] not in ("FAILED", "DELETED")]
 
 
-def held(world: World) -> dict[str, str]:
+def held(backend: Backend) -> dict[str, str]:
     """What the library holds: file name to MD5, checked against the bytes on disk."""
     found: dict[str, str] = {}
-    for one in live(world):
+    for one in live(backend):
         for file in one["files"]:
             if file["state"] in ("CREATED", "UPLOADED"):
                 assert file["file_name"] not in found, f"{file['file_name']} is there twice"
-                found[file["file_name"]] = md5(world.objects[file["file_id"]].path.read_bytes())
+                found[file["file_name"]] = md5(backend.objects[file["file_id"]].path.read_bytes())
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: objects on disk, records in memory, one clock, one lock."""
+"""What the emulator remembers: objects on disk, records in memory, one clock, one lock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ URL_AGE: Final = 24 * 3600.0  # seconds; upload URLs (Table 4-180)
 
 @dataclass
 class Account:
-    """Who may call. Made up, and the same in every sandbox, so that nobody needs a secret to try it."""
+    """Who may call. Made up, and the same in every emulator, so that nobody needs a secret to try it."""
 
     project: str = "sandboxproject"
     access: str = "SANDBOXACCESSKEY"
@@ -58,13 +58,13 @@ class Url:
 
 
 @dataclass
-class World:
+class Backend:
     """Everything. Handlers hold `guard` while they look or write."""
 
     folder: Path
     account: Account = field(default_factory=Account)
     faults: Faults = field(default_factory=Faults)
-    clock_offset: float = 0.0  # seconds the sandbox's clock is ahead of the machine's
+    clock_offset: float = 0.0  # seconds the emulator's clock is ahead of the machine's
     review: float = 0.0  # seconds an asset stays in review
     pace: float = 1.0  # of the stated rates
     region: str = "cn-north-4"
@@ -91,7 +91,7 @@ class World:
         self._seen: dict[str, deque[float]] = {}
 
     def now(self) -> float:
-        """The sandbox's time."""
+        """The emulator's time."""
         return time.time() + self.clock_offset
 
     def new_id(self, kind: str) -> str:

@@ -1,0 +1,127 @@
+"""What a verb says: entries as they come, the end of a run, its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
+from typing import Final, TypeVar
+
+import msgspec
+
+from pipeline.cli.options import Options
+from pipeline.documents.facts import encode
+from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
+from pipeline.documents.types import AssetEntry, FindingEntry, Head, PlannedAsset
+from pipeline.model.job import Watch
+from pipeline.model.results import Status, Verdict
+from pipeline.model.rules import Level
+from pipeline.report.progress import progress
+
+A = TypeVar("A", bound=AssetEntry)
+_TABLE: Final = 500  # above so many assets the table leaves out those that are in order
+_NOT_IN_ORDER: Final = frozenset({"blocked", "failed", "error", "changed"})
+
+
+def watch(options: Options, verb: str) -> Watch:
+    """Who tells how far a batch is, in the form that was asked for."""
+    silent = options.quiet or options.json
+    return partial(progress, verb=verb, events=options.jsonl, silent=silent, noisy=options.verbose)
+
+
+def keeping(
+    spool: Spool[E], options: Options, event: str, *, fail_fast: bool = False
+) -> Callable[[Generator[tuple[int, Line | Entry], None, None]], None]:
+    """What keeps every entry that comes; with --jsonl each is also printed, with --fail-fast a bad one is the last."""
+
+    def keep(pairs: Generator[tuple[int, Line | Entry], None, None]) -> None:
+        with contextlib.closing(pairs):
+            for index, entry in pairs:
+                one = entry if isinstance(entry, Line) else line(entry)
+                one = with_trace(one, spool.type) if options.verbose else one
+                spool.put(index, one)
+                if options.jsonl:
+                    sys.stdout.write(f'{{"event": "{event}", "index": {index}, {one.text[1:].decode("utf-8")}\n')
+                    sys.stdout.flush()
+                if fail_fast and (one.error or one.status in _NOT_IN_ORDER):
+                    left = spool.expected - len(spool)
+                    if left:
+                        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
+                    break
+
+    return keep
+
+
+def print_line(told: object) -> None:
+    """One JSON value on a line of standard output, at once."""
+    sys.stdout.write(encode(told).decode() + "\n")
+    sys.stdout.flush()
+
+
+def exit_code(spool: Spool[E], extra: Iterable[FindingEntry] = ()) -> int:
+    """Of a run with these entries and these findings about all of them: 3, 4, 1 or 0, whichever holds first."""
+    codes = {0} | {3 if error == "ToolMissing" else 4 for error in spool.errors}
+    if spool.statuses.keys() & {"fixable", "blocked", "changed"}:
+        codes.add(1)
+    if any(f.verdict is Verdict.FAIL and f.level is Level.ERROR for f in extra):
+        codes.add(1)
+    return next(code for code in (3, 4, 1, 0) if code in codes)
+
+
+def tell(
+    head: Head,
+    spool: Spool[A],
+    summed: tuple[FindingEntry, ...],
+    statuses: tuple[Status, ...],
+    options: Options,
+    *,
+    full: bool,
+    plans: bool = False,
+) -> None:
+    """The end of a verb: one document, the last event, or a table with the summary below it.
+
+    In the table findings are told in `full` or not, and `plans` follow below.
+    """
+    lang = options.lang
+    tail = spool.tail(statuses, summed)
+    if options.json:
+        write_document(sys.stdout, head, "assets", spool, tail)
+        return
+    if options.jsonl:
+        print_line({"event": "summary"} | msgspec.structs.asdict(head) | msgspec.structs.asdict(tail))
+        return
+    from pipeline.report import console
+
+    out = console.console()
+    if not options.quiet:
+        calm = len(spool) > _TABLE and not full
+        shown = spool.entries(leaving=frozenset({"pass", "ready"} if calm else ()))
+        out.print(console.assets_table(shown, lang, full=full))
+        if calm:
+            out.print(console.say("calm", lang))
+        for asset in spool if plans else ():
+            for line in console.plan_lines(asset) if isinstance(asset, PlannedAsset) else ():
+                out.print(line, soft_wrap=True)
+        for asset in spool if options.verbose else ():
+            if asset.error and asset.error.trace:
+                console.console(error=True).print(console.clean(asset.error.trace))
+        if calm:
+            out.print(console.rows_table(_reasons(spool), ("count", "status", "rule", "code")))
+        for found in summed:
+            if found.verdict is Verdict.FAIL:
+                out.print(f"{console.say(found.level, lang)} {console.clean(found.message)}")
+    out.print(console.summary_line(tail.summary, lang))
+
+
+def _reasons(spool: Spool[A]) -> list[tuple[str, ...]]:
+    return [(str(r.count), r.status, r.rule or r.error or "", r.code or "") for r in spool.reasons()]
+
+
+def emit(told: object, options: Options) -> bool:
+    """Print as JSON when asked to; whether that was done."""
+    if options.json or options.jsonl:
+        json.dump(told, sys.stdout, ensure_ascii=False, indent=1 if options.json else None)
+        sys.stdout.write("\n")
+    return bool(options.json or options.jsonl)

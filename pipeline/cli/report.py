@@ -1,0 +1,69 @@
+"""`preflight report`: a report or manifest as HTML, JSON, JUnit XML, CSV or Markdown. The ending decides."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from pipeline.cli.options import Options, workers
+from pipeline.documents.read import document
+from pipeline.errors import UsageError
+from pipeline.report.formats import ENDINGS, FLAT, publish
+from pipeline.report.html import Source, write
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(Options):
+    """Of `preflight report`."""
+
+    reports: tuple[str, ...]
+    out: str
+    no_pictures: bool
+    jobs: int | None
+
+
+def declare(parser: ArgumentParser) -> type[ReportOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("reports", nargs="+", metavar="MANIFEST", help="manifests and reports; - for standard input")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the ending says what is written")
+    parser.add_argument("--no-pictures", action="store_true", help="text only")
+    workers(parser)
+    Options.declare(parser)
+    return ReportOptions
+
+
+def run(options: ReportOptions) -> int:
+    """Write the report whole or not at all. Exit code 2 when it cannot be written."""
+    target = Path(options.out)
+    ending = target.suffix.lower()
+    if ending not in ENDINGS:
+        raise UsageError(
+            f"{options.out}: the ending says what is written: {', '.join(ENDINGS)}",
+            f"{options.out}：扩展名决定格式：{', '.join(ENDINGS)}",
+        )
+    sources = [Source(document(name), Path() if name == "-" else Path(name).parent) for name in options.reports]
+    if any(Path(name).resolve() == target.resolve() for name in options.reports if name != "-"):
+        raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
+
+    def fill(out: IO[str]) -> None:
+        if ending == ".html":
+            from pipeline.engine.cards import cards
+            from pipeline.engine.pool import cores
+
+            made = partial(cards, workers=options.jobs or cores())
+            write(out, sources, options.lang, made, pictures=not options.no_pictures)
+        else:
+            FLAT[ending](out, sources, options.lang)
+
+    publish(target, fill)
+    if options.json or options.jsonl:
+        print(json.dumps({"report": str(target), "bytes": target.stat().st_size}))
+    elif not options.quiet:
+        from pipeline.report import console
+
+        console.console().print(console.clean(str(target)), soft_wrap=True)
+    return 0

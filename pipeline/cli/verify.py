@@ -1,0 +1,72 @@
+"""`preflight verify`: files, digests and rules of a finished run, again."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cli.options import Options, workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(Options):
+    """Of `preflight verify`."""
+
+    manifest: str
+    jobs: int | None
+
+
+def declare(parser: ArgumentParser) -> type[VerifyOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("manifest", metavar="MANIFEST", help="manifest.json of a run of prepare")
+    workers(parser)
+    Options.declare(parser)
+    return VerifyOptions
+
+
+def run(options: VerifyOptions) -> int:
+    """Look at every output again, and tell which are as the manifest says. Raises UsageError."""
+    from pipeline.engine.pool import warm
+
+    warm()
+    # Imported while the server of the workers loads them too.
+    from pipeline.cli import output
+    from pipeline.documents import read
+    from pipeline.documents.spool import Spool, write_document
+    from pipeline.documents.types import VERIFICATION, VerificationHead, VerificationTail, VerifiedOutput
+    from pipeline.engine import batch
+    from pipeline.model.job import Running
+    from pipeline.rules import presets
+    from pipeline.stages import reverify
+    from pipeline.stages.check import wall
+    from pipeline.storage import urls
+
+    name, lang = urls.near(options.manifest), options.lang
+    jobs = reverify.outputs(read.manifest(name), Path(name).parent, lang)
+    with Spool(len(jobs), VerifiedOutput) as spool:
+        pairs = batch.entries(
+            reverify.verify_entry,
+            jobs,
+            Running(workers=options.jobs, watch=output.watch(options, "verify")),
+            wall(presets.load(jobs[0].preset) if jobs and jobs[0].preset else None, deep=False),
+            reverify.failed,
+            names=lambda again: f"{again.folder}/{again.path}",
+        )
+        output.keeping(spool, options, "verified")(pairs)
+        counted = {status: spool.statuses[status] for status in ("ok", "changed", "error")}
+        head, tail = VerificationHead(schema=VERIFICATION, manifest=name), VerificationTail(summary=counted)
+        if options.json:
+            write_document(sys.stdout, head, "outputs", spool, tail)
+        elif options.jsonl:
+            output.print_line({"event": "summary", "schema": VERIFICATION, "manifest": name, "summary": counted})
+        else:
+            from pipeline.report import console
+
+            out = console.console()
+            if not options.quiet:
+                rows = [(console.say(e.status, lang), e.path, e.error.message if e.error else e.message) for e in spool]
+                out.print(console.rows_table(rows))
+            out.print(f"{console.say('total', lang)} {len(spool)}: {counted['ok']} {console.say('ok', lang)}")
+        return output.exit_code(spool)
