@@ -61,7 +61,7 @@ def run(options: SandboxOptions) -> int:
             f"--fault 可取 {'、'.join(KINDS)}；--faults 为 0–1 的比例",
         )
     with tempfile.TemporaryDirectory(prefix="preflight-sandbox-") as scratch:
-        world = Backend(
+        backend = Backend(
             folder=Path(options.folder or scratch),
             faults=Faults(rate=options.faults, kinds=kinds, seed=options.seed),
             region=options.region,
@@ -71,25 +71,27 @@ def run(options: SandboxOptions) -> int:
             account=Account(quota=int(amount("--quota", options.quota))),
         )
         try:
-            sandbox = Emulator(world, options.port)
+            emulator = Emulator(backend, options.port)
         except OSError as error:
             raise UsageError(
                 f"port {options.port}: {error.strerror}", f"端口 {options.port}：{error.strerror}"
             ) from None
-        with sandbox:
-            _announce(sandbox, options)
+        with emulator:
+            _announce(emulator, options)
             threading.Event().wait()
     return 0
 
 
-def _announce(sandbox: Emulator, options: SandboxOptions) -> None:
-    settings = sandbox.settings()
+def _announce(emulator: Emulator, options: SandboxOptions) -> None:
+    settings = emulator.settings()
     if options.json or options.jsonl:
-        sys.stdout.write(json.dumps({"url": sandbox.url, "environment": settings}) + "\n")
+        sys.stdout.write(json.dumps({"url": emulator.url, "environment": settings}) + "\n")
     else:
         out = console.console()
         for name, value in settings.items():
             out.print(console.clean(f"export {name}={value}"), soft_wrap=True)
         if not options.quiet:
-            out.print(console.clean(f"# {sandbox.url}/_sandbox/state shows what is there; Ctrl-C ends"), soft_wrap=True)
+            out.print(
+                console.clean(f"# {emulator.url}/_sandbox/state shows what is there; Ctrl-C ends"), soft_wrap=True
+            )
     sys.stdout.flush()

@@ -44,9 +44,9 @@ class Row:
 
 
 _ANY: Final = "://"
-# what --to says, a name or how an address begins -> who delivers there
+# what --to says, a name or how an address begins -> who delivers there; addresses that are not here are fsspec's
 DESTINATIONS: Final[dict[str, Row]] = {
-    "file:///": Row("file:///folder", "pipeline.upload.filesystem"),
+    "file://": Row("file:///folder", "pipeline.upload.filesystem"),
     "metastudio": Row("metastudio", "pipeline.upload.metastudio.destination", "pipeline.upload.metastudio.order"),
     "tencent": Row("tencent", "pipeline.upload.tencent.destination", "pipeline.upload.tencent.order"),
     _ANY: Row("any URL of fsspec", "pipeline.upload.filesystem"),
@@ -80,7 +80,7 @@ def _order(row: Row) -> OrderModule:
 
 def _row(where: str) -> Row:
     scheme, colon, _ = where.partition(":")
-    row = DESTINATIONS.get(f"{scheme}:///" if colon else where)
+    row = None if colon and not scheme else DESTINATIONS.get(f"{scheme}://" if colon else where)
     if row is None and scheme and _ANY in where:
         row = DESTINATIONS[_ANY]
     if row is None:
