@@ -130,11 +130,11 @@ def _edit(group: Sequence[Finding], bound: Sequence[Finding]) -> Fix | None:
     # What judging proposes knows the picture; a limit on its own knows only numbers.
     proposed = [f.fix.value for f in group if f.fix is not None]
     suits = [v for v in proposed if all(f.rule.limit.accepts(v) for f in bound)]
-    wanted = min(suits, key=lambda v: _distance(v, value)) if suits else _settle(value, bound)
+    target = min(suits, key=lambda v: _distance(v, value)) if suits else _settle(value, bound)
     check = CHECKS[first.rule.check]
-    if wanted is None or check.safety is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
+    if target is None or check.safety is None or (safety := check.safety(value, target)) is Safety.MANUAL:
         return None
-    return Fix(check=check.name, stream=first.stream, actual=value, value=wanted, safety=safety)
+    return Fix(check=check.name, stream=first.stream, actual=value, value=target, safety=safety)
 
 
 def _settle(value: Value, bound: Sequence[Finding]) -> Value | None:
