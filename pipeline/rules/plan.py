@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -55,7 +54,7 @@ PARTS: Final = "media.parts"
 
 
 def plan(
-    findings: Iterable[Finding],
+    findings: Sequence[Finding],
     at_least: Safety = Safety.LOSSY,
     allow: frozenset[str] = frozenset(),
     kind: Kind | None = None,
@@ -71,9 +70,9 @@ def plan(
     if split:
         allow |= {"media.duration"}
     asked = [f for f in findings if f.verdict is not Verdict.PASS]
-    by_place: dict[_Place, list[Finding]] = defaultdict(list)
-    for finding in sorted(findings, key=lambda f: f.rule.id):
-        by_place[finding.rule.check, finding.stream, finding.where].append(finding)
+    by_place: dict[_Place, list[Finding]] = {_place(f): [] for f in asked if f.fix is not None}
+    for finding in sorted((f for f in findings if _place(f) in by_place), key=lambda f: f.rule.id):
+        by_place[_place(finding)].append(finding)
     fixes: list[Fix] = []
     advised: list[Fix] = []
     blocked = [f for f in asked if f.blocks and f.fix is None]
@@ -101,6 +100,10 @@ def plan(
         blocked=tuple(sorted(blocked, key=lambda f: (f.rule.id, f.stream or -1, f.where or ""))),
         allowed=allow,
     )
+
+
+def _place(finding: Finding) -> _Place:
+    return finding.rule.check, finding.stream, finding.where
 
 
 def _request(edit: Fix) -> str | None:
