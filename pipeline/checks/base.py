@@ -23,32 +23,32 @@ SOUNDING = frozenset({Kind.VIDEO, Kind.AUDIO})
 ANY = frozenset(Kind)
 
 
-def lossless(actual: Value, wanted: Value) -> Safety:
+def lossless(actual: Value, target: Value) -> Safety:
     """Nothing that is seen or heard changes."""
-    return Safety.LOSSLESS if wanted != actual else Safety.MANUAL
+    return Safety.LOSSLESS if target != actual else Safety.MANUAL
 
 
-def lossy(actual: Value, wanted: Value) -> Safety:
+def lossy(actual: Value, target: Value) -> Safety:
     """The medium is made anew from the decoded original."""
-    return Safety.LOSSY if wanted != actual else Safety.MANUAL
+    return Safety.LOSSY if target != actual else Safety.MANUAL
 
 
-def grows(actual: Value, wanted: Value) -> bool:
+def grows(actual: Value, target: Value) -> bool:
     """Whether a size, or one side, becomes larger."""
-    if isinstance(actual, Size) and isinstance(wanted, Size):
-        return wanted.width > actual.width or wanted.height > actual.height
-    return isinstance(actual, int | Fraction) and isinstance(wanted, int | Fraction) and wanted > actual
+    if isinstance(actual, Size) and isinstance(target, Size):
+        return target.width > actual.width or target.height > actual.height
+    return isinstance(actual, int | Fraction) and isinstance(target, int | Fraction) and target > actual
 
 
-def only_down(actual: Value, wanted: Value) -> Safety:
+def only_down(actual: Value, target: Value) -> Safety:
     """Less can be made from more; more cannot be made from less."""
-    if isinstance(actual, Size) and isinstance(wanted, Size):
-        smaller = wanted.width <= actual.width and wanted.height <= actual.height
-    elif isinstance(actual, int | Fraction) and isinstance(wanted, int | Fraction):
-        smaller = wanted < actual
+    if isinstance(actual, Size) and isinstance(target, Size):
+        smaller = target.width <= actual.width and target.height <= actual.height
+    elif isinstance(actual, int | Fraction) and isinstance(target, int | Fraction):
+        smaller = target < actual
     else:
         smaller = False
-    return Safety.LOSSY if smaller and wanted != actual else Safety.MANUAL
+    return Safety.LOSSY if smaller and target != actual else Safety.MANUAL
 
 
 def of_video(value: Callable[[VideoStream], Value | None]) -> Read:

@@ -37,9 +37,9 @@ def _off_centre(face: Face) -> Value | None:
     return max(abs(part) for part in face.off_centre) if face.off_centre else None
 
 
-def _by_cropping(actual: Value, wanted: Value) -> Safety:
+def _by_cropping(actual: Value, target: Value) -> Safety:
     """A face fills more of the picture once the rest is cut off; it cannot be made to fill less."""
-    if isinstance(actual, int | Fraction) and isinstance(wanted, int | Fraction) and wanted > actual:
+    if isinstance(actual, int | Fraction) and isinstance(target, int | Fraction) and target > actual:
         return Safety.LOSSY
     return Safety.MANUAL
 

@@ -67,11 +67,11 @@ def count(info: MediaInfo, _: Limit) -> Text | None:
 def _share(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
     if face.share is None:
         return None
-    wanted = limit.nearest(face.share)
-    if not isinstance(wanted, int | Fraction):
+    target = limit.nearest(face.share)
+    if not isinstance(target, int | Fraction):
         return None
-    is_, to_be, crop = _percent(face.share), _percent(Fraction(wanted)), _crop(face, limit)
-    if wanted < face.share:
+    is_, to_be, crop = _percent(face.share), _percent(Fraction(target)), _crop(face, limit)
+    if target < face.share:
         return Text(
             f"Step back: the face fills {is_} % of the picture, at most {to_be} % is wanted.",
             f"请后退：人脸占画面 {is_}%，要求不超过 {to_be}%。",
@@ -188,8 +188,8 @@ def _centre(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
 def _brightness(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
     if face.brightness is None:
         return None
-    wanted = limit.nearest(face.brightness)
-    dark = isinstance(wanted, int | Fraction) and wanted > face.brightness
+    target = limit.nearest(face.brightness)
+    dark = isinstance(target, int | Fraction) and target > face.brightness
     is_ = _percent(face.brightness)
     return Text(
         f"Put {'more' if dark else 'less'} light on the face: its brightness is {is_} %.",
@@ -212,11 +212,11 @@ def _figure(of: Callable[[Face], Fraction | None], low: Text, high: Text, shown:
 
     def advise(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
         is_ = of(face)
-        wanted = None if is_ is None else limit.nearest(is_)
-        if is_ is None or not isinstance(wanted, int | Fraction):
+        target = None if is_ is None else limit.nearest(is_)
+        if is_ is None or not isinstance(target, int | Fraction):
             return None
-        act = low if wanted > is_ else high
-        now, then = shown(is_), shown(Fraction(wanted))
+        act = low if target > is_ else high
+        now, then = shown(is_), shown(Fraction(target))
         return Text(f"{act.en} {now.en}, {then.en} is wanted.", f"{act.zh}{now.zh}，要求 {then.zh}。")
 
     return about(advise)

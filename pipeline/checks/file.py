@@ -174,9 +174,9 @@ CHECKS = (
         SOUNDING,
         of_file(lambda i: i.duration),
         safety=only_down,
-        says=lambda _, wanted: Text(
-            f"at most {wanted} s in a file",
-            f"每个文件不超过 {wanted} 秒",
+        says=lambda _, target: Text(
+            f"at most {target} s in a file",
+            f"每个文件不超过 {target} 秒",
         ),
         help=Text(
             "Too long: cut it, or have it cut off at the limit with --trim; a video is also split into parts with "

@@ -46,9 +46,9 @@ def _fonts(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(name, None, Text.same(name))
 
 
-def _split(actual: Value, wanted: Value) -> Safety:
+def _split(actual: Value, target: Value) -> Safety:
     """Parts hold together what the whole held; none can be made longer."""
-    fewer = isinstance(actual, int) and isinstance(wanted, int) and 0 < wanted < actual
+    fewer = isinstance(actual, int) and isinstance(target, int) and 0 < target < actual
     return Safety.LOSSLESS if fewer else Safety.MANUAL
 
 

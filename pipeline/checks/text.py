@@ -34,11 +34,11 @@ def _spoken(text: TextInfo) -> Fraction | None:
     return None if text.spoken is None else Fraction(text.spoken * 60, CHARACTERS_A_MINUTE)
 
 
-def _split(actual: Value, wanted: Value) -> Safety:
+def _split(actual: Value, target: Value) -> Safety:
     """A script can be cut at the ends of its sentences without loss; none can be made longer."""
-    if not isinstance(actual, int | Fraction) or not isinstance(wanted, int | Fraction):
+    if not isinstance(actual, int | Fraction) or not isinstance(target, int | Fraction):
         return Safety.MANUAL
-    return Safety.LOSSLESS if 0 < wanted < actual else Safety.MANUAL
+    return Safety.LOSSLESS if 0 < target < actual else Safety.MANUAL
 
 
 def _hidden(info: MediaInfo) -> Iterator[Reading]:
@@ -53,9 +53,9 @@ def _paragraphs(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(length, None, Text(f"paragraph {number}", f"第 {number} 段"))
 
 
-def _clamped(actual: Value, wanted: Value) -> Safety:
+def _clamped(actual: Value, target: Value) -> Safety:
     """Only a number can be brought into range; a word in its place may mean anything."""
-    return lossy(actual, wanted) if isinstance(actual, int | Fraction) else Safety.MANUAL
+    return lossy(actual, target) if isinstance(actual, int | Fraction) else Safety.MANUAL
 
 
 _SAFETY: Final = {"root": lossless, "tag": lossy, "break.time": _clamped, "prosody.rate": _clamped}
@@ -76,22 +76,22 @@ def _untagged(actual: Value, _: Value) -> Text:
 def _in_parts(unit_en: str, unit_zh: str) -> Callable[[Value, Value], Text]:
     """A script that is too long is not shortened."""
 
-    def says(_: Value, wanted: Value) -> Text:
+    def says(_: Value, target: Value) -> Text:
         return Text(
-            f"split at sentence ends, at most {wanted} {unit_en} each", f"在句末拆分，每份不超过 {wanted} {unit_zh}"
+            f"split at sentence ends, at most {target} {unit_en} each", f"在句末拆分，每份不超过 {target} {unit_zh}"
         )
 
     return says
 
 
-def _parts_of_time(_: Value, wanted: Value) -> Text:
-    time = f"{float(wanted):g}" if isinstance(wanted, int | Fraction) else wanted
+def _parts_of_time(_: Value, target: Value) -> Text:
+    time = f"{float(target):g}" if isinstance(target, int | Fraction) else target
     return Text(f"split at sentence ends, at most {time} s each", f"在句末拆分，每份不超过 {time} 秒")
 
 
-def _more_lines(_: Value, wanted: Value) -> Text:
+def _more_lines(_: Value, target: Value) -> Text:
     return Text(
-        f"break lines at sentence ends, at most {wanted} characters each", f"在句末换行，每段不超过 {wanted} 字"
+        f"break lines at sentence ends, at most {target} characters each", f"在句末换行，每段不超过 {target} 字"
     )
 
 

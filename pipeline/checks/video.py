@@ -33,21 +33,21 @@ def _even(stream: VideoStream) -> bool | None:
     return stream.size and not (stream.size.width % 2 or stream.size.height % 2)
 
 
-def _shrunk(actual: Value, wanted: Value) -> Safety:
+def _shrunk(actual: Value, target: Value) -> Safety:
     """Smaller in the same shape, within what rounding to even numbers takes."""
-    if isinstance(actual, Size) and isinstance(wanted, Size):
-        scale = Fraction(wanted.width, actual.width)
-        if abs(actual.height * scale - wanted.height) > max(Fraction(2), Fraction(wanted.height, 100)):
+    if isinstance(actual, Size) and isinstance(target, Size):
+        scale = Fraction(target.width, actual.width)
+        if abs(actual.height * scale - target.height) > max(Fraction(2), Fraction(target.height, 100)):
             return Safety.MANUAL
-    return only_down(actual, wanted)
+    return only_down(actual, target)
 
 
-def _to_false(actual: Value, wanted: Value) -> Safety:
-    return Safety.LOSSY if actual is True and wanted is False else Safety.MANUAL
+def _to_false(actual: Value, target: Value) -> Safety:
+    return Safety.LOSSY if actual is True and target is False else Safety.MANUAL
 
 
-def _to_true(actual: Value, wanted: Value) -> Safety:
-    return Safety.LOSSY if actual is False and wanted is True else Safety.MANUAL
+def _to_true(actual: Value, target: Value) -> Safety:
+    return Safety.LOSSY if actual is False and target is True else Safety.MANUAL
 
 
 def _base_layer(info: MediaInfo) -> Iterator[Reading]:

@@ -16,7 +16,7 @@ Progress = Callable[[float | str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One asset and what is wanted of it; travels to a worker."""
+    """One asset and what is asked of it; travels to a worker."""
 
     path: str
     stem: str  # of the output, below the output folder

@@ -45,12 +45,12 @@ class Check:
     kinds: frozenset[Kind]  # the kinds of file it can read
     needs: frozenset[str] = frozenset()  # costly measurements: keys of `pipeline.model.facts.MEASURES`
     unit: str = ""
-    safety: Callable[[Value, Value], Safety] | None = None  # (actual, wanted); None: nothing can be done
+    safety: Callable[[Value, Value], Safety] | None = None  # (actual, target); None: nothing can be done
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
     help: Text | None = None  # what a person can do when it fails
     untold: Text | None = None  # why it may be unknown although all it needs was measured
     advise: Callable[[MediaInfo, Limit], Text | None] | None = None  # ... with the figures of this file
-    says: Callable[[Value, Value], Text] | None = None  # (actual, wanted): the repair in words, where figures mislead
+    says: Callable[[Value, Value], Text] | None = None  # (actual, target): the repair in words, where figures mislead
     # (file, reading, nearest, obeys): a value that costs less than the nearest; see `pipeline.checks.preferences`
     prefer: Callable[[MediaInfo, Reading, Value, Callable[[MediaInfo, frozenset[str]], bool]], Value] | None = None
 

@@ -92,13 +92,13 @@ def _fix(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role
     value: Value | None = reading.value
     if value is None or check.safety is None or info.kind not in check.repairs:
         return None
-    wanted = rule.limit.nearest(value)
-    if wanted is not None and check.prefer is not None:
-        better = check.prefer(info, reading, wanted, lambda changed, names: _obeys(role, changed, names))
-        wanted = better if rule.limit.accepts(better) else wanted
-    if wanted is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
+    target = rule.limit.nearest(value)
+    if target is not None and check.prefer is not None:
+        better = check.prefer(info, reading, target, lambda changed, names: _obeys(role, changed, names))
+        target = better if rule.limit.accepts(better) else target
+    if target is None or (safety := check.safety(value, target)) is Safety.MANUAL:
         return None
-    return Fix(check=check.name, stream=reading.stream, actual=value, value=wanted, safety=safety)
+    return Fix(check=check.name, stream=reading.stream, actual=value, value=target, safety=safety)
 
 
 def failures(findings: Iterable[Finding], level: Level) -> tuple[Finding, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -55,7 +54,7 @@ PARTS: Final = "media.parts"
 
 
 def plan(
-    findings: Iterable[Finding],
+    findings: Sequence[Finding],
     at_least: Safety = Safety.LOSSY,
     allow: frozenset[str] = frozenset(),
     kind: Kind | None = None,
@@ -71,9 +70,9 @@ def plan(
     if split:
         allow |= {"media.duration"}
     asked = [f for f in findings if f.verdict is not Verdict.PASS]
-    by_place: dict[_Place, list[Finding]] = defaultdict(list)
-    for finding in sorted(findings, key=lambda f: f.rule.id):
-        by_place[finding.rule.check, finding.stream, finding.where].append(finding)
+    by_place: dict[_Place, list[Finding]] = {_place(f): [] for f in asked if f.fix is not None}
+    for finding in sorted((f for f in findings if _place(f) in by_place), key=lambda f: f.rule.id):
+        by_place[_place(finding)].append(finding)
     fixes: list[Fix] = []
     advised: list[Fix] = []
     blocked = [f for f in asked if f.blocks and f.fix is None]
@@ -103,6 +102,10 @@ def plan(
     )
 
 
+def _place(finding: Finding) -> _Place:
+    return finding.rule.check, finding.stream, finding.where
+
+
 def _request(edit: Fix) -> str | None:
     """The key of ON_REQUEST by which this edit has to be asked for; None: it is made unasked."""
     if edit.check in _PICTURE_SIZES and grows(edit.actual, edit.value):
@@ -130,11 +133,11 @@ def _edit(group: Sequence[Finding], bound: Sequence[Finding]) -> Fix | None:
     # What judging proposes knows the picture; a limit on its own knows only numbers.
     proposed = [f.fix.value for f in group if f.fix is not None]
     suits = [v for v in proposed if all(f.rule.limit.accepts(v) for f in bound)]
-    wanted = min(suits, key=lambda v: _distance(v, value)) if suits else _settle(value, bound)
+    target = min(suits, key=lambda v: _distance(v, value)) if suits else _settle(value, bound)
     check = CHECKS[first.rule.check]
-    if wanted is None or check.safety is None or (safety := check.safety(value, wanted)) is Safety.MANUAL:
+    if target is None or check.safety is None or (safety := check.safety(value, target)) is Safety.MANUAL:
         return None
-    return Fix(check=check.name, stream=first.stream, actual=value, value=wanted, safety=safety)
+    return Fix(check=check.name, stream=first.stream, actual=value, value=target, safety=safety)
 
 
 def _settle(value: Value, bound: Sequence[Finding]) -> Value | None:

@@ -168,12 +168,12 @@ def _shape(place: Place, own: Mapping[str, Any], key: str) -> None:
     held = own.get(key)
     if key in _LISTS:
         fits = held is None or (isinstance(held, list) and all(isinstance(one, dict) for one in held))
-        wanted = f"[[{key}]]"
+        form = f"[[{key}]]"
     else:
         fits = held is None or (isinstance(held, dict) and all(isinstance(one, dict) for one in held.values()))
-        wanted = f"[{key}.NAME]"
+        form = f"[{key}.NAME]"
     if not fits:
-        raise place.wrong(f"{key} is written as {wanted}", f"{key} 应写作 {wanted}")
+        raise place.wrong(f"{key} is written as {form}", f"{key} 应写作 {form}")
 
 
 def _merged(path: Path, depth: int = 0) -> tuple[dict[str, Any], bytes]:
@@ -241,8 +241,8 @@ def load(name: str) -> Preset:
     by_role: dict[str, list[Rule]] = {role: [] for role in roles}
     for number, table in enumerate(data.get("rule", []), 1):
         place = Place(str(path), f"rule {table.get('id', f'number {number}')}")
-        wanted = place.need(table, "role")
-        for role in [wanted] if isinstance(wanted, str) else place.array(wanted, "role"):
+        named = place.need(table, "role")
+        for role in [named] if isinstance(named, str) else place.array(named, "role"):
             by_role[place.word(role, "role", roles)].extend(_rules(place, table))
     for role, rules in by_role.items():
         ids = [rule.id for rule in rules]

@@ -77,11 +77,11 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
     role = role_of_package(order.preset, order.role)
     if joins(role):
         return _joined(order, role, source, out)
-    wanted = package_build.shape(role)
+    shape = package_build.shape(role)
     with publish.workshop(out) as work:
         (parts := work / "clips").mkdir()
         if source.is_dir():
-            clips = package_build.gather(source, texts=wanted.texts)
+            clips = package_build.gather(source, texts=shape.texts)
         elif not (order.script or order.cuts):
             clips = [package_build.Clip(source)]
         else:
@@ -102,7 +102,7 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
             clips = package_build_take.clips(source, stream, cuts, parts)
             if not order.cuts:
                 package_build_take.read_right(clips, source.name)
-        made = package_build.build(clips, wanted, work / f"{source.stem}.zip", parts, progress)
+        made = package_build.build(clips, shape, work / f"{source.stem}.zip", parts, progress)
         return _judged(order, role, made, out)
 
 

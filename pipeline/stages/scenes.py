@@ -41,7 +41,7 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenesJob:
-    """One script or deck and what is wanted of it; travels to a worker."""
+    """One script or deck and what is asked of it; travels to a worker."""
 
     path: str
     preset: str
