@@ -27,7 +27,7 @@ from pipeline.rules import plan as planning
 from pipeline.stages import duplicates
 from pipeline.stages.check import check, problem, role_for
 from pipeline.storage import publish
-from pipeline.storage.digest import content_md5, content_type
+from pipeline.storage.digest import content_md5, content_type, file_state
 from pipeline.verify import compare as verify
 from pipeline.verify import media as proving
 
@@ -102,7 +102,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
     wanted = planning.plan(report.findings, job.at_least, job.allow, report.kind)
     if wanted.blocked:
         return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
-    before = _identity(source)
+    before = file_state(source)
     with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
         read: Future[str] | None = None
         if converts(wanted, role, info):
@@ -117,7 +117,7 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
             steps = (_kept_step(how),)
             made = (Made(path=str(work / "kept"), name="{stem}" + _suffix(info)),)
             outputs, proofs = (_finding_free(made[0], info, report.findings),), ()
-        if _identity(source) != before:
+        if file_state(source) != before:
             raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
         drawing.draw(job, info, made, work)
         named = _names(made, job, wanted, role)
@@ -294,8 +294,3 @@ def _names(made: tuple[Made, ...], job: Job, wanted: Plan, role: Role) -> list[s
 
 def _kept_step(how: str) -> Step:
     return Step(does=Text(f"complies as it is: {how}, not a byte changed", f"已合规：{how}，内容未改动"))
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino

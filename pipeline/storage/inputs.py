@@ -15,6 +15,7 @@ from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.storage import urls
+from pipeline.storage.digest import strict_state
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 # What operating systems and editors leave lying about; never an asset when found by walking.
@@ -97,11 +98,6 @@ def _ending(relative: str) -> str:
     return Path(relative).suffix.lstrip(".")
 
 
-def state(found: os.stat_result) -> str:
-    """What tells, without reading it, that a file of this machine is still the same."""
-    return f"{found.st_size} {found.st_ino} {found.st_dev} {found.st_mtime_ns} {found.st_ctime_ns}"
-
-
 def _listed(name: str, *, null: bool) -> Iterator[str]:
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
@@ -132,7 +128,7 @@ def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed
     if stat.S_ISDIR(seen.st_mode):
         yield from _walk(Path(name), include, exclude)
     else:
-        yield _Named(name, Path(name).name, state(seen), os.path.realpath(name))
+        yield _Named(name, Path(name).name, strict_state(seen), os.path.realpath(name))
 
 
 def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
@@ -190,7 +186,7 @@ def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int 
 
 def _state(one: os.DirEntry[str]) -> str:
     try:
-        return state(one.stat(follow_symlinks=False))
+        return strict_state(one.stat(follow_symlinks=False))
     except OSError:  # it went away; said where it is read
         return ""
 

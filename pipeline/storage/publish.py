@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import AssetError, UsageError
+from pipeline.storage.atomic import sync_folder
 from pipeline.storage.digest import content_md5
 
 WORK: Final = ".preflight-work-"  # first part of the name of every private folder
@@ -78,7 +79,7 @@ def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *,
         json.dump([promise for _, promise in todo], file)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(work)
+    sync_folder(work)
     given: list[Path] = []
     try:
         for made, (name, _, _) in todo:
@@ -233,14 +234,4 @@ def publish(made: Path, final: Path, *, replace: bool) -> None:
                 raise AssetError(f"{final} exists already.", f"{final} 已存在。") from None
             made.replace(final)
         made.unlink(missing_ok=True)
-    _sync_folder(final.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(final.parent)

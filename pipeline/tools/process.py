@@ -28,7 +28,6 @@ from pipeline.tools import launch
 _KEPT: Final = 64 * 1024  # bytes of each pipe
 _LONGEST_LINE: Final = 4096
 _BLOCK: Final = 1 << 20
-_POURED: Final = 60.0  # seconds for what is left in the pipe when the program has ended
 _GRACE: Final = 2.0  # seconds between asking and killing
 _LAUNCH: Final = str(Path(launch.__file__))
 

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from pipeline.engine import journal as module
-from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
+from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in
 from pipeline.errors import UsageError
 from pipeline.rules import presets
+from pipeline.storage.digest import file_state
 from tests import ROOT
 
 SLOT = Slot("clip", "tools 1")
@@ -35,7 +36,7 @@ def rules(_: dict[str, Any]) -> str:
 
 
 def remember(journal: Journal, source: Path, told: dict[str, Any], slot: Slot = SLOT) -> None:
-    journal.write(slot, str(source), (state(source), content(source)), "rules 1", told)
+    journal.write(slot, str(source), (file_state(source), content(source)), "rules 1", told)
 
 
 @pytest.fixture
