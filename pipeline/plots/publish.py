@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import PreflightError
-from pipeline.model.facts import MediaInfo
+from pipeline.model.facts import MediaInfo, default_sound
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
@@ -45,7 +45,7 @@ def _drawn(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target
     if info.audio:
         from pipeline.plots.sound import plot
 
-        stream = next((sound for sound in info.audio if sound.default), info.audio[0])
+        stream = default_sound(info.audio)
         plot(path, stream, float(stream.duration or info.duration or 0), target)
         return True
     if info.faces is not None:

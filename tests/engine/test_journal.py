@@ -85,7 +85,7 @@ def test_a_row_survives_a_run_that_is_killed(tmp_path: Path, source: Path) -> No
     script = textwrap.dedent("""
         import os, signal, sys
         from pathlib import Path
-        from pipeline.journal import Journal, Slot
+        from pipeline.engine.journal import Journal, Slot
 
         folder, source = Path(sys.argv[1]), Path(sys.argv[2])
         journal = Journal(folder)
@@ -203,7 +203,7 @@ class Value:
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     """Sets of words have another order in each: Python seeds their hashes at random."""
     script = (
-        "from pipeline import presets; from pipeline.engine.journal import fingerprint;"
+        "from pipeline.rules import presets; from pipeline.engine.journal import fingerprint;"
         "print(*[fingerprint(r) for r in presets.load('metastudio/asset-library').roles])"
     )
     said = {

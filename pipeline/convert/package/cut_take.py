@@ -21,7 +21,7 @@ from pipeline.errors import AssetError, Unreadable
 from pipeline.model import ceilings
 from pipeline.model.facts import AudioStream
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import HEAD, pulse, reading
+from pipeline.tools.ffmpeg import HEAD, link_input, pulse, reading
 
 HEADER: Final = ("clip", "start", "end", "text", "doubt", "alike")
 _FADE: Final = 5  # milliseconds at either end of a clip, against clicks
@@ -110,7 +110,7 @@ def clips(take: Path, stream: AudioStream, cuts: Sequence[Cut], work: Path) -> l
     from pipeline.probe.speech.measure import measure
 
     mix = to_mono(measure(take, stream), stream.channels) if (stream.channels or 1) > 1 else None
-    (work / _SOURCE).symlink_to(take.resolve())
+    link_input(take, work, _SOURCE)
     decoded = work / "take.wav"
     command = (
         programs.ffmpeg(),

@@ -13,8 +13,8 @@ from pipeline.errors import PreflightError, Unreadable
 from pipeline.model.facts import Embedded, Kind
 from pipeline.probe import probe
 from pipeline.probe.archive.zip import BadZip, Zip
-from pipeline.probe.slides.ole import MAGIC
 from pipeline.probe.slides.ppt_sounds import read_sounds
+from pipeline.probe.sniff.names import OLE
 
 _SUFFIX: Final = re.compile(r"\.([a-z0-9]{1,5})$")
 _P14: Final = "{http://schemas.microsoft.com/office/powerpoint/2010/main}"
@@ -47,7 +47,7 @@ def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Em
 def _parts(deck: Path) -> Iterator[Callable[[str], Iterable[bytes]]]:
     """What gives the bytes of a part, in blocks. Raises KeyError for one that is not there, BadZip for damage."""
     with deck.open("rb") as file:
-        compound = file.read(8) == MAGIC
+        compound = file.read(8) == OLE
     if compound:
         held = read_sounds(deck)
         yield lambda name: (held[name],)

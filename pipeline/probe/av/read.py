@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
-from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream, default_sound
 from pipeline.probe.av.decode import decode_all
 from pipeline.probe.av.matroska import read_tracks
 from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
@@ -92,8 +92,7 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     if "speech" in needs and info.audio:
         from pipeline.probe.speech import measure as speech
 
-        heard = next((sound for sound in info.audio if sound.default), info.audio[0])
-        info = replace(info, speech=speech.measure(path, heard))
+        info = replace(info, speech=speech.measure(path, default_sound(info.audio)))
     if "decode" not in needs:
         return info
     verdict = decode_all(path, format)

@@ -8,9 +8,10 @@ from pipeline.errors import Unreadable
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.odp import read_odp
-from pipeline.probe.slides.ole import MAGIC, BadOle, Ole
+from pipeline.probe.slides.ole import BadOle, Ole
 from pipeline.probe.slides.ppt import read_ppt
 from pipeline.probe.slides.pptx import read_pptx
+from pipeline.probe.sniff.names import OLE
 from pipeline.probe.text.xml_safe import BadXml
 
 Found = tuple[SlidesInfo, list[Text]]
@@ -23,7 +24,7 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     cannot be parsed is a fact (`valid`) with a remark that names it.
     """
     with path.open("rb") as file:
-        compound = file.read(8) == MAGIC
+        compound = file.read(8) == OLE
     try:
         slides, remarks = _compound(path, format) if compound else _package(path, format)
     except (BadZip, BadXml, BadOle) as error:

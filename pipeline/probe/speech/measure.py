@@ -26,7 +26,7 @@ from pipeline.probe.speech.levels import Levels, Samples
 from pipeline.probe.speech.spectra import FRAMES, Frames
 from pipeline.probe.speech.trace import Trace
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import TELLING, poured, reading
+from pipeline.tools.ffmpeg import TELLING, link_input, poured, reading
 
 _SOURCE: Final = "in0"
 _BLOCK: Final = 1.0  # seconds that are worked on at a time
@@ -152,7 +152,7 @@ def command(index: int, rate: int, channels: int) -> tuple[str, ...]:
 def _pour(path: Path, stream: AudioStream, ear: Ear, rate: int, channels: int) -> Heard:
     with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
         work = Path(folder)
-        (work / _SOURCE).symlink_to(path.resolve())
+        link_input(path, work, _SOURCE)
         ended = process.run(command(stream.index, rate, channels), cwd=work, ceiling=ceilings.FFMPEG, sink=ear.pour)
     heard = ear.heard(ended.stderr)
     if not heard.levels.count:
