@@ -122,6 +122,44 @@ def test_the_network_is_for_uploads() -> None:
     assert set(reaching) <= set(allowed)
 
 
+# --- what goes wrong --------------------------------------------------------------------------------
+
+# Folders in which every handler that goes on has its reason beside it.
+EXPLAINED = (
+    "checks", "convert", "documents", "errors", "model", "plots", "probe", "rules", "serve", "storage", "tools",
+    "verify",
+)  # fmt: skip
+
+
+def _goes_on(node: ast.AST) -> bool:
+    """Whether an error ends here: it is neither raised again nor used."""
+    if isinstance(node, ast.ExceptHandler):
+        inside = list(ast.walk(node))
+        used = any(isinstance(one, ast.Name) and one.id == node.name for one in inside)
+        return not used and not any(isinstance(one, ast.Raise) for one in inside)
+    return isinstance(node, ast.With) and any("suppress(" in ast.unparse(item) for item in node.items)
+
+
+def _unexplained(source: str) -> list[int]:
+    """Lines of handlers that go on and have no comment on the line before, on it, or on the next."""
+    lines = source.splitlines()
+    places = [node.lineno for node in ast.walk(ast.parse(source)) if _goes_on(node)]
+    return sorted(at for at in places if not any("#" in line for line in lines[max(0, at - 2) : at + 1]))
+
+
+def test_this_test_sees_what_is_swallowed() -> None:
+    swallowed = "try:\n    a()\nexcept OSError:\n    b()\n\nwith suppress(OSError):\n    a()\n"
+    assert _unexplained(swallowed) == [3, 6]
+    assert _unexplained(swallowed.replace("r:", "r:  # why").replace("):", "):  # why")) == []
+    assert _unexplained("try:\n    a()\nexcept OSError as error:\n    tell(error)\n") == []
+    assert _unexplained("try:\n    a()\nexcept OSError:\n    raise Unreadable\n") == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[1:2] and m.split(".")[1] in EXPLAINED])
+def test_who_swallows_an_error_says_why(module: str) -> None:
+    assert _unexplained(MODULES[module].read_text("utf-8")) == []
+
+
 # --- platforms --------------------------------------------------------------------------------------
 
 PLATFORM = re.compile(r"metastudio|tencent|huawei|\bMSS\.", re.IGNORECASE)

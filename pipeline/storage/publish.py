@@ -38,7 +38,7 @@ def here() -> str:
     """This machine since its start and, in a container, this container: where a process number means something."""
     words = [platform.node()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # not Linux, or no /proc: the other words must do
             words.append(str(Path(path).stat().st_ino) if path.endswith("pid") else Path(path).read_text("ascii"))
     return "h" + hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
 
@@ -151,7 +151,7 @@ def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) 
 def _take_back(folder: Path, out: Path, known: set[str]) -> None:
     for name, size, md5 in _promises(folder):
         final = out / name
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # gone already, or not ours to remove; the name stays taken and is told
             if name not in known and final.stat().st_size == size and content_md5(final) == md5:
                 final.unlink()
 
@@ -173,7 +173,7 @@ def _dead(folder: Path) -> bool:
     if not owner.isdigit():
         return False
     if len(where) == len(here()) and where.startswith("h") and where != here():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # gone meanwhile: nothing left to sweep
             return time.time() - folder.stat().st_mtime > _STRANGER
         return False
     return not alive(int(owner))
@@ -183,9 +183,9 @@ def alive(process: int) -> bool:
     """Whether there is such a process on this machine."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except ProcessLookupError:  # the answer
         return False
-    except PermissionError:
+    except PermissionError:  # somebody else's, so it lives
         return True
     return not _ended(process)
 
@@ -194,7 +194,7 @@ def _ended(process: int) -> bool:
     """Whether it has ended and only waits to be collected (Linux)."""
     try:
         return Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] in "ZX"
-    except (OSError, IndexError):
+    except (OSError, IndexError):  # not Linux, or gone meanwhile: taken as it was found
         return False
 
 

@@ -96,7 +96,7 @@ class _Pour(_Drain):
 
 def _widen(pipe: IO[bytes]) -> None:
     """Let a program write ahead while we work at its last block: 1 MiB, where the system can (64 KiB is usual)."""
-    with contextlib.suppress(ImportError, AttributeError, OSError):
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # the usual size is slower, no more
         import fcntl
 
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _BLOCK)
@@ -148,7 +148,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         return
     for kind, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 0.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
             os.killpg(process.pid, kind)
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline and _reap(process, block=False) is None:
@@ -182,7 +182,7 @@ def _own_peak(told: int) -> int:
 
 def _ours() -> int:
     """The peak of our own memory in bytes. `ru_maxrss` would count that of our starter in, for the same reason."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no /proc: asked another way below
         for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
@@ -197,7 +197,7 @@ class _Ending:
     def __init__(self, pid: int) -> None:
         self._handle: int | None = None
         self._poll: select.poll | None = None
-        with contextlib.suppress(AttributeError, OSError):
+        with contextlib.suppress(AttributeError, OSError):  # an older kernel: `wait` looks again and again
             self._handle = os.pidfd_open(pid)
             self._poll = select.poll()
             self._poll.register(self._handle, select.POLLIN)

@@ -83,6 +83,6 @@ def states() -> tuple[str, ...]:
         try:
             program = find()
             found.append(f"{program} {file_state(program)}")
-        except (ToolMissing, OSError):
+        except (ToolMissing, OSError):  # told by whoever needs it
             found.append("")
     return tuple(found)

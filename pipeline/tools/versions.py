@@ -39,12 +39,12 @@ def ffmpeg_version() -> str | None:
     try:
         now = f"{ffmpeg()} {file_state(ffmpeg())}"
         if note:
-            with contextlib.suppress(OSError, ValueError, TypeError):
+            with contextlib.suppress(OSError, ValueError, TypeError):  # never asked, or a damaged note: asked now
                 seen, answer = json.loads(note.read_text("utf-8"))
                 if seen == now:
                     return str(answer)
         version: str | None = asked_ffmpeg()
-    except (OSError, PreflightError):
+    except (OSError, PreflightError):  # `doctor` and whoever needs it say what is missing
         return None
     if note and version:
         with contextlib.suppress(OSError), replacing(note) as file:  # asked again next time
@@ -56,7 +56,7 @@ def asked_ffmpeg() -> str | None:
     """As `ffmpeg_version`, by starting it now."""
     try:
         return _ask(ffmpeg(), _FFMPEG, "-version")
-    except PreflightError:
+    except PreflightError:  # as above
         return None
 
 
@@ -65,5 +65,5 @@ def office_version() -> str | None:
     """Such as "7.4.7.2"; None when there is no usable LibreOffice. Takes a second: it is started."""
     try:
         return _ask(soffice(), _OFFICE, "--version")
-    except PreflightError:
+    except PreflightError:  # as above
         return None

@@ -259,7 +259,7 @@ def _vmaf(text: str) -> list[float]:
     """The scores in libvmaf's report; frames that only motion was measured on have none."""
     try:
         frames = [frame["metrics"] for frame in json.loads(text)["frames"]]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError):  # no scores: raised where they are wanted
         return []
     return [metrics["vmaf"] for metrics in frames if "vmaf" in metrics]
 

@@ -56,7 +56,7 @@ def reviewed(text: str, name: str) -> tuple[Cut, ...]:
     for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
         try:
             cut = Cut(row["text"].strip(), float(row["start"]), float(row["end"]))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError):  # said with the number of its line below
             cut = None
         before = cuts[-1].end if cuts else 0.0
         if cut is None or not cut.line or not 0 <= cut.start < cut.end or cut.start < before:

@@ -35,6 +35,7 @@ def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Em
                         file.write(block)
                 kind = probe(path).kind
             except (BadZip, KeyError, PreflightError):
+                # what cannot be read goes into no package; the check of the deck names it
                 kind = Kind.UNKNOWN
             if kind in {Kind.VIDEO, Kind.AUDIO}:
                 made.append((one, path))

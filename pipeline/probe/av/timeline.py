@@ -84,7 +84,7 @@ def frames(path: Path, index: int) -> Frames | None:
                     keys.append(len(times))
                 times.append(at)
                 end = max(end, at + (packet.duration or 0))
-        except BROKEN:
+        except BROKEN:  # not readable to its end, which the proof of its times says
             return None
     return Frames(base, times, keys, end * base, hidden) if times else None
 
@@ -132,7 +132,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
                 end = max(time + (packet.duration or 0) * base, end or time)
                 if packet.is_keyframe and len(entries) < _MOST and (not entries or time - entries[-1] >= _APART):
                     entries.append(time)
-        except BROKEN:
+        except BROKEN:  # no index: the file is read from its beginning
             return None
     digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
     if index is None:

@@ -223,7 +223,7 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
             file.seek(0)
             return gif_frames(file, MAX_FRAMES_IMAGE + 1)
         return int(getattr(picture, "n_frames", 1))
-    except DAMAGE:
+    except DAMAGE:  # not known; decoding says what is wrong
         return None
     finally:
         file.seek(here)

@@ -264,7 +264,7 @@ def _zip_kind(head: bytes, names: frozenset[bytes] | None) -> Sniffed:
         length = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
         type_ = head[30 + length : 30 + length + 100]
         if head[8:10] == _DEFLATED:
-            with contextlib.suppress(zlib.error):
+            with contextlib.suppress(zlib.error):  # then the type is not known, and what is inside decides
                 type_ = zlib.decompressobj(-zlib.MAX_WBITS).decompress(type_, 100)
         if type_.startswith(b"application/vnd.oasis.opendocument.presentation"):
             return Sniffed(Kind.SLIDES, "odp")

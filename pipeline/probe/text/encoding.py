@@ -35,7 +35,7 @@ def decoded(data: bytes, codec: str, *, whole: bool = True) -> str | None:
     """`data` as text, or None; where it is not the whole, a character cut in two at its end is left out."""
     try:
         return codecs.getincrementaldecoder(codec)().decode(data, final=whole)
-    except UnicodeDecodeError:
+    except UnicodeDecodeError:  # the answer
         return None
 
 
