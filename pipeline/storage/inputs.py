@@ -23,7 +23,7 @@ _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Input:
     """One input file, and where its output goes below the output folder (without extension)."""
 
     path: str  # or address
@@ -46,7 +46,7 @@ def find(
     null: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
-) -> list[Found]:
+) -> list[Input]:
     """Every file named, those below a folder named, sorted, and those that a pattern (`*?[]`, `**`) matches.
 
     Each may be an address that fsspec knows. `from_file` names a list, one path per line (NUL-separated with `null`
@@ -65,13 +65,13 @@ def find(
     # Two sources that would make the same output keep their extensions in its name.
     stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
     taken = {stem for stem, count in stems.items() if count == 1}
-    found: list[Found] = []
+    found: list[Input] = []
     for one in distinct.values():
         stem = _stem(one.relative)
         if stems[stem.casefold()] > 1:
             stem = _clear(f"{stem}_{_ending(one.relative)}", taken)
             taken.add(stem.casefold())
-        found.append(Found(one.path, stem, one.state))
+        found.append(Input(one.path, stem, one.state))
     return found
 
 

@@ -14,7 +14,7 @@ from pipeline.probe.slides.pptx import read_pptx
 from pipeline.probe.sniff.names import OLE
 from pipeline.probe.text.xml_safe import BadXml
 
-Found = tuple[SlidesInfo, list[Text]]
+_Read = tuple[SlidesInfo, list[Text]]
 
 
 def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
@@ -43,7 +43,7 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     )
 
 
-def _package(path: Path, format_: str) -> Found:
+def _package(path: Path, format_: str) -> _Read:
     with Zip(path) as archive:
         return read_odp(archive) if format_ == "odp" else read_pptx(archive)
 
@@ -53,7 +53,7 @@ def _rights(ole: Ole) -> bool | None:
     return True if any("drmencrypted" in name.lower() for name in ole.names) else None
 
 
-def _compound(path: Path, format_: str) -> Found:
+def _compound(path: Path, format_: str) -> _Read:
     with Ole(path) as ole:
         # [MS-OFFCRYPTO] 2.3.4: a deck with a password is wrapped whole, and nothing else about it is known.
         if "EncryptedPackage" in ole.names:

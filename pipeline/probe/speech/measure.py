@@ -23,7 +23,7 @@ from pipeline.probe.speech import recogniser, reverb
 from pipeline.probe.speech import tones as speech_tones
 from pipeline.probe.speech.activity import Activity, find
 from pipeline.probe.speech.levels import Levels, Samples
-from pipeline.probe.speech.spectra import FRAMES, Frames
+from pipeline.probe.speech.spectra import FRAMES, BandLevels
 from pipeline.probe.speech.trace import Trace
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import TELLING, link_input, poured, reading
@@ -44,7 +44,7 @@ class Heard:
 
     rate: int  # hertz
     levels: Levels
-    frames: Frames
+    frames: BandLevels
     activity: Activity
     loudness: float | None  # LUFS
     settled: bool  # False: the rest of it is not like its beginning, by which the channel was chosen
@@ -68,7 +68,7 @@ class Ear:
 
     def __init__(self, rate: int, channels: int, channel: int | None = None, *, decided: bool = False) -> None:
         self.levels = Levels(channels)
-        self.frames = Frames(rate)
+        self.frames = BandLevels(rate)
         self.channel = channel
         decided = decided or channels == 1
         self._channels = channels

@@ -26,7 +26,7 @@ def _hann(length: int) -> Samples:
     return window
 
 
-class Frames:
+class BandLevels:
     """Band levels of frames of 20 ms, 10 ms apart, kept in half precision: 8 MB an hour.
 
     Levels are mean powers in dB of full scale; a sine of full scale has -3.
