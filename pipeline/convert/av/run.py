@@ -20,6 +20,8 @@ from pipeline.tools import process
 from pipeline.tools.ffmpeg import Meter, Share, complaints, link_input, pulse
 
 # What FFmpeg's decoders and demuxers say, at level error, of data they could not read.
+# Nothing but words holds all of it: of 84 damaged clips in six formats these found 44, `-max_error_rate 0` 26 and
+# `-xerror` 53, yet not all of the 44; and that one ends a run at the first frame that any player would pass over.
 _DAMAGE: Final = re.compile(
     r"error while decoding|damaged|corrupt|invalid (nal|data|mb|element)|error (submitting packet|splitting|at mb)"
     r"|exceeds containing|concealing",
