@@ -12,7 +12,8 @@ from PIL import Image, ImageOps
 
 from pipeline.errors import PreflightError
 from pipeline.model.facts import Size
-from pipeline.probe.av.open import FULL, OPENS, allowed, opened
+from pipeline.probe.av.open import FULL, MICROSECOND, OPENS, allowed, opened
+from pipeline.probe.av.streams import ATTACHED_PICTURE, disposition, exact
 from pipeline.probe.heic import readable
 from pipeline.probe.image.read import PILLOW, guard
 
@@ -62,14 +63,13 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
         return None
     try:
         with opened(path, container, FULL) as media:
-            stream = next((s for s in media.streams.video if not s.disposition.value & _ATTACHED), None)
-            if stream is None or not allowed(stream) or stream.time_base is None:
+            stream = next((s for s in media.streams.video if not disposition(s) & ATTACHED_PICTURE), None)
+            clock = exact(stream.time_base) if stream else None
+            if stream is None or not allowed(stream) or clock is None:
                 return None
             stream.thread_type = "AUTO"
             if at > 0:
-                media.seek(
-                    int((at + (media.start_time or 0) * Fraction(1, 1_000_000)) / stream.time_base), stream=stream
-                )
+                media.seek(int((at + (media.start_time or 0) * MICROSECOND) / clock), stream=stream)
             for decoded in media.decode(stream):
                 guard(path.name, Size(decoded.width, decoded.height))
                 small = decoded.reformat(
@@ -80,9 +80,6 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
     except DAMAGE:  # as above
         return None
     return None
-
-
-_ATTACHED: Final = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def _inside(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:

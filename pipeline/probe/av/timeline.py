@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from pipeline.model.facts import MediaInfo
 from pipeline.probe.av.open import BROKEN, OPENS, opened, packets_of
+from pipeline.probe.av.streams import exact
 from pipeline.probe.sniff import sniff
 
 _APART: Final = Fraction(1, 2)  # seconds between two entry points that are kept
@@ -67,9 +68,9 @@ def frames(path: Path, index: int) -> FrameTimes | None:
     times, keys, hidden, end = array("q"), array("q"), False, 0
     with opened(path, format_) as container:
         stream = container.streams[index]
-        if stream.time_base is None:
+        base = exact(stream.time_base)
+        if base is None:
             return None
-        base = Fraction(stream.time_base)
         try:
             for packet in packets_of(container, [stream]):
                 at = packet.dts if packet.pts is None else packet.pts
@@ -107,7 +108,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
     known = {number: hashlib.sha256() for number in digested}
     with opened(path, format_) as container:
         wanted = sorted({*digested, *([] if index is None else [index])})
-        base = Fraction(1) if index is None else container.streams[index].time_base
+        base = Fraction(1) if index is None else exact(container.streams[index].time_base)
         if base is None:
             return None
         try:
