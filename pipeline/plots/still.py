@@ -53,7 +53,7 @@ def picture(path: Path, format_: str, box: tuple[int, int] = BOX) -> bytes | Non
                 if upright.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
                     upright = upright.convert("I").point(lambda v: v / 256).convert("L")
                 return webp(upright.convert("RGBA") if upright.mode in {"P", "PA", "LA"} else upright, box)
-    except (*DAMAGE, Image.DecompressionBombError):
+    except (*DAMAGE, Image.DecompressionBombError):  # no picture; the findings name the damage
         return None
 
 
@@ -77,7 +77,7 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
                 )
                 still = Image.fromarray(small.to_ndarray())
                 return webp(still.rotate(-rotation, expand=True) if rotation else still, box)
-    except DAMAGE:
+    except DAMAGE:  # as above
         return None
     return None
 
@@ -106,6 +106,6 @@ def pdf_pages(path: Path, work: Path, most: int) -> list[Path]:
                 target = work / f"{number}.png"
                 drawn(document, number, Size(320, 240), path.name).save(target, "PNG", compress_level=1)
                 out.append(target)
-    except DAMAGE:
+    except DAMAGE:  # the pages so far; the findings name the damage
         return out
     return out

@@ -37,7 +37,7 @@ class Timeline(NamedTuple):
     digests: tuple[tuple[int, str], ...] = ()  # of streams that were asked for: SHA-256 of all coded frames
 
 
-class Frames(NamedTuple):
+class FrameTimes(NamedTuple):
     """Every coded frame of one picture stream, in stored order."""
 
     base: Fraction  # seconds of one tick
@@ -57,7 +57,7 @@ class Frames(NamedTuple):
         return min(self.times, key=lambda time: abs(time - at / self.base)) * self.base
 
 
-def frames(path: Path, index: int) -> Frames | None:
+def frames(path: Path, index: int) -> FrameTimes | None:
     """Each frame of the stream `index`; None where it has none or no times, or cannot be read on.
 
     Raises Unreadable.
@@ -85,9 +85,9 @@ def frames(path: Path, index: int) -> Frames | None:
                     keys.append(len(times))
                 times.append(at)
                 end = max(end, at + (packet.duration or 0))
-        except BROKEN:
+        except BROKEN:  # not readable to its end, which the proof of its times says
             return None
-    return Frames(base, times, keys, end * base, hidden) if times else None
+    return FrameTimes(base, times, keys, end * base, hidden) if times else None
 
 
 def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timeline | None:
@@ -133,7 +133,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
                 end = max(time + (packet.duration or 0) * base, end or time)
                 if packet.is_keyframe and len(entries) < _MOST and (not entries or time - entries[-1] >= _APART):
                     entries.append(time)
-        except BROKEN:
+        except BROKEN:  # no index: the file is read from its beginning
             return None
     digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
     if index is None:
