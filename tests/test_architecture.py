@@ -187,7 +187,10 @@ STARTS = re.compile(
 def test_one_module_starts_programs() -> None:
     assert [m for m in MODULES if within(imports(m), "subprocess")] == ["pipeline.tools.process"]
     starting = {m: sorted(c for c in _calls(m) if STARTS.fullmatch(c)) for m in MODULES}
-    assert {m: calls for m, calls in starting.items() if calls} == {"pipeline.tools.launch": ["os.execve", "os.fork"]}
+    assert {m: calls for m, calls in starting.items() if calls} == {
+        "pipeline.engine.fork_server": ["os.fork"],  # of workers
+        "pipeline.tools.launch": ["os.execve", "os.fork"],
+    }
 
 
 def test_one_module_starts_workers() -> None:
@@ -196,8 +199,13 @@ def test_one_module_starts_workers() -> None:
     # These start threads, which digest or wait for disk, network and outside programs.
     threads = ("moving", "preparing", "proving", "upload.parted", "upload.sending")
     starting = [m for m in starting if m.removeprefix("pipeline.") not in threads]
-    # The first through the second, on each host; the third is what the second starts.
-    assert starting == ["pipeline.engine.dask", "pipeline.engine.pool", "pipeline.engine.worker"]
+    # The first through the third, on each host; the second forks the last, for the third.
+    assert starting == [
+        "pipeline.engine.dask",
+        "pipeline.engine.fork_server",
+        "pipeline.engine.pool",
+        "pipeline.engine.worker",
+    ]
 
 
 def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:
@@ -210,6 +218,7 @@ def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:
 def test_the_network_is_for_uploads() -> None:
     clients = ("socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp")
     reaching = [m for m in MODULES if within(imports(m), *clients)]
+    reaching.remove("pipeline.engine.fork_server")  # a pair of sockets between two processes, connected to nothing
     assert set(reaching) <= {m for name in ("upload", "serve") for m in in_package(f"pipeline.{name}")}
 
 
