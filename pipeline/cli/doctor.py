@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import platform
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+from pipeline.cli.output import emit
 from pipeline.errors import ToolMissing
 from pipeline.model.facts import Text
+from pipeline.report import console
 from pipeline.tools.isolation import layers
 from pipeline.tools.libraries import Library, known
 from pipeline.tools.programs import ffmpeg, soffice
@@ -118,3 +121,13 @@ def examine(lang: str) -> list[dict[str, Any]]:
         entry = _entry(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)
         entries.append(entry | {"state": "on" if active else "off"})
     return entries
+
+
+def doctor_verb(options: Namespace, lang: str) -> int:
+    """Whether the tools are there and can do their work. Exit code 3 when one that is needed cannot."""
+    findings = examine(lang)
+    told = {"tools": findings}
+    if not emit(told, options):
+        table = [(f["state"], f["name"], f["found"], f["advice"] or "") for f in findings]
+        console.console().print(console.rows_table(table, ("", "tool", "found", "what to do")))
+    return 3 if any(f["state"] == "missing" and f["needed"] for f in findings) else 0

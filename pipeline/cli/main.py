@@ -7,7 +7,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import pipeline
@@ -257,9 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.verb != "doctor":  # which says it of every library, not of the first
             require()
         _warm(options)
-        from pipeline.cli import prepare as verbs
-
-        return verbs.run(options, language(options.lang))
+        module = import_module(f"pipeline.cli.{'check' if options.verb == 'plan' else options.verb}")
+        verb: Callable[[argparse.Namespace, str], int] = getattr(module, f"{options.verb}_verb")
+        return verb(options, language(options.lang))
     except PreflightError as error:
         return _failed(error, given)
     except KeyboardInterrupt:

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pipeline.convert.av import mono
-from pipeline.convert.av import split as parts
 from pipeline.documents import entry as document
 from pipeline.documents.spool import Line, line
 from pipeline.engine import journal
@@ -17,12 +15,11 @@ from pipeline.engine.cache import rules_of
 from pipeline.errors import PreflightError
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job
-from pipeline.model.results import Finding, Outcome, Status, Step
+from pipeline.model.results import Outcome
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
-from pipeline.rules import plan as planning
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import check, problem, role_for, wanted
+from pipeline.stages.check import check, deeper, problem
 from pipeline.storage import publish
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ def _facts_of(job: Job) -> frozenset[str]:
 def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), wanted(job, _facts_of(job)))
+        info = probe(Path(job.path), deeper(job, _facts_of(job)))
         drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return {
@@ -50,42 +47,22 @@ def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
 
 def check_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts against rules."""
-    report = check(job)
+    case = check(job)
     try:
-        drawing.draw(job, report.facts)
+        drawing.draw(job, case.facts)
     except (PreflightError, OSError) as error:
-        report = replace(report, status=Status.ERROR, error=problem(error))
-    return cast(dict[str, Any], document.report(report, job.lang))
+        case = replace(case, error=problem(error))
+    return cast(dict[str, Any], document.report(case.report, job.lang))
 
 
 def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
     """Facts against rules, and what `prepare` would do."""
-    report = check(job)
-    entry: dict[str, Any] = document.report(report, job.lang)
-    entry["parts"] = []
-    steps: tuple[Step, ...] = ()
-    blocked: tuple[Finding, ...] = ()
-    if report.facts and report.role:
-        role = role_for(job, report.facts.kind)
-        if role:
-            edits = planning.plan(report.findings, job.at_least, job.allow, report.kind)
-            blocked = edits.blocked
-            if report.facts.kind is Kind.SLIDES and not blocked:
-                from pipeline.stages import embedded
-
-                steps = embedded.steps(embedded.wanted(report.facts, role))
-            if not blocked and preparing.converts(edits, role, report.facts):
-                module = preparing.converter(report.facts.kind)
-                try:
-                    edits = parts.laid_out(Path(job.path), report.facts, edits, role)
-                    entry["parts"] = document.plain(edits.parts)
-                    named = preparing.without_names(edits)
-                    facts = mono.heard(Path(job.path), report.facts, named, role)
-                    steps = (*module.steps(facts, named, role), *steps)
-                except PreflightError as error:  # known before anything is started: it cannot be made
-                    entry |= {"status": "error", "error": document.error(problem(error), job.lang)}
+    case, steps = preparing.planned(check(job))
+    entry: dict[str, Any] = document.report(case.report, job.lang)
+    entry["parts"] = document.plain(case.plan.parts)
     entry["steps"] = [document.step(step, job.lang) for step in steps]
-    entry["blocked"] = [document.finding(finding, job.lang) for finding in blocked]
+    # A file that no role takes is no one's to repair.
+    entry["blocked"] = [document.finding(finding, job.lang) for finding in case.plan.blocked if case.role]
     return entry
 
 
@@ -122,11 +99,13 @@ def prepare_entry(job: Job, progress: Progress) -> dict[str, Any]:
 
 def _prepared(job: Job, progress: Progress) -> dict[str, Any]:
     """The entry of an asset and, where something was found inside it, `found`: entries of those; with receipts."""
-    made, found = preparing.prepare(job, progress), tuple[Outcome, ...]()
-    if made.kind is Kind.SLIDES:
+    progress("check")
+    case = check(job)
+    made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
+    if case.kind is Kind.SLIDES:
         from pipeline.stages import embedded
 
-        made, found = embedded.prepare(job, made, progress)
+        made, found = embedded.prepare(case, made, progress)
     told = [document.outcome(one, job.lang) | {"receipt": one.receipt} for one in (made, *found)]
     entry = cast(dict[str, Any], told[0])
     return entry | {"found": told[1:]} if found else entry

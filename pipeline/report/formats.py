@@ -1,4 +1,4 @@
-"""`preflight report`: a report or manifest as HTML, JSON, JUnit XML, CSV or Markdown. The ending decides."""
+"""A report or manifest as HTML, JSON, JUnit XML, CSV or Markdown. The ending decides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import tempfile
-from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -16,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.documents.entry import MANIFEST, REPORT
 from pipeline.errors import UsageError
-from pipeline.report.html import Source, write
+from pipeline.report.html import Source
 from pipeline.report.labels import UNSEEN, WORDS
 from pipeline.storage import urls
 
@@ -229,7 +228,7 @@ def write_json(out: IO[str], sources: Sequence[Source], lang: str) -> None:
     out.write("\n")
 
 
-# --- the verb -----------------------------------------------------------------------------------------
+# --- endings ------------------------------------------------------------------------------------------
 
 FLAT: Final[dict[str, Write]] = {
     ".json": write_json,
@@ -238,37 +237,6 @@ FLAT: Final[dict[str, Write]] = {
     ".md": write_markdown,
 }
 ENDINGS: Final = (".html", *FLAT)
-
-
-def report_verb(options: Namespace, lang: str) -> int:
-    """Write the report whole or not at all. Exit code 2 when it cannot be written."""
-    target = Path(options.out)
-    ending = target.suffix.lower()
-    if ending not in ENDINGS:
-        raise UsageError(
-            f"{options.out}: the ending says what is written: {', '.join(ENDINGS)}",
-            f"{options.out}：扩展名决定格式：{', '.join(ENDINGS)}",
-        )
-    sources = [Source(read(name), Path() if name == "-" else Path(name).parent) for name in options.reports]
-    if any(Path(name).resolve() == target.resolve() for name in options.reports if name != "-"):
-        raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
-
-    def fill(out: IO[str]) -> None:
-        if ending == ".html":
-            from pipeline.engine.pool import cores
-
-            write(out, sources, lang, options.jobs or cores(), pictures=not options.no_pictures)
-        else:
-            FLAT[ending](out, sources, lang)
-
-    publish(target, fill)
-    if options.json or options.jsonl:
-        print(json.dumps({"report": str(target), "bytes": target.stat().st_size}))
-    elif not options.quiet:
-        from pipeline.report import console
-
-        console.console().print(console.clean(str(target)), soft_wrap=True)
-    return 0
 
 
 def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:

@@ -15,9 +15,9 @@ from enum import StrEnum
 from typing import Final
 
 from pipeline.checks import CHECKS
-from pipeline.cli.presets import rows
 from pipeline.model.rules import Level
 from pipeline.rules import presets
+from pipeline.rules.catalogue import rows
 
 
 class Keeper(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pipeline.checks import CHECKS
 from pipeline.model.facts import Kind, MediaInfo, Text, Value
-from pipeline.model.results import Finding, Fix, Status, Verdict
+from pipeline.model.results import Finding, Fix, Verdict
 from pipeline.model.rules import Check, Condition, Level, Reading, Role, Rule, Safety
 
 _NOTHING_READ = Text("the file holds nothing this rule could be read from", "文件中没有可供该规则读取的内容")
@@ -34,14 +34,6 @@ def judge(info: MediaInfo, role: Role) -> tuple[Finding, ...]:
     is not asked.
     """
     return tuple(finding for rule in role.rules for finding in _ask(rule, info, role))
-
-
-def status(findings: Iterable[Finding]) -> Status:
-    """Pass, or what stands in the way and whether this tool can remove it."""
-    blocking = [finding for finding in findings if finding.blocks]
-    if not blocking:
-        return Status.PASS
-    return Status.FIXABLE if all(finding.fix for finding in blocking) else Status.BLOCKED
 
 
 def holds(condition: Condition | None, info: MediaInfo) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Final
 
 from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.errors import PreflightError
+from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
 from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
-from pipeline.model.results import Finding, Problem, Report, Status, Verdict
+from pipeline.model.results import Finding, Problem, Verdict
 from pipeline.model.rules import Level, Preset, Role, Rule, Source
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
@@ -38,41 +40,29 @@ _SILENT: Final = Text(
 MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
 
 
-def check(job: Job) -> Report:
-    """One asset against the rules of its role."""
-    kind, role_name, info = Kind.UNKNOWN, None, None
+def check(job: Job) -> Case:
+    """One asset against the rules of its role, and what would be done about it."""
+    started = time.monotonic()
+    role: Role | None = None
+    info: MediaInfo | None = None
     try:
         preset = presets.load(job.preset)
-        info = probe(Path(job.path), frozenset())
-        kind = info.kind
-        role = role_for(job, kind)
+        info = probe(Path(job.path))
+        role = role_for(job, info.kind)
         if role is None and info.image and info.image.format == "gif" and (info.image.frames or 1) > 1:
             # A picture to a role that takes pictures; to one that takes none, what it looks like: a short video.
             moving = probe(Path(job.path), MOVING)
             role = role_for(job, moving.kind)
-            info, kind = (moving, moving.kind) if role else (info, kind)
+            info = moving if role else info
         if role is None:
-            return Report(
-                source=job.path,
-                kind=kind,
-                role=job.role,
-                status=Status.BLOCKED,
-                facts=info,
-                findings=(_wrong_kind(preset, job.role, info),),
-            )
-        role_name = role.name
-        info = _measured(job, role, info)
-        findings = _possible(judging.judge(info, role), info)
+            findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
+        else:
+            info = _measured(job, role, info)
+            findings = _possible(judging.judge(info, role), info)
+        plan = planning.plan(findings, job.at_least, job.allow, info.kind)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-        return Report(source=job.path, kind=kind, role=role_name, status=Status.ERROR, facts=info, error=problem(error))
-    return Report(
-        source=job.path,
-        kind=kind,
-        role=role_name,
-        status=_status(findings, job, kind),
-        facts=info,
-        findings=findings,
-    )
+        return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
+    return Case(job=job, role=role, facts=info, findings=findings, plan=plan, seconds=time.monotonic() - started)
 
 
 def _possible(findings: tuple[Finding, ...], info: MediaInfo) -> tuple[Finding, ...]:
@@ -101,7 +91,7 @@ def role_for(job: Job, kind: Kind) -> Role | None:
     return replace(role, deliver=tuple(sorted({**dict(role.deliver), **dict(job.deliver)}.items())))
 
 
-def wanted(job: Job, needs: frozenset[str]) -> frozenset[str]:
+def deeper(job: Job, needs: frozenset[str]) -> frozenset[str]:
     """`needs`, and decoding of everything where the job asks for it."""
     return needs | {"decode"} if job.deep else needs
 
@@ -121,16 +111,9 @@ def wall(preset: Preset | None, *, deep: bool) -> float:
 
 def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
     """The facts with the costly measurements this role asks for."""
-    needs = wanted(job, judging.needs(role, info.kind))
+    needs = deeper(job, judging.needs(role, info.kind))
     moving = MOVING if info.kind is Kind.VIDEO and info.container == "gif" else frozenset[str]()
     return probe(Path(job.path), needs | moving) if needs else info
-
-
-def _status(findings: tuple[Finding, ...], job: Job, kind: Kind) -> Status:
-    status = judging.status(findings)
-    if status is Status.FIXABLE and planning.plan(findings, job.at_least, job.allow, kind).blocked:
-        return Status.BLOCKED
-    return status
 
 
 def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:

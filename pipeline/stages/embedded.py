@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.slides import split as deck_parts
-from pipeline.model.facts import Embedded, MediaInfo, Text
+from pipeline.model.case import Case
+from pipeline.model.facts import Embedded, Text
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Outcome, Output, Proof, Status, Step
-from pipeline.model.rules import Role
 from pipeline.probe import probe
-from pipeline.rules import plan as planning
-from pipeline.rules import presets
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import problem, role_of
+from pipeline.stages.check import check, problem
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5, content_type
 
@@ -31,14 +29,15 @@ if TYPE_CHECKING:
 _LONGEST: Final = 200  # bytes of a deck's name, of the 255 that a file may have
 
 
-def wanted(info: MediaInfo | None, role: Role | None) -> tuple[Embedded, ...]:
-    """What is to be taken out of a deck in this role."""
-    takes = role is not None and role.wants("media") is True
-    return info.slides.embedded if takes and info is not None and info.slides is not None else ()
+def _listed(case: Case) -> tuple[Embedded, ...]:
+    """What is to be taken out of a deck in its role."""
+    takes = case.role is not None and case.role.wants("media") is True
+    return case.facts.slides.embedded if takes and case.facts is not None and case.facts.slides is not None else ()
 
 
-def steps(found: tuple[Embedded, ...]) -> tuple[Step, ...]:
+def steps(case: Case) -> tuple[Step, ...]:
     """What is done with them, in words."""
+    found = _listed(case)
     if not found:
         return ()
     slides = ", ".join(map(str, sorted({one.slide for one in found})))
@@ -46,17 +45,16 @@ def steps(found: tuple[Embedded, ...]) -> tuple[Step, ...]:
     return (Step(does=Text(en, f"取出 {len(found)} 个音视频，各自作为独立素材检查并处理：第 {slides} 页")),)
 
 
-def prepare(job: Job, deck: Outcome, progress: Progress) -> tuple[Outcome, tuple[Outcome, ...]]:
+def prepare(case: Case, deck: Outcome, progress: Progress) -> tuple[Outcome, tuple[Outcome, ...]]:
     """A deck that was prepared, saying what was taken out of it; and what became of each of those.
 
     One that cannot be read stays in the deck. One that does not comply and cannot be repaired comes out as it is
     (category OTHER), so that it can be placed by hand. Never raises for one of them.
     """
-    role = role_of(presets.load(job.preset), deck.kind, job.role) if job.preset else None
-    listed = wanted(deck.facts, role)
+    job, listed = case.job, _listed(case)
     if not listed or deck.status not in {Status.READY, Status.FIXED}:
         return deck, ()
-    stem = preparing.stem(job, planning.plan(deck.findings, job.at_least, job.allow))
+    stem = preparing.stem(job, case.plan)
     last = stem.rpartition("/")[2]
     # The deck's name in front, where a file may be called so: where it goes there may be others of slide 1.
     named = f"{last}-" if len(os.fsencode(last)) <= _LONGEST else ""
@@ -66,7 +64,8 @@ def prepare(job: Job, deck: Outcome, progress: Progress) -> tuple[Outcome, tuple
         found = []
         for one, path in taken:
             ours = replace(job, path=str(path), stem=f"{stem}/media/{named}{path.stem}", role=None, twin=(), plots="")
-            made = preparing.prepare(ours, progress)
+            progress("check")
+            made = preparing.prepare(check(ours), progress)
             if made.status in {Status.BLOCKED, Status.FAILED}:
                 made = _as_it_is(ours, made, out)
             found.append(replace(made, source=f"{job.path}#{path.name}", inside=one))
@@ -77,7 +76,7 @@ def prepare(job: Job, deck: Outcome, progress: Progress) -> tuple[Outcome, tuple
         found=f"{len(taken)}" + (f"; {left} cannot be read and stay in the deck only" if left else ""),
         passed=True,
     )
-    return replace(deck, steps=deck.steps + steps(listed), proof=(*deck.proof, proof)), tuple(found)
+    return replace(deck, steps=deck.steps + steps(case), proof=(*deck.proof, proof)), tuple(found)
 
 
 def _as_it_is(job: Job, made: Outcome, out: Path) -> Outcome:

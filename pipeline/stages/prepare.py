@@ -16,16 +16,16 @@ from pipeline.convert.av import mono
 from pipeline.convert.av import split as parts
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import AssetError, PreflightError, ProofFailed
+from pipeline.model.case import Case
 from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
-from pipeline.model.results import Category, Finding, Made, Outcome, Output, Plan, Proof, Report, Status, Step
+from pipeline.model.results import Category, Finding, Made, Outcome, Output, Plan, Proof, Status, Step
 from pipeline.model.rules import Role
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
-from pipeline.rules import plan as planning
 from pipeline.stages import duplicates
-from pipeline.stages.check import check, problem, role_for
+from pipeline.stages.check import problem
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5, content_type
 from pipeline.verify import compare as verify
@@ -64,13 +64,32 @@ def converter(kind: Kind) -> Converter:
     return cast(Converter, importlib.import_module(_CONVERTERS[kind]))
 
 
-def prepare(job: Job, progress: Progress) -> Outcome:
-    """One asset through every stage, its outputs published below `job.out`."""
+def planned(case: Case) -> tuple[Case, tuple[Step, ...]]:
+    """The case with the parts of its plan laid out, and what `prepare` would do; or with why that cannot be."""
+    source, info, role = Path(case.job.path), case.facts, case.role
+    if case.error or info is None or role is None or case.plan.blocked:
+        return case, ()
+    taken: tuple[Step, ...] = ()
+    if case.kind is Kind.SLIDES:
+        from pipeline.stages import embedded
+
+        taken = embedded.steps(case)
+    if not converts(case.plan, role, info):
+        return case, taken
+    try:
+        case = replace(case, plan=parts.laid_out(source, info, case.plan, role))
+        edits = without_names(case.plan)
+        return case, (*converter(info.kind).steps(mono.heard(source, info, edits, role), edits, role), *taken)
+    except PreflightError as error:  # known before anything is started: it cannot be made
+        return replace(case, error=problem(error)), taken
+
+
+def prepare(case: Case, progress: Progress) -> Outcome:
+    """A checked asset through every further stage, its outputs published below `job.out`. Never raises for it."""
     started = time.monotonic()
-    progress("check")
-    report = check(job)
+    report = case.report
     outcome = Outcome(
-        source=job.path,
+        source=report.source,
         source_md5=None,
         kind=report.kind,
         role=report.role,
@@ -78,49 +97,42 @@ def prepare(job: Job, progress: Progress) -> Outcome:
         facts=report.facts,
         findings=report.findings,
         error=report.error,
+        blocked=case.plan.blocked,
     )
-    if report.status is Status.BLOCKED:
-        blocked = planning.plan(report.findings, job.at_least, job.allow, report.kind).blocked
-        outcome = replace(outcome, blocked=blocked)
-        try:
-            drawing.draw(job, report.facts)
-        except (PreflightError, OSError) as error:
-            outcome = replace(outcome, status=Status.FAILED, error=problem(error))
-    elif report.error is None:
-        try:
-            outcome = _prepare(job, report, outcome, progress)
-        except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-            outcome = replace(outcome, status=Status.FAILED, error=problem(error))
-    return replace(outcome, seconds=time.monotonic() - started)
+    try:
+        if report.status is Status.BLOCKED:
+            drawing.draw(case.job, report.facts)
+        elif report.error is None:
+            outcome = _prepare(case, outcome, progress)
+    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        outcome = replace(outcome, status=Status.FAILED, error=problem(error))
+    return replace(outcome, seconds=case.seconds + time.monotonic() - started)
 
 
-def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> Outcome:
-    info, source = report.facts, Path(job.path)
-    role = role_for(job, report.kind)
+def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
+    job, role, info, plan = case.job, case.role, case.facts, case.plan
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
-    wanted = planning.plan(report.findings, job.at_least, job.allow, report.kind)
-    if wanted.blocked:
-        return replace(outcome, status=Status.BLOCKED, blocked=wanted.blocked)
+    source = Path(job.path)
     before = _identity(source)
     with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
         read: Future[str] | None = None
-        if converts(wanted, role, info):
+        if converts(plan, role, info):
             progress("convert")
             read = beside.submit(content_md5, source)
-            wanted = parts.laid_out(source, info, wanted, role)
-            info, steps, made = _converted(job, info, without_names(wanted), role, work, progress)
+            plan = parts.laid_out(source, info, plan, role)
+            info, steps, made = _converted(job, info, without_names(plan), role, work, progress)
             progress("prove")
-            outputs, proofs = _judged(made, job, role, info, wanted, work)
+            outputs, proofs = _judged(made, job, role, info, plan, work)
         else:
             how = publish.share(source, work / "kept")
             steps = (_kept_step(how),)
             made = (Made(path=str(work / "kept"), name="{stem}" + _suffix(info)),)
-            outputs, proofs = (_finding_free(made[0], info, report.findings),), ()
+            outputs, proofs = (_finding_free(made[0], info, case.findings),), ()
         if _identity(source) != before:
             raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
         drawing.draw(job, info, made, work)
-        named = _names(made, job, wanted, role)
+        named = _names(made, job, plan, role)
         progress("publish")
         finished = tuple(
             replace(output, path=name, content_type=content_type(Path(name)))
@@ -128,10 +140,10 @@ def _prepare(job: Job, report: Report, outcome: Outcome, progress: Progress) -> 
         )
         promised = [(Path(file.path), (one.path, one.size, one.md5)) for file, one in zip(made, finished, strict=True)]
         publish.publish_all(promised, Path(job.out), work, ours=lambda name: ours(job, name))
-    if report.facts and info.speech != report.facts.speech:
-        outcome = replace(outcome, facts=replace(report.facts, speech=info.speech))
-    kept = len(finished) == 1 and not wanted.fixes
-    changed = bool(wanted.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
+    if case.facts and info.speech != case.facts.speech:
+        outcome = replace(outcome, facts=replace(case.facts, speech=info.speech))
+    kept = len(finished) == 1 and not plan.fixes
+    changed = bool(plan.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
         source_md5=finished[0].md5 if kept else read.result() if read else content_md5(source),
@@ -165,13 +177,13 @@ def _converted(
 
 
 def _judged(
-    made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, wanted: Plan, work: Path
+    made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, plan: Plan, work: Path
 ) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
     """Each made file, looked at again with the same eyes. Raises ProofFailed."""
     beside = ThreadPoolExecutor(1)
     try:
         digests = [beside.submit(content_md5, Path(one.path)) for one in made]
-        return _proven(made, digests, job, role, info, wanted, work)
+        return _proven(made, digests, job, role, info, plan, work)
     finally:
         beside.shutdown(cancel_futures=True)
 
@@ -182,7 +194,7 @@ def _proven(
     job: Job,
     role: Role,
     info: MediaInfo,
-    wanted: Plan,
+    plan: Plan,
     work: Path,
 ) -> tuple[tuple[Output, ...], tuple[Proof, ...]]:
     outputs, proofs = [], list[Proof]()
@@ -190,7 +202,7 @@ def _proven(
         path = Path(one.path)
         probed = replace(
             probe(path, judging.needs(role, info.kind)),
-            name=Path(one.name.format(stem=stem(job, wanted))).name,
+            name=Path(one.name.format(stem=stem(job, plan))).name,
         )
         probed = replace(probed, extension=Path(probed.name).suffix.lower().lstrip("."))
         findings: tuple[Finding, ...] = ()
@@ -200,13 +212,13 @@ def _proven(
             if wrong:
                 raise ProofFailed(*_still_wrong(wrong))
             if {probed.kind, info.kind} <= {Kind.VIDEO, Kind.AUDIO}:
-                edits = without_names(wanted)
+                edits = without_names(plan)
                 proofs.extend(proving.media(Path(job.path), info, path, probed, edits, role, work, one.part))
             else:
-                proofs.extend(verify.prove(info, probed, wanted))
+                proofs.extend(verify.prove(info, probed, plan))
         proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings, digest.result()))
-    if wanted.parts:
+    if plan.parts:
         proofs.append(proving.together(info, [output.facts for output in outputs]))
     failed = [proof for proof in proofs if not proof.passed]
     if failed:
@@ -244,18 +256,18 @@ def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
     )
 
 
-def converts(wanted: Plan, role: Role, info: MediaInfo) -> bool:
+def converts(plan: Plan, role: Role, info: MediaInfo) -> bool:
     """Whether more than a name has to change."""
     deck = info.slides
-    return (deck is not None and role.wants("pages") is True) or any(fix.check not in NAMING for fix in wanted.fixes)
+    return (deck is not None and role.wants("pages") is True) or any(fix.check not in NAMING for fix in plan.fixes)
 
 
-def without_names(wanted: Plan) -> Plan:
+def without_names(plan: Plan) -> Plan:
     """The plan less what only changes the name."""
     return replace(
-        wanted,
-        fixes=tuple(fix for fix in wanted.fixes if fix.check not in NAMING),
-        advised=tuple(fix for fix in wanted.advised if fix.check not in NAMING),
+        plan,
+        fixes=tuple(fix for fix in plan.fixes if fix.check not in NAMING),
+        advised=tuple(fix for fix in plan.advised if fix.check not in NAMING),
     )
 
 
@@ -269,21 +281,21 @@ def _suffix(info: MediaInfo) -> str:
     return "." + {"jpeg": "jpg", "plain": "txt", "tiff": "tif"}.get(content, content)
 
 
-def stem(job: Job, wanted: Plan) -> str:
+def stem(job: Job, plan: Plan) -> str:
     """The output's path below the output folder, without extension, in characters the rules accept."""
     folder, _, last = job.stem.rpartition("/")
-    for fix in wanted.fixes:
+    for fix in plan.fixes:
         if fix.check == "file.name" and isinstance(fix.value, str):
             last = fix.value
-    for fix in wanted.fixes:
+    for fix in plan.fixes:
         if fix.check == "file.name_length" and isinstance(fix.value, int):
             last = last[: fix.value]
     return f"{folder}/{last}" if folder else last
 
 
-def _names(made: tuple[Made, ...], job: Job, wanted: Plan, role: Role) -> list[str]:
-    base = stem(job, wanted)
-    if role.wants("stamped_name") and wanted.fixes:
+def _names(made: tuple[Made, ...], job: Job, plan: Plan, role: Role) -> list[str]:
+    base = stem(job, plan)
+    if role.wants("stamped_name") and plan.fixes:
         base = f"{base}_{datetime.now(UTC).astimezone():%Y%m%d%H%M%S}"
     names = [one.name.format(stem=base) for one in made]
     for name in names:

@@ -1,4 +1,4 @@
-"""`preflight scenes`: a deck or a script as the scenes of a video script, within the limits of a scenario.
+"""A deck or a script as the scenes of a video script, within the limits of a scenario.
 
 One JSON whose fields are those that a script request is filled from, in order from 0: a picture for the background,
 the text to speak, and how long it takes.
@@ -6,11 +6,8 @@ the text to speak, and how long it takes.
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,9 +17,7 @@ from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.text.convert import budget_of
 from pipeline.convert.text.segment import bare, split, without_tags
 from pipeline.documents import entry
-from pipeline.engine.pool import Pool
-from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.errors import AssetError
 from pipeline.model.facts import Kind, MediaInfo
 from pipeline.model.job import Job, Progress
 from pipeline.model.results import Verdict
@@ -34,8 +29,7 @@ from pipeline.probe.text.ssml import read_ssml
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import role_of
-from pipeline.storage.publish import publish, workshop
+from pipeline.stages.check import check, role_of
 
 SCHEMA: Final = "media-preflight/scenes/1"
 _PAGES: Final = "convert/slides-to-pages"
@@ -175,9 +169,9 @@ def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) ->
     """A scene a visible page: its picture, and its notes, else the words on it; more scenes where those are long."""
     from pipeline.stages.prepare import prepare
 
-    made = prepare(
-        Job(path=job.path, stem=Path(job.path).stem, preset=_PAGES, out=job.out, lang=job.lang, replace=True), progress
-    )
+    asset = Job(path=job.path, stem=Path(job.path).stem, preset=_PAGES, out=job.out, lang=job.lang, replace=True)
+    progress("check")
+    made = prepare(check(asset), progress)
     if made.error:
         raise AssetError(made.error.message.en, made.error.message.zh)
     pages = [output for output in made.outputs if output.category.value == "PAGE"]
@@ -236,84 +230,3 @@ def _sum(rule: Rule, total: int, lang: str) -> Entry:
 
 def _verdict(holds: bool) -> str:
     return (Verdict.PASS if holds else Verdict.FAIL).value
-
-
-# --- the verb -----------------------------------------------------------------------------------------
-
-
-def scenes_verb(options: Namespace, lang: str) -> int:
-    """Write OUT/scenes.json. Exit code 1 when a limit is broken, 4 when the file cannot be read."""
-    preset, out = presets.load(options.preset), Path(options.out)
-    if options.role and preset.role(options.role) is None:
-        raise UsageError(
-            f"preset {preset.id} has no role {options.role!r}", f"预设 {preset.id} 没有角色 {options.role!r}"
-        )
-    if not Path(options.path).is_file():
-        raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
-    out.mkdir(parents=True, exist_ok=True)
-    job = ScenesJob(
-        path=options.path, preset=options.preset, role=options.role, out=str(out), strip=options.strip_tags, lang=lang
-    )
-    told = _run(job)
-    with workshop(out) as work:
-        (work / "scenes.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        publish(work / "scenes.json", out / "scenes.json", replace=True)
-    if options.json or options.jsonl:
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1 if options.json else None) + "\n")
-    else:
-        _print(told, lang, quiet=options.quiet)
-    return int(any(f["verdict"] == "fail" for f in told["findings"]) or any(map(_broken, told["scenes"])))
-
-
-def _broken(scene: Mapping[str, Any]) -> bool:
-    return any(f["blocks"] for f in scene["findings"])
-
-
-def _run(job: ScenesJob) -> Entry:
-    """In a worker: scripts and decks come from strangers."""
-    with Pool(_safely, 1, PREPARE_WALL) as pool:
-        for event in pool.run([job]):
-            if event.ended:
-                if event.error is not None:
-                    raise event.error
-                if isinstance(event.result, AssetError):
-                    raise event.result
-                if event.result is not None:
-                    return event.result
-    raise AssetError("nothing came back", "没有结果")
-
-
-def _safely(job: ScenesJob, progress: Progress) -> Entry | AssetError:
-    try:
-        return scenes_entry(job, progress)
-    except AssetError as error:
-        return error
-
-
-def _print(told: Entry, lang: str, *, quiet: bool) -> None:
-    from pipeline.report import console
-
-    out = console.console()
-    heads = {"en": ("scene", "page", "characters", "seconds", "text"), "zh": ("场景", "页", "字数", "秒", "文本")}[lang]
-    if not quiet:
-        rows = [
-            (
-                str(s["sequence_no"]),
-                str(s.get("page", "")),
-                str(s["characters"]),
-                str(s["seconds"]),
-                s["title"] + "".join(f"\n! {f['message']}" for f in s["findings"] if f["blocks"]),
-            )
-            for s in told["scenes"]
-        ]
-        out.print(console.rows_table(rows, heads))
-    for f in told["findings"]:
-        mark = {"pass": "ok", "fail": "!"}[f["verdict"]]
-        out.print(f"{mark} {f['check']}: {f['actual']} ({f['limit']})")
-    summary = told["summary"]
-    minutes = round(summary["seconds"] / 60, 1)
-    line = {
-        "en": f"{summary['scenes']} scenes, {summary['characters']} characters, about {minutes} min",
-        "zh": f"{summary['scenes']} 个场景，{summary['characters']} 字，约 {minutes} 分钟",
-    }
-    out.print(line[lang])

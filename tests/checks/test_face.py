@@ -59,7 +59,7 @@ CODES = [
 
 
 def judged(path: Path, preset: str) -> Report:
-    return check(Job(path=str(path), stem=path.stem, preset=preset))
+    return check(Job(path=str(path), stem=path.stem, preset=preset)).report
 
 
 def verdict(path: Path, preset: str, rule: str) -> Verdict:

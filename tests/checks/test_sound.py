@@ -78,7 +78,7 @@ FILES = {
 def test_bad_sound_has_a_reason(what: str, preset: str, status: Status, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(FILES[what])
-    asset = entry.report(check(Job(path=str(path), stem="take", preset=preset)), "en")
+    asset = entry.report(check(Job(path=str(path), stem="take", preset=preset)).report, "en")
     told = [finding["message"] for finding in asset["findings"] if finding["verdict"] != "pass"]
     told += [asset["error"]["message"]] if asset["error"] else []
     assert asset["status"] == status
@@ -91,7 +91,7 @@ def test_frames_that_do_not_decode_stop_the_conversion(sample: Sample, tmp_path:
         data[at] = int(chance.integers(256))
     (tmp_path / "in.mp3").write_bytes(data)
     job = Job(path=str(tmp_path / "in.mp3"), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
     assert "in.mp3 is damaged inside" in outcome.error.message.en
@@ -101,7 +101,7 @@ def test_frames_that_do_not_decode_stop_the_conversion(sample: Sample, tmp_path:
 def test_more_channels_than_have_places_are_mixed_in_equal_parts(tmp_path: Path) -> None:
     path = save(tmp_path / "in.wav", np.tile(voice(1), (32, 1)))
     job = Job(path=str(path), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     assert (outcome.status, outcome.error) == (Status.FIXED, None)
     assert "mono of 32 channels in equal parts" in outcome.steps[-1].does.en
     made = probe(tmp_path / "out" / outcome.outputs[0].path, frozenset({"speech"}))
@@ -112,13 +112,13 @@ def test_more_channels_than_have_places_are_mixed_in_equal_parts(tmp_path: Path)
 
 def test_what_drives_a_demo_may_be_the_sound_of_a_video(sample: Sample, tmp_path: Path) -> None:
     job = Job(path=str(sample("video/good-1080p25.mp4")), stem="in", preset=DRIVE, out=str(tmp_path))
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     assert (outcome.status, outcome.error) == (Status.FIXED, None)
     made = probe(tmp_path / outcome.outputs[0].path)
     assert (made.kind, made.container, made.audio[0].codec) == (Kind.AUDIO, "mp3", "mp3")
 
 
 def test_a_video_without_sound_says_so(sample: Sample) -> None:
-    asset = entry.report(check(Job(path=str(sample("video/no-audio.mp4")), stem="in", preset=DRIVE)), "en")
+    asset = entry.report(check(Job(path=str(sample("video/no-audio.mp4")), stem="in", preset=DRIVE)).report, "en")
     assert asset["status"] == Status.BLOCKED
     assert "sound streams: 0; wanted >= 1" in " ".join(finding["message"] for finding in asset["findings"])

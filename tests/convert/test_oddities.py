@@ -38,7 +38,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared(source: Path, out: Path) -> Outcome:
-    return prepare(Job(path=str(source), stem="clip", preset=PLAIN, out=str(out)), lambda _: None)
+    return prepare(check(Job(path=str(source), stem="clip", preset=PLAIN, out=str(out))), lambda _: None)
 
 
 # --- refused, with the reason -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipeline.cli import prepare as verbs
+from pipeline.cli.output import exit_code as code_of
 from pipeline.documents import entry
 from pipeline.documents.spool import Spool, line
 from pipeline.model.job import Job
@@ -215,13 +215,13 @@ def exit_code(asset: dict[str, Any]) -> int:
     """Of a batch of this one."""
     with Spool(1) as spool:
         spool.put(0, line(asset))
-        return verbs.exit_code(spool)
+        return code_of(spool)
 
 
 @pytest.mark.parametrize(("preset", "fault"), FAULTS)
 def test_a_fault_has_its_rule_its_verdict_and_its_exit_code(preset: str, fault: Fault, tmp_path: Path) -> None:
     path = written(fault, tmp_path / "a.zip")
-    asset = entry.report(check(Job(path=str(path), stem="a", preset=preset)), "en")
+    asset = entry.report(check(Job(path=str(path), stem="a", preset=preset)).report, "en")
     assert exit_code(asset) == fault.code
     if fault.code == 4:
         assert asset["error"]["type"] == fault.rule
@@ -255,7 +255,7 @@ def test_sound_that_no_header_tells_of_is_opened(sample: Callable[[str], Path], 
         Put(f"{n}{Path(name).suffix}".encode(), data) for n, (name, data) in enumerate(zip(names, sounds, strict=True))
     ]
     (tmp_path / "a.zip").write_bytes(zip_bytes([*entries, Put(b"4.m4a", sounds[1][:1000])]))
-    asset = entry.report(check(Job(path=str(tmp_path / "a.zip"), stem="a", preset="tencent/voice")), "en")
+    asset = entry.report(check(Job(path=str(tmp_path / "a.zip"), stem="a", preset="tencent/voice")).report, "en")
     for rule in ("min-sample-rate", "zip.clip-length"):
         found = {f["where"]: f["verdict"] for f in asset["findings"] if f["rule"].endswith(f".{rule}")}
         whole = dict.fromkeys(("0.mp3", "1.m4a", "2.wma", "3.aac"), "pass")

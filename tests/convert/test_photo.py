@@ -72,7 +72,7 @@ def test_a_tilted_head_is_straightened_on_request_only(sample: Sampled, tmp_path
     findings = check(job).findings
     assert planning.plan(findings).empty
     assert planning.plan(findings, allow=STRAIGHTEN).fixes
-    outcome = prepare(replace(job, allow=STRAIGHTEN), lambda _: None)
+    outcome = prepare(check(replace(job, allow=STRAIGHTEN)), lambda _: None)
     assert outcome.status is Status.FIXED
     assert "upright" in outcome.steps[0].does.en
     faces = outcome.outputs[0].facts.faces
@@ -143,7 +143,7 @@ def test_a_picture_that_is_too_large_still_shrinks_unasked() -> None:
 
 def test_a_heic_of_a_phone_becomes_an_upright_srgb_jpeg(sample: Sampled, tmp_path: Path) -> None:
     job = Job(path=str(sample("images/phone.heic")), stem="phone", preset=FAST, out=str(tmp_path))
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     assert outcome.facts is not None
     before = outcome.facts.image
     assert before is not None

@@ -11,9 +11,8 @@ from pipeline.convert.av import mono
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job
 from pipeline.model.results import Status, Step
-from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages.check import check, role_of
+from pipeline.stages.check import check
 from pipeline.stages.prepare import converter, converts, prepare, without_names
 
 SCENARIOS = [
@@ -43,7 +42,7 @@ def test_what_was_prepared_obeys_and_nothing_is_left_to_do(name: str, folder: Pa
             for path in made[todo]:
                 _obeys(path, preset, role)
             continue
-        outcome = prepare(job, lambda _: None)
+        outcome = prepare(check(job), lambda _: None)
         said = f"{preset}#{role}: {outcome.error or ''}"
         assert outcome.status in {Status.READY, Status.FIXED, Status.BLOCKED}, said
         if outcome.status is Status.BLOCKED:
@@ -58,16 +57,15 @@ def test_what_was_prepared_obeys_and_nothing_is_left_to_do(name: str, folder: Pa
 
 def _steps(job: Job) -> tuple[Step, ...]:
     """What would be run for this job; empty where nothing is."""
-    report = check(job)
-    role = role_of(presets.load(job.preset), report.kind, job.role)
-    plan = planning.plan(report.findings, job.at_least, job.allow)
-    if role is None or report.facts is None or plan.blocked or not converts(plan, role, report.facts):
+    case = check(job)
+    if case.role is None or case.facts is None or case.plan.blocked or not converts(case.plan, case.role, case.facts):
         return ()
-    info = mono.heard(Path(job.path), report.facts, without_names(plan), role)
-    return converter(report.kind).steps(info, without_names(plan), role)
+    edits = without_names(case.plan)
+    info = mono.heard(Path(job.path), case.facts, edits, case.role)
+    return converter(case.kind).steps(info, edits, case.role)
 
 
 def _obeys(path: Path, preset: str, role: str) -> None:
     again = check(Job(path=str(path), stem="clip", preset=preset, role=role))
     assert again.status is Status.PASS, f"{preset}#{role}"
-    assert planning.plan(again.findings).fixes == (), f"{preset}#{role}"
+    assert again.plan.fixes == (), f"{preset}#{role}"

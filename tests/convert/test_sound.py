@@ -23,7 +23,7 @@ from pipeline.probe import probe
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.rules.judge import judge
-from pipeline.stages.check import wall
+from pipeline.stages.check import check, wall
 from pipeline.stages.prepare import prepare
 from tests.probe.test_speech import RATE, near, noise, save, voice
 
@@ -70,7 +70,7 @@ def test_speech_survives_stereo_that_cancels(tmp_path: Path) -> None:
     clean = voice(2)
     path = save(tmp_path / "in.wav", np.stack([0.3 * clean, -clean]))
     job = Job(path=str(path), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     assert (outcome.status, outcome.error) == (Status.FIXED, None)
     assert ["c1" in step.command[step.command.index("-filter_complex") + 1] for step in outcome.steps] == [False, True]
     assert "channel 2 alone" in outcome.steps[1].does.en
@@ -85,7 +85,7 @@ def test_a_recording_is_measured_in_the_run_that_converts_it(tmp_path: Path) -> 
     path = save(tmp_path / "in.wav", np.stack([voice(2), 0.5 * voice(2)]))
     job = Job(path=str(path), stem="in", preset="convert/mono-wav", out=str(tmp_path / "out"))
     shares: list[float] = []
-    outcome = prepare(job, shares.append)
+    outcome = prepare(check(job), shares.append)
     assert (outcome.status, outcome.error) == (Status.FIXED, None)
     (step,) = outcome.steps
     assert step.command.count("pipe:1") == 1
@@ -159,7 +159,7 @@ def test_silence_at_both_ends_is_told_and_cut_off_on_request_only(asked: bool, t
     path = quiet_ends(tmp_path)
     allow = frozenset(SILENCES if asked else ())
     job = Job(path=str(path), stem="in", preset="tencent/voice-instant", out=str(tmp_path / "out"), allow=allow)
-    outcome = prepare(job, lambda _: None)
+    outcome = prepare(check(job), lambda _: None)
     told = {f.rule.check for f in outcome.findings if f.verdict is Verdict.FAIL}
     assert told >= set(SILENCES)
     assert (outcome.status, outcome.error) == (Status.FIXED if asked else Status.READY, None)

@@ -71,7 +71,7 @@ ANY_RATE = '"convert.h264-1080p.frame-rate"'
 
 def prepared(source: Path, out: Path, preset: str, **more: object) -> Outcome:
     job = Job(path=str(source), stem="clip", preset=preset, out=str(out), allow=SPLIT)
-    return prepare(replace(job, **more), lambda _: None)  # type: ignore[arg-type]  # fields by name
+    return prepare(check(replace(job, **more)), lambda _: None)  # type: ignore[arg-type]  # fields by name
 
 
 def pictures(*paths: Path) -> list[bytes]:

@@ -24,6 +24,7 @@ from pipeline.model import ceilings
 from pipeline.model.job import Job
 from pipeline.model.results import Status
 from pipeline.stages import prepare as preparing
+from pipeline.stages.check import check
 from pipeline.tools import office_shared, programs
 from tests import ROOT
 
@@ -43,7 +44,7 @@ def prepare(source: Path, out: Path, *, env: dict[str, str] | None = None, limit
 
 
 def here(source: Path, out: Path) -> Any:
-    return preparing.prepare(Job(path=str(source), stem="x", preset=PICTURES, out=str(out)), lambda _: None)
+    return preparing.prepare(check(Job(path=str(source), stem="x", preset=PICTURES, out=str(out))), lambda _: None)
 
 
 def left(out: Path) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli.presets import rows
 from pipeline.model.rules import Level, Note, Preset, Role, Rule, Source
 from pipeline.rules import coverage, presets
+from pipeline.rules.catalogue import rows
 from pipeline.rules.coverage import Keeper
 
 ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in rows()}

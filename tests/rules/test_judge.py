@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
+from pipeline.model.case import Case
 from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size
+from pipeline.model.job import Job
 from pipeline.model.limits import Between, FitsBox, OneOf
-from pipeline.model.results import Fix, Status, Verdict
+from pipeline.model.results import Finding, Fix, Status, Verdict
 from pipeline.model.rules import Condition, Level, Rule, Safety
-from pipeline.rules.judge import failures, holds, judge, needs, status
+from pipeline.rules.judge import failures, holds, judge, needs
+from pipeline.rules.plan import plan
 from tests import factory
 
 MAX_30 = factory.rule("video.frame_rate", Between(None, Fraction(30), type="rate"))
@@ -19,6 +23,12 @@ MAX_30 = factory.rule("video.frame_rate", Between(None, Fraction(30), type="rate
 
 def verdicts(info: MediaInfo, *rules: Rule) -> list[Verdict]:
     return [finding.verdict for finding in judge(info, factory.role(*rules))]
+
+
+def status(findings: Iterable[Finding]) -> Status:
+    """Where an asset with these findings stands, by the plan that follows from them."""
+    found = tuple(findings)
+    return Case(job=Job(path="a.mp4", stem="a"), findings=found, plan=plan(found)).status
 
 
 def at(rate: int | None) -> MediaInfo:

@@ -337,7 +337,7 @@ def test_converting_them_does_neither(tmp_path: Path, sample: Sample, canary: Ca
     for number, path in enumerate(chosen):
         preset = PRESETS.get(path.suffix, "metastudio/asset-library")
         job = Job(path=str(path), stem=str(number), preset=preset, out=str(out))
-        outcome = preparing.prepare(job, lambda _: None)
+        outcome = preparing.prepare(check(job), lambda _: None)
         for output in [*out.glob(f"{number}.*"), *(out / str(number)).rglob("*")]:
             if output.is_file():
                 made += 1
@@ -357,7 +357,7 @@ def test_a_film_shows_nothing_of_another_film_it_points_to(tmp_path: Path, sampl
     for number, place in enumerate((theirs.as_uri(), str(theirs))):
         mine = pointing.mov(theirs, tmp_path / f"mine-{number}.mov", place)
         job = Job(path=str(mine), stem="x", preset="convert/h264-1080p", out=str(tmp_path / f"out-{number}"))
-        outcome = preparing.prepare(job, lambda _: None)
+        outcome = preparing.prepare(check(job), lambda _: None)
         assert outcome.status is Status.FAILED
         assert not [p for p in Path(job.out).rglob("*") if p.is_file() and not p.name.startswith(".")]
 

@@ -185,7 +185,7 @@ def test_ours_calls_nobody_and_makes_every_page(
     for deck in decks:
         out = tmp_path / "out"
         job = Job(path=str(deck), stem=deck.suffix[1:], preset="convert/slides-to-pages", out=str(out))
-        outcome = preparing.prepare(job, lambda _: None)
+        outcome = preparing.prepare(check(job), lambda _: None)
         assert outcome.status is Status.FIXED, outcome.error
         assert sum(output.category == "PAGE" for output in outcome.outputs) == 3
     assert server.calls == []

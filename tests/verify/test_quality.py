@@ -29,6 +29,7 @@ from pipeline.probe.av import timeline
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
+from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
 from pipeline.verify import compare as verify
@@ -56,7 +57,7 @@ def ffmpeg(*args: str | Path) -> None:
 def prepared(source: Path, out: Path, preset: str, **more: object) -> Outcome:
     """The file through every stage."""
     job = Job(path=str(source), stem="clip", preset=preset, out=str(out))
-    return prepare(replace(job, **more), lambda _: None)  # type: ignore[arg-type]  # fields by name
+    return prepare(check(replace(job, **more)), lambda _: None)  # type: ignore[arg-type]  # fields by name
 
 
 def proof(outcome: Outcome, name: str) -> Proof:

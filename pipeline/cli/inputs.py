@@ -1,0 +1,87 @@
+"""What a verb works on: jobs of the sources that were named, the preset, what was asked for."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.checks.speech import SILENCES
+from pipeline.documents import entry as document
+from pipeline.errors import UsageError, nearest_word
+from pipeline.model.facts import Value
+from pipeline.model.job import Job
+from pipeline.model.rules import Preset, Safety
+from pipeline.model.units import parse
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.storage import inputs, urls
+
+
+def jobs_of(options: Namespace, lang: str, **more: Any) -> list[Job]:
+    found = inputs.find(
+        options.paths,
+        from_file=options.from_file,
+        null=options.null,
+        include=options.include,
+        exclude=options.exclude,
+    )
+    role, plots = getattr(options, "role", None), getattr(options, "plots", None) or ""
+    made = partial(
+        Job, preset=getattr(options, "preset", ""), role=role, deep=options.deep, plots=plots, lang=lang, **more
+    )
+    jobs = [made(path=one.path, state=one.state, stem=one.stem) for one in found]
+    if plots:
+        keep_apart(jobs, plots)
+    return jobs
+
+
+def preset_of(options: Namespace) -> Preset:
+    """The preset, loaded here so that a mistake in it is told before any file is read."""
+    preset = presets.load(options.preset)
+    if options.role and preset.role(options.role) is None:
+        names = [role.name for role in preset.roles]
+        known, hint = ", ".join(names), nearest_word(options.role, names)
+        raise UsageError(
+            f"preset {preset.id} has no role {options.role!r}; it has {known}.{hint.en}",
+            f"预设 {preset.id} 没有角色 {options.role!r}；可用：{known}。{hint.zh}",
+        )
+    return preset
+
+
+def asked(options: Namespace) -> dict[str, Any]:
+    """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
+    allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
+    allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
+    allow |= {"ssml.tag": options.strip_tags, **dict.fromkeys(SILENCES, options.trim_silence)}
+    deliver: dict[str, Value] = {"stamped_name": False} if options.plain_names else {}
+    if options.background is not None:
+        try:
+            deliver["background"] = parse("colour", options.background)
+        except ValueError as error:
+            raise UsageError(f"--background: {error}", f"--background：{error}") from None
+    return {
+        "at_least": Safety[options.at_least.upper()],
+        "allow": frozenset(check for check, wanted in allow.items() if wanted),
+        "deliver": tuple(sorted(deliver.items())),
+    }
+
+
+def keep_apart(jobs: Sequence[Job], out: str) -> None:
+    """No output may take the place of a source."""
+    far, top = urls.is_url(out), Path(out).resolve()
+    for job in jobs:
+        if urls.is_url(job.path):
+            from pipeline.storage import remote
+
+            inside = far and remote.inside(job.path, out)
+        else:
+            inside = not far and Path(job.path).resolve().is_relative_to(top)
+        if inside:
+            named, folder = document.shown(job.path), document.shown(out)
+            raise UsageError(
+                f"{named} lies in the output folder {folder}; choose another one",
+                f"{named} 位于输出目录 {folder} 中；请更换输出目录",
+            )

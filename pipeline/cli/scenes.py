@@ -1,0 +1,96 @@
+"""`preflight scenes`: a deck or a script as scenes within the limits of a scenario, written to OUT/scenes.json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.engine.pool import Pool
+from pipeline.errors import AssetError, UsageError
+from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.job import Progress
+from pipeline.rules import presets
+from pipeline.stages.scenes import Entry, ScenesJob, scenes_entry
+from pipeline.storage.publish import publish, workshop
+
+
+def scenes_verb(options: Namespace, lang: str) -> int:
+    """Write OUT/scenes.json. Exit code 1 when a limit is broken, 4 when the file cannot be read."""
+    preset, out = presets.load(options.preset), Path(options.out)
+    if options.role and preset.role(options.role) is None:
+        raise UsageError(
+            f"preset {preset.id} has no role {options.role!r}", f"预设 {preset.id} 没有角色 {options.role!r}"
+        )
+    if not Path(options.path).is_file():
+        raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
+    out.mkdir(parents=True, exist_ok=True)
+    job = ScenesJob(
+        path=options.path, preset=options.preset, role=options.role, out=str(out), strip=options.strip_tags, lang=lang
+    )
+    told = _run(job)
+    with workshop(out) as work:
+        (work / "scenes.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        publish(work / "scenes.json", out / "scenes.json", replace=True)
+    if options.json or options.jsonl:
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1 if options.json else None) + "\n")
+    else:
+        _print(told, lang, quiet=options.quiet)
+    return int(any(f["verdict"] == "fail" for f in told["findings"]) or any(map(_broken, told["scenes"])))
+
+
+def _broken(scene: Mapping[str, Any]) -> bool:
+    return any(f["blocks"] for f in scene["findings"])
+
+
+def _run(job: ScenesJob) -> Entry:
+    """In a worker: scripts and decks come from strangers."""
+    with Pool(_safely, 1, PREPARE_WALL) as pool:
+        for event in pool.run([job]):
+            if event.ended:
+                if event.error is not None:
+                    raise event.error
+                if isinstance(event.result, AssetError):
+                    raise event.result
+                if event.result is not None:
+                    return event.result
+    raise AssetError("nothing came back", "没有结果")
+
+
+def _safely(job: ScenesJob, progress: Progress) -> Entry | AssetError:
+    try:
+        return scenes_entry(job, progress)
+    except AssetError as error:
+        return error
+
+
+def _print(told: Entry, lang: str, *, quiet: bool) -> None:
+    from pipeline.report import console
+
+    out = console.console()
+    heads = {"en": ("scene", "page", "characters", "seconds", "text"), "zh": ("场景", "页", "字数", "秒", "文本")}[lang]
+    if not quiet:
+        rows = [
+            (
+                str(s["sequence_no"]),
+                str(s.get("page", "")),
+                str(s["characters"]),
+                str(s["seconds"]),
+                s["title"] + "".join(f"\n! {f['message']}" for f in s["findings"] if f["blocks"]),
+            )
+            for s in told["scenes"]
+        ]
+        out.print(console.rows_table(rows, heads))
+    for f in told["findings"]:
+        mark = {"pass": "ok", "fail": "!"}[f["verdict"]]
+        out.print(f"{mark} {f['check']}: {f['actual']} ({f['limit']})")
+    summary = told["summary"]
+    minutes = round(summary["seconds"] / 60, 1)
+    line = {
+        "en": f"{summary['scenes']} scenes, {summary['characters']} characters, about {minutes} min",
+        "zh": f"{summary['scenes']} 个场景，{summary['characters']} 字，约 {minutes} 分钟",
+    }
+    out.print(line[lang])
