@@ -1,42 +1,77 @@
-"""`preflight check` and `preflight plan`: facts against rules."""
+"""`preflight check`: facts against rules; changes nothing."""
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser
 from collections.abc import Generator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.inputs import asked, jobs_of, preset_of
-from pipeline.cli.output import Entry, collect, exit_code, lost, path_of, tell
-from pipeline.documents import entry as document
-from pipeline.documents import totals
-from pipeline.documents.spool import Line, Spool
-from pipeline.engine import batch
-from pipeline.engine import cache as remembered
-from pipeline.model.job import Job
-from pipeline.stages.check import wall
+from pipeline.cli.options import Drawn, Judged, Options
+
+if TYPE_CHECKING:
+    from pipeline.documents.spool import Line
+    from pipeline.model.job import Job
 
 
-def check_verb(options: Namespace, lang: str) -> int:
-    return judge(options, lang, "checked")
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(Judged, Drawn):
+    """Of `preflight check`."""
 
 
-def plan_verb(options: Namespace, lang: str) -> int:
-    return judge(options, lang, "planned", **asked(options))
+def declare(parser: ArgumentParser) -> type[CheckOptions]:
+    """Add the arguments; they become what is returned."""
+    Judged.declare(parser)
+    Drawn.declare(parser)
+    Options.declare(parser)
+    return CheckOptions
 
 
-def judge(options: Namespace, lang: str, event: str, **more: Any) -> int:
-    preset = preset_of(options)
-    jobs = jobs_of(options, lang, **more)
-    seconds = wall(preset, deep=options.deep or bool(getattr(options, "plots", None)))
+def run(options: CheckOptions) -> int:
+    """Hold all that was named against the rules, and tell how it ended. Raises UsageError."""
+    warm(options)
+    return judge(options, "check", "checked", options.plots)
 
-    def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line | Entry], None, None]:
+
+def warm(options: Judged) -> None:
+    """Let the server of the workers load what they need while this process does, unless none may be needed."""
+    if options.executor != "local":
+        return
+    if not options.no_resume and options.paths:
+        from pipeline.engine.cache import anything
+
+        if anything(options.paths[0]):
+            return
+    from pipeline.engine.pool import warm
+
+    warm()
+
+
+def judge(options: Judged, verb: str, event: str, plots: str | None, **asked: Any) -> int:
+    """The work of `check` and of `plan`, which differ in what was asked for and in what is told."""
+    # Imported while the server of the workers loads them too.
+    from pipeline.cli import inputs, output
+    from pipeline.documents import entry as document
+    from pipeline.documents import totals
+    from pipeline.documents.spool import Spool
+    from pipeline.engine import batch
+    from pipeline.engine import cache as remembered
+    from pipeline.stages.check import wall
+
+    preset = inputs.preset_of(options)
+    jobs = inputs.jobs_of(options, options, plots=plots, **asked)
+    seconds = wall(preset, deep=options.deep or bool(plots))
+    running = options.running(output.watch(options, verb), resume=not options.no_resume)
+
+    def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line | output.Entry], None, None]:
         from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
 
-        yield from batch.entries(JUDGING[options.verb], unknown, options, seconds, lost, names=path_of)
+        yield from batch.entries(JUDGING[verb], unknown, running, seconds, batch.lost, names=batch.path_of)
 
     with Spool(len(jobs)) as spool:
-        collect(remembered.entries(jobs, options, preset, ask), spool, options, event)
-        summed = totals.findings(preset, spool, lang)
-        tell(document.head(document.REPORT, preset), spool, summed, document.CHECKED, options, lang)
-        return exit_code(spool, summed)
+        keep = output.keeping(spool, options, event, fail_fast=options.fail_fast)
+        keep(remembered.entries(jobs, running, preset, verb, ask))
+        summed = totals.findings(preset, spool, options.lang)
+        head = document.head(document.REPORT, preset)
+        output.tell(head, spool, summed, document.CHECKED, options, full=options.explain, plans=verb == "plan")
+        return output.exit_code(spool, summed)

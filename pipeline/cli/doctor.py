@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.errors import ToolMissing
 from pipeline.model.facts import Text
@@ -123,9 +124,15 @@ def examine(lang: str) -> list[dict[str, Any]]:
     return entries
 
 
-def doctor_verb(options: Namespace, lang: str) -> int:
+def declare(parser: ArgumentParser) -> type[Options]:
+    """Add the arguments; they become what is returned."""
+    Options.declare(parser)
+    return Options
+
+
+def run(options: Options) -> int:
     """Whether the tools are there and can do their work. Exit code 3 when one that is needed cannot."""
-    findings = examine(lang)
+    findings = examine(options.lang)
     told = {"tools": findings}
     if not emit(told, options):
         table = [(f["state"], f["name"], f["found"], f["advice"] or "") for f in findings]

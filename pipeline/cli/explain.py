@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from pipeline.checks import CHECKS
+from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.cli.presets import rule_told
 from pipeline.errors import UsageError, nearest_word
@@ -13,6 +16,20 @@ from pipeline.model.rules import Preset, Role, Rule
 from pipeline.report import console
 from pipeline.rules import presets
 from pipeline.rules.catalogue import rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions(Options):
+    """Of `preflight explain`."""
+
+    rule: str
+
+
+def declare(parser: ArgumentParser) -> type[ExplainOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("rule", metavar="RULE", help="id of a rule, as findings have it, or of a row of the documents")
+    Options.declare(parser)
+    return ExplainOptions
 
 
 def _everywhere(wanted: str) -> Iterator[tuple[Preset, Role, Rule]]:
@@ -24,8 +41,9 @@ def _everywhere(wanted: str) -> Iterator[tuple[Preset, Role, Rule]]:
                     yield preset, role, rule
 
 
-def explain_verb(options: Namespace, lang: str) -> int:
-    """A rule: its limit, document, section, date, code, and what can be done."""
+def run(options: ExplainOptions) -> int:
+    """A rule: its limit, document, section, date, code, and what can be done. Raises UsageError."""
+    lang = options.lang
     uses = list(_everywhere(options.rule))
     row = next((row for row in rows() if row["id"] == options.rule), None)
     if not uses and row is None:
@@ -34,7 +52,7 @@ def explain_verb(options: Namespace, lang: str) -> int:
         }
         hint = nearest_word(options.rule, known)
         raise UsageError(f"unknown rule {options.rule!r}.{hint.en}", f"未知的规则 {options.rule!r}。{hint.zh}")
-    told = {
+    told: dict[str, Any] = {
         "rule": options.rule,
         "stated": row,
         "enforced": [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.checks.speech import SILENCES
+from pipeline.cli.options import Inputs, Repairs, Rules
 from pipeline.documents import entry as document
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Value
@@ -20,7 +20,8 @@ from pipeline.rules import presets
 from pipeline.storage import inputs, urls
 
 
-def jobs_of(options: Namespace, lang: str, **more: Any) -> list[Job]:
+def jobs_of(options: Inputs, rules: Rules | None = None, *, plots: str | None = None, **more: Any) -> list[Job]:
+    """A job for each file that was named. Raises UsageError."""
     found = inputs.find(
         options.paths,
         from_file=options.from_file,
@@ -28,17 +29,15 @@ def jobs_of(options: Namespace, lang: str, **more: Any) -> list[Job]:
         include=options.include,
         exclude=options.exclude,
     )
-    role, plots = getattr(options, "role", None), getattr(options, "plots", None) or ""
-    made = partial(
-        Job, preset=getattr(options, "preset", ""), role=role, deep=options.deep, plots=plots, lang=lang, **more
-    )
+    asked: dict[str, Any] = {"preset": rules.preset, "role": rules.role} if rules else {}
+    made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, **asked, **more)
     jobs = [made(path=one.path, state=one.state, stem=one.stem) for one in found]
     if plots:
         keep_apart(jobs, plots)
     return jobs
 
 
-def preset_of(options: Namespace) -> Preset:
+def preset_of(options: Rules) -> Preset:
     """The preset, loaded here so that a mistake in it is told before any file is read."""
     preset = presets.load(options.preset)
     if options.role and preset.role(options.role) is None:
@@ -51,7 +50,7 @@ def preset_of(options: Namespace) -> Preset:
     return preset
 
 
-def asked(options: Namespace) -> dict[str, Any]:
+def asked(options: Repairs) -> dict[str, Any]:
     """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
     allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
     allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}

@@ -5,66 +5,52 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from argparse import Namespace
-from collections.abc import Generator, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
+from typing import Any, Final
 
-from pipeline.documents import entry as document
+from pipeline.cli.options import Options
 from pipeline.documents.spool import Line, Spool, line, with_trace, write_document
-from pipeline.engine import batch
-from pipeline.errors import AssetError
-from pipeline.model.job import Job
+from pipeline.model.job import Watch
+from pipeline.report.progress import progress
 
-J = TypeVar("J")
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
+_NOT_IN_ORDER: Final = frozenset({"blocked", "failed", "error", "changed"})
 Entry = dict[str, Any]
 
 
-def collect(
-    pairs: Generator[tuple[int, Line | Entry], None, None], spool: Spool, options: Namespace, event: str
-) -> Spool:
-    """Keep every entry; with --jsonl each is also printed as it comes."""
-    with contextlib.closing(pairs):
-        for index, entry in pairs:
-            one = line(entry) if isinstance(entry, dict) else entry
-            one = with_trace(one) if options.verbose else one
-            spool.put(index, one)
-            if options.jsonl:
-                sys.stdout.write(f'{{"event": "{event}", "index": {index}, {one.text[1:].decode("utf-8")}\n')
-                sys.stdout.flush()
-            if batch.stopped(one, options, spool.expected - len(spool)):
-                break
-    return spool
+def watch(options: Options, verb: str) -> Watch:
+    """Who tells how far a batch is, in the form that was asked for."""
+    silent = options.quiet or options.json
+    return partial(progress, verb=verb, events=options.jsonl, silent=silent, noisy=options.verbose)
+
+
+def keeping(
+    spool: Spool, options: Options, event: str, *, fail_fast: bool = False
+) -> Callable[[Generator[tuple[int, Line | Entry], None, None]], None]:
+    """What keeps every entry that comes; with --jsonl each is also printed, with --fail-fast a bad one is the last."""
+
+    def keep(pairs: Generator[tuple[int, Line | Entry], None, None]) -> None:
+        with contextlib.closing(pairs):
+            for index, entry in pairs:
+                one = line(entry) if isinstance(entry, dict) else entry
+                one = with_trace(one) if options.verbose else one
+                spool.put(index, one)
+                if options.jsonl:
+                    sys.stdout.write(f'{{"event": "{event}", "index": {index}, {one.text[1:].decode("utf-8")}\n')
+                    sys.stdout.flush()
+                if fail_fast and (one.error or one.status in _NOT_IN_ORDER):
+                    left = spool.expected - len(spool)
+                    if left:
+                        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
+                    break
+
+    return keep
 
 
 def print_line(told: object) -> None:
     sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def lost(job: Job, error: AssetError) -> Entry:
-    """The entry of a job whose worker gave no answer."""
-    return {
-        "source": document.shown(job.path),
-        "kind": "unknown",
-        "role": job.role,
-        "status": "error",
-        "facts": {},
-        "findings": [],
-        "error": {"type": type(error).__name__, "message": error.text.of(job.lang)},
-    }
-
-
-def lost_preparing(job: Job, error: AssetError) -> Entry:
-    empty: Entry = {
-        "source_md5": None,
-        "steps": [],
-        "outputs": [],
-        "proof": [],
-        "seconds": 0.0,
-        "blocked": [],
-    }
-    return lost(job, error) | {"status": "failed"} | empty
 
 
 def exit_code(spool: Spool, extra: Iterable[Entry] = ()) -> int:
@@ -78,9 +64,20 @@ def exit_code(spool: Spool, extra: Iterable[Entry] = ()) -> int:
 
 
 def tell(
-    head: Entry, spool: Spool, summed: list[Entry], statuses: tuple[str, ...], options: Namespace, lang: str
+    head: Entry,
+    spool: Spool,
+    summed: list[Entry],
+    statuses: tuple[str, ...],
+    options: Options,
+    *,
+    full: bool,
+    plans: bool = False,
 ) -> None:
-    """The end of a verb: one document, the last event, or a table with the summary below it."""
+    """The end of a verb: one document, the last event, or a table with the summary below it.
+
+    In the table findings are told in `full` or not, and `plans` follow below.
+    """
+    lang = options.lang
     summary = spool.summary(statuses)
     tail = {"batch": summed, "summary": summary, "reasons": spool.reasons()}
     if options.json:
@@ -93,12 +90,12 @@ def tell(
 
     out = console.console()
     if not options.quiet:
-        calm = len(spool) > _TABLE and not options.explain
+        calm = len(spool) > _TABLE and not full
         shown = spool.entries(leaving=frozenset({"pass", "ready"} if calm else ()))
-        out.print(console.assets_table(shown, lang, full=options.explain))
+        out.print(console.assets_table(shown, lang, full=full))
         if calm:
             out.print(console.say("calm", lang))
-        for asset in spool if options.verb == "plan" else ():
+        for asset in spool if plans else ():
             for line in console.plan_lines(asset):
                 out.print(line, soft_wrap=True)
         for asset in spool if options.verbose else ():
@@ -116,12 +113,7 @@ def _reasons(spool: Spool) -> list[tuple[str, ...]]:
     return [(str(r["count"]), r["status"], r["rule"] or r["error"], r["code"] or "") for r in spool.reasons()]
 
 
-def path_of(job: Job) -> str:
-    """The name of a job, as progress and errors tell it."""
-    return job.path
-
-
-def emit(told: object, options: Namespace) -> bool:
+def emit(told: object, options: Options) -> bool:
     """Print as JSON when asked to; whether that was done."""
     if options.json or options.jsonl:
         json.dump(told, sys.stdout, ensure_ascii=False, indent=1 if options.json else None)

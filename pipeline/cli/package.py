@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.options import Options, Rules, overwriting
 from pipeline.documents import entry as document
 from pipeline.engine.pool import Pool
 from pipeline.errors import UsageError
@@ -16,7 +18,32 @@ from pipeline.rules import presets
 from pipeline.stages.package import Entry, Order, build_entry, joins, role_of_package
 
 
-def package_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class PackageOptions(Options, Rules):
+    """Of `preflight package`."""
+
+    source: str
+    script: str | None
+    cuts: str | None
+    in_order: bool
+    out: str
+    overwrite: str
+
+
+def declare(parser: ArgumentParser) -> type[PackageOptions]:
+    """Add the arguments; they become what is returned."""
+    Rules.declare(parser)
+    parser.add_argument("source", metavar="FOLDER-or-TAKE", help="clips with their texts, or one recording")
+    parser.add_argument("--script", metavar="FILE", help="of a take: its sentences, one a line")
+    parser.add_argument("--cuts", metavar="FILE", help="of a take: the list of cuts, looked through and corrected")
+    parser.add_argument("--in-order", action="store_true", help="of a take: its lines were read once each, in order")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    overwriting(parser)
+    Options.declare(parser)
+    return PackageOptions
+
+
+def run(options: PackageOptions) -> int:
     """Do what the options ask; returns the exit code of the contract."""
     from pipeline.convert.package.build import shape
 
@@ -46,27 +73,27 @@ def package_verb(options: Namespace, lang: str) -> int:
         cuts=options.cuts,
         in_order=options.in_order,
         replace=options.overwrite == "always",
-        lang=lang,
+        lang=options.lang,
     )
     entry: Entry = {}
     Path(options.out).mkdir(parents=True, exist_ok=True)
     with Pool(build_entry, 1, PREPARE_WALL, writes=(options.out,)) as pool:
         for event in pool.run([order]):
             if event.error is not None:
-                told = {"type": type(event.error).__name__, "message": event.error.text.of(lang)}
+                told = {"type": type(event.error).__name__, "message": event.error.text.of(options.lang)}
                 entry = {"source": document.shown(order.source), "status": "failed", "outputs": [], "error": told}
             elif event.result is not None:
                 entry = event.result
     if not options.verbose and entry.get("error"):
         entry["error"].pop("trace", None)
-    _print(entry, options, lang)
+    _print(entry, options)
     if entry["status"] == "ready":
         return 0
     kind = entry["error"]["type"] if entry["error"] else ""
     return 3 if kind == "ToolMissing" else 4 if entry["status"] in {"failed", "error"} else 1
 
 
-def _print(entry: Entry, options: Namespace, lang: str) -> None:
+def _print(entry: Entry, options: PackageOptions) -> None:
     if options.json or options.jsonl:
         told = document.head("media-preflight/package/1", presets.load(options.preset)) | entry
         json.dump(told, sys.stdout, ensure_ascii=False, indent=None if options.jsonl else 1)
@@ -77,7 +104,7 @@ def _print(entry: Entry, options: Namespace, lang: str) -> None:
         # What nobody could tell stands in the way, or it is allowed and not worth a line.
         told = found["verdict"] == "fail" or (found["verdict"] == "unknown" and entry["status"] != "ready")
         if told and not options.quiet:
-            out.print(console.clean(f"{console.say(found['level'], lang)} {found['message']}"), soft_wrap=True)
+            out.print(console.clean(f"{console.say(found['level'], options.lang)} {found['message']}"), soft_wrap=True)
     if entry["error"]:
         out.print(console.clean(entry["error"]["message"]), soft_wrap=True)
     for path in [*([entry["cuts"]] if entry.get("cuts") else []), *(made["path"] for made in entry["outputs"])]:

@@ -2,92 +2,75 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
+from argparse import ArgumentParser
+from dataclasses import dataclass
 
-from pipeline.cli.check import plan_verb
-from pipeline.cli.inputs import asked, jobs_of, keep_apart, preset_of
-from pipeline.cli.output import collect, exit_code, lost_preparing, tell
-from pipeline.documents import entry as document
-from pipeline.documents import totals
-from pipeline.documents.spool import Spool
-from pipeline.engine import batch
-from pipeline.engine.journal import Journal
-from pipeline.errors import UsageError
-from pipeline.model.job import Job
-from pipeline.model.rules import Preset
-from pipeline.storage import publish, urls
-
-if TYPE_CHECKING:
-    from pipeline.engine.remote_output import Away
+from pipeline.cli import plan
+from pipeline.cli.options import Drawn, Judged, Options, Repairs, overwriting
 
 
-def prepare_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions(Judged, Repairs, Drawn):
+    """Of `preflight prepare`."""
+
+    out: str
+    overwrite: str
+    dry_run: bool
+
+
+def declare(parser: ArgumentParser) -> type[PrepareOptions]:
+    """Add the arguments; they become what is returned."""
+    Judged.declare(parser)
+    Repairs.declare(parser)
+    Drawn.declare(parser)
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder, or its address")
+    overwriting(parser)
+    parser.add_argument("--dry-run", action="store_true", help="plan only")
+    Options.declare(parser)
+    return PrepareOptions
+
+
+def run(options: PrepareOptions) -> int:
+    """Prepare all that was named, and tell how it ended. Raises UsageError."""
+    _warm(options)
     if options.dry_run:
-        options.verb = "plan"
-        return plan_verb(options, lang)
-    preset, out = preset_of(options), urls.local(options.out)
+        return plan.planned(options, options, options.plots)
+    # Imported while the server of the workers loads them too.
+    from pathlib import Path
+
+    from pipeline.cli import inputs, output
+    from pipeline.documents import entry as document
+    from pipeline.documents.spool import Spool
+    from pipeline.engine.prepare import prepare
+    from pipeline.errors import UsageError
+    from pipeline.storage import urls
+
+    preset, out = inputs.preset_of(options), urls.local(options.out)
     place = {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out))}
-    jobs = jobs_of(
-        options,
-        lang,
-        **asked(options),
-        replace=options.overwrite == "always",
-        **place,
-    )
-    keep_apart(jobs, out)
+    replace = options.overwrite == "always"
+    asked = inputs.asked(options)
+    jobs = inputs.jobs_of(options, options, plots=options.plots, replace=replace, **asked, **place)
+    inputs.keep_apart(jobs, out)
     if options.plots and not urls.is_url(out) and Path(options.plots).resolve() == Path(out).resolve():
         raise UsageError(
             f"{out} is the output folder; choose another one for --plots",
             f"{out} 是输出目录；请为 --plots 选择其他目录",
         )
+    running = options.running(output.watch(options, "prepare"), resume=not options.no_resume)
     with Spool(len(jobs)) as spool:
-        if urls.is_url(out):
-            from pipeline.engine.remote_output import Away
-
-            with Away(out) as there:
-                return _prepared_there(jobs, preset, there, spool, options, lang)
-        return _prepared_here(jobs, preset, Path(out), spool, options, lang)
+        keep = output.keeping(spool, options, "prepared", fail_fast=options.fail_fast)
+        made = prepare(jobs, preset, out, running, options.lang, spool, keep)
+        output.tell(made.head, spool, made.batch, document.PREPARED, options, full=options.explain)
+        return output.exit_code(spool, made.batch)
 
 
-def _prepared_here(jobs: list[Job], preset: Preset, out: Path, spool: Spool, options: Namespace, lang: str) -> int:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
-    with publish.claim(out):
-        with Journal(out) as journal:
-            publish.sweep(out, journal.names, wait=publish.DYING)
-            pairs = batch.prepared(jobs, options, journal, preset, out, lost_preparing)
-            try:
-                collect(pairs, spool, options, "prepared")
-            finally:  # what workers held open until now: an office and its profile, or all when interrupted
-                publish.sweep(out, journal.names, wait=publish.DYING)
-        return _finished(jobs, preset, out, spool, options, lang)
+def _warm(options: PrepareOptions) -> None:
+    """Let the server of the workers load what they need while this process does, unless none may be needed."""
+    from pipeline.storage.publish import LOCK
 
+    # Where an earlier run was, its journal may know everything.
+    if options.executor == "local" and not os.path.exists(os.path.join(options.out, LOCK)):  # noqa: PTH110, PTH118  before anything is imported
+        from pipeline.engine.pool import warm
 
-def _prepared_there(jobs: list[Job], preset: Preset, out: Away, spool: Spool, options: Namespace, lang: str) -> int:
-    with Journal(out.folder) as journal:
-        out.take_back(journal)
-        pairs = batch.prepared(jobs, options, journal, preset, out, lost_preparing)
-        try:
-            collect(pairs, spool, options, "prepared")
-        finally:
-            out.push(journal)
-    code = _finished(jobs, preset, out.folder, spool, options, lang)
-    out.finish()
-    return code
-
-
-def _finished(jobs: list[Job], preset: Preset, folder: Path, spool: Spool, options: Namespace, lang: str) -> int:
-    """Manifest and quarantine list in `folder`, the end told."""
-    from pipeline.documents import manifest as manifests
-
-    summed = totals.findings(preset, spool, lang)
-    manifests.quarantine(folder, [job.path for job in jobs], spool)
-    head = document.head(document.MANIFEST, preset)
-    tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
-    manifests.write(folder, head, spool, tail)
-    tell(head, spool, summed, document.PREPARED, options, lang)
-    return exit_code(spool, summed)
+        warm()

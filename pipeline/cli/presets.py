@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.checks import CHECKS
+from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.documents import entry as document
 from pipeline.documents.messages import limit
@@ -17,10 +19,28 @@ from pipeline.rules import presets
 # --- presets ------------------------------------------------------------------------------------------
 
 
-def presets_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class PresetsOptions(Options):
+    """Of `preflight presets`."""
+
+    what: str
+    name: str | None
+
+
+def declare(parser: ArgumentParser) -> type[PresetsOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument(
+        "what", nargs="?", choices=["list", "show", "lint"], default="list", help="what to do (default: list)"
+    )
+    parser.add_argument("name", nargs="?", metavar="ID-or-FILE", help="of the preset to show, or to look for faults in")
+    Options.declare(parser)
+    return PresetsOptions
+
+
+def run(options: PresetsOptions) -> int:
     """List all, show one, or prove that a file is a preset."""
     if options.what == "list":
-        return _list(options, lang)
+        return _list(options)
     if not options.name:
         raise UsageError(
             f"`presets {options.what}` needs an id or a file", f"`presets {options.what}` 需要预设编号或文件"
@@ -31,10 +51,11 @@ def presets_verb(options: Namespace, lang: str) -> int:
         if not emit({"id": preset.id, "roles": len(preset.roles), "rules": rules}, options):
             console.console().print(f"{preset.id}: {len(preset.roles)} roles, {rules} rules, no fault found")
         return 0
-    return _show(preset, options, lang)
+    return _show(preset, options)
 
 
-def _list(options: Namespace, lang: str) -> int:
+def _list(options: Options) -> int:
+    lang = options.lang
     loaded = [presets.load(name) for name in presets.names()]
     told: list[dict[str, Any]] = [
         {
@@ -51,7 +72,8 @@ def _list(options: Namespace, lang: str) -> int:
     return 0
 
 
-def _show(preset: Preset, options: Namespace, lang: str) -> int:
+def _show(preset: Preset, options: Options) -> int:
+    lang = options.lang
     told = {
         "id": preset.id,
         "title": preset.title.of(lang),

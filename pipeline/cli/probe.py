@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 
-from pipeline.cli.inputs import jobs_of
-from pipeline.cli.output import collect, exit_code, lost, path_of
-from pipeline.documents import entry as document
-from pipeline.documents.spool import Spool, write_document
-from pipeline.engine import batch
-from pipeline.stages.check import wall
+from pipeline.cli.options import Drawn, Inputs, Options
 
 
-def probe_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions(Inputs, Drawn):
+    """Of `preflight probe`."""
+
+
+def declare(parser: ArgumentParser) -> type[ProbeOptions]:
+    """Add the arguments; they become what is returned."""
+    Inputs.declare(parser)
+    Drawn.declare(parser)
+    Options.declare(parser)
+    return ProbeOptions
+
+
+def run(options: ProbeOptions) -> int:
+    """Tell what is known of all that was named. Raises UsageError."""
+    if options.executor == "local":
+        from pipeline.engine.pool import warm
+
+        warm()
+    # Imported while the server of the workers loads them too.
+    from pipeline.cli import inputs, output
+    from pipeline.documents import entry as document
+    from pipeline.documents.spool import Spool, write_document
+    from pipeline.engine import batch
     from pipeline.engine.tasks import probe_entry
+    from pipeline.stages.check import wall
 
-    jobs = jobs_of(options, lang)
+    jobs = inputs.jobs_of(options, plots=options.plots)
     seconds = wall(None, deep=options.deep or bool(options.plots))
+    running = options.running(output.watch(options, "probe"))
     with Spool(len(jobs)) as spool:
-        collect(batch.entries(probe_entry, jobs, options, seconds, lost, names=path_of), spool, options, "probed")
+        keep = output.keeping(spool, options, "probed", fail_fast=options.fail_fast)
+        keep(batch.entries(probe_entry, jobs, running, seconds, batch.lost, names=batch.path_of))
         if options.json:
             write_document(sys.stdout, document.head("media-preflight/facts/1", None), "assets", spool, {})
         elif not options.jsonl:
@@ -31,4 +53,4 @@ def probe_verb(options: Namespace, lang: str) -> int:
                 if entry["error"]:
                     out.print(f"[red]{console.clean(entry['error']['message'])}[/red]")
                 out.print(console.rows_table(console.fact_rows(entry["facts"])))
-        return exit_code(spool)
+        return output.exit_code(spool)

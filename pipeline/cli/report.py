@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from pipeline.cli.options import Options, workers
 from pipeline.errors import UsageError
 from pipeline.report.formats import ENDINGS, FLAT, publish, read
 from pipeline.report.html import Source, write
 
 
-def report_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(Options):
+    """Of `preflight report`."""
+
+    reports: tuple[str, ...]
+    out: str
+    no_pictures: bool
+    jobs: int | None
+
+
+def declare(parser: ArgumentParser) -> type[ReportOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("reports", nargs="+", metavar="MANIFEST", help="manifests and reports; - for standard input")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the ending says what is written")
+    parser.add_argument("--no-pictures", action="store_true", help="text only")
+    workers(parser)
+    Options.declare(parser)
+    return ReportOptions
+
+
+def run(options: ReportOptions) -> int:
     """Write the report whole or not at all. Exit code 2 when it cannot be written."""
     target = Path(options.out)
     ending = target.suffix.lower()
@@ -29,9 +51,9 @@ def report_verb(options: Namespace, lang: str) -> int:
         if ending == ".html":
             from pipeline.engine.pool import cores
 
-            write(out, sources, lang, options.jobs or cores(), pictures=not options.no_pictures)
+            write(out, sources, options.lang, options.jobs or cores(), pictures=not options.no_pictures)
         else:
-            FLAT[ending](out, sources, lang)
+            FLAT[ending](out, sources, options.lang)
 
     publish(target, fill)
     if options.json or options.jsonl:

@@ -6,9 +6,11 @@ import json
 import sys
 import tempfile
 import threading
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.options import Options
 from pipeline.errors import UsageError
 from pipeline.report import console
 from pipeline.upload.emulator.faults import KINDS, Faults
@@ -17,10 +19,41 @@ from pipeline.upload.emulator.world import Account, World
 from pipeline.upload.rate_limit import amount
 
 
-def sandbox_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class SandboxOptions(Options):
+    """Of `preflight sandbox`."""
+
+    port: int
+    folder: str | None
+    faults: float
+    fault: tuple[str, ...]
+    seed: int
+    region: str
+    pace: float
+    quota: str
+    review: float  # seconds
+    clock_offset: float  # seconds
+
+
+def declare(parser: ArgumentParser) -> type[SandboxOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("--port", type=int, default=0, help="on the loopback interface (default: any)")
+    parser.add_argument("--folder", metavar="DIR", help="keep what is sent here")
+    parser.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="of calls that go wrong, 0 to 1")
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND", help="only these kinds of fault")
+    parser.add_argument("--seed", type=int, default=0, help="of the faults")
+    parser.add_argument("--region", default="cn-north-4", help="whose rate limits hold")
+    parser.add_argument("--pace", type=float, default=1.0, help="times the stated rate limits")
+    parser.add_argument("--quota", default="5368709120", metavar="BYTES", help="space of the account, like 10G")
+    parser.add_argument("--review", type=float, default=0.0, metavar="SECONDS", help="that an asset is reviewed")
+    parser.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="its clock runs ahead")
+    Options.declare(parser)
+    return SandboxOptions
+
+
+def run(options: SandboxOptions) -> int:
     """Serve until interrupted. What is sent is kept in --folder, else thrown away at the end."""
-    del lang  # settings are the same in every language
-    kinds = tuple(options.fault) or Faults().kinds
+    kinds = options.fault or Faults().kinds
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not 0 <= options.faults <= 1:
         raise UsageError(
@@ -49,7 +82,7 @@ def sandbox_verb(options: Namespace, lang: str) -> int:
     return 0
 
 
-def _announce(sandbox: Sandbox, options: Namespace) -> None:
+def _announce(sandbox: Sandbox, options: SandboxOptions) -> None:
     settings = sandbox.settings()
     if options.json or options.jsonl:
         sys.stdout.write(json.dumps({"url": sandbox.url, "environment": settings}) + "\n")

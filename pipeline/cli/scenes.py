@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.options import Options, Rules
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL
@@ -18,7 +20,26 @@ from pipeline.stages.scenes import Entry, ScenesJob, scenes_entry
 from pipeline.storage.publish import publish, workshop
 
 
-def scenes_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ScenesOptions(Options, Rules):
+    """Of `preflight scenes`."""
+
+    path: str
+    out: str
+    strip_tags: bool
+
+
+def declare(parser: ArgumentParser) -> type[ScenesOptions]:
+    """Add the arguments; they become what is returned."""
+    Rules.declare(parser)
+    parser.add_argument("path", metavar="FILE", help="plain text, SSML, PPTX, PPT, ODP or PDF")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    parser.add_argument("--strip-tags", action="store_true", help="remove SSML elements that the rules refuse")
+    Options.declare(parser)
+    return ScenesOptions
+
+
+def run(options: ScenesOptions) -> int:
     """Write OUT/scenes.json. Exit code 1 when a limit is broken, 4 when the file cannot be read."""
     preset, out = presets.load(options.preset), Path(options.out)
     if options.role and preset.role(options.role) is None:
@@ -27,11 +48,17 @@ def scenes_verb(options: Namespace, lang: str) -> int:
         )
     if not Path(options.path).is_file():
         raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
+    lang = options.lang
     out.mkdir(parents=True, exist_ok=True)
     job = ScenesJob(
-        path=options.path, preset=options.preset, role=options.role, out=str(out), strip=options.strip_tags, lang=lang
+        path=options.path,
+        preset=options.preset,
+        role=options.role,
+        out=str(out),
+        strip=options.strip_tags,
+        lang=lang,
     )
-    told = _run(job)
+    told = _made(job)
     with workshop(out) as work:
         (work / "scenes.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         publish(work / "scenes.json", out / "scenes.json", replace=True)
@@ -46,7 +73,7 @@ def _broken(scene: Mapping[str, Any]) -> bool:
     return any(f["blocks"] for f in scene["findings"])
 
 
-def _run(job: ScenesJob) -> Entry:
+def _made(job: ScenesJob) -> Entry:
     """In a worker: scripts and decks come from strangers."""
     with Pool(_safely, 1, PREPARE_WALL) as pool:
         for event in pool.run([job]):

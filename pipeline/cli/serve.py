@@ -6,13 +6,36 @@ import ipaddress
 import secrets
 import socket
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 
+from pipeline.cli.options import Options, workers
 from pipeline.errors import ToolMissing, UsageError
+from pipeline.model.facts import Text
 from pipeline.model.units import byte_readings
 
 
-def serve_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(Options):
+    """Of `preflight serve`."""
+
+    host: str
+    port: int
+    max_size: str
+    jobs: int | None
+
+
+def declare(parser: ArgumentParser) -> type[ServeOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
+    parser.add_argument("--max-size", default="6 GiB", metavar="SIZE", help="largest file taken (default: 6 GiB)")
+    workers(parser)
+    Options.declare(parser)
+    return ServeOptions
+
+
+def run(options: ServeOptions) -> int:
     """Serve until interrupted; exit code 0 then. Raises UsageError, ToolMissing."""
     try:
         import uvicorn
@@ -35,14 +58,14 @@ def serve_verb(options: Namespace, lang: str) -> int:
     token = secrets.token_urlsafe(24)
     with room(most) as held:
         hosts = _hosts(options.host, port)
-        app = application(held, token, hosts, options.jobs or cores(), lang)
+        app = application(held, token, hosts, options.jobs or cores(), options.lang)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
         shown = f"[{options.host}]" if ":" in options.host else options.host
         sys.stdout.write(f"http://{shown}:{port}/{token}/\n")
         sys.stdout.flush()
         if not _loopback(options.host):
-            told = "others on this network can reach this page" if lang == "en" else "网络中的其他人可以访问此页面"
-            sys.stderr.write(f"preflight: {told}\n")
+            told = Text("others on this network can reach this page", "网络中的其他人可以访问此页面")
+            sys.stderr.write(f"preflight: {told.of(options.lang)}\n")
         try:
             uvicorn.Server(config).run(sockets=[listening])
         except KeyboardInterrupt:

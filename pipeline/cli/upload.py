@@ -7,24 +7,26 @@ import os
 import sys
 import tempfile
 import threading
-from argparse import Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import pipeline
+from pipeline.cli.options import Options, workers
+from pipeline.cli.output import print_line
 from pipeline.documents import manifest as manifests
-from pipeline.errors import UsageError, nearest_word
+from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage import urls
+from pipeline.upload import destinations
 from pipeline.upload import items as entries
-from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets, hush
 from pipeline.upload.deliver import STATUSES, Entry, How, send_all
-from pipeline.upload.destination import Destination
+from pipeline.upload.destination import Destination, Target
 from pipeline.upload.items import Item
 from pipeline.upload.journal import Journal
 from pipeline.upload.rate_limit import amount
@@ -35,14 +37,50 @@ RECORD: Final = "upload.json"
 _Watch = tuple[Callable[[int], None], Callable[[Entry], None], Callable[[str, Text], None]]
 
 
-def upload_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class UploadOptions(Options):
+    """Of `preflight upload`."""
+
+    manifest: str
+    to: str
+    order: str | None
+    secrets: str | None
+    region: str | None
+    project: str | None
+    jobs: int | None
+    bandwidth: str | None
+    wait: float  # seconds
+    dry_run: bool
+    force: bool
+
+
+def declare(parser: ArgumentParser) -> type[UploadOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("manifest", metavar="MANIFEST", help="manifest.json of a run of prepare")
+    parser.add_argument(
+        "--to", required=True, metavar="DEST", help="file:///folder, a platform, an fsspec URL; see docs/upload.md"
+    )
+    parser.add_argument("--order", metavar="FILE", help="what no file can say: names, tags, make request (TOML)")
+    parser.add_argument("--secrets", metavar="FILE", help="keys, readable by you alone (else environment, keyring)")
+    parser.add_argument("--region", help="region of the platform, like cn-north-4")
+    parser.add_argument("--project", help="project id at the platform")
+    workers(parser, "transfers at a time (default: 4)")
+    parser.add_argument("--bandwidth", metavar="RATE", help="bytes a second in all, like 500k or 10M")
+    parser.add_argument("--wait", type=float, default=600.0, metavar="SECONDS", help="for the platform's verdict")
+    parser.add_argument("--dry-run", action="store_true", help="print every call, send nothing")
+    parser.add_argument("--force", action="store_true", help="send what changed or did not pass; is recorded")
+    Options.declare(parser)
+    return UploadOptions
+
+
+def run(options: UploadOptions) -> int:
     """Deliver what the manifest holds; the record goes to standard output and to upload.json beside the manifest."""
     hush()
-    options.manifest = urls.near(options.manifest)
-    manifest = manifests.read(options.manifest)
-    folder = Path(options.manifest).resolve().parent
+    name, lang = urls.near(options.manifest), options.lang
+    manifest = manifests.read(name)
+    folder = Path(name).resolve().parent
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
-    order = orders.read(Path(options.order) if options.order else None)
+    order = destinations.read_order(Path(options.order) if options.order else None)
     items = entries.items(manifest, folder)
     how = How(
         jobs=_jobs(options.jobs),
@@ -51,27 +89,29 @@ def upload_verb(options: Namespace, lang: str) -> int:
         bandwidth=amount("--bandwidth", options.bandwidth) if options.bandwidth else None,
         lang=lang,
     )
-    with closing(_destination(options, secrets, order, manifest)) as place:
+    preset = str((manifest.get("preset") or {}).get("id", ""))
+    target = Target(options.to, preset, order, region=options.region, project=options.project)
+    with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
             return _dry_run(place, items, how, options)
         found: list[Entry | None] = [None] * len(items)
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
         with (
             Journal(folder, place.place) as journal,
-            _progress(options, items, lang) as (sent, ended, words),
+            _progress(options, items) as (sent, ended, words),
             closing(send_all(place, items, journal, secrets, how, sent, words)) as ending,
         ):
             for number, entry in ending:
                 found[number] = entry
                 ended(entry)
                 if options.jsonl:
-                    _line({"event": "uploaded", "index": number, **entry})
+                    print_line({"event": "uploaded", "index": number, **entry})
         told = [entry for entry in found if entry is not None]
         document = {
             "schema": SCHEMA,
             "tool": {"version": pipeline.__version__},
             "preset": manifest.get("preset"),
-            "manifest": options.manifest,
+            "manifest": name,
             "destination": place.place,
             "forced": options.force,
             "assets": told,
@@ -88,80 +128,7 @@ def _jobs(asked: int | None) -> int:
     return asked or 4
 
 
-def _destination(
-    options: Namespace, secrets: Secrets, order: dict[str, dict[str, Any]], manifest: dict[str, Any]
-) -> Destination:
-    """The place that --to names; its module is imported here and nowhere else. Raises UsageError."""
-    where, preset = str(options.to), str((manifest.get("preset") or {}).get("id", ""))
-    known = ("file:///folder", "metastudio", "tencent", "any URL of fsspec")
-    try:
-        if where in ("metastudio", "tencent"):
-            _fits(where, preset)
-        orders.fits(order, f"{preset} -> {where}", _takes(where, preset))
-        if where == "metastudio":
-            from pipeline.upload.metastudio.api import Api
-            from pipeline.upload.metastudio.library import Library
-            from pipeline.upload.metastudio.training import Avatar
-            from pipeline.upload.metastudio.voice import Voice
-            from pipeline.upload.transfer import Patience
-
-            api = Api(secrets, Patience(), options.region, options.project, abroad="-intl/" in preset)
-            if "training" in preset:
-                return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
-            if "/voice-" in preset:
-                return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
-            library = Library(api, order.get("asset", {}))
-            if "script" in order:
-                from pipeline.upload.metastudio.scripts import Production
-
-                return Production(api, order["script"], library)
-            return library
-        if where == "tencent":
-            from pipeline.upload.tencent.destination import Tencent
-
-            return Tencent(secrets, order)
-        from pipeline.upload.filesystem import Anywhere, Folder
-
-        if where.startswith("file:"):
-            return Folder(where)
-        if urlsplit(where).scheme and "://" in where:
-            return Anywhere(where)
-    except ImportError as error:
-        raise UsageError(
-            f"--to {where} needs a package that is not installed ({error.name}): `pip install media-preflight[upload]`",
-            f"--to {where} 需要未安装的软件包（{error.name}）：`pip install media-preflight[upload]`",
-        ) from None
-    hint = nearest_word(where, ("metastudio", "tencent", "file:///"))
-    raise UsageError(
-        f"--to {where!r} is no destination; there are {', '.join(known)}.{hint.en}",
-        f"--to {where!r} 不是目的地；可用：{'、'.join(known)}。{hint.zh}",
-    )
-
-
-def _takes(where: str, preset: str) -> frozenset[str]:
-    """The tables of an order that mean something there."""
-    if where == "tencent":
-        return frozenset({"check", "make", "confirm"})
-    if where != "metastudio":
-        return frozenset()
-    if "training" in preset:
-        return frozenset({"training"})
-    if "/voice-" in preset:
-        return frozenset({"voice"})
-    return frozenset({"asset", "script"} if "video-production" in preset else {"asset"})
-
-
-def _fits(where: str, preset: str) -> None:
-    """Files that were prepared by one platform's rules do not go to the other."""
-    platform = preset.split("/")[0].removesuffix("-intl")
-    if platform in ("metastudio", "tencent") and platform != where:
-        raise UsageError(
-            f"the manifest was prepared for {preset}; it cannot go to {where}. Prepare it with a {where} preset.",
-            f"清单按 {preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
-        )
-
-
-def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Namespace) -> int:
+def _dry_run(place: Destination, items: Sequence[Item], how: How, options: UploadOptions) -> int:
     """Every call that would be made; nothing is sent and nothing is written."""
     calls: list[dict[str, Any]] = []
     sendable = [item for item in items if not item.refusal or (how.force and item.files)]
@@ -171,7 +138,7 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Names
     refused = [{"source": i.source, "why": i.refusal.of(how.lang)} for i in items if i not in sendable and i.refusal]
     told = {"schema": SCHEMA, "dry_run": True, "destination": place.place, "units": calls, "refused": refused}
     if options.json or options.jsonl:
-        _line(told)
+        print_line(told)
     else:
         out = console.console()
         for unit_told in calls:
@@ -184,14 +151,14 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Names
 
 
 @contextmanager
-def _progress(options: Namespace, items: Sequence[Item], lang: str) -> Iterator[_Watch]:
+def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]:
     """A bar with bytes and time left on a terminal. How far long tasks are: above it, else as lines or as events."""
-    guard, done = threading.Lock(), 0
+    guard, done, lang = threading.Lock(), 0, options.lang
 
     def line(name: str, words: Text) -> None:
         with guard:
             if options.jsonl:
-                _line({"event": "progress", "name": name, "message": words.of(lang)})
+                print_line({"event": "progress", "name": name, "message": words.of(lang)})
             elif not (options.quiet or options.json):
                 sys.stderr.write(f"{console.clean(name)}: {console.clean(words.of(lang))}\n")
 
@@ -246,18 +213,13 @@ def _record(folder: Path, document: dict[str, Any]) -> None:
         ) from None
 
 
-def _line(told: object) -> None:
-    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def _tell(document: dict[str, Any], options: Namespace) -> None:
+def _tell(document: dict[str, Any], options: UploadOptions) -> None:
     if options.json:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
         return
     if options.jsonl:
-        _line({"event": "summary"} | {key: document[key] for key in ("schema", "destination", "summary")})
+        print_line({"event": "summary"} | {key: document[key] for key in ("schema", "destination", "summary")})
         return
     out = console.console()
     if not options.quiet:

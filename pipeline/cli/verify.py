@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pipeline.cli.output import Entry, collect, exit_code, print_line
-from pipeline.documents.spool import Spool, write_document
-from pipeline.engine import batch
-from pipeline.errors import AssetError
-from pipeline.rules import presets
-from pipeline.stages.check import wall
-from pipeline.storage import urls
+from pipeline.cli.options import Options, workers
 
 
-def verify_verb(options: Namespace, lang: str) -> int:
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(Options):
+    """Of `preflight verify`."""
+
+    manifest: str
+    jobs: int | None
+
+
+def declare(parser: ArgumentParser) -> type[VerifyOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("manifest", metavar="MANIFEST", help="manifest.json of a run of prepare")
+    workers(parser)
+    Options.declare(parser)
+    return VerifyOptions
+
+
+def run(options: VerifyOptions) -> int:
+    """Look at every output again, and tell which are as the manifest says. Raises UsageError."""
+    from pipeline.engine.pool import warm
+
+    warm()
+    # Imported while the server of the workers loads them too.
+    from pipeline.cli import output
     from pipeline.documents import manifest as manifests
+    from pipeline.documents.spool import Spool, write_document
+    from pipeline.engine import batch
+    from pipeline.errors import AssetError
+    from pipeline.model.job import Running
+    from pipeline.rules import presets
+    from pipeline.stages.check import wall
+    from pipeline.storage import urls
 
-    options.manifest = urls.near(options.manifest)
-    manifest = manifests.read(options.manifest)
-    jobs = manifests.outputs(manifest, Path(options.manifest).parent, lang)
+    name, lang = urls.near(options.manifest), options.lang
+    jobs = manifests.outputs(manifests.read(name), Path(name).parent, lang)
 
-    def failed(again: manifests.Again, error: AssetError) -> Entry:
+    def failed(again: manifests.Again, error: AssetError) -> output.Entry:
         told = {"type": type(error).__name__, "message": error.text.of(lang)}
         return {"path": again.path, "status": "error", "message": "", "error": told}
 
@@ -30,18 +54,18 @@ def verify_verb(options: Namespace, lang: str) -> int:
         pairs = batch.entries(
             manifests.verify_entry,
             jobs,
-            options,
+            Running(workers=options.jobs, watch=output.watch(options, "verify")),
             wall(presets.load(jobs[0].preset) if jobs and jobs[0].preset else None, deep=False),
             failed,
             names=lambda again: f"{again.folder}/{again.path}",
         )
-        collect(pairs, spool, options, "verified")
+        output.keeping(spool, options, "verified")(pairs)
         counted = spool.summary(("ok", "changed", "error"))
-        head = {"schema": "media-preflight/verification/1", "manifest": options.manifest}
+        head = {"schema": "media-preflight/verification/1", "manifest": name}
         if options.json:
             write_document(sys.stdout, head, "outputs", spool, {"summary": counted})
         elif options.jsonl:
-            print_line({"event": "summary", **head, "summary": counted})
+            output.print_line({"event": "summary", **head, "summary": counted})
         else:
             from pipeline.report import console
 
@@ -50,8 +74,8 @@ def verify_verb(options: Namespace, lang: str) -> int:
                 rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in spool]
                 out.print(console.rows_table(rows))
             out.print(f"{console.say('total', lang)} {len(spool)}: {counted['ok']} {console.say('ok', lang)}")
-        return exit_code(spool)
+        return output.exit_code(spool)
 
 
-def _said(entry: Entry) -> str:
+def _said(entry: dict[str, Any]) -> str:
     return str(entry["error"]["message"] if entry["error"] else entry["message"])

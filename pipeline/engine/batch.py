@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from argparse import Namespace
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -19,7 +17,7 @@ from pipeline.engine.journal import Journal, Slot, digest, fingerprint, found_in
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
-from pipeline.model.job import Job
+from pipeline.model.job import Job, Running
 from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
 from pipeline.stages import duplicates
@@ -28,7 +26,6 @@ from pipeline.storage import publish, urls
 from pipeline.tools.programs import states
 
 if TYPE_CHECKING:
-    from pipeline.documents.spool import Line
     from pipeline.engine.pool import Work
     from pipeline.engine.remote_output import Away
 
@@ -47,7 +44,7 @@ def weight(job: Job) -> int:
     return _BASE + min(_PER_BYTE * _size(job.path), _MOST)
 
 
-def _path(job: Job) -> str:
+def path_of(job: Job) -> str:
     return job.path
 
 
@@ -61,7 +58,7 @@ def _size(path: str) -> int:
 def entries(
     function: Work[J, Any],
     jobs: Sequence[J],
-    options: Namespace,
+    running: Running,
     wall: float,
     failed: Callable[[J, AssetError], Entry],
     *,
@@ -75,20 +72,16 @@ def entries(
     """
     if not jobs:
         return
-    from pipeline.report.progress import progress
-
     with ExitStack() as stack:
-        plots = getattr(options, "plots", None)
+        plots = _plots(jobs)
         if plots:
             stack.enter_context(_gallery(Path(plots)))
-        pool = stack.enter_context(_executor(function, options, wall, weigh, moved=_moved(jobs)))
+        pool = stack.enter_context(_executor(function, running, wall, weigh, plots, moved=_moved(jobs)))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
-        tell = stack.enter_context(progress(options, told, sizes, pool.busy))
+        tell = stack.enter_context(running.watch(told, sizes, pool.busy))
         for event in pool.run(jobs):
             tell(event)
-            if event.said and options.verbose:
-                _say(told[event.index], event.said)
             if event.error is not None:
                 yield event.index, failed(jobs[event.index], event.error)
             elif event.result is not None:
@@ -109,12 +102,9 @@ def _gallery(folder: Path) -> Iterator[None]:
         publish.sweep(folder, wait=publish.DYING)
 
 
-def _say(name: str, said: str) -> None:
-    """What a library printed about a file, without whatever could move the cursor of a terminal."""
-    from pipeline.report.console import clean, console
-
-    for line in said.splitlines():
-        console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
+def _plots(jobs: Sequence[object]) -> str:
+    """The folder for pictures, which is the same for all jobs; "" where none are drawn."""
+    return jobs[0].plots if isinstance(jobs[0], Job) else ""
 
 
 def _moved(jobs: Sequence[object]) -> bool:
@@ -122,22 +112,21 @@ def _moved(jobs: Sequence[object]) -> bool:
 
 
 def _executor(
-    function: Work[J, Any], options: Namespace, wall: float, weigh: Callable[[J], int] | None, *, moved: bool
+    function: Work[J, Any], running: Running, wall: float, weigh: Callable[[J], int] | None, plots: str, *, moved: bool
 ) -> Any:
     """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.engine.pool import Pool, cores  # where the journal knows everything, nobody needs workers
 
-    workers = cores() if options.jobs is None else options.jobs
+    workers = cores() if running.workers is None else running.workers
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
-    plots = getattr(options, "plots", None)
-    if getattr(options, "executor", "local") == "dask":
+    if running.executor == "dask":
         if plots:
             raise UsageError("--plots draws on this machine only", "--plots 只能在本机绘制")
         from pipeline.engine.dask import Cluster
 
-        return Cluster(function, options.scheduler, wall, weighed=weigh is not None)
-    if getattr(options, "scheduler", None):
+        return Cluster(function, running.scheduler, wall, weighed=weigh is not None)
+    if running.scheduler:
         raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
     pool = Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
     if not moved:
@@ -149,11 +138,10 @@ def _executor(
 
 def prepared(
     jobs: Sequence[Job],
-    options: Namespace,
+    running: Running,
     journal: Journal,
     preset: Preset,
     out: Path | Away,
-    failed: Callable[[Job, AssetError], Entry],
 ) -> Generator[tuple[int, Entry], None, None]:
     """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
     jobs = list(jobs)
@@ -164,7 +152,7 @@ def prepared(
     todo: list[int] = []
     for index, job in enumerate(jobs):
         entry = None
-        if not (options.no_resume or job.replace):
+        if running.resume and not job.replace:
             try:
                 entry = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
@@ -187,7 +175,7 @@ def prepared(
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
         for position, entry in entries(
-            journaled_entry, again, options, PREPARE_WALL, failed, weigh=weight, names=_path
+            journaled_entry, again, running, PREPARE_WALL, lost_preparing, weigh=weight, names=path_of
         ):
             index, job = todo[position], again[position]
             found: list[Entry] = entry.get("found") or []
@@ -211,6 +199,31 @@ def prepared(
                     jobs[other] = replace(jobs[other], twin=made)
                 after += pairs[index]
         todo = after
+
+
+def lost(job: Job, error: AssetError) -> Entry:
+    """The entry of a job whose worker gave no answer."""
+    return {
+        "source": document.shown(job.path),
+        "kind": "unknown",
+        "role": job.role,
+        "status": "error",
+        "facts": {},
+        "findings": [],
+        "error": {"type": type(error).__name__, "message": error.text.of(job.lang)},
+    }
+
+
+def lost_preparing(job: Job, error: AssetError) -> Entry:
+    empty: Entry = {
+        "source_md5": None,
+        "steps": [],
+        "outputs": [],
+        "proof": [],
+        "seconds": 0.0,
+        "blocked": [],
+    }
+    return lost(job, error) | {"status": "failed"} | empty
 
 
 def _lost_inside(entry: Entry) -> bool:
@@ -250,15 +263,3 @@ def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
         return digest(named(entry["kind"], role), *inside) if inside else named(entry["kind"], role)
 
     return both
-
-
-def stopped(one: Line, options: Namespace, left: int) -> bool:
-    """Whether --fail-fast ends the run after this entry; says so when it does."""
-    if not getattr(options, "fail_fast", False) or not (one.error or one.status in _NOT_DONE):
-        return False
-    if left:
-        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
-    return True
-
-
-_NOT_DONE: Final = frozenset({"blocked", "failed", "error", "changed"})

@@ -17,7 +17,6 @@ import re
 import site
 import sys
 import zlib
-from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, cached_property
@@ -30,7 +29,7 @@ from pipeline.documents.spool import Line
 from pipeline.engine.journal import digest, fingerprint
 from pipeline.model.ceilings import GiB
 from pipeline.model.facts import Kind
-from pipeline.model.job import Job
+from pipeline.model.job import Job, Running
 from pipeline.model.rules import Preset
 from pipeline.rules import presets
 from pipeline.stages.check import role_of
@@ -61,13 +60,14 @@ _KEEP: Final = "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, 
 
 def entries(
     jobs: Sequence[Job],
-    options: Namespace,
+    running: Running,
     preset: Preset,
+    verb: str,
     ask: Callable[[Sequence[Job]], Generator[tuple[int, Line | Entry], None, None]],
 ) -> Generator[tuple[int, Line | Entry], None, None]:
-    """What is remembered at once, the rest as `ask` finds it out, which is then remembered too."""
+    """What is remembered of `verb` at once, the rest as `ask` finds it out, which is then remembered too."""
     with contextlib.ExitStack() as stack:
-        memory = _memory(jobs, options, preset)
+        memory = _memory(jobs, running, preset, verb)
         if memory is None:
             yield from ask(jobs)
             return
@@ -131,9 +131,9 @@ def _connected(place: Path) -> sqlite3.Connection:
     return db
 
 
-def _memory(jobs: Sequence[Job], options: Namespace, preset: Preset) -> _Memory | None:
+def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) -> _Memory | None:
     """None where nothing is to be remembered: the work has other results than its verdict, or is done elsewhere."""
-    if options.no_resume or getattr(options, "plots", None) or options.executor != "local" or not jobs:
+    if not running.resume or running.executor != "local" or not jobs or jobs[0].plots:
         return None
     place = _place()
     if place is None:
@@ -157,7 +157,7 @@ def _memory(jobs: Sequence[Job], options: Namespace, preset: Preset) -> _Memory 
         str(sorted(first.allow)),
         str(first.deliver),
     )
-    return _Memory(db, digest(options.verb, preset.id, *asked, _machine())[:32], preset, first.role)
+    return _Memory(db, digest(verb, preset.id, *asked, _machine())[:32], preset, first.role)
 
 
 @cache

@@ -1,9 +1,11 @@
-"""What is asked of one asset; travels to a worker."""
+"""What is asked of one asset, and how many of them are worked on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from pipeline.model.facts import Value
 from pipeline.model.rules import Safety
@@ -37,3 +39,44 @@ class Job:
     def known_size(self) -> int:
         """Bytes of a source that is elsewhere; 0 where they are not known."""
         return int(self.state.split()[0]) if self.state else 0
+
+
+class News(Protocol):
+    """What is heard of one job of a batch: how far it is, which step begins, or that it ended."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def fraction(self) -> float | None: ...
+    @property
+    def step(self) -> str | None: ...
+    @property
+    def speed(self) -> float | None: ...
+    @property
+    def said(self) -> str: ...
+    @property
+    def ended(self) -> bool: ...
+
+
+Busy = Callable[[], list[tuple[int, int]]]
+"""Pairs of worker and job, both counted from 0."""
+Watch = Callable[[Sequence[str], Sequence[int], Busy], AbstractContextManager[Callable[[News], None]]]
+"""From the names and sizes (bytes) of all jobs: what takes every piece of news while they run."""
+
+
+@contextmanager
+def unwatched(names: Sequence[str], sizes: Sequence[int], busy: Busy) -> Iterator[Callable[[News], None]]:
+    """Nobody looks on."""
+    del names, sizes, busy
+    yield lambda _: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """How a batch runs: where, with how many workers, and who looks on."""
+
+    workers: int | None = None  # None: as many as there are processors
+    executor: str = "local"  # or "dask"
+    scheduler: str | None = None  # address of the Dask cluster; None: one on this machine
+    resume: bool = True  # what earlier runs found out or finished is not done again
+    watch: Watch = unwatched

@@ -6,31 +6,18 @@ import json
 import os
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Final
+
+from pipeline.model.job import Busy, News
 
 # A small file costs more than its bytes: about what reading this many bytes of a large one does.
 _LEAST: Final = 256 * 1024
 _FIRST: Final = 10.0  # seconds before the first plain line; short runs have none
 _BETWEEN: Final = 30.0
 _OFTEN: Final = 0.25
-
-
-class News(Protocol):
-    """As much of an event as is shown."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def fraction(self) -> float | None: ...
-    @property
-    def step(self) -> str | None: ...
-    @property
-    def speed(self) -> float | None: ...
-    @property
-    def ended(self) -> bool: ...
 
 
 class Measure:
@@ -106,23 +93,39 @@ def times(speed: float | None) -> str:
 
 @contextmanager
 def progress(
-    options: Namespace, names: Sequence[str], sizes: Sequence[int], busy: Callable[[], list[tuple[int, int]]]
-) -> Iterator[Callable[[Any], None]]:
-    """A function that takes every event. `busy` says which worker is at which job.
+    names: Sequence[str], sizes: Sequence[int], busy: Busy, *, verb: str, events: bool, silent: bool, noisy: bool
+) -> Iterator[Callable[[News], None]]:
+    """A function that takes every piece of news, and tells it on standard error; in CI a terminal is a log.
 
-    With --jsonl, every step and every share done is an event of its own on standard output; with --json and --quiet
-    there is nothing. In CI a terminal is a log: it gets lines too.
+    With `events` every step and every share done is a JSON event of its own on standard output; with `silent` there
+    is nothing; with `noisy` also what libraries printed.
     """
     measure = Measure(sizes)
-    if options.jsonl:
-        yield lambda event: _event(measure, event)
-    elif options.quiet or options.json:
-        yield lambda _: None
-    elif sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
-        with _bars(options.verb, names, measure, busy) as tell:
-            yield tell
-    else:
-        yield _lines(options.verb, measure)
+    with ExitStack() as stack:
+        show: Callable[[News], None]
+        if events:
+            show = partial(_event, measure)
+        elif silent:
+            show = measure.see
+        elif sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
+            show = stack.enter_context(_bars(verb, names, measure, busy))
+        else:
+            show = _lines(verb, measure)
+
+        def tell(news: News) -> None:
+            show(news)
+            if noisy and news.said:
+                _say(names[news.index], news.said)
+
+        yield tell
+
+
+def _say(name: str, said: str) -> None:
+    """What a library printed about a file, without whatever could move the cursor of a terminal."""
+    from pipeline.report.console import clean, console
+
+    for line in said.splitlines():
+        console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
 
 
 def _event(measure: Measure, event: News) -> None:
@@ -155,9 +158,7 @@ def _lines(verb: str, measure: Measure) -> Callable[[News], None]:
 
 
 @contextmanager
-def _bars(
-    verb: str, names: Sequence[str], measure: Measure, busy: Callable[[], list[tuple[int, int]]]
-) -> Iterator[Callable[[News], None]]:
+def _bars(verb: str, names: Sequence[str], measure: Measure, busy: Busy) -> Iterator[Callable[[News], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     from pipeline.report import console

@@ -11,8 +11,20 @@ from pipeline.model.facts import Text
 from pipeline.upload.items import File, Item
 from pipeline.upload.journal import Journal
 from pipeline.upload.multipart import Part, Parts, Stretch
+from pipeline.upload.order import Order
 from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.transfer import Body, late
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an upload is to go, as it was asked for."""
+
+    where: str  # what --to says
+    preset: str  # id of the manifest's preset; empty where it has none
+    order: Order = field(default_factory=dict)
+    region: str | None = None  # of the platform; None leaves it to settings
+    project: str | None = None  # id at the platform; None leaves it to settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,18 @@ from urllib.parse import unquote, urlsplit
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.storage import remote
-from pipeline.upload.destination import Receipt, Tools, Unit, single
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
 from pipeline.upload.transfer import CHUNK
 
 _PART: Final = ".part"
+
+
+def opened(target: Target, secrets: Secrets) -> Destination:
+    """A folder of this machine, or what fsspec makes of the address. Raises UsageError."""
+    del secrets  # fsspec finds its own
+    return Folder(target.where) if target.where.startswith("file:") else Anywhere(target.where)
 
 
 class Folder:

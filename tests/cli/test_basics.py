@@ -140,7 +140,7 @@ def test_messages_come_in_the_language_asked_for(arguments: tuple[str, ...], env
 # --- answers ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((verb, "--help") for verb in VERBS)])
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((verb.name, "--help") for verb in VERBS)])
 def test_help_is_an_answer_not_a_mistake(arguments: tuple[str, ...]) -> None:
     done = preflight(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
@@ -149,7 +149,7 @@ def test_help_is_an_answer_not_a_mistake(arguments: tuple[str, ...]) -> None:
 
 def test_help_names_every_verb_and_every_exit_code() -> None:
     said = preflight("--help").stdout
-    assert all(f"    {verb} " in said for verb in VERBS)
+    assert all(f"    {verb.name} " in said for verb in VERBS)
     assert all(f"{code} " in said.partition("exit codes:")[2] for code in (0, 1, 2, 3, 4, 5, 130))
 
 

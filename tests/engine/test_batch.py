@@ -9,7 +9,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -287,8 +286,8 @@ def test_a_terminal_that_is_a_log_gets_lines(name: str, value: str, bar: bool, m
     monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(shown, "_FIRST", 0.0)
-    options = Namespace(jsonl=False, quiet=False, json=False, verb="check")
-    with shown.progress(options, ["a", "b"], [1, 1], lambda: [(0, 1)]) as tell:
+    how = {"events": False, "silent": False, "noisy": False}
+    with shown.progress(["a", "b"], [1, 1], lambda: [(0, 1)], verb="check", **how) as tell:
         tell(News(0, None))
     written = sys.stderr.getvalue()
     assert ("\x1b" in written) == bar

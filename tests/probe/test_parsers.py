@@ -27,7 +27,7 @@ from pipeline.probe.slides.ppt import read_ppt
 from pipeline.probe.text.ssml import Ssml, read_ssml
 from pipeline.probe.text.subtitle import parse
 from pipeline.rules import presets
-from pipeline.upload import order as orders
+from pipeline.upload import destinations
 
 EXAMPLES = settings(max_examples=50, derandomize=True, database=None)
 Bytes = st.binary(max_size=60)
@@ -193,7 +193,7 @@ WORDS = st.lists(
 def test_tables_that_people_write(place: Path, words: list[str]) -> None:
     path = place / "a.toml"
     path.write_text("".join(words), "utf-8")
-    for read in (orders.read, lambda one: presets.load.__wrapped__(str(one))):
+    for read in (destinations.read_order, lambda one: presets.load.__wrapped__(str(one))):
         try:
             read(path)
         except (UsageError, PresetError) as error:

@@ -177,7 +177,7 @@ WHOLE: list[tuple[str, str, Bad, tuple[str, ...], tuple[str, ...]]] = [
 def running(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("pipeline.upload.transfer.Patience", lambda: QUICK)
+    monkeypatch.setattr("pipeline.upload.metastudio.destination.Patience", lambda: QUICK)
     monkeypatch.setattr("pipeline.upload.tencent.destination.Patience", lambda: QUICK)
     return running
 

@@ -264,8 +264,8 @@ def test_the_verb_prints_settings_and_stops() -> None:
 
 @pytest.mark.parametrize("words", [["--fault", "earthquake"], ["--faults", "2"]])
 def test_the_verb_refuses_nonsense(words: list[str]) -> None:
-    from pipeline.cli import main as cli
-    from pipeline.cli import sandbox as verb
+    from pipeline.cli.main import parsed
 
+    module, options = parsed(["sandbox", *words])
     with pytest.raises(UsageError, match="--fault"):
-        verb.sandbox_verb(cli.parser().parse_args(["sandbox", *words]), "en")
+        module.run(options)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from pipeline.errors import PreflightError, UsageError
-from pipeline.upload import order as orders
+from pipeline.upload import destinations
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields, training
+from pipeline.upload.metastudio import order as metastudio_order
+from pipeline.upload.tencent import order as tencent_order
 
 FILE = File(
     path=Path("clip.mp4"),
@@ -157,6 +159,7 @@ def test_the_user_id_has_no_chinese() -> None:
 
 # --- orders ---------------------------------------------------------------------------------------------
 
+TABLES = {table.name: table for table in (*metastudio_order.TABLES, *tencent_order.TABLES)}
 MAKE = {"AnchorName": "小美_1", "MakeType": "VOICE", "SexType": "FEMALE"}
 VOICE = {"voice_name": "voice", "tag": "NEWS", "sex": "MALE"}
 AVATAR = {"name": "avatar"}
@@ -164,7 +167,7 @@ AVATAR = {"name": "avatar"}
 
 @pytest.mark.parametrize(("table", "values"), [("make", MAKE), ("voice", VOICE), ("training", AVATAR), ("asset", {})])
 def test_a_short_order_is_accepted(table: str, values: dict[str, Any]) -> None:
-    orders.check("order", table, values)
+    TABLES[table].check("order", values)
 
 
 @pytest.mark.parametrize(
@@ -200,18 +203,18 @@ def test_a_short_order_is_accepted(table: str, values: dict[str, Any]) -> None:
 )
 def test_an_order_the_platform_would_refuse_is_not_sent(table: str, values: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"\[" + table):
-        orders.check("order", table, values)
+        TABLES[table].check("order", values)
 
 
 def test_an_order_file_is_read_and_its_mistakes_are_named(tmp_path: Path) -> None:
     file = tmp_path / "order.toml"
     file.write_text('[asset]\ntags = ["a"]\n', encoding="utf-8")
-    assert orders.read(file) == {"asset": {"tags": ["a"]}}
+    assert destinations.read_order(file) == {"asset": {"tags": ["a"]}}
     file.write_text("[aset]\n", encoding="utf-8")
     with pytest.raises(UsageError, match="Did you mean 'asset'"):
-        orders.read(file)
+        destinations.read_order(file)
     file.write_text("[asset\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"order\.toml"):
-        orders.read(file)
+        destinations.read_order(file)
     with pytest.raises(UsageError, match="No such file"):
-        orders.read(tmp_path / "none.toml")
+        destinations.read_order(tmp_path / "none.toml")

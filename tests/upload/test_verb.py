@@ -191,7 +191,7 @@ def test_the_folder_destination_needs_no_package_and_no_key(tmp_path: Path, near
     manifest = made.mixed(near, 1)
     hidden = ["httpx", "fsspec", "qcloud_cos", "requests", "huaweicloudsdkcore", "keyring"]
     code = (
-        f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); from pipeline import cli; "
+        f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); from pipeline.cli import main as cli; "
         f"sys.exit(cli.main(['upload', {str(manifest)!r}, '--to', 'file://{tmp_path}/there', '-q']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -204,7 +204,7 @@ def test_the_folder_destination_needs_no_package_and_no_key(tmp_path: Path, near
 def test_a_missing_package_is_named_with_what_to_install(near: Path, destination: str, extra: str) -> None:
     manifest = (made.photos if destination == "tencent" else made.mixed)(near, 1)
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['httpx', 'fsspec'])); from pipeline import cli; "
+        "import sys; sys.modules.update(dict.fromkeys(['httpx', 'fsspec'])); from pipeline.cli import main as cli; "
         f"sys.exit(cli.main(['upload', {str(manifest)!r}, '--to', {destination!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -17,11 +17,11 @@ from typing import Any, Final
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.storage.digest import content_md5
-from pipeline.upload import order as orders
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.order import SCRIPT
 from pipeline.upload.metastudio.training import OCTETS
 from pipeline.upload.transfer import Refused, Unknown
 
@@ -40,7 +40,7 @@ class Production:
     """Scripts of one project, and its library for what is no scene."""
 
     def __init__(self, api: Api, order: dict[str, Any], library: Library) -> None:
-        orders.check("order", "script", order)
+        SCRIPT.check("order", order)
         self.api, self.order, self.library = api, order, library
         self.place = api.place
 

@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload import order as orders
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields
 from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.order import TRAINING
 from pipeline.upload.multipart import Part
+from pipeline.upload.order import Table
 from pipeline.upload.transfer import Body, Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds
@@ -47,11 +48,11 @@ _KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) |
 class Job:
     """What both kinds of job share."""
 
-    def __init__(self, api: Api, order: dict[str, Any], table: str, path: str) -> None:
-        orders.check("order", table, order)
+    def __init__(self, api: Api, order: dict[str, Any], table: Table, path: str) -> None:
+        table.check("order", order)
         self.api, self.order, self.path = api, order, path
         self.place = api.place
-        self._kind = table
+        self._kind = table.name
 
     def close(self) -> None:
         """Let connections go."""
@@ -118,7 +119,7 @@ class Avatar(Job):
     """An avatar training job, standard or Flexus."""
 
     def __init__(self, api: Api, order: dict[str, Any], *, flexus: bool) -> None:
-        super().__init__(api, order, "training", "/digital-human-training-manage/user/jobs")
+        super().__init__(api, order, TRAINING, "/digital-human-training-manage/user/jobs")
         self.flexus = flexus
         if flexus and not {"job_tag", "sex"} <= set(order):
             raise UsageError(

@@ -22,6 +22,7 @@ from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.error_codes import told
+from pipeline.upload.metastudio.order import VOICE
 from pipeline.upload.metastudio.training import OCTETS, ZIP, Job
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
 
@@ -40,7 +41,7 @@ class Voice(Job):
     """A voice training job: basic, middle or advanced."""
 
     def __init__(self, api: Api, order: dict[str, Any], edition: str) -> None:
-        super().__init__(api, order, "voice", "/voice-training-manage/user/jobs")
+        super().__init__(api, order, VOICE, "/voice-training-manage/user/jobs")
         self.create_path = f"/voice-training-manage/user/{'advance' if edition == 'advanced' else edition}-jobs"
         self.kind = str(order.get("create_type", "PACKAGE"))
         if "letter" not in order:

@@ -19,7 +19,7 @@ from pipeline.model.facts import Text
 from pipeline.upload import rate_limit
 from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Receipt, Tools, Unit, single
+from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import signing
 from pipeline.upload.metastudio.error_codes import told_tencent
@@ -32,6 +32,11 @@ from pipeline.upload.transfer import Patience, Refused, Unknown, secure
 
 _BASE: Final = "https://gw.tv.s.qq.com"  # API overview (2024-11-13)
 FOLDERS: Final = frozenset({"idcard", "video", "audio", "photo", "zeroshot"})
+
+
+def opened(target: Target, secrets: Secrets) -> Destination:
+    """Files to the store, and what the order asks for. Raises UsageError."""
+    return Tencent(secrets, target.order)
 
 
 class Tencent:

@@ -1,0 +1,87 @@
+"""A whole run of `prepare`: the output folder is claimed, the journal kept, leftovers swept, the manifest written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.documents import entry as document
+from pipeline.documents import manifest as manifests
+from pipeline.documents import totals
+from pipeline.documents.spool import Spool
+from pipeline.engine import batch
+from pipeline.engine.journal import Journal
+from pipeline.errors import UsageError
+from pipeline.model.job import Job, Running
+from pipeline.model.rules import Preset
+from pipeline.storage import publish, urls
+
+if TYPE_CHECKING:
+    from pipeline.engine.remote_output import Away
+
+Entry = dict[str, Any]
+Keep = Callable[[Generator[tuple[int, Entry], None, None]], object]
+"""Puts every entry into the spool as it comes; may stop before the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What stands above and below the assets of the manifest."""
+
+    head: Entry
+    batch: list[Entry]
+
+
+def prepare(
+    jobs: list[Job], preset: Preset, out: str, running: Running, lang: str, spool: Spool, keep: Keep
+) -> Prepared:
+    """Prepare every job into `out`, a folder or its address. Raises UsageError when that cannot be written."""
+    if urls.is_url(out):
+        from pipeline.engine.remote_output import Away
+
+        with Away(out) as there:
+            return _there(jobs, preset, there, running, lang, spool, keep)
+    return _here(jobs, preset, Path(out), running, lang, spool, keep)
+
+
+def _here(
+    jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool, keep: Keep
+) -> Prepared:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
+    with publish.claim(out):
+        with Journal(out) as journal:
+            publish.sweep(out, journal.names, wait=publish.DYING)
+            try:
+                keep(batch.prepared(jobs, running, journal, preset, out))
+            finally:  # what workers held open until now: an office and its profile, or all when interrupted
+                publish.sweep(out, journal.names, wait=publish.DYING)
+        return _recorded(jobs, preset, out, lang, spool)
+
+
+def _there(
+    jobs: list[Job], preset: Preset, out: Away, running: Running, lang: str, spool: Spool, keep: Keep
+) -> Prepared:
+    with Journal(out.folder) as journal:
+        out.take_back(journal)
+        try:
+            keep(batch.prepared(jobs, running, journal, preset, out))
+        finally:
+            out.push(journal)
+    made = _recorded(jobs, preset, out.folder, lang, spool)
+    out.finish()
+    return made
+
+
+def _recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool) -> Prepared:
+    """Manifest and quarantine list in `folder`."""
+    summed = totals.findings(preset, spool, lang)
+    manifests.quarantine(folder, [job.path for job in jobs], spool)
+    head = document.head(document.MANIFEST, preset)
+    tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
+    manifests.write(folder, head, spool, tail)
+    return Prepared(head=head, batch=summed)

@@ -1,0 +1,104 @@
+"""The places an upload can go to, one row each.
+
+A new destination is a module that has `opened`, and its row here. What an order may say to it, where it takes one,
+is a table of `pipeline.upload.order` in a module of its own, which loads no library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from pipeline.errors import UsageError, nearest_word
+from pipeline.upload import order as orders
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.destination import Destination, Target
+from pipeline.upload.order import Order, Table
+
+
+class Module(Protocol):
+    """What the module of a destination has."""
+
+    def opened(self, target: Target, secrets: Secrets) -> Destination:
+        """The place, ready for `units`. Raises UsageError, and ImportError for a package that is not installed."""
+
+
+class OrderModule(Protocol):
+    """What the module with a destination's tables of an order has."""
+
+    TABLES: tuple[Table, ...]
+
+    def takes(self, preset: str) -> frozenset[str]:
+        """Names of the tables that mean something to what this preset leads to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of destination. Its modules are imported when they are asked for and not before."""
+
+    shown: str  # as the list of destinations writes it
+    module: str  # a Module
+    order: str = ""  # an OrderModule; empty where no order means anything
+
+
+_ANY: Final = "://"
+# what --to says, a name or how an address begins -> who delivers there
+DESTINATIONS: Final[dict[str, Row]] = {
+    "file:///": Row("file:///folder", "pipeline.upload.filesystem"),
+    "metastudio": Row("metastudio", "pipeline.upload.metastudio.destination", "pipeline.upload.metastudio.order"),
+    "tencent": Row("tencent", "pipeline.upload.tencent.destination", "pipeline.upload.tencent.order"),
+    _ANY: Row("any URL of fsspec", "pipeline.upload.filesystem"),
+}
+
+
+def read_order(file: Path | None) -> Order:
+    """What an order file says, in the tables of all destinations; nothing without a file. Raises UsageError."""
+    return orders.read(file, [table for row in DESTINATIONS.values() if row.order for table in _order(row).TABLES])
+
+
+def opened(target: Target, secrets: Secrets) -> Destination:
+    """The place that --to names. Raises UsageError: no such place, not for this manifest or order, not installed."""
+    row = _row(target.where)
+    _fits(target)
+    taken = _order(row).takes(target.preset) if row.order else frozenset[str]()
+    orders.fits(target.order, f"{target.preset} -> {target.where}", taken)
+    try:
+        return cast("Module", import_module(row.module)).opened(target, secrets)
+    except ImportError as error:
+        raise UsageError(
+            f"--to {target.where} needs a package that is not installed ({error.name}): "
+            f"`pip install media-preflight[upload]`",
+            f"--to {target.where} 需要未安装的软件包（{error.name}）：`pip install media-preflight[upload]`",
+        ) from None
+
+
+def _order(row: Row) -> OrderModule:
+    return cast("OrderModule", import_module(row.order))
+
+
+def _row(where: str) -> Row:
+    scheme, colon, _ = where.partition(":")
+    row = DESTINATIONS.get(f"{scheme}:///" if colon else where)
+    if row is None and scheme and _ANY in where:
+        row = DESTINATIONS[_ANY]
+    if row is None:
+        shown, hint = [one.shown for one in DESTINATIONS.values()], nearest_word(where, DESTINATIONS)
+        raise UsageError(
+            f"--to {where!r} is no destination; there are {', '.join(shown)}.{hint.en}",
+            f"--to {where!r} 不是目的地；可用：{'、'.join(shown)}。{hint.zh}",
+        )
+    return row
+
+
+def _fits(target: Target) -> None:
+    """Files that were prepared by one platform's rules do not go to another platform."""
+    where, platforms = target.where, {name for name in DESTINATIONS if _ANY not in name}
+    platform = target.preset.split("/")[0].removesuffix("-intl")
+    if where in platforms and platform in platforms and platform != where:
+        raise UsageError(
+            f"the manifest was prepared for {target.preset}; it cannot go to {where}. Prepare it with a {where} "
+            f"preset.",
+            f"清单按 {target.preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
+        )

@@ -1,0 +1,24 @@
+"""What a manifest becomes at MetaStudio, by the preset it was prepared with and by its order."""
+
+from __future__ import annotations
+
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.destination import Destination, Target
+from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.scripts import Production
+from pipeline.upload.metastudio.training import Avatar
+from pipeline.upload.metastudio.voice import Voice
+from pipeline.upload.transfer import Patience
+
+
+def opened(target: Target, secrets: Secrets) -> Destination:
+    """A training job, a voice, a video script or assets of the library. Raises UsageError."""
+    preset, order = target.preset, target.order
+    api = Api(secrets, Patience(), target.region, target.project, abroad="-intl/" in preset)
+    if "training" in preset:
+        return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
+    if "/voice-" in preset:
+        return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
+    library = Library(api, order.get("asset", {}))
+    return Production(api, order["script"], library) if "script" in order else library
