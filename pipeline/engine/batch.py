@@ -18,6 +18,7 @@ from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
+from pipeline.model.results import Outcome, Problem, Status
 from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
 from pipeline.stages import duplicates
@@ -142,8 +143,12 @@ def prepared(
     journal: Journal,
     preset: Preset,
     out: Path | Away,
+    made: Callable[[tuple[Outcome, ...]], object] | None = None,
 ) -> Generator[tuple[int, Entry], None, None]:
-    """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
+    """Entries from the journal at once, the others as their work ends; equal files after the first of them.
+
+    `made` takes the outcomes of a job and of what was found inside it, before their entries come.
+    """
     jobs = list(jobs)
     slots = [_slot(job, preset) for job in jobs]
     further = count(len(jobs))  # numbers for what is found inside
@@ -175,12 +180,21 @@ def prepared(
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
         for position, entry in entries(
-            journaled_entry, again, running, PREPARE_WALL, lost_preparing, weigh=weight, names=path_of
+            partial(journaled_entry, valued=made is not None),
+            again,
+            running,
+            PREPARE_WALL,
+            lost_preparing,
+            weigh=weight,
+            names=path_of,
         ):
             index, job = todo[position], again[position]
             found: list[Entry] = entry.get("found") or []
             receipts = [one.pop("receipt", "") for one in (entry, *found)]
             seen = entry.pop("seen", ("", ""))
+            outcomes = entry.pop("made", ())
+            if made is not None:
+                made(outcomes)
             if urls.is_url(job.path):
                 seen = (job.state, seen[1])
             if entry["status"] in DONE and _untouched(job, seen):
@@ -194,9 +208,9 @@ def prepared(
             yield index, entry
             yield from ((next(further), one) for one in found)
             if index in pairs:
-                made = duplicates.outputs(entry) if entry["status"] in DONE else ()
+                same = duplicates.outputs(entry) if entry["status"] in DONE else ()
                 for other in pairs[index]:
-                    jobs[other] = replace(jobs[other], twin=made)
+                    jobs[other] = replace(jobs[other], twin=same)
                 after += pairs[index]
         todo = after
 
@@ -223,7 +237,20 @@ def lost_preparing(job: Job, error: AssetError) -> Entry:
         "seconds": 0.0,
         "blocked": [],
     }
+    empty["made"] = (lost_outcome(job, error),)
     return lost(job, error) | {"status": "failed"} | empty
+
+
+def lost_outcome(job: Job, error: AssetError) -> Outcome:
+    """The outcome of a job whose worker gave no answer."""
+    return Outcome(
+        source=job.path,
+        source_md5=None,
+        kind=Kind.UNKNOWN,
+        role=job.role,
+        status=Status.FAILED,
+        error=Problem(type=type(error).__name__, message=error.text),
+    )
 
 
 def _lost_inside(entry: Entry) -> bool:

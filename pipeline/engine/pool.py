@@ -104,16 +104,30 @@ def _forking() -> bool:
     return sys.platform.startswith("linux")
 
 
-def warm() -> None:
-    """Start the server that forks workers, for as long as this process lives.
+@contextlib.contextmanager
+def warmed() -> Iterator[None]:
+    """With the server that forks workers. It loads what all of them need, once, while we do other things.
 
-    It loads what all of them need, once, while we do other things. Only code is loaded there; no file is opened before
-    a worker has limited itself.
+    Only code is loaded there; no file is opened before a worker has limited itself.
     """
     _temporary()
-    if _forking():
-        fork_server.SERVER.hold(_PRELOADED)
-        atexit.register(fork_server.SERVER.release)
+    if not _forking():
+        yield
+        return
+    owner = os.getpid()
+    fork_server.SERVER.hold(_PRELOADED)
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:  # else a copy of us, which has none
+            fork_server.SERVER.release()
+
+
+def warm() -> None:
+    """As `warmed`, for as long as this process lives."""
+    lasting = contextlib.ExitStack()
+    lasting.enter_context(warmed())
+    atexit.register(lasting.close)
 
 
 @cache

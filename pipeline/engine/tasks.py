@@ -97,8 +97,11 @@ def prepare_entry(job: Job, progress: Progress) -> dict[str, Any]:
     return entry
 
 
-def _prepared(job: Job, progress: Progress) -> dict[str, Any]:
-    """The entry of an asset and, where something was found inside it, `found`: entries of those; with receipts."""
+def _prepared(job: Job, progress: Progress, *, valued: bool = False) -> dict[str, Any]:
+    """The entry of an asset and, where something was found inside it, `found`: entries of those; with receipts.
+
+    With `valued`, the outcomes that they tell of are there too, as `made`.
+    """
     progress("check")
     case = check(job)
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
@@ -107,15 +110,15 @@ def _prepared(job: Job, progress: Progress) -> dict[str, Any]:
 
         made, found = embedded.prepare(case, made, progress)
     told = [document.outcome(one, job.lang) | {"receipt": one.receipt} for one in (made, *found)]
-    entry = cast(dict[str, Any], told[0])
+    entry = cast(dict[str, Any], told[0]) | ({"made": (made, *found)} if valued else {})
     return entry | {"found": told[1:]} if found else entry
 
 
-def journaled_entry(job: Job, progress: Progress) -> dict[str, Any]:
+def journaled_entry(job: Job, progress: Progress, *, valued: bool = False) -> dict[str, Any]:
     """As `prepare_entry`, with `seen` and `receipt` for the journal, which `pipeline.engine.batch` takes out again."""
     path = Path(job.path)
     try:
         seen = (journal.state(path), journal.content(path))
     except OSError:
         seen = ("", "")  # what cannot be read says so where it is probed
-    return _prepared(job, progress) | {"seen": seen}
+    return _prepared(job, progress, valued=valued) | {"seen": seen}
