@@ -12,7 +12,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock compat newest fresh run test lint bench fuzz samples coverage check prepare clean
+.PHONY: help setup lock compat newest fresh run test lint bench fuzz samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -64,6 +64,9 @@ bench: setup ## speed against peers, in one run
 
 coverage: setup ## write docs/rules-coverage.md from the presets
 	@$(BIN)/python -m pipeline.rules.coverage > docs/rules-coverage.md
+
+schema: setup ## write docs/schema from the types of the documents
+	@$(BIN)/python -m pipeline.documents.schema docs/schema
 
 check: setup ## check IN=path PRESET=id
 	@$(BIN)/preflight check -p "$(PRESET)" -- "$(IN)"

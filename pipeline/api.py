@@ -13,26 +13,24 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 import pipeline.errors
 from pipeline.checks import CHECKS
 from pipeline.errors import AssetError, UsageError, nearest_word
-from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
 from pipeline.model.job import Busy, Job, News, Progress, Running, Watch, unwatched
 from pipeline.model.results import Outcome, Plan, Problem, Report, Status, Step
 from pipeline.model.rules import Preset, Safety
 from pipeline.rules import presets as shipped
 
 if TYPE_CHECKING:
-    from pipeline.documents.manifest import Again
+    from pipeline.stages.reverify import Again
 
 A = TypeVar("A", Report, Outcome)
 StrPath = str | os.PathLike[str]
 Told = Callable[[str, News], None]
 """Takes the path of a file and the news of it: the step that begins, the fraction done (0 to 1), or that it ended."""
-
-MEASURES: Final = frozenset({"decode", "faces", "speech"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ def probe(path: StrPath, *, measure: Collection[str] = ()) -> MediaInfo:
     found = _one(partial(_probed, needs=frozenset(measure)), job, None, lambda _, error: _problem(error))
     if isinstance(found, Problem):
         kind = getattr(pipeline.errors, found.type, AssetError)
-        raise kind(*found.message)
+        raise kind(found.message.en, found.message.zh)
     return cast(MediaInfo, found)
 
 
@@ -150,10 +148,11 @@ def verify(manifest: StrPath) -> tuple[Verified, ...]:
 
     Raises UsageError when `manifest` is none.
     """
-    from pipeline.documents import manifest as manifests
+    from pipeline.documents import read
+    from pipeline.stages import reverify
 
     name = os.fspath(manifest)
-    outputs = manifests.outputs(manifests.read(name), Path(name).parent, "en")
+    outputs = reverify.outputs(read.manifest(name), Path(name).parent, "en")
     preset = shipped.load(outputs[0].preset) if outputs and outputs[0].preset else None
     found = dict(
         _each(_verified, outputs, Running(), preset, _unverified, names=lambda one: str(Path(one.folder, one.path)))
@@ -238,10 +237,11 @@ class Batch(Generic[A]):
 
     def _prepared(self, out: Path) -> Generator[Outcome, None, None]:
         from pipeline.documents.spool import Spool, line
+        from pipeline.documents.types import PreparedAsset
         from pipeline.engine import batch, prepare
 
         outcomes: list[Outcome] = []
-        with prepare.claimed(out) as journal, Spool(len(self._jobs)) as spool:
+        with prepare.claimed(out) as journal, Spool(len(self._jobs), PreparedAsset) as spool:
             pairs = batch.prepared(self._jobs, self._running, journal, self._preset, out, made=outcomes.extend)
             try:
                 with closing(pairs):
@@ -321,11 +321,10 @@ def _planned(job: Job, _: Progress) -> Planned:
 
 
 def _verified(again: Again, progress: Progress) -> Verified:
-    from pipeline.documents.manifest import verify_entry
+    from pipeline.stages.reverify import verify_entry
 
     told = verify_entry(again, progress)
-    said = told["error"]["message"] if told["error"] else told["message"]
-    return Verified(path=told["path"], status=told["status"], message=said)
+    return Verified(path=told.path, status=told.status, message=told.error.message if told.error else told.message)
 
 
 # --- questions and answers ----------------------------------------------------------------------------

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from samples import build
+from tests.documents.schemas import held
 
 if TYPE_CHECKING:
     from pipeline.upload.emulator.server import Sandbox
@@ -33,6 +36,19 @@ for name in ("PREFLIGHT_LANG", "LC_ALL", "LANG", "PYTHONWARNINGS", "FORCE_COLOR"
 # Nothing that an earlier run remembered may answer for the code under test.
 os.environ["PREFLIGHT_CACHE"] = tempfile.mkdtemp(prefix="preflight-tests-")
 atexit.register(shutil.rmtree, os.environ["PREFLIGHT_CACHE"], ignore_errors=True)
+
+_loads = json.loads
+
+
+def _held(text: str | bytes, *args: Any, **options: Any) -> Any:
+    """Whatever of ours a test reads, and however it was made, is held against its schema."""
+    told = _loads(text, *args, **options)
+    if isinstance(told, dict) and str(sys._getframe(1).f_globals.get("__name__")).startswith("tests."):
+        held(told)
+    return told
+
+
+json.loads = _held
 
 # One cache for all workers and runs: `samples.build` makes each sample once and renames it in.
 CACHE = Path(__file__).parent.parent / "samples" / "out"

@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from pipeline.documents.types import AssetEntry
 from pipeline.engine.pool import Event, Pool, cores
 from pipeline.engine.tasks import check_entry, prepare_entry
 from pipeline.model.job import Job
@@ -111,9 +111,9 @@ class Found:
     wrong: list[str] = field(default_factory=list)
 
 
-def work(job: Job, progress: Callable[[float], None]) -> dict[str, Any]:
+def work(job: Job, progress: Callable[[float], None]) -> AssetEntry:
     """What a worker does with a mutant."""
-    return prepare_entry(job, progress) if job.out else check_entry(job, progress)
+    return prepare_entry(job, progress).asset if job.out else check_entry(job, progress)
 
 
 def pristine(folder: Path) -> list[Path]:
@@ -163,16 +163,16 @@ def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, fou
     shutil.rmtree(folder)
 
 
-def _take(event: Event[dict[str, Any]], job: Job, seed: int, found: Found) -> None:
+def _take(event: Event[AssetEntry], job: Job, seed: int, found: Found) -> None:
     name = f"seed {seed} mutant {Path(job.path).name}"
     if event.result is None:
         found.statuses["lost"] += 1
         found.wrong.append(f"{name}: {event.error}")
         return
-    found.statuses[event.result["status"]] += 1
-    error = event.result["error"]
-    if error and "trace" in error:
-        found.wrong.append(f"{name}: {error['trace']}")
+    found.statuses[event.result.status] += 1
+    error = event.result.error
+    if error and error.trace:
+        found.wrong.append(f"{name}: {error.trace}")
 
 
 def _told(found: Found) -> Iterator[str]:

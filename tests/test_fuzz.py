@@ -54,8 +54,8 @@ def test_a_picture_without_its_pixels_is_told_by_every_kind_of_check(sample: Sam
     (tmp_path / "a.avif").write_bytes(data)
     for preset in ("metastudio/photo-avatar", "metastudio/asset-library"):
         entry = check_entry(Job(path=str(tmp_path / "a.avif"), stem="x", preset=preset), lambda _: None)
-        assert "trace" not in (entry["error"] or {}), entry["error"]
-        assert entry["status"] in {"error", "blocked", "fixable"}
+        assert not (entry.error and entry.error.trace), entry.error
+        assert entry.status in {"error", "blocked", "fixable"}
 
 
 @pytest.mark.parametrize("rate", [50, 66, 8000])
@@ -67,8 +67,8 @@ def test_a_sound_too_short_or_too_slow_to_be_heard_is_judged(rate: int, samples:
         file.setframerate(rate)
         file.writeframes(random.Random(rate).randbytes(2 * samples))  # noqa: S311  noise, not secrets
     entry = check_entry(Job(path=str(tmp_path / "a.wav"), stem="x", preset="tencent/voice-instant"), lambda _: None)
-    assert "trace" not in (entry["error"] or {}), entry["error"]
-    assert entry["status"] in {"error", "blocked", "fixable"}
+    assert not (entry.error and entry.error.trace), entry.error
+    assert entry.status in {"error", "blocked", "fixable"}
 
 
 def test_the_same_seed_makes_the_same_mutants(pristine: list[Path]) -> None:

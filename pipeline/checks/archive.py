@@ -98,7 +98,7 @@ def _numbered(archive: ArchiveInfo) -> bool:
 def _each(value: Callable[[Entry], Value | None], of: Callable[[ArchiveInfo], list[Entry]]) -> Read:
     def read(info: MediaInfo) -> Iterator[Reading]:
         for entry in of(info.archive) if info.archive else ():
-            yield Reading(value(entry), None, entry.name)
+            yield Reading(value(entry), None, Text.same(entry.name))
 
     return read
 

@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from pipeline.checks.preferences import Obeys
-from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Text, Value, VideoStream
+from pipeline.model.facts import AudioStream, Kind, Mark, MediaInfo, Size, Text, Value, VideoStream
 from pipeline.model.rules import Check, Reading, Safety
 
 Grade = Callable[[Value, Value], Safety]
 Read = Callable[[MediaInfo], Iterator[Reading]]
+
+
+def at(mark: Mark) -> Text:
+    """Where in a text something is."""
+    return Text(f"line {mark.line}, column {mark.column}", f"第 {mark.line} 行第 {mark.column} 列")
+
 
 MOVING = frozenset({Kind.VIDEO})
 SOUNDING = frozenset({Kind.VIDEO, Kind.AUDIO})

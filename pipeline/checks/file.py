@@ -80,7 +80,7 @@ def _stem(info: MediaInfo) -> str:
 
 
 CHECKS = (
-    check("file.kind", "kind of content", "内容类型", "text", ANY, of_file(lambda i: i.kind.value)),
+    check("file.kind", "kind of content", "内容类型", "word", ANY, of_file(lambda i: i.kind.value)),
     check(
         "file.size",
         "file size",

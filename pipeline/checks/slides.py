@@ -25,21 +25,25 @@ def _of(value: Callable[[SlidesInfo], Value | None], *what: str) -> Read:
     return read
 
 
-def _where(deck: SlidesInfo, what: tuple[str, ...]) -> str | None:
+def _where(deck: SlidesInfo, what: tuple[str, ...]) -> Text | None:
     """The slides, the first of them with what is there: "slide 2: Arial, slides 3, 7"."""
-    found = sorted(place for place in {(p.slide, p.detail) for p in deck.places if p.what in what} if place[0])
-    told = [f"slide {slide}: {detail}" for slide, detail in found[:_TOLD] if detail]
+    held = {(p.slide, p.detail) for p in deck.places if p.what in what and p.slide}
+    found = sorted(held, key=lambda place: (place[0], place[1].en if place[1] else ""))
+    told = [
+        Text(f"slide {slide}: {detail.en}", f"幻灯片 {slide}：{detail.zh}") for slide, detail in found[:_TOLD] if detail
+    ]
     bare = sorted({slide for slide, detail in (found if not told else found[_TOLD:])})
     if bare:
-        told.append(("slide " if len(bare) == 1 else "slides ") + ", ".join(map(str, bare)))
-    return "; ".join(told) or None
+        listed = ", ".join(map(str, bare))
+        told.append(Text(f"{'slide' if len(bare) == 1 else 'slides'} {listed}", f"幻灯片 {listed}"))
+    return Text("; ".join(one.en for one in told), "；".join(one.zh for one in told)) if told else None
 
 
 def _fonts(info: MediaInfo) -> Iterator[Reading]:
     """Each font used, written with spaces; a deck whose fonts are known to be none has nothing to ask."""
     for font in (info.slides.fonts or ()) if info.slides else ():
         name = " ".join(font.replace("_", " ").split())
-        yield Reading(name, None, name)
+        yield Reading(name, None, Text.same(name))
 
 
 def _split(actual: Value, wanted: Value) -> Safety:
@@ -58,7 +62,7 @@ def _kept(info: MediaInfo) -> Iterator[Reading]:
     for font in slides.fonts:
         swap = swaps.get(font)
         where = f"{font} -> {swap.by}" if swap and swap.by else font
-        yield Reading(swap is None or swap.by is not None, None, where)
+        yield Reading(swap is None or swap.by is not None, None, Text.same(where))
 
 
 def _embedded(info: MediaInfo) -> Iterator[Reading]:
@@ -68,7 +72,7 @@ def _embedded(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(None)
         return
     for font in slides.fonts:
-        yield Reading(font in slides.embedded_fonts, None, font)
+        yield Reading(font in slides.embedded_fonts, None, Text.same(font))
 
 
 def _aspect(slides: SlidesInfo) -> Fraction | None:

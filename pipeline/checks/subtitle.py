@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pipeline.checks.base import Read, check, lossless, of_file
+from pipeline.checks.base import Read, at, check, lossless, of_file
 from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
 from pipeline.model.rules import Reading
 
@@ -21,7 +21,7 @@ def _count(what: str) -> Read:
     def read(info: MediaInfo) -> Iterator[Reading]:
         found = [mark for mark in info.text.marks if mark.what == what] if info.text else []
         known = info.text is not None and info.text.characters is not None
-        where = f"line {found[0].line}, column {found[0].column}" if found and what != "cue" else None
+        where = at(found[0]) if found and what != "cue" else None
         yield Reading(len(found) if known else None, None, where)
 
     return read
@@ -33,7 +33,7 @@ def _one(what: str) -> Read:
     def read(info: MediaInfo) -> Iterator[Reading]:
         for mark in info.text.marks if info.text else ():
             if mark.what == what:
-                yield Reading(mark.value, None, f"line {mark.line}, column {mark.column}")
+                yield Reading(mark.value, None, at(mark))
 
     return read
 

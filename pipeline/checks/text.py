@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Final
 
-from pipeline.checks.base import Read, check, lossless, lossy, of_file
+from pipeline.checks.base import Read, at, check, lossless, lossy, of_file
 from pipeline.model.facts import Kind, MediaInfo, Text, TextInfo, Value
 from pipeline.model.rules import Reading, Safety
 
@@ -24,7 +24,7 @@ def marks(what: str) -> Read:
     def read(info: MediaInfo) -> Iterator[Reading]:
         for mark in info.text.marks if info.text else ():
             if mark.what == what:
-                yield Reading(mark.value, None, f"line {mark.line}, column {mark.column}")
+                yield Reading(mark.value, None, at(mark))
 
     return read
 
@@ -44,13 +44,13 @@ def _split(actual: Value, wanted: Value) -> Safety:
 def _hidden(info: MediaInfo) -> Iterator[Reading]:
     found = [mark for mark in info.text.marks if mark.what == "hidden"] if info.text else []
     known = info.text is not None and info.text.characters is not None
-    where = f"line {found[0].line}, column {found[0].column}" if found else None
+    where = at(found[0]) if found else None
     yield Reading(len(found) if known else None, None, where)
 
 
 def _paragraphs(info: MediaInfo) -> Iterator[Reading]:
     for number, length in enumerate((info.text.paragraphs or ()) if info.text else (), 1):
-        yield Reading(length, None, f"paragraph {number}")
+        yield Reading(length, None, Text(f"paragraph {number}", f"第 {number} 段"))
 
 
 def _clamped(actual: Value, wanted: Value) -> Safety:
@@ -65,7 +65,7 @@ def _well_formed(info: MediaInfo) -> Iterator[Reading]:
     """Whether it is, and where and why it is not."""
     text = info.text
     fault = next((mark for mark in text.marks if mark.what == "fault.xml"), None) if text else None
-    where = f"line {fault.line}, column {fault.column}: {fault.value}" if fault else None
+    where = at(fault).plus(Text(f": {fault.why.en}", f"：{fault.why.zh}")) if fault and fault.why else None
     yield Reading(text.well_formed if text else None, None, where)
 
 
@@ -102,7 +102,7 @@ def _cleaned(actual: Value, _: Value) -> Text:
 _SAYS: Final = {"tag": _untagged}
 
 CHECKS = (
-    check("text.format", "text format", "文本格式", "text", WORDS, _of(lambda t: t.format)),
+    check("text.format", "text format", "文本格式", "word", WORDS, _of(lambda t: t.format)),
     check(
         "text.encoding",
         "text encoding",

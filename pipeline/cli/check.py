@@ -5,12 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.cli.options import Drawn, Judged, Options
+from pipeline.cli.options import Drawn, Judged, Options, Repairs
 
 if TYPE_CHECKING:
     from pipeline.documents.spool import Line
+    from pipeline.errors import AssetError
     from pipeline.model.job import Job
 
 
@@ -30,7 +31,7 @@ def declare(parser: ArgumentParser) -> type[CheckOptions]:
 def run(options: CheckOptions) -> int:
     """Hold all that was named against the rules, and tell how it ended. Raises UsageError."""
     warm(options)
-    return judge(options, "check", "checked", options.plots)
+    return judge(options, "check", "checked", plots=options.plots)
 
 
 def warm(options: Judged) -> None:
@@ -47,31 +48,37 @@ def warm(options: Judged) -> None:
     warm()
 
 
-def judge(options: Judged, verb: str, event: str, plots: str | None, **asked: Any) -> int:
-    """The work of `check` and of `plan`, which differ in what was asked for and in what is told."""
+def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, repairs: Repairs | None = None) -> int:
+    """The work of `check` and of `plan` (`verb`), which differ in what was asked for and in what is told."""
     # Imported while the server of the workers loads them too.
     from pipeline.cli import inputs, output
     from pipeline.documents import entry as document
     from pipeline.documents import totals
-    from pipeline.documents.spool import Spool
+    from pipeline.documents.spool import Spool, line
+    from pipeline.documents.types import CHECKED, REPORT, AssetEntry, PlannedAsset
     from pipeline.engine import batch
     from pipeline.engine import cache as remembered
     from pipeline.stages.check import wall
 
     preset = inputs.preset_of(options)
-    jobs = inputs.jobs_of(options, options, plots=plots, **asked)
+    jobs = inputs.jobs_of(options, rules=options, repairs=repairs, plots=plots)
     seconds = wall(preset, deep=options.deep or bool(plots))
     running = options.running(output.watch(options, verb), resume=not options.no_resume)
 
-    def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line | output.Entry], None, None]:
+    type_: type[AssetEntry] = PlannedAsset if verb == "plan" else AssetEntry
+
+    def lost(job: Job, error: AssetError) -> Line:
+        return line(document.lost(job, error, type_))
+
+    def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line], None, None]:
         from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
 
-        yield from batch.entries(JUDGING[verb], unknown, running, seconds, batch.lost, names=batch.path_of)
+        yield from batch.entries(JUDGING[verb], unknown, running, seconds, lost, names=batch.path_of)
 
-    with Spool(len(jobs)) as spool:
+    with Spool(len(jobs), type_) as spool:
         keep = output.keeping(spool, options, event, fail_fast=options.fail_fast)
         keep(remembered.entries(jobs, running, preset, verb, ask))
         summed = totals.findings(preset, spool, options.lang)
-        head = document.head(document.REPORT, preset)
-        output.tell(head, spool, summed, document.CHECKED, options, full=options.explain, plans=verb == "plan")
+        head = document.head(REPORT, preset)
+        output.tell(head, spool, summed, CHECKED, options, full=options.explain, plans=verb == "plan")
         return output.exit_code(spool, summed)

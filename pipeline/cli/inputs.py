@@ -20,8 +20,19 @@ from pipeline.rules import presets
 from pipeline.storage import inputs, urls
 
 
-def jobs_of(options: Inputs, rules: Rules | None = None, *, plots: str | None = None, **more: Any) -> list[Job]:
-    """A job for each file that was named. Raises UsageError."""
+def jobs_of(
+    options: Inputs,
+    *,
+    rules: Rules | None = None,
+    repairs: Repairs | None = None,
+    plots: str | None = None,
+    out: str = "",
+    replace: bool = False,
+) -> list[Job]:
+    """A job for each file that was named; `out` is the output folder or its address. Raises UsageError."""
+    asked: dict[str, Any] = {"preset": rules.preset, "role": rules.role} if rules else {}
+    asked |= _asked(repairs) if repairs else {}
+    asked |= {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out)) if out else ""}
     found = inputs.find(
         options.paths,
         from_file=options.from_file,
@@ -29,11 +40,10 @@ def jobs_of(options: Inputs, rules: Rules | None = None, *, plots: str | None = 
         include=options.include,
         exclude=options.exclude,
     )
-    asked: dict[str, Any] = {"preset": rules.preset, "role": rules.role} if rules else {}
-    made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, **asked, **more)
+    made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, replace=replace, **asked)
     jobs = [made(path=one.path, state=one.state, stem=one.stem) for one in found]
-    if plots:
-        keep_apart(jobs, plots)
+    for folder in filter(None, (plots, out)):
+        _keep_apart(jobs, folder)
     return jobs
 
 
@@ -50,7 +60,7 @@ def preset_of(options: Rules) -> Preset:
     return preset
 
 
-def asked(options: Repairs) -> dict[str, Any]:
+def _asked(options: Repairs) -> dict[str, Any]:
     """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
     allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
     allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
@@ -68,7 +78,7 @@ def asked(options: Repairs) -> dict[str, Any]:
     }
 
 
-def keep_apart(jobs: Sequence[Job], out: str) -> None:
+def _keep_apart(jobs: Sequence[Job], out: str) -> None:
     """No output may take the place of a source."""
     far, top = urls.is_url(out), Path(out).resolve()
     for job in jobs:

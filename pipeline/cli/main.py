@@ -9,12 +9,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 import pipeline
-from pipeline.cli.options import Options, language
 from pipeline.errors import PreflightError, UsageError, nearest_word
 from pipeline.tools.libraries import require
+
+if TYPE_CHECKING:
+    from pipeline.cli.options import Options
 
 _EXAMPLES = """\
 examples:
@@ -140,6 +142,8 @@ def _terminated(*_: object) -> None:
 
 
 def _failed(error: PreflightError, given: Sequence[str]) -> int:
+    from pipeline.cli.options import language
+
     asked = next((word.partition("=")[2] for word in given if word.startswith("--lang=")), None)
     if "--lang" in given[:-1]:
         asked = given[given.index("--lang") + 1]

@@ -7,16 +7,22 @@ import json
 import sys
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from pipeline.cli.options import Options
-from pipeline.documents.spool import Line, Spool, line, with_trace, write_document
+from pipeline.documents.facts import encode
+from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
+from pipeline.documents.types import AssetEntry, FindingEntry, Head, PlannedAsset
 from pipeline.model.job import Watch
+from pipeline.model.results import Status, Verdict
+from pipeline.model.rules import Level
 from pipeline.report.progress import progress
 
+A = TypeVar("A", bound=AssetEntry)
 _TABLE: Final = 500  # above so many assets the table leaves out those that are in order
 _NOT_IN_ORDER: Final = frozenset({"blocked", "failed", "error", "changed"})
-Entry = dict[str, Any]
 
 
 def watch(options: Options, verb: str) -> Watch:
@@ -26,15 +32,15 @@ def watch(options: Options, verb: str) -> Watch:
 
 
 def keeping(
-    spool: Spool, options: Options, event: str, *, fail_fast: bool = False
+    spool: Spool[E], options: Options, event: str, *, fail_fast: bool = False
 ) -> Callable[[Generator[tuple[int, Line | Entry], None, None]], None]:
     """What keeps every entry that comes; with --jsonl each is also printed, with --fail-fast a bad one is the last."""
 
     def keep(pairs: Generator[tuple[int, Line | Entry], None, None]) -> None:
         with contextlib.closing(pairs):
             for index, entry in pairs:
-                one = line(entry) if isinstance(entry, dict) else entry
-                one = with_trace(one) if options.verbose else one
+                one = entry if isinstance(entry, Line) else line(entry)
+                one = with_trace(one, spool.type) if options.verbose else one
                 spool.put(index, one)
                 if options.jsonl:
                     sys.stdout.write(f'{{"event": "{event}", "index": {index}, {one.text[1:].decode("utf-8")}\n')
@@ -49,25 +55,26 @@ def keeping(
 
 
 def print_line(told: object) -> None:
-    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+    """One JSON value on a line of standard output, at once."""
+    sys.stdout.write(encode(told).decode() + "\n")
     sys.stdout.flush()
 
 
-def exit_code(spool: Spool, extra: Iterable[Entry] = ()) -> int:
+def exit_code(spool: Spool[E], extra: Iterable[FindingEntry] = ()) -> int:
     """Of a run with these entries and these findings about all of them: 3, 4, 1 or 0, whichever holds first."""
     codes = {0} | {3 if error == "ToolMissing" else 4 for error in spool.errors}
     if spool.statuses.keys() & {"fixable", "blocked", "changed"}:
         codes.add(1)
-    if any(f["verdict"] == "fail" and f["level"] == "error" for f in extra):
+    if any(f.verdict is Verdict.FAIL and f.level is Level.ERROR for f in extra):
         codes.add(1)
     return next(code for code in (3, 4, 1, 0) if code in codes)
 
 
 def tell(
-    head: Entry,
-    spool: Spool,
-    summed: list[Entry],
-    statuses: tuple[str, ...],
+    head: Head,
+    spool: Spool[A],
+    summed: tuple[FindingEntry, ...],
+    statuses: tuple[Status, ...],
     options: Options,
     *,
     full: bool,
@@ -78,13 +85,12 @@ def tell(
     In the table findings are told in `full` or not, and `plans` follow below.
     """
     lang = options.lang
-    summary = spool.summary(statuses)
-    tail = {"batch": summed, "summary": summary, "reasons": spool.reasons()}
+    tail = spool.tail(statuses, summed)
     if options.json:
         write_document(sys.stdout, head, "assets", spool, tail)
         return
     if options.jsonl:
-        print_line({"event": "summary", **head, **tail})
+        print_line({"event": "summary"} | msgspec.structs.asdict(head) | msgspec.structs.asdict(tail))
         return
     from pipeline.report import console
 
@@ -96,21 +102,21 @@ def tell(
         if calm:
             out.print(console.say("calm", lang))
         for asset in spool if plans else ():
-            for line in console.plan_lines(asset):
+            for line in console.plan_lines(asset) if isinstance(asset, PlannedAsset) else ():
                 out.print(line, soft_wrap=True)
         for asset in spool if options.verbose else ():
-            if asset["error"] and asset["error"].get("trace"):
-                console.console(error=True).print(console.clean(asset["error"]["trace"]))
+            if asset.error and asset.error.trace:
+                console.console(error=True).print(console.clean(asset.error.trace))
         if calm:
             out.print(console.rows_table(_reasons(spool), ("count", "status", "rule", "code")))
         for found in summed:
-            if found["verdict"] == "fail":
-                out.print(f"{console.say(found['level'], lang)} {console.clean(found['message'])}")
-    out.print(console.summary_line(summary, lang))
+            if found.verdict is Verdict.FAIL:
+                out.print(f"{console.say(found.level, lang)} {console.clean(found.message)}")
+    out.print(console.summary_line(tail.summary, lang))
 
 
-def _reasons(spool: Spool) -> list[tuple[str, ...]]:
-    return [(str(r["count"]), r["status"], r["rule"] or r["error"], r["code"] or "") for r in spool.reasons()]
+def _reasons(spool: Spool[A]) -> list[tuple[str, ...]]:
+    return [(str(r.count), r.status, r.rule or r.error or "", r.code or "") for r in spool.reasons()]
 
 
 def emit(told: object, options: Options) -> bool:

@@ -95,7 +95,7 @@ def run(options: PackageOptions) -> int:
 
 def _print(entry: Entry, options: PackageOptions) -> None:
     if options.json or options.jsonl:
-        told = document.head("media-preflight/package/1", presets.load(options.preset)) | entry
+        told = document.plain(document.head("media-preflight/package/1", presets.load(options.preset))) | entry
         json.dump(told, sys.stdout, ensure_ascii=False, indent=None if options.jsonl else 1)
         sys.stdout.write("\n")
         return

@@ -25,11 +25,4 @@ def declare(parser: ArgumentParser) -> type[PlanOptions]:
 def run(options: PlanOptions) -> int:
     """Facts against rules, and what would be done about them."""
     warm(options)
-    return planned(options, options)
-
-
-def planned(options: Judged, repairs: Repairs, plots: str | None = None) -> int:
-    """The same for `prepare --dry-run`."""
-    from pipeline.cli.inputs import asked
-
-    return judge(options, "plan", "planned", plots, **asked(repairs))
+    return judge(options, "plan", "planned", repairs=options)

@@ -6,7 +6,7 @@ import os
 from argparse import ArgumentParser
 from dataclasses import dataclass
 
-from pipeline.cli import plan
+from pipeline.cli.check import judge
 from pipeline.cli.options import Drawn, Judged, Options, Repairs, overwriting
 
 
@@ -35,33 +35,36 @@ def run(options: PrepareOptions) -> int:
     """Prepare all that was named, and tell how it ended. Raises UsageError."""
     _warm(options)
     if options.dry_run:
-        return plan.planned(options, options, options.plots)
+        return judge(options, "plan", "planned", plots=options.plots, repairs=options)
     # Imported while the server of the workers loads them too.
     from pathlib import Path
 
     from pipeline.cli import inputs, output
-    from pipeline.documents import entry as document
     from pipeline.documents.spool import Spool
+    from pipeline.documents.types import PREPARED, PreparedAsset
     from pipeline.engine.prepare import prepare
     from pipeline.errors import UsageError
     from pipeline.storage import urls
 
     preset, out = inputs.preset_of(options), urls.local(options.out)
-    place = {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out))}
-    replace = options.overwrite == "always"
-    asked = inputs.asked(options)
-    jobs = inputs.jobs_of(options, options, plots=options.plots, replace=replace, **asked, **place)
-    inputs.keep_apart(jobs, out)
+    jobs = inputs.jobs_of(
+        options,
+        rules=options,
+        repairs=options,
+        plots=options.plots,
+        out=out,
+        replace=options.overwrite == "always",
+    )
     if options.plots and not urls.is_url(out) and Path(options.plots).resolve() == Path(out).resolve():
         raise UsageError(
             f"{out} is the output folder; choose another one for --plots",
             f"{out} 是输出目录；请为 --plots 选择其他目录",
         )
     running = options.running(output.watch(options, "prepare"), resume=not options.no_resume)
-    with Spool(len(jobs)) as spool:
+    with Spool(len(jobs), PreparedAsset) as spool:
         keep = output.keeping(spool, options, "prepared", fail_fast=options.fail_fast)
         made = prepare(jobs, preset, out, running, options.lang, spool, keep)
-        output.tell(made.head, spool, made.batch, document.PREPARED, options, full=options.explain)
+        output.tell(made.head, spool, made.batch, PREPARED, options, full=options.explain)
         return output.exit_code(spool, made.batch)
 
 

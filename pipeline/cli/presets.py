@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.checks import CHECKS
@@ -118,7 +118,7 @@ def rule_told(rule: Rule, lang: str) -> dict[str, Any]:
         "check": rule.check,
         "limit": limit(rule, lang) + _only_when(rule, lang),
         "level": rule.level.value,
-        "sources": [source._asdict() for source in rule.sources],
+        "sources": [asdict(source) for source in rule.sources],
         "code": rule.code,
         "note": rule.note.of(lang) if rule.note else None,
     }

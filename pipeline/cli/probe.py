@@ -32,6 +32,7 @@ def run(options: ProbeOptions) -> int:
     from pipeline.cli import inputs, output
     from pipeline.documents import entry as document
     from pipeline.documents.spool import Spool, write_document
+    from pipeline.documents.types import FACTS, Frozen, ProbedAsset
     from pipeline.engine import batch
     from pipeline.engine.tasks import probe_entry
     from pipeline.stages.check import wall
@@ -39,18 +40,20 @@ def run(options: ProbeOptions) -> int:
     jobs = inputs.jobs_of(options, plots=options.plots)
     seconds = wall(None, deep=options.deep or bool(options.plots))
     running = options.running(output.watch(options, "probe"))
-    with Spool(len(jobs)) as spool:
+    with Spool(len(jobs), ProbedAsset) as spool:
         keep = output.keeping(spool, options, "probed", fail_fast=options.fail_fast)
-        keep(batch.entries(probe_entry, jobs, running, seconds, batch.lost, names=batch.path_of))
+        keep(batch.entries(probe_entry, jobs, running, seconds, document.unread, names=batch.path_of))
         if options.json:
-            write_document(sys.stdout, document.head("media-preflight/facts/1", None), "assets", spool, {})
+            write_document(sys.stdout, document.head(FACTS, None), "assets", spool, Frozen())
         elif not options.jsonl:
+            import msgspec
+
             from pipeline.report import console
 
             out = console.console()
             for entry in spool:
-                out.print(f"[bold]{console.clean(entry['source'])}[/bold]")
-                if entry["error"]:
-                    out.print(f"[red]{console.clean(entry['error']['message'])}[/red]")
-                out.print(console.rows_table(console.fact_rows(entry["facts"])))
+                out.print(f"[bold]{console.clean(entry.source)}[/bold]")
+                if entry.error:
+                    out.print(f"[red]{console.clean(entry.error.message)}[/red]")
+                out.print(console.rows_table(console.fact_rows(msgspec.json.decode(entry.facts))))
         return output.exit_code(spool)

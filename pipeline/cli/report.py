@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from pipeline.cli.options import Options, workers
+from pipeline.documents.read import document
 from pipeline.errors import UsageError
-from pipeline.report.formats import ENDINGS, FLAT, publish, read
+from pipeline.report.formats import ENDINGS, FLAT, publish
 from pipeline.report.html import Source, write
 
 
@@ -43,15 +45,17 @@ def run(options: ReportOptions) -> int:
             f"{options.out}: the ending says what is written: {', '.join(ENDINGS)}",
             f"{options.out}：扩展名决定格式：{', '.join(ENDINGS)}",
         )
-    sources = [Source(read(name), Path() if name == "-" else Path(name).parent) for name in options.reports]
+    sources = [Source(document(name), Path() if name == "-" else Path(name).parent) for name in options.reports]
     if any(Path(name).resolve() == target.resolve() for name in options.reports if name != "-"):
         raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
 
     def fill(out: IO[str]) -> None:
         if ending == ".html":
+            from pipeline.engine.cards import cards
             from pipeline.engine.pool import cores
 
-            write(out, sources, options.lang, options.jobs or cores(), pictures=not options.no_pictures)
+            made = partial(cards, workers=options.jobs or cores())
+            write(out, sources, options.lang, made, pictures=not options.no_pictures)
         else:
             FLAT[ending](out, sources, options.lang)
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.inputs import preset_of
 from pipeline.cli.options import Options, Rules
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL
 from pipeline.model.job import Progress
-from pipeline.rules import presets
 from pipeline.stages.scenes import Entry, ScenesJob, scenes_entry
 from pipeline.storage.publish import publish, workshop
 
@@ -41,14 +41,10 @@ def declare(parser: ArgumentParser) -> type[ScenesOptions]:
 
 def run(options: ScenesOptions) -> int:
     """Write OUT/scenes.json. Exit code 1 when a limit is broken, 4 when the file cannot be read."""
-    preset, out = presets.load(options.preset), Path(options.out)
-    if options.role and preset.role(options.role) is None:
-        raise UsageError(
-            f"preset {preset.id} has no role {options.role!r}", f"预设 {preset.id} 没有角色 {options.role!r}"
-        )
+    preset_of(options)
+    out, lang = Path(options.out), options.lang
     if not Path(options.path).is_file():
         raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
-    lang = options.lang
     out.mkdir(parents=True, exist_ok=True)
     job = ScenesJob(
         path=options.path,

@@ -6,7 +6,6 @@ import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.cli.options import Options, workers
 
@@ -34,48 +33,40 @@ def run(options: VerifyOptions) -> int:
     warm()
     # Imported while the server of the workers loads them too.
     from pipeline.cli import output
-    from pipeline.documents import manifest as manifests
+    from pipeline.documents import read
     from pipeline.documents.spool import Spool, write_document
+    from pipeline.documents.types import VERIFICATION, VerificationHead, VerificationTail, VerifiedOutput
     from pipeline.engine import batch
-    from pipeline.errors import AssetError
     from pipeline.model.job import Running
     from pipeline.rules import presets
+    from pipeline.stages import reverify
     from pipeline.stages.check import wall
     from pipeline.storage import urls
 
     name, lang = urls.near(options.manifest), options.lang
-    jobs = manifests.outputs(manifests.read(name), Path(name).parent, lang)
-
-    def failed(again: manifests.Again, error: AssetError) -> output.Entry:
-        told = {"type": type(error).__name__, "message": error.text.of(lang)}
-        return {"path": again.path, "status": "error", "message": "", "error": told}
-
-    with Spool(len(jobs)) as spool:
+    jobs = reverify.outputs(read.manifest(name), Path(name).parent, lang)
+    with Spool(len(jobs), VerifiedOutput) as spool:
         pairs = batch.entries(
-            manifests.verify_entry,
+            reverify.verify_entry,
             jobs,
             Running(workers=options.jobs, watch=output.watch(options, "verify")),
             wall(presets.load(jobs[0].preset) if jobs and jobs[0].preset else None, deep=False),
-            failed,
+            reverify.failed,
             names=lambda again: f"{again.folder}/{again.path}",
         )
         output.keeping(spool, options, "verified")(pairs)
-        counted = spool.summary(("ok", "changed", "error"))
-        head = {"schema": "media-preflight/verification/1", "manifest": name}
+        counted = {status: spool.statuses[status] for status in ("ok", "changed", "error")}
+        head, tail = VerificationHead(schema=VERIFICATION, manifest=name), VerificationTail(summary=counted)
         if options.json:
-            write_document(sys.stdout, head, "outputs", spool, {"summary": counted})
+            write_document(sys.stdout, head, "outputs", spool, tail)
         elif options.jsonl:
-            output.print_line({"event": "summary", **head, "summary": counted})
+            output.print_line({"event": "summary", "schema": VERIFICATION, "manifest": name, "summary": counted})
         else:
             from pipeline.report import console
 
             out = console.console()
             if not options.quiet:
-                rows = [(console.say(e["status"], lang), e["path"], _said(e)) for e in spool]
+                rows = [(console.say(e.status, lang), e.path, e.error.message if e.error else e.message) for e in spool]
                 out.print(console.rows_table(rows))
             out.print(f"{console.say('total', lang)} {len(spool)}: {counted['ok']} {console.say('ok', lang)}")
         return output.exit_code(spool)
-
-
-def _said(entry: dict[str, Any]) -> str:
-    return str(entry["error"]["message"] if entry["error"] else entry["message"])

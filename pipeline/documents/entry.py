@@ -1,177 +1,236 @@
-"""Reports and outcomes as JSON documents; `docs/json.md` is the promise made to users."""
+"""Reports and outcomes as the parts of a document. The only place that writes them; `docs/json.md` is the promise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum, IntEnum
+import hashlib
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar, cast
+
+import msgspec
 
 import pipeline
 from pipeline.checks import CHECKS
-from pipeline.documents.face_detection import detection
-from pipeline.documents.messages import edit, message
-from pipeline.model.facts import MediaInfo, Size
-from pipeline.model.results import Finding, Fix, Outcome, Output, Problem, Proof, Report, Step, Verdict
-from pipeline.model.rules import Preset
-from pipeline.model.units import bare, exact
+from pipeline.documents import facts as held
+from pipeline.documents.facts import printable
+from pipeline.documents.messages import apart, edit, message
+from pipeline.documents.types import (
+    AssetEntry,
+    ErrorEntry,
+    FindingEntry,
+    FixEntry,
+    Head,
+    OutputEntry,
+    PlannedAsset,
+    PreparedAsset,
+    PresetName,
+    ProbedAsset,
+    StepEntry,
+    Told,
+    Tool,
+)
+from pipeline.errors import AssetError
+from pipeline.model.facts import Kind, MediaInfo, Value
+from pipeline.model.job import Job
+from pipeline.model.results import Category, Finding, Fix, Outcome, Output, Part, Problem, Report, Status, Step, Verdict
+from pipeline.model.rules import Check, Preset
+from pipeline.model.units import bare
 from pipeline.storage import urls
 
-REPORT: Final = "media-preflight/report/1"
-MANIFEST: Final = "media-preflight/manifest/1"
-CHECKED: Final = ("pass", "fixable", "blocked", "error")
-PREPARED: Final = ("ready", "fixed", "blocked", "failed")
-
-_Json = Any  # what json.dumps takes
+A = TypeVar("A", bound=AssetEntry)
+N = TypeVar("N", bound=AssetEntry | ProbedAsset)
+_UNITS: Final = {"bytes": "bytes", "seconds": "s", "hertz": "Hz", "bits": "bps"}  # of what has no other unit
+_NUMBERS: Final = frozenset({"number", "share"})  # what was measured; ratios, rates and times are exact
 
 
-def plain(value: object) -> _Json:
-    """Any of our frozen values as JSON: fractions as strings, sizes as {"width", "height"}."""
-    if isinstance(value, IntEnum):
-        return value.name.lower()
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Size):
-        return {"width": value.width, "height": value.height}
-    if isinstance(value, Fraction):
-        return exact(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, tuple | list | frozenset):
-        return [plain(item) for item in value]
-    return value
-
-
-def facts(info: MediaInfo | None) -> _Json:
-    """The facts that are known; what does not apply to the kind of file is left out."""
-    if info is None:
-        return {}
-    told = {key: value for key, value in plain(info).items() if value not in (None, [], ())}
-    if info.faces:
-        told["faces"] = [
-            face | {"detection": detection(one)} for face, one in zip(told["faces"], info.faces, strict=True)
-        ]
-    return told
-
-
-def solved_by(outputs: Iterable[Mapping[str, _Json]]) -> frozenset[str]:
+def solved_by(outputs: Iterable[OutputEntry]) -> frozenset[str]:
     """The rules that were asked of the main outputs and hold for all of them."""
-    asked = [f for output in outputs if output["category"] == "MAIN" for f in output["findings"]]
-    return frozenset(f["rule"] for f in asked) - {f["rule"] for f in asked if f["verdict"] != "pass"}
+    asked = [f for output in outputs if output.category is Category.MAIN for f in output.findings]
+    return frozenset(f.rule for f in asked) - {f.rule for f in asked if f.verdict is not Verdict.PASS}
 
 
-def fix(edit_: Fix | None, lang: str) -> _Json:
-    """A fix as the contract has it, or None."""
+def fix(edit_: Fix | None, lang: str) -> FixEntry | None:
+    """A repair in words, or None."""
     if edit_ is None:
         return None
     said = edit(edit_)
-    return {"does": said.of(lang), "safety": edit_.safety.name.lower(), "said": said._asdict()}
+    safety = cast(Literal["manual", "lossy", "lossless"], edit_.safety.name.lower())
+    return FixEntry(does=said.of(lang), safety=safety, said=said)
 
 
-def finding(found: Finding, lang: str) -> _Json:
-    """A finding as the contract has it."""
+def _actual(value: Value | None, check: Check) -> str | int | float | bool | None:
+    if value is None or isinstance(value, bool | int):
+        return value
+    return held.measured(value) if isinstance(value, Fraction) and check.type in _NUMBERS else bare(value)
+
+
+def finding(found: Finding, lang: str) -> FindingEntry:
+    """What one rule says about one value."""
     rule, check = found.rule, CHECKS[found.rule.check]
-    first = rule.sources[0]
     said = message(found)
-    actual = None if found.actual is None else bare(found.actual)
-    return {
-        "rule": rule.id,
-        "check": rule.check,
-        "stream": found.stream,
-        "where": found.where,
-        "verdict": found.verdict.value,
-        "blocks": found.blocks,
-        "level": rule.level.value,
-        "actual": actual,
-        "limit": rule.limit.describe(lang, units=False),
-        "unit": check.unit or {"bytes": "bytes", "seconds": "s", "hertz": "Hz", "bits": "bps"}.get(check.type, ""),
-        "message": said.of(lang),
-        # Both languages where somebody has to act; what passed can be said again from the rule.
-        "said": None if found.verdict is Verdict.PASS else said._asdict(),
-        "fix": fix(found.fix, lang),
-        "source": first._asdict(),
-        "also": [source._asdict() for source in rule.sources[1:]],
-        "code": rule.code,
-    }
+    # Both languages where somebody has to act; what passed can be said again from the rule.
+    calm = found.verdict is Verdict.PASS
+    return FindingEntry(
+        rule=rule.id,
+        check=rule.check,
+        stream=found.stream,
+        where=found.where,
+        verdict=found.verdict,
+        blocks=found.blocks,
+        level=rule.level,
+        actual=_actual(found.actual, check),
+        limit=rule.limit.describe(lang, units=False),
+        unit=check.unit or _UNITS.get(check.type, ""),
+        message=said.of(lang),
+        said=None if calm else said,
+        told=None if calm else Told(**apart(found)._asdict()),
+        fix=fix(found.fix, lang),
+        source=rule.sources[0],
+        also=rule.sources[1:],
+        code=rule.code,
+    )
 
 
-def error(problem: Problem | None, lang: str) -> _Json:
-    """A problem as the contract has it, or None; "trace" only where nobody expected it."""
+def findings(found: Iterable[Finding], lang: str) -> tuple[FindingEntry, ...]:
+    """What the rules say."""
+    return tuple([finding(one, lang) for one in found])
+
+
+def error(problem: Problem | None, lang: str) -> ErrorEntry | None:
+    """Why there is no answer, or None."""
     if problem is None:
         return None
-    told = {"type": problem.type, "message": problem.message.of(lang), "said": problem.message._asdict()}
-    return told | {"trace": problem.trace} if problem.trace else told
+    trace = problem.trace or msgspec.UNSET
+    return ErrorEntry(type=problem.type, message=problem.message.of(lang), said=problem.message, trace=trace)
 
 
-def report(one: Report, lang: str) -> _Json:
-    """One asset of a report."""
-    return {
-        "source": shown(one.source),
-        "kind": one.kind.value,
-        "role": one.role,
-        "status": one.status.value,
-        "facts": facts(one.facts),
-        "findings": [finding(f, lang) for f in one.findings],
-        "error": error(one.error, lang),
-    }
-
-
-def step(one: Step, lang: str) -> _Json:
+def step(one: Step, lang: str) -> StepEntry:
     """One thing done or to do."""
-    return {"does": one.does.of(lang), "said": one.does._asdict(), "command": list(one.command)}
+    return StepEntry(does=one.does.of(lang), said=one.does, command=one.command)
 
 
-def _output(one: Output, lang: str) -> _Json:
-    return {
-        "path": shown(one.path),
-        "category": one.category.value,
-        "size": one.size,
-        "md5": one.md5,
-        "content_type": one.content_type,
-        "facts": facts(one.facts),
-        "findings": [finding(f, lang) for f in one.findings],
-        "text": one.text,
-        "part": plain(one.part),
-        "peak_memory": one.peak_memory,
-    }
+def steps(done: Iterable[Step], lang: str) -> tuple[StepEntry, ...]:
+    """What is done, in order."""
+    return tuple([step(one, lang) for one in done])
 
 
-def _proof(one: Proof) -> _Json:
-    return {"name": one.name, "expected": one.expected, "found": one.found, "passed": one.passed}
+def probed(source: str, info: MediaInfo | None, problem: Problem | None, lang: str) -> ProbedAsset:
+    """One file of `probe`."""
+    name = shown(source)
+    return ProbedAsset(source=name, id=id_of(name), facts=held.encoded(info), error=error(problem, lang))
 
 
-def outcome(one: Outcome, lang: str) -> _Json:
+def report(one: Report, lang: str) -> AssetEntry:
+    """One asset of a report."""
+    name = shown(one.source)
+    return AssetEntry(
+        source=name,
+        id=id_of(name),
+        kind=one.kind,
+        role=one.role,
+        status=one.status,
+        facts=held.encoded(one.facts),
+        findings=findings(one.findings, lang),
+        error=error(one.error, lang),
+    )
+
+
+def planned(
+    checked: AssetEntry, parts: tuple[Part, ...], done: Iterable[Step], blocked: Iterable[Finding], lang: str
+) -> PlannedAsset:
+    """As `report`, with what would be done and what stands in the way."""
+    return PlannedAsset(
+        **msgspec.structs.asdict(checked), parts=parts, steps=steps(done, lang), blocked=findings(blocked, lang)
+    )
+
+
+def _output(one: Output, lang: str) -> OutputEntry:
+    return OutputEntry(
+        path=shown(one.path),
+        category=one.category,
+        size=one.size,
+        md5=one.md5,
+        content_type=one.content_type,
+        facts=held.encoded(one.facts),
+        findings=findings(one.findings, lang),
+        text=one.text,
+        part=one.part,
+        peak_memory=one.peak_memory,
+    )
+
+
+def outcome(one: Outcome, lang: str) -> PreparedAsset:
     """One asset of a manifest."""
-    return {
-        "source": shown(one.source),
-        "source_md5": one.source_md5,
-        "kind": one.kind.value,
-        "role": one.role,
-        "status": one.status.value,
-        "facts": facts(one.facts),
-        "findings": [finding(f, lang) for f in one.findings],
-        "steps": [step(s, lang) for s in one.steps],
-        "outputs": [_output(o, lang) for o in one.outputs],
-        "proof": [_proof(p) for p in one.proof],
-        "seconds": round(one.seconds, 3),
-        "error": error(one.error, lang),
-        "blocked": [finding(f, lang) for f in one.blocked],
-    } | ({"inside": plain(one.inside)} if one.inside else {})
+    name = shown(one.source)
+    return PreparedAsset(
+        source=name,
+        id=id_of(name),
+        source_md5=one.source_md5,
+        kind=one.kind,
+        role=one.role,
+        status=one.status,
+        facts=held.encoded(one.facts),
+        findings=findings(one.findings, lang),
+        steps=steps(one.steps, lang),
+        outputs=tuple([_output(o, lang) for o in one.outputs]),
+        proof=one.proof,
+        seconds=round(one.seconds, 3),
+        error=error(one.error, lang),
+        blocked=findings(one.blocked, lang),
+        inside=one.inside or msgspec.UNSET,
+    )
 
 
-def head(schema: str, preset: Preset | None) -> _Json:
+def _problem(error: AssetError) -> Problem:
+    return Problem(type=type(error).__name__, message=error.text)
+
+
+def unread(job: Job, error: AssetError) -> ProbedAsset:
+    """The entry of a file whose worker gave no facts."""
+    return probed(job.path, None, _problem(error), job.lang)
+
+
+def lost(job: Job, error: AssetError, type_: type[A]) -> A:
+    """The entry of an asset whose worker gave no answer: of `check`, `plan` or `prepare`, as `type_` says."""
+    failed = issubclass(type_, PreparedAsset)
+    gone = Outcome(
+        source=job.path,
+        source_md5=None,
+        kind=Kind.UNKNOWN,
+        role=job.role,
+        status=Status.FAILED if failed else Status.ERROR,
+        error=_problem(error),
+    )
+    members = msgspec.structs.asdict(outcome(gone, job.lang)) | {"parts": ()}
+    return type_(**{name: members[name] for name in type_.__struct_fields__})
+
+
+def head(schema: str, preset: Preset | None) -> Head:
     """What stands above the assets."""
     from pipeline.tools.versions import ffmpeg_version
 
-    return {
-        "schema": schema,
-        "tool": {"version": pipeline.__version__, "ffmpeg": ffmpeg_version()},
-        "preset": {"id": preset.id, "sha256": preset.sha256} if preset else None,
-    }
+    return Head(
+        schema=schema,
+        tool=Tool(version=pipeline.__version__, ffmpeg=ffmpeg_version()),
+        preset=PresetName(id=preset.id, sha256=preset.sha256) if preset else None,
+    )
+
+
+def plain(part: object) -> Any:
+    """A part as JSON holds it, for documents that are put together elsewhere."""
+    return msgspec.json.decode(held.encode(part))
+
+
+def named(one: N, source: str) -> N:
+    """The same entry, of an asset that is called so."""
+    return msgspec.structs.replace(one, source=source, id=id_of(source))
 
 
 def shown(path: str) -> str:
     """A file name that can be printed and stored: bytes that are not UTF-8 are escapes, addresses hold no secrets."""
-    path = urls.shown(path) if urls.is_url(path) else path
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return printable(urls.shown(path) if urls.is_url(path) else path)
+
+
+def id_of(source: str) -> str:
+    """The id of an asset: the same in every run that names its source so (BLAKE2b of the name as shown, 64 bits)."""
+    return hashlib.blake2b(source.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""`manifest.json`: the record of a finished run, and what can be checked of it again."""
+"""`manifest.json`: the record of a finished run."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
-from pipeline.documents import entry as document
-from pipeline.documents.spool import Spool, write_document
+from pipeline.documents.spool import E, Spool, write_document
+from pipeline.documents.types import MANIFEST, Head, Tail
 from pipeline.errors import UsageError
-from pipeline.probe import probe
-from pipeline.rules import judge as judging
-from pipeline.rules import presets
-from pipeline.stages.check import problem, role_of
-from pipeline.storage.digest import content_md5
-
-if TYPE_CHECKING:
-    from pipeline.model.job import Progress
 
 NAME: Final = "manifest.json"
 QUARANTINE: Final = "quarantine.list"
+_KNOWN: Final = (MANIFEST, "media-preflight/manifest/1")
 
 
-def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]) -> Path:
+def write(folder: Path, head: Head, spool: Spool[E], tail: Tail) -> Path:
     """Write the manifest whole or not at all. Raises OSError."""
     path = folder / NAME
     handle, temporary = tempfile.mkstemp(prefix=".manifest-", dir=folder)
@@ -43,7 +35,7 @@ def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]
     return path
 
 
-def quarantine(folder: Path, paths: Sequence[str], spool: Spool) -> None:
+def quarantine(folder: Path, paths: Sequence[str], spool: Spool[E]) -> None:
     """List the sources that could not be made ready, as `--from-file` takes them; no file when there are none.
 
     The sources themselves stay where they are. What was found inside one of them has no path of its own.
@@ -62,79 +54,11 @@ def quarantine(folder: Path, paths: Sequence[str], spool: Spool) -> None:
 
 
 def read(name: str) -> dict[str, Any]:
-    """A manifest from disk. Raises UsageError when it is none."""
+    """A manifest from disk for uploads, which trust nothing in it. Raises UsageError when it is none."""
     try:
         data = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{name}: not a manifest: {error}", f"{name}：不是清单文件：{error}") from None
-    if not isinstance(data, dict) or data.get("schema") != document.MANIFEST:
-        raise UsageError(f"{name}: schema is not {document.MANIFEST!r}", f"{name}：schema 不是 {document.MANIFEST!r}")
+    if not isinstance(data, dict) or data.get("schema") not in _KNOWN:
+        raise UsageError(f"{name}: schema is not {MANIFEST!r}", f"{name}：schema 不是 {MANIFEST!r}")
     return cast(dict[str, Any], data)
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """One output to look at again."""
-
-    folder: str
-    path: str  # relative to the folder
-    size: int
-    md5: str
-    preset: str
-    role: str | None
-    main: bool
-    lang: str
-
-
-def outputs(manifest: dict[str, Any], folder: Path, lang: str) -> list[Again]:
-    """Every output that the manifest names."""
-    preset = manifest["preset"]["id"] if manifest.get("preset") else ""
-    return [
-        Again(
-            folder=str(folder),
-            path=output["path"],
-            size=output["size"],
-            md5=output["md5"],
-            preset=preset,
-            role=asset["role"],
-            main=output["category"] == "MAIN",
-            lang=lang,
-        )
-        for asset in manifest["assets"]
-        for output in asset["outputs"]
-    ]
-
-
-def verify_entry(again: Again, _: Progress) -> dict[str, Any]:
-    """Whether one output is still what the manifest says: there, same bytes, same verdicts."""
-    entry: dict[str, Any] = {"path": again.path, "status": "ok", "message": "", "error": None}
-    path = Path(again.folder, again.path)
-    try:
-        if not path.resolve().is_relative_to(Path(again.folder).resolve()):
-            return entry | {"status": "changed", "message": "path leaves the folder of the manifest"}
-        if not path.is_file():
-            return entry | {"status": "changed", "message": "missing"}
-        size = path.stat().st_size
-        if size != again.size:
-            return entry | {"status": "changed", "message": f"{size} bytes, {again.size} in the manifest"}
-        md5 = content_md5(path)
-        if md5 != again.md5:
-            return entry | {"status": "changed", "message": f"md5 {md5}, {again.md5} in the manifest"}
-        return entry | _judged(again, path)
-    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-        return entry | {"status": "error", "error": document.error(problem(error), again.lang)}
-
-
-def _judged(again: Again, path: Path) -> dict[str, Any]:
-    if not again.main or not again.preset:
-        return {}
-    info = probe(path)
-    role = role_of(presets.load(again.preset), info.kind, again.role)
-    if role is None:
-        return {"status": "changed", "message": f"{info.kind.value} is not of role {again.role}"}
-    wanted = judging.needs(role, info.kind)
-    wrong = [f for f in judging.judge(probe(path, wanted) if wanted else info, role) if f.blocks]
-    if wrong:
-        told = "; ".join(document.finding(f, again.lang)["message"] for f in wrong)
-        return {"status": "changed", "message": told}
-    return {}

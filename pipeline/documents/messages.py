@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.checks import CHECKS
-from pipeline.model.facts import Kind, Text
+from pipeline.model.facts import Kind, Text, Value
+from pipeline.model.limits import Pattern
 from pipeline.model.results import Finding, Fix, Verdict
-from pipeline.model.rules import Role, Rule, Safety
-from pipeline.model.units import show
+from pipeline.model.rules import Check, Role, Rule, Safety
+from pipeline.model.units import both, show
 
 _SAFETY = {
     Safety.LOSSLESS: Text("without loss", "无损"),
@@ -17,7 +17,6 @@ _SAFETY = {
     Safety.MANUAL: Text("by hand", "需人工"),
 }
 _REWRITTEN: Final = Text("changes the script", "改动文案")  # nothing is encoded anew in a text
-LANGS: Final = ("en", "zh")
 
 
 def limit(rule: Rule, lang: str) -> str:
@@ -25,39 +24,11 @@ def limit(rule: Rule, lang: str) -> str:
     return rule.limit.describe(lang)
 
 
-# How places are written, and how they are said in Chinese.
-_PLACES: Final = (
-    (re.compile(r"\bline (\d+), column (\d+)"), r"第 \1 行第 \2 列"),
-    (re.compile(r"\bparagraph (\d+)"), r"第 \1 段"),
-    (re.compile(r"\bstream (\d+)"), r"第 \1 条流"),
-    (re.compile(r": (?=mismatched|not well|unclosed|undefined|duplicate|no element|a document|junk|nested)"), "："),
-    (re.compile(r"\bslides? (?=\d)"), "幻灯片 "),
-    (re.compile(r"(?<=”) in "), "，字体为 "),
-    (re.compile(r"\bmismatched tag"), "标签不配对"),
-    (re.compile(r"\bnot well-formed \(invalid token\)"), "此处的字符无效"),
-    (re.compile(r"\bunclosed token"), "标签未写完"),
-    (re.compile(r"\bundefined entity"), "未定义的实体"),
-    (re.compile(r"\bduplicate attribute"), "属性重复"),
-    (re.compile(r"\bno element found"), "标签未闭合"),
-    (re.compile(r"\ba document type \(DTD\) or an entity is declared"), "声明了文档类型（DTD）或实体"),
-    (re.compile(r"\bnested deeper than (\d+) elements"), r"嵌套超过 \1 层"),
-)
-
-
-def place(where: str) -> Text:
-    """A place of a finding in both languages."""
-    said = where
-    for pattern, chinese in _PLACES:
-        said = pattern.sub(chinese, said)
-    return Text(where, said)
-
-
-def _place(where: str | None, actual: str, lang: str) -> str:
+def _place(where: Text | None, actual: str, lang: str) -> str:
     """Where it was found, unless that is what was found."""
-    if where is None or where == actual:
+    if where is None or where.of(lang) == actual:
         return ""
-    said = place(where).of(lang)
-    return f"（{said}）" if lang == "zh" else f" ({said})"
+    return f"（{where.zh}）" if lang == "zh" else f" ({where.en})"
 
 
 def _said(finding: Finding, lang: str) -> str:
@@ -72,15 +43,54 @@ def _said(finding: Finding, lang: str) -> str:
 
 def message(finding: Finding) -> Text:
     """What was found, what was wanted, where, and what can be done."""
-    check = CHECKS[finding.rule.check]
     said = Text(_said(finding, "en"), _said(finding, "zh"))
     if finding.verdict is Verdict.PASS:
         return said
-    for extra in (finding.rule.note, finding.advice or (check.help if finding.fix is None else None)):
-        if extra:
-            said = Text(f"{said.en}. {extra.en.rstrip('.')}", f"{said.zh}。{extra.zh.rstrip('。')}")
+    for extra in _advice(finding):
+        said = said.plus(Text(f". {extra.en}", f"。{extra.zh}"))
     if finding.reason and finding.verdict is Verdict.FAIL:
-        said = Text(f"{said.en} ({finding.reason.en})", f"{said.zh}（{finding.reason.zh}）")
+        said = said.plus(Text(f" ({finding.reason.en})", f"（{finding.reason.zh}）"))
+    return said
+
+
+def _advice(finding: Finding) -> list[Text]:
+    """The note of the rule, and what a person can do where no fix does it."""
+    helped = finding.advice or (CHECKS[finding.rule.check].help if finding.fix is None else None)
+    return [Text(one.en.rstrip("."), one.zh.rstrip("。")) for one in (finding.rule.note, helped) if one]
+
+
+class Apart(NamedTuple):
+    """The parts of such a sentence, which a table or a page sets apart."""
+
+    title: Text
+    found: Text
+    limit: Text | None  # None: the rest says it in words
+    rest: Text | None  # note, advice, reason
+
+
+_UNITS: Final = {"characters": " 字", "degrees": "°", "pixels": " 像素"}  # the others are written alike
+
+
+def apart(finding: Finding) -> Apart:
+    """What was found, what was wanted and the rest, each on its own."""
+    check = CHECKS[finding.rule.check]
+    rest = ([finding.reason] if finding.reason else []) + _advice(finding)
+    if finding.verdict is Verdict.FAIL:
+        rest = rest[1:] + rest[:1] if finding.reason else rest
+    in_words = isinstance(finding.rule.limit, Pattern) and rest
+    return Apart(
+        title=check.title,
+        found=value(finding.actual, check),
+        limit=None if in_words else Text(limit(finding.rule, "en"), limit(finding.rule, "zh")),
+        rest=Text(". ".join(one.en for one in rest), "。".join(one.zh for one in rest)) if rest else None,
+    )
+
+
+def value(actual: Value | None, check: Check) -> Text:
+    """A value with its unit."""
+    said = both(actual, check.type)
+    if check.unit and actual is not None and check.type in {"count", "number"}:
+        return said.plus(Text(f" {check.unit}", _UNITS.get(check.unit, f" {check.unit}")))
     return said
 
 
@@ -90,9 +100,7 @@ def edit(fix: Fix) -> Text:
     if check.says is not None:
         change = check.says(fix.actual, fix.value)
     else:
-        change = Text(
-            *(f"{show(fix.actual, check.type, lang)} -> {show(fix.value, check.type, lang)}" for lang in LANGS)
-        )
+        change = both(fix.actual, check.type).plus(Text.same(" -> ")).plus(both(fix.value, check.type))
     written = check.kinds <= {Kind.TEXT, Kind.SUBTITLE} and fix.safety is Safety.LOSSY
     safety = _REWRITTEN if written else _SAFETY[fix.safety]
     return Text(f"{change.en} ({safety.en})", f"{change.zh}（{safety.zh}）")

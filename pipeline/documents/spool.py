@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
-from typing import IO, Any, Final, NamedTuple, Self
+from typing import IO, Final, Generic, NamedTuple, Self, TypeVar
 
-Entry = dict[str, Any]
-_BYTES: Final = re.compile("[\udc80-\udcff]")
+import msgspec
+
+from pipeline.documents.facts import encode
+from pipeline.documents.read import entry
+from pipeline.documents.types import AssetEntry, FindingEntry, Frozen, ProbedAsset, Reason, Tail, VerifiedOutput
+from pipeline.model.results import Status
+
 _BUFFER: Final = 1 << 20
-_IN_ORDER: Final = frozenset({"pass", "ready", "fixed", "ok"})
-
-
-Reason = tuple[str, str | None, str | None, str | None]  # status, rule, code, type of the error
+_IN_ORDER: Final = frozenset({Status.PASS, Status.READY, Status.FIXED})
+Entry = AssetEntry | ProbedAsset | VerifiedOutput
+E = TypeVar("E", bound=Entry)
+Why = tuple[str, str | None, str | None, str | None]  # status, rule, code, type of the error
 
 
 class Line(NamedTuple):
@@ -28,51 +31,44 @@ class Line(NamedTuple):
     kind: str
     error: str | None  # its type
     trace: str | None  # of an error that nobody expected; not in the text
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Why, ...]
     rules: str = ""  # name of the rules it was judged by; see `pipeline.engine.cache`
     began: int = 0  # when its file was first looked at, in nanoseconds of the system's clock
 
 
-def line(entry: Entry) -> Line:
+def line(one: Entry) -> Line:
     """The entry as it is kept and printed."""
-    error = entry.get("error") or {}
-    trace = error.get("trace")
-    if trace:
-        entry = entry | {"error": {key: value for key, value in error.items() if key != "trace"}}
-    status = entry.get("status", "")
-    return Line(_text(entry), status, entry.get("kind", ""), error.get("type"), trace, _why(entry))
+    error = one.error
+    trace = error.trace if error and error.trace else None
+    if error and trace:
+        one = msgspec.structs.replace(one, error=msgspec.structs.replace(error, trace=msgspec.UNSET))
+    status = "" if isinstance(one, ProbedAsset) else str(one.status)
+    kind = str(one.kind) if isinstance(one, AssetEntry) else ""
+    return Line(encode(one), status, kind, error.type if error else None, trace, _why(one, status))
 
 
-def with_trace(one: Line) -> Line:
+def with_trace(one: Line, type_: type[E]) -> Line:
     """The line as those see it who asked where unexpected errors happened."""
     if one.trace is None:
         return one
-    entry = json.loads(one.text)
-    entry["error"]["trace"] = one.trace
-    return one._replace(text=_text(entry))
+    read = entry(one.text, type_)
+    assert read.error is not None  # noqa: S101  what has a trace has an error
+    shown = msgspec.structs.replace(read, error=msgspec.structs.replace(read.error, trace=one.trace))
+    return one._replace(text=encode(shown))
 
 
-def _text(entry: Entry) -> bytes:
-    text = _encode(entry)
-    if not text.isascii():  # a name may be bytes that are no text; Python holds them as these, which nothing can print
-        text = _BYTES.sub(lambda found: f"\\\\x{ord(found[0]) & 0xFF:02x}", text)
-    return text.encode("utf-8", "backslashreplace")
-
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-class Spool:
+class Spool(Generic[E]):
     """Entries in the order of the inputs, whatever order they came in. Iterate as often as you like."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, type_: type[E]) -> None:
         self._places: list[tuple[int, int, str] | None] = [None] * count
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="preflight-", buffering=_BUFFER)  # noqa: SIM115  closed by __exit__
         self._end = 0
+        self.type = type_
         self.expected = count
         self.statuses: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
-        self._reasons: Counter[Reason] = Counter()
+        self._reasons: Counter[Why] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -103,12 +99,12 @@ class Spool:
             if place is not None and place[2] not in leaving:
                 yield os.pread(number, place[1], place[0])
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[E]:
         return self.entries()
 
-    def entries(self, leaving: frozenset[str] = frozenset()) -> Iterator[Entry]:
+    def entries(self, leaving: frozenset[str] = frozenset()) -> Iterator[E]:
         """As `lines`, read."""
-        return (json.loads(text) for text in self.lines(leaving))
+        return (entry(text, self.type) for text in self.lines(leaving))
 
     def at(self, statuses: frozenset[str]) -> list[int]:
         """The numbers of the assets that stand at one of these statuses."""
@@ -117,33 +113,37 @@ class Spool:
     def __len__(self) -> int:
         return sum(self.statuses.values())
 
-    def summary(self, statuses: tuple[str, ...]) -> dict[str, int]:
+    def summary(self, statuses: tuple[Status, ...]) -> dict[Status, int]:
         """How many assets stand where."""
         return {status: self.statuses[status] for status in statuses}
 
-    def reasons(self) -> list[dict[str, Any]]:
+    def reasons(self) -> tuple[Reason, ...]:
         """How many assets do not comply or could not be done, by status, rule and code; the most frequent first."""
         ordered = sorted(self._reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))
-        return [
-            {"status": status, "rule": rule, "code": code, "error": error, "count": count}
+        return tuple(
+            Reason(status=Status(status), rule=rule, code=code, error=error, count=count)
             for (status, rule, code, error), count in ordered
-        ]
+        )
+
+    def tail(self, statuses: tuple[Status, ...], batch: tuple[FindingEntry, ...]) -> Tail:
+        """What a document says below the assets; `batch` is about all of them."""
+        return Tail(batch=batch, summary=self.summary(statuses), reasons=self.reasons())
 
 
-def _why(entry: Entry) -> tuple[Reason, ...]:
+def _why(one: Entry, status: str) -> tuple[Why, ...]:
     """Status, rule, code and kind of error of an asset that is not in order; each rule once."""
-    status = entry.get("status", "")
-    if entry.get("error"):
-        return ((status, None, None, entry["error"]["type"]),)
-    if status in _IN_ORDER:
+    if not isinstance(one, AssetEntry):
         return ()
-    return tuple({(status, f["rule"], f["code"], None) for f in entry.get("findings", ()) if f["blocks"]})
+    if one.error:
+        return ((status, None, None, one.error.type),)
+    if one.status in _IN_ORDER:
+        return ()
+    return tuple({(status, f.rule, f.code, None) for f in one.findings if f.blocks})
 
 
-def write_document(out: IO[str], head: Mapping[str, Any], key: str, spool: Spool, tail: Mapping[str, Any]) -> None:
+def write_document(out: IO[str], head: Frozen, key: str, spool: Spool[E], tail: Frozen) -> None:
     """One JSON document, in UTF-8: the head, the entries under `key` one a line, the tail."""
-    opening = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")
-    out.write(f'{opening},\n "{key}": [')
+    out.write(f'{_members(head)},\n "{key}": [')
     out.flush()
     raw: IO[bytes] = out.buffer  # type: ignore[attr-defined]  # text files and standard output have one
     between = b"\n  "
@@ -153,6 +153,10 @@ def write_document(out: IO[str], head: Mapping[str, Any], key: str, spool: Spool
         between = b",\n  "
     raw.flush()
     out.write("\n ]")
-    for name, value in tail.items():
-        out.write(f",\n {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}")
+    for name in tail.__struct_fields__:
+        out.write(f',\n "{name}": {encode(getattr(tail, name)).decode()}')
     out.write("\n}\n")
+
+
+def _members(head: Frozen) -> str:
+    return msgspec.json.format(encode(head), indent=1).decode().removesuffix("\n}")

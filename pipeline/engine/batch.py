@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pipeline
 from pipeline.documents import entry as document
-from pipeline.engine.journal import Journal, Slot, digest, fingerprint, found_in, size_in, state
+from pipeline.documents.types import PreparedAsset
+from pipeline.engine.journal import Journal, Slot, digest, fingerprint, size_in, state
+from pipeline.engine.record import Record, Worked
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
@@ -31,13 +33,13 @@ if TYPE_CHECKING:
     from pipeline.engine.remote_output import Away
 
 J = TypeVar("J")
-Entry = dict[str, Any]
+R = TypeVar("R")
 
 # Memory of one conversion: Python, the decoders and a page of a deck; then by size, as far as a 4K encoder goes.
 _BASE: Final = 300 * MiB
 _PER_BYTE: Final = 8
 _MOST: Final = 3 * GiB // 2
-DONE: Final = frozenset({"ready", "fixed"})
+DONE: Final = frozenset({Status.READY, Status.FIXED})
 
 
 def weight(job: Job) -> int:
@@ -57,15 +59,15 @@ def _size(path: str) -> int:
 
 
 def entries(
-    function: Work[J, Any],
+    function: Work[J, R],
     jobs: Sequence[J],
     running: Running,
     wall: float,
-    failed: Callable[[J, AssetError], Entry],
+    failed: Callable[[J, AssetError], R],
     *,
     weigh: Callable[[J], int] | None = None,
     names: Callable[[J], str] = str,
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[int, R], None, None]:
     """What became of every job, as they end. Close it to stop; workers end with it.
 
     Without `weigh` the work only reads, and workers may write nowhere but into their own temporary folder and the
@@ -144,7 +146,7 @@ def prepared(
     preset: Preset,
     out: Path | Away,
     made: Callable[[tuple[Outcome, ...]], object] | None = None,
-) -> Generator[tuple[int, Entry], None, None]:
+) -> Generator[tuple[int, PreparedAsset], None, None]:
     """Entries from the journal at once, the others as their work ends; equal files after the first of them.
 
     `made` takes the outcomes of a job and of what was found inside it, before their entries come.
@@ -156,19 +158,18 @@ def prepared(
     size = partial(size_in, out) if isinstance(out, Path) else out.size
     todo: list[int] = []
     for index, job in enumerate(jobs):
-        entry = None
+        record = None
         if running.resume and not job.replace:
             try:
-                entry = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
+                record = journal.done(slots[index], job.path, partial(rules, job.role), size, job.state)
             except OSError:  # it went away; the worker says so
-                entry = None
-        if entry is None or drawing.missing(job, entry) or _lost_inside(entry):
+                record = None
+        if record is None or drawing.missing(job, record.asset) or _lost_inside(record):
             todo.append(index)
         else:
-            name = document.shown(job.path)
-            within = [found_in(name, one) for one in entry.pop("found", ())]
-            yield index, entry | {"source": name}
-            yield from ((next(further), one) for one in within)
+            record = record.named(document.shown(job.path))
+            yield index, record.asset
+            yield from ((next(further), one) for one in record.found)
     near = [index for index in todo if not urls.away(jobs[index])]
     contents = {index: journal.content(Path(jobs[index].path)) for index in duplicates.suspects(jobs, near)}
     pairs = duplicates.groups(jobs, todo, contents)
@@ -179,69 +180,43 @@ def prepared(
     while todo:
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
-        for position, entry in entries(
+        for position, worked in entries(
             partial(journaled_entry, valued=made is not None),
             again,
             running,
             PREPARE_WALL,
-            lost_preparing,
+            _lost,
             weigh=weight,
             names=path_of,
         ):
-            index, job = todo[position], again[position]
-            found: list[Entry] = entry.get("found") or []
-            receipts = [one.pop("receipt", "") for one in (entry, *found)]
-            seen = entry.pop("seen", ("", ""))
-            outcomes = entry.pop("made", ())
+            index, job, record, seen = todo[position], again[position], worked.record, worked.seen
+            asset = record.asset
             if made is not None:
-                made(outcomes)
+                made(worked.outcomes)
             if urls.is_url(job.path):
                 seen = (job.state, seen[1])
-            if entry["status"] in DONE and _untouched(job, seen):
-                journal.write(slots[index], job.path, seen, rules(job.role, entry), entry)
+            if asset.status in DONE and _untouched(job, seen):
+                journal.write(slots[index], job.path, seen, rules(job.role, record), record)
             if isinstance(out, Path):
-                for receipt in receipts:
+                for receipt in worked.receipts:
                     publish.settle(out, receipt)
             else:  # one for all that was delivered together
-                out.settle(receipts[0], journal)
-            entry.pop("found", None)
-            yield index, entry
-            yield from ((next(further), one) for one in found)
+                out.settle(worked.receipts[0] if worked.receipts else "", journal)
+            yield index, asset
+            yield from ((next(further), one) for one in record.found)
             if index in pairs:
-                same = duplicates.outputs(entry) if entry["status"] in DONE else ()
+                same = duplicates.outputs(asset) if asset.status in DONE else ()
                 for other in pairs[index]:
                     jobs[other] = replace(jobs[other], twin=same)
                 after += pairs[index]
         todo = after
 
 
-def lost(job: Job, error: AssetError) -> Entry:
-    """The entry of a job whose worker gave no answer."""
-    return {
-        "source": document.shown(job.path),
-        "kind": "unknown",
-        "role": job.role,
-        "status": "error",
-        "facts": {},
-        "findings": [],
-        "error": {"type": type(error).__name__, "message": error.text.of(job.lang)},
-    }
+def _lost(job: Job, error: AssetError) -> Worked:
+    return Worked(Record(document.lost(job, error, PreparedAsset)), outcomes=(_lost_outcome(job, error),))
 
 
-def lost_preparing(job: Job, error: AssetError) -> Entry:
-    empty: Entry = {
-        "source_md5": None,
-        "steps": [],
-        "outputs": [],
-        "proof": [],
-        "seconds": 0.0,
-        "blocked": [],
-    }
-    empty["made"] = (lost_outcome(job, error),)
-    return lost(job, error) | {"status": "failed"} | empty
-
-
-def lost_outcome(job: Job, error: AssetError) -> Outcome:
+def _lost_outcome(job: Job, error: AssetError) -> Outcome:
     """The outcome of a job whose worker gave no answer."""
     return Outcome(
         source=job.path,
@@ -253,9 +228,9 @@ def lost_outcome(job: Job, error: AssetError) -> Outcome:
     )
 
 
-def _lost_inside(entry: Entry) -> bool:
+def _lost_inside(record: Record) -> bool:
     """Whether something inside failed the last time: it is tried again with its deck."""
-    return any(one["status"] == "failed" for one in entry.get("found", ()))
+    return any(one.status is Status.FAILED for one in record.found)
 
 
 def _with_ours(job: Job, outputs: dict[str, str]) -> Job:
@@ -278,15 +253,16 @@ def _slot(job: Job, preset: Preset) -> Slot:
     return Slot(digest(preset.id, job.role or "", job.stem), made_by)
 
 
-def _rules_of(preset: Preset) -> Callable[[str | None, Entry], str]:
-    """A name for the rules that hold for an entry: the same as long as nothing in its role was edited."""
+def _rules_of(preset: Preset) -> Callable[[str | None, Record], str]:
+    """A name for the rules that hold for a record: the same as long as nothing in its role was edited."""
 
     @cache
-    def named(kind: str, role: str | None) -> str:
-        return fingerprint(role_of(preset, Kind(kind), role))
+    def named(kind: Kind, role: str | None) -> str:
+        return fingerprint(role_of(preset, kind, role))
 
-    def both(role: str | None, entry: Entry) -> str:
-        inside = [named(one["kind"], one["role"]) for one in entry.get("found", ())]
-        return digest(named(entry["kind"], role), *inside) if inside else named(entry["kind"], role)
+    def both(role: str | None, record: Record) -> str:
+        inside = [named(one.kind, one.role) for one in record.found]
+        kind = record.asset.kind
+        return digest(named(kind, role), *inside) if inside else named(kind, role)
 
     return both

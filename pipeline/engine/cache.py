@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pipeline
 from pipeline.documents import entry as document
+from pipeline.documents.facts import encode
 from pipeline.documents.spool import Line
 from pipeline.engine.journal import digest, fingerprint
 from pipeline.model.ceilings import GiB
@@ -40,7 +41,6 @@ from pipeline.tools.programs import states
 if TYPE_CHECKING:
     import sqlite3
 
-Entry = dict[str, Any]
 NAME: Final = "verdicts.sqlite"
 _MOST: Final = 1 * GiB  # of the file; one that has grown beyond is begun anew
 _SETTLED: Final = 2_000_000_000  # ns: times of some file systems are that coarse, and a later write might not show
@@ -63,8 +63,8 @@ def entries(
     running: Running,
     preset: Preset,
     verb: str,
-    ask: Callable[[Sequence[Job]], Generator[tuple[int, Line | Entry], None, None]],
-) -> Generator[tuple[int, Line | Entry], None, None]:
+    ask: Callable[[Sequence[Job]], Generator[tuple[int, Line], None, None]],
+) -> Generator[tuple[int, Line], None, None]:
     """What is remembered of `verb` at once, the rest as `ask` finds it out, which is then remembered too."""
     with contextlib.ExitStack() as stack:
         memory = _memory(jobs, running, preset, verb)
@@ -82,8 +82,7 @@ def entries(
         pairs = stack.enter_context(contextlib.closing(ask([jobs[index] for index in todo])))
         for position, entry in pairs:
             index = todo[position]
-            if isinstance(entry, Line):
-                memory.keep(jobs[index], entry)
+            memory.keep(jobs[index], entry)
             yield index, entry
 
 
@@ -197,11 +196,13 @@ def _absolute(path: str) -> bytes:
 
 
 def _head(path: str) -> bytes:
-    """How the entry of this file begins: the path as it was given this time."""
+    """How the entry of this file begins: the path as it was given this time, and the id that follows from it."""
     if _PLAIN.fullmatch(path):  # as nearly all are: what JSON would make of it, sooner
-        return b'{"source":"' + path.encode("ascii") + b'"'
-    named = json.dumps(document.shown(path), ensure_ascii=False)
-    return b'{"source":' + named.encode("utf-8", "backslashreplace")
+        name, written = path, b'"' + path.encode("ascii") + b'"'
+    else:
+        name = document.shown(path)
+        written = encode(name)
+    return b'{"source":' + written + b',"id":"' + document.id_of(name).encode("ascii") + b'"'
 
 
 class _Memory:

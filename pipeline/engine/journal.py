@@ -3,23 +3,27 @@
 SQLite in write-ahead mode with full synchronisation: a row that was written survives a power cut. An asset is
 known by its content, the rules of its role and the versions of the tools. A content is known by path, size,
 modification time and inode, and read again only when one of them changed. Nothing in here names the output
-folder, so it can be moved. Rows hold the manifest entry, as JSON.
+folder, so it can be moved. Rows hold a `Record`, as JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
+
+from pipeline.documents.facts import encode
+from pipeline.documents.read import entry
+from pipeline.engine.record import Record
 from pipeline.errors import UsageError
 from pipeline.storage import urls
 
@@ -50,14 +54,21 @@ def state(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
-def outputs_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Outputs of an entry, and of what was found inside it (see `pipeline.stages.embedded`)."""
-    return [*entry["outputs"], *(output for one in entry.get("found", ()) for output in one["outputs"])]
+class _Output(msgspec.Struct):
+    path: str
+    md5: str
 
 
-def found_in(deck: str, found: dict[str, Any]) -> dict[str, Any]:
-    """The entry of something found inside a deck, when the deck is called so."""
-    return found | {"source": f"{deck}#{found['source'].rpartition('#')[2]}"}
+class _Held(msgspec.Struct):
+    """As much of a row as tells what is ours, of any version."""
+
+    outputs: tuple[_Output, ...] = ()
+    found: tuple[_Held, ...] = ()
+    asset: _Held | None = None
+
+    def all(self) -> tuple[_Output, ...]:
+        inside = (self.asset, *self.found) if self.asset else self.found
+        return (*self.outputs, *(output for one in inside for output in one.all()))
 
 
 def fingerprint(value: object) -> str:
@@ -142,56 +153,60 @@ class Journal:
         self,
         slot: Slot,
         path: str,
-        rules: Callable[[dict[str, Any]], str],
+        rules: Callable[[Record], str],
         size: Callable[[str], int | None],
         now: str = "",
-    ) -> dict[str, Any] | None:
-        """The entry written for this asset, if nothing that decides it changed and every output is still there.
+    ) -> Record | None:
+        """The record written for this asset, if nothing that decides it changed and every output is still there.
 
-        `rules` names the rules that now hold for an entry, `size` tells the bytes of an output, None without it.
+        `rules` names the rules that now hold for a record, `size` tells the bytes of an output, None without it.
         `now` is the state of a source that is elsewhere: it is never read here.
         Raises UsageError when the journal is damaged, OSError when the file cannot be read.
         """
         row = self._row("SELECT size, content, rules, entry FROM assets WHERE slot = ? AND made_by = ?", *_key(slot))
         if row is None or not self._same(path, now, row[0], row[1]):
             return None
-        entry = self._entry(row[3])
-        if rules(entry) != row[2] or any(size(o["path"]) != o["size"] for o in outputs_of(entry)):
+        try:
+            record = entry(row[3].encode(), Record)
+        except msgspec.ValidationError:
+            return None  # of another version: what it holds is ours, and it is made again
+        except ValueError as error:
+            raise self._unusable(error) from None
+        if rules(record) != row[2] or any(size(o.path) != o.size for o in record.outputs):
             return None
-        return entry
+        return record
 
     def _same(self, path: str, now: str, size: int, content: str) -> bool:
         if urls.is_url(path):
             return now != "" and self.seen(path, now) == content
         return Path(path).stat().st_size == size and self.content(Path(path)) == content
 
-    def _entry(self, text: str) -> dict[str, Any]:
+    def _held(self, text: str) -> tuple[_Output, ...]:
         try:
-            entry: dict[str, Any] = json.loads(text)
+            return entry(text.encode(), _Held).all()
         except ValueError as error:
             raise self._unusable(error) from None
-        return entry
 
     def outputs(self, slot: Slot) -> dict[str, str]:
         """Name -> base64 MD5 of what an earlier run made for this place: these files are ours to replace."""
         row = self._row("SELECT entry FROM assets WHERE slot = ?", slot.name)
-        return {o["path"]: o["md5"] for o in outputs_of(self._entry(row[0]))} if row else {}
+        return {output.path: output.md5 for output in self._held(row[0])} if row else {}
 
     def names(self) -> set[str]:
         """The names of all outputs, of every asset."""
         try:
             rows = self._db.execute("SELECT entry FROM assets")
-            return {output["path"] for (text,) in rows for output in outputs_of(self._entry(text))}
+            return {output.path for (text,) in rows for output in self._held(text)}
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 
-    def write(self, slot: Slot, path: str, seen: tuple[str, str], rules: str, entry: dict[str, Any]) -> None:
+    def write(self, slot: Slot, path: str, seen: tuple[str, str], rules: str, record: Record) -> None:
         """Remember an asset; on return the row is on the disk. `seen` is its state and content when it was read.
 
         Raises UsageError when it cannot be written.
         """
         now, found = seen
-        row = (slot.name, int(now.split()[0]), found, slot.made_by, rules, json.dumps(entry))
+        row = (slot.name, int(now.split()[0]), found, slot.made_by, rules, encode(record).decode())
         try:
             with self._db:
                 self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (_bytes(path), now, found))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.documents import entry as document
 from pipeline.documents import manifest as manifests
 from pipeline.documents import totals
 from pipeline.documents.spool import Spool
+from pipeline.documents.types import MANIFEST, PREPARED, FindingEntry, Head, PreparedAsset
 from pipeline.engine import batch
 from pipeline.engine.journal import Journal
 from pipeline.errors import UsageError
@@ -22,8 +23,7 @@ from pipeline.storage import publish, urls
 if TYPE_CHECKING:
     from pipeline.engine.remote_output import Away
 
-Entry = dict[str, Any]
-Keep = Callable[[Generator[tuple[int, Entry], None, None]], object]
+Keep = Callable[[Generator[tuple[int, PreparedAsset], None, None]], object]
 """Puts every entry into the spool as it comes; may stop before the last."""
 
 
@@ -31,12 +31,12 @@ Keep = Callable[[Generator[tuple[int, Entry], None, None]], object]
 class Prepared:
     """What stands above and below the assets of the manifest."""
 
-    head: Entry
-    batch: list[Entry]
+    head: Head
+    batch: tuple[FindingEntry, ...]
 
 
 def prepare(
-    jobs: list[Job], preset: Preset, out: str, running: Running, lang: str, spool: Spool, keep: Keep
+    jobs: list[Job], preset: Preset, out: str, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     """Prepare every job into `out`, a folder or its address. Raises UsageError when that cannot be written."""
     if urls.is_url(out):
@@ -48,7 +48,7 @@ def prepare(
 
 
 def _here(
-    jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool, keep: Keep
+    jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     with claimed(out) as journal:
         keep(batch.prepared(jobs, running, journal, preset, out))
@@ -71,7 +71,7 @@ def claimed(out: Path) -> Iterator[Journal]:
 
 
 def _there(
-    jobs: list[Job], preset: Preset, out: Away, running: Running, lang: str, spool: Spool, keep: Keep
+    jobs: list[Job], preset: Preset, out: Away, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     with Journal(out.folder) as journal:
         out.take_back(journal)
@@ -84,11 +84,10 @@ def _there(
     return made
 
 
-def recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool) -> Prepared:
+def recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset]) -> Prepared:
     """Manifest and quarantine list in `folder`."""
     summed = totals.findings(preset, spool, lang)
     manifests.quarantine(folder, [job.path for job in jobs], spool)
-    head = document.head(document.MANIFEST, preset)
-    tail = {"batch": summed, "summary": spool.summary(document.PREPARED), "reasons": spool.reasons()}
-    manifests.write(folder, head, spool, tail)
+    head = document.head(MANIFEST, preset)
+    manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
     return Prepared(head=head, batch=summed)

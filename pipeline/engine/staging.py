@@ -15,18 +15,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
-from pipeline.documents.spool import Line, with_trace
-from pipeline.engine.journal import found_in, outputs_of
+from pipeline.documents.entry import named
+from pipeline.documents.read import entry as read
+from pipeline.documents.spool import Line, line
+from pipeline.documents.types import AssetEntry, OutputEntry, PlannedAsset, ProbedAsset
 from pipeline.engine.pool import Event, Pool
+from pipeline.engine.record import Worked
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import GiB
 from pipeline.model.job import Job
 from pipeline.storage import publish, remote, urls
 from pipeline.storage.digest import content_md5
 
-Entry = dict[str, Any]
+Result = Line | ProbedAsset | Worked
 _WAVE_BYTES: Final = 2 * GiB  # fetched ahead together, a larger one alone; three such waves may be on the disk
 _WAVE_FILES: Final = 4  # for each worker
 _MOVERS: Final = 8  # transfers at a time
@@ -76,26 +79,31 @@ def _no_scratch(error: OSError) -> AssetError:
     )
 
 
-def end(job: Job, here: Job, entry: Entry | Line) -> Entry:
-    """The entry of `here` under the name of `job`, its outputs delivered. Raises AssetError."""
-    if isinstance(entry, Line):  # written out by a worker, who knows no other name than that of the copy
-        entry = cast(Entry, json.loads(with_trace(entry).text))
-    if urls.is_url(job.path):
-        entry = entry | {"source": urls.shown(job.path)}
-    if "found" in entry:
-        entry = entry | {"found": [found_in(entry["source"], one) for one in entry["found"]]}
-    if job.far and (outputs := outputs_of(entry)):
-        entry = entry | {"receipt": deliver(job, Path(here.out), outputs)}
-    return entry
+def end(job: Job, here: Job, result: Result) -> Result:
+    """What became of `here` under the name of `job`, its outputs delivered. Raises AssetError."""
+    if not isinstance(result, Worked):
+        return _renamed(result, urls.shown(job.path)) if urls.is_url(job.path) else result
+    record = result.record.named(urls.shown(job.path)) if urls.is_url(job.path) else result.record
+    receipts = (deliver(job, Path(here.out), record.outputs),) if job.far and record.outputs else result.receipts
+    return Worked(record, receipts, result.seen)
 
 
-def deliver(job: Job, folder: Path, outputs: Sequence[Mapping[str, Any]]) -> str:
+def _renamed(result: Line | ProbedAsset, source: str) -> Line | ProbedAsset:
+    """Written out by a worker, who knows no other name than that of the copy."""
+    if isinstance(result, ProbedAsset):
+        return named(result, source)
+    planned = b'"steps":' in result.text
+    again = line(named(read(result.text, PlannedAsset if planned else AssetEntry), source))
+    return again._replace(trace=result.trace)
+
+
+def deliver(job: Job, folder: Path, outputs: Sequence[OutputEntry]) -> str:
     """All outputs of an asset to their place, or none; returns the name of the receipt, which stays.
 
     What is there already is replaced only when it was asked for or is ours. Raises AssetError.
     """
     name = f"{publish.WORK}{uuid.uuid4().hex}.json"
-    promises = [(one["path"], one["size"], one["md5"]) for one in outputs]
+    promises = [(one.path, one.size, one.md5) for one in outputs]
     receipt = json.dumps(promises).encode()
     given: list[str] = []
     try:
@@ -154,12 +162,12 @@ class Mover:
         """As the pool's, with the numbers of all jobs."""
         return [(place, self._numbers[at]) for place, at in self._pool.busy()]
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Event[Entry]]:
+    def run(self, jobs: Sequence[Job]) -> Iterator[Event[Result]]:
         """Events of all jobs as they come; a job has ended when its outputs are delivered."""
         with _transfers() as movers:
             waves = _waves(jobs, self._workers * _WAVE_FILES)
             coming = {n: movers.submit(begin, jobs[n], self._home) for n in next(waves, [])}
-            leaving: dict[Future[Entry], int] = {}
+            leaving: dict[Future[Result], int] = {}
             while coming:
                 ahead = {n: movers.submit(begin, jobs[n], self._home) for n in next(waves, [])}
                 yield from self._wave(jobs, coming, leaving, movers)
@@ -171,9 +179,9 @@ class Mover:
         self,
         jobs: Sequence[Job],
         coming: Mapping[int, Future[tuple[Job, Path]]],
-        leaving: dict[Future[Entry], int],
+        leaving: dict[Future[Result], int],
         movers: ThreadPoolExecutor,
-    ) -> Iterator[Event[Entry]]:
+    ) -> Iterator[Event[Result]]:
         here: dict[int, tuple[Job, Path]] = {}
         for number, future in coming.items():
             try:
@@ -205,14 +213,14 @@ def _transfers() -> Iterator[ThreadPoolExecutor]:
         movers.shutdown(wait=True, cancel_futures=True)
 
 
-def _left(job: Job, here: Job, scratch: Path, entry: Entry | Line) -> Entry:
+def _left(job: Job, here: Job, scratch: Path, result: Result) -> Result:
     try:
-        return end(job, here, entry)
+        return end(job, here, result)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _ended(number: int, future: Future[Entry]) -> Event[Entry]:
+def _ended(number: int, future: Future[Result]) -> Event[Result]:
     try:
         return Event(number, result=future.result())
     except AssetError as error:

@@ -1,107 +1,109 @@
-"""The work of a worker, one function per verb: a job in, JSON out."""
+"""The work of a worker, one function per verb: a job in, an entry out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from pipeline.documents import entry as document
 from pipeline.documents.spool import Line, line
+from pipeline.documents.types import AssetEntry, PlannedAsset, ProbedAsset
 from pipeline.engine import journal
 from pipeline.engine.cache import rules_of
+from pipeline.engine.record import Record, Worked
 from pipeline.errors import PreflightError
-from pipeline.model.facts import Kind
+from pipeline.model.case import Case
+from pipeline.model.facts import MEASURES, Kind
 from pipeline.model.job import Job
 from pipeline.model.results import Outcome
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
-from pipeline.stages.check import check, deeper, problem
+from pipeline.stages.check import check, problem
 from pipeline.storage import publish
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
 
 
-def _facts_of(job: Job) -> frozenset[str]:
-    """What `probe` measures beyond headers: all that can be drawn, or faces where pictures are decoded anyway."""
-    return frozenset({"speech", "faces"} if job.plots else {"faces"} if job.deep else ())
+def _measured(job: Job) -> frozenset[str]:
+    """What `probe` measures beyond headers: all that can be drawn, and what decoding tells where that is asked for."""
+    return frozenset(
+        name for name, one in MEASURES.items() if (job.plots and one.plot) or (job.deep and one.deep != "no")
+    )
 
 
-def probe_entry(job: Job, _: Progress) -> dict[str, Any]:
+def probe_entry(job: Job, _: Progress) -> ProbedAsset:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), deeper(job, _facts_of(job)))
+        info = probe(Path(job.path), _measured(job))
         drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-        return {
-            "source": document.shown(job.path),
-            "facts": {},
-            "error": document.error(problem(error), job.lang),
-        }
-    return {"source": document.shown(job.path), "facts": document.facts(info), "error": None}
+        return document.probed(job.path, None, problem(error), job.lang)
+    return document.probed(job.path, info, None, job.lang)
 
 
-def check_entry(job: Job, _: Progress) -> dict[str, Any]:
+def check_entry(job: Job, _: Progress) -> AssetEntry:
     """Facts against rules."""
+    return document.report(_checked(job).report, job.lang)
+
+
+def _checked(job: Job) -> Case:
     case = check(job)
     try:
         drawing.draw(job, case.facts)
     except (PreflightError, OSError) as error:
         case = replace(case, error=problem(error))
-    return cast(dict[str, Any], document.report(case.report, job.lang))
+    return case
 
 
-def plan_entry(job: Job, _: Progress) -> dict[str, Any]:
+def plan_entry(job: Job, _: Progress) -> PlannedAsset:
     """Facts against rules, and what `prepare` would do."""
-    case, steps = preparing.planned(check(job))
-    entry: dict[str, Any] = document.report(case.report, job.lang)
-    entry["parts"] = document.plain(case.plan.parts)
-    entry["steps"] = [document.step(step, job.lang) for step in steps]
+    return _planned(job, check(job))
+
+
+def _planned(job: Job, checked: Case) -> PlannedAsset:
+    case, steps = preparing.planned(checked)
     # A file that no role takes is no one's to repair.
-    entry["blocked"] = [document.finding(finding, job.lang) for finding in case.plan.blocked if case.role]
-    return entry
+    blocked = case.plan.blocked if case.role else ()
+    return document.planned(document.report(case.report, job.lang), case.plan.parts, steps, blocked, job.lang)
 
 
-def check_line(job: Job, progress: Progress) -> Line:
+def check_line(job: Job, _: Progress) -> Line:
     """As `check_entry`, written out, and with what says how long it holds."""
-    return _lasting(check_entry, job, progress)
+    began, case = time.time_ns(), _checked(job)
+    return _lasting(document.report(case.report, job.lang), case, began)
 
 
-def plan_line(job: Job, progress: Progress) -> Line:
+def plan_line(job: Job, _: Progress) -> Line:
     """As `plan_entry`, written out, and with what says how long it holds."""
-    return _lasting(plan_entry, job, progress)
+    began, case = time.time_ns(), check(job)
+    return _lasting(_planned(job, case), case, began)
 
 
-def _lasting(function: Callable[[Job, Progress], dict[str, Any]], job: Job, progress: Progress) -> Line:
-    began = time.time_ns()
-    entry = function(job, progress)
-    facts = entry["facts"]
+def _lasting(entry: AssetEntry, case: Case, began: int) -> Line:
+    facts, job = case.facts, case.job
     # A moving picture is what the roles of the preset will have it, and what a deck holds has roles of its own.
-    several = "gif" in (facts.get("container"), facts.get("image", {}).get("format")) or "slides" in facts
-    rules = rules_of(job.preset, None if several or entry["error"] else entry["kind"], job.role)
+    picture = facts.image.format if facts and facts.image else None
+    several = facts is not None and ("gif" in (facts.container, picture) or facts.slides is not None)
+    rules = rules_of(job.preset, None if several or entry.error else entry.kind, job.role)
     return line(entry)._replace(rules=rules, began=began)
 
 
 JUDGING: Final = {"check": check_line, "plan": plan_line}
 
 
-def prepare_entry(job: Job, progress: Progress) -> dict[str, Any]:
+def prepare_entry(job: Job, progress: Progress) -> Record:
     """Repair, prove, digest; for callers who keep no journal."""
-    entry = _prepared(job, progress)
-    for one in (entry, *entry.get("found", ())):
-        publish.settle(Path(job.out), one.pop("receipt"))
-    return entry
+    made = _prepared(job, progress, ("", ""))
+    for receipt in made.receipts:
+        publish.settle(Path(job.out), receipt)
+    return made.record
 
 
-def _prepared(job: Job, progress: Progress, *, valued: bool = False) -> dict[str, Any]:
-    """The entry of an asset and, where something was found inside it, `found`: entries of those; with receipts.
-
-    With `valued`, the outcomes that they tell of are there too, as `made`.
-    """
+def _prepared(job: Job, progress: Progress, seen: tuple[str, str], *, valued: bool = False) -> Worked:
     progress("check")
     case = check(job)
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
@@ -109,16 +111,19 @@ def _prepared(job: Job, progress: Progress, *, valued: bool = False) -> dict[str
         from pipeline.stages import embedded
 
         made, found = embedded.prepare(case, made, progress)
-    told = [document.outcome(one, job.lang) | {"receipt": one.receipt} for one in (made, *found)]
-    entry = cast(dict[str, Any], told[0]) | ({"made": (made, *found)} if valued else {})
-    return entry | {"found": told[1:]} if found else entry
+    record = Record(document.outcome(made, job.lang), tuple(document.outcome(one, job.lang) for one in found))
+    receipts = tuple(one.receipt for one in (made, *found))
+    return Worked(record, receipts, seen, (made, *found) if valued else ())
 
 
-def journaled_entry(job: Job, progress: Progress, *, valued: bool = False) -> dict[str, Any]:
-    """As `prepare_entry`, with `seen` and `receipt` for the journal, which `pipeline.engine.batch` takes out again."""
+def journaled_entry(job: Job, progress: Progress, *, valued: bool = False) -> Worked:
+    """As `prepare_entry`, with what the journal asks: nothing is settled, and the source is told as it was read.
+
+    With `valued`, the outcomes that the record tells of are there too.
+    """
     path = Path(job.path)
     try:
         seen = (journal.state(path), journal.content(path))
     except OSError:
         seen = ("", "")  # what cannot be read says so where it is probed
-    return _prepared(job, progress, valued=valued) | {"seen": seen}
+    return _prepared(job, progress, seen, valued=valued)

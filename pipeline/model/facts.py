@@ -6,17 +6,26 @@ Units, everywhere: bytes, seconds (`Fraction`), frames per second (`Fraction`), 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Text:
     """One sentence in both languages."""
 
     en: str
     zh: str
+
+    @classmethod
+    def same(cls, text: str) -> Text:
+        """What is written alike in both: a name, a figure."""
+        return cls(text, text)
 
     def of(self, lang: str) -> str:
         """The sentence in `lang` ("en" or "zh")."""
@@ -38,6 +47,10 @@ class Size(NamedTuple):
 
 
 Value = str | bool | int | Fraction | Size
+
+ROUNDED: Final = "rounded"
+Measured = Annotated[Fraction, ROUNDED]
+"""What was measured or estimated: in a document a number of six digits. Rates and times, which are exact, are none."""
 
 
 class Kind(StrEnum):
@@ -147,7 +160,7 @@ class OnSlide:
 
     slide: int  # from 1, hidden ones counted; 0: on a master or layout
     what: str  # animation, transition, media, gif, link or reflow
-    detail: str = ""  # the words of a text box and their font, the target of a link
+    detail: Text | None = None  # the words of a text box and their font, the target of a link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +188,7 @@ class SlidesInfo:
     animated_pictures: int | None = None
     external_links: int | None = None
     macros: bool | None = None
-    compression_ratio: Fraction | None = None  # unpacked / packed bytes
+    compression_ratio: Measured | None = None  # unpacked / packed bytes
     longest_page_text: int | None = None  # characters: the notes of a slide, else its text
     page_texts: tuple[str, ...] | None = None
     producer: str | None = None
@@ -205,7 +218,7 @@ class ArchiveInfo:
     valid: bool  # opens as a zip and every header agrees with the directory
     entries: tuple[Entry, ...] = ()
     unpacked: int | None = None  # bytes actually produced, never the declared size
-    ratio: Fraction | None = None
+    ratio: Measured | None = None
     problems: tuple[str, ...] = ()  # duplicate, overlap, nested-archive, bomb, ...
 
 
@@ -217,6 +230,7 @@ class Mark:
     value: Value | None
     line: int
     column: int
+    why: Text | None = None  # of a fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,30 +255,30 @@ class Face:
     doubtful.
     """
 
-    box: tuple[Fraction, Fraction, Fraction, Fraction]  # left, top, width, height of the outline
-    score: Fraction  # the detector's, 0 to 1
-    share: Fraction | None = None  # of the picture, by box; the part inside the picture counts
-    outline_share: Fraction | None = None  # of the picture, by face outline
-    yaw: Fraction | None = None  # positive: turned to the picture's right
-    pitch: Fraction | None = None  # positive: looking up
-    roll: Fraction | None = None  # positive: tilted clockwise as seen
+    box: tuple[Measured, Measured, Measured, Measured]  # left, top, width, height of the outline
+    score: Measured  # the detector's, 0 to 1
+    share: Measured | None = None  # of the picture, by box; the part inside the picture counts
+    outline_share: Measured | None = None  # of the picture, by face outline
+    yaw: Measured | None = None  # positive: turned to the picture's right
+    pitch: Measured | None = None  # positive: looking up
+    roll: Measured | None = None  # positive: tilted clockwise as seen
     complete: bool | None = None  # the outline lies inside the picture
-    mouth_open: Fraction | None = None  # inner-lip gap / mouth width
-    occlusion: Fraction | None = None  # share of the face that is covered
+    mouth_open: Measured | None = None  # inner-lip gap / mouth width
+    occlusion: Measured | None = None  # share of the face that is covered
     covered: tuple[str, ...] | None = None  # of "right eye", "left eye", "nose", "mouth" (the person's right)
-    feature_occlusion: Fraction | None = None  # how surely the worst of eyes, nose and mouth is covered
-    eye_distance: Fraction | None = None  # between the middles of the irises
-    eyes_open: Fraction | None = None  # lid distance / eye width, of the eye that is less open
-    gaze: Fraction | None = None  # irises beside the middle of the eyes, in half eye widths; positive: right
-    off_centre: tuple[Fraction, Fraction] | None = None  # of the box, in shares of the picture: right, down
-    brightness: Fraction | None = None  # mean luminance of the skin
-    contrast: Fraction | None = None  # 5th to 95th percentile of the luminance of the skin
-    over_exposed: Fraction | None = None  # share of the skin
-    under_exposed: Fraction | None = None  # share of the skin
-    evenness: Fraction | None = None  # of the light: darker half / brighter half of the face
-    sharpness: Fraction | None = None  # 1: sharp
-    background_evenness: Fraction | None = None  # 1: one lightness
-    drawing: Fraction | None = None  # suspicion of a drawing, 0 to 1
+    feature_occlusion: Measured | None = None  # how surely the worst of eyes, nose and mouth is covered
+    eye_distance: Measured | None = None  # between the middles of the irises
+    eyes_open: Measured | None = None  # lid distance / eye width, of the eye that is less open
+    gaze: Measured | None = None  # irises beside the middle of the eyes, in half eye widths; positive: right
+    off_centre: tuple[Measured, Measured] | None = None  # of the box, in shares of the picture: right, down
+    brightness: Measured | None = None  # mean luminance of the skin
+    contrast: Measured | None = None  # 5th to 95th percentile of the luminance of the skin
+    over_exposed: Measured | None = None  # share of the skin
+    under_exposed: Measured | None = None  # share of the skin
+    evenness: Measured | None = None  # of the light: darker half / brighter half of the face
+    sharpness: Measured | None = None  # 1: sharp
+    background_evenness: Measured | None = None  # 1: one lightness
+    drawing: Measured | None = None  # suspicion of a drawing, 0 to 1
     outline: tuple[tuple[int, int], ...] | None = None  # pixels, in order around the face
     max_crop: tuple[int, int, int, int] | None = None  # widest crop with a fitting share: left, top, width, height
     min_crop: tuple[int, int, int, int] | None = None  # tightest one
@@ -274,20 +288,20 @@ class Face:
 class Speech:
     """What a recording sounds like; see `docs/audio.md` for how each figure is estimated and how well."""
 
-    snr: Fraction | None = None  # dB, over active speech; 60 stands for 60 and more
-    c50: Fraction | None = None  # dB, early (50 ms) to late energy; None: noise hides the decays
-    clipping: Fraction | None = None  # index, share of clipped samples in percent
-    speech: Fraction | None = None  # seconds of speech, pauses of 0.25 s and more left out
-    text_accuracy: Fraction | None = None  # 0 to 1; needs a recogniser
-    loudness: Fraction | None = None  # LUFS, EBU R128, whole recording
-    true_peak: Fraction | None = None  # dBTP, four times oversampled
+    snr: Measured | None = None  # dB, over active speech; 60 stands for 60 and more
+    c50: Measured | None = None  # dB, early (50 ms) to late energy; None: noise hides the decays
+    clipping: Measured | None = None  # index, share of clipped samples in percent
+    speech: Measured | None = None  # seconds of speech, pauses of 0.25 s and more left out
+    text_accuracy: Measured | None = None  # 0 to 1; needs a recogniser
+    loudness: Measured | None = None  # LUFS, EBU R128, whole recording
+    true_peak: Measured | None = None  # dBTP, four times oversampled
     bandwidth: int | None = None  # Hz actually used
-    leading_silence: Fraction | None = None  # seconds before the first speech
-    trailing_silence: Fraction | None = None  # seconds after the last
+    leading_silence: Measured | None = None  # seconds before the first speech
+    trailing_silence: Measured | None = None  # seconds after the last
     long_silences: int | None = None  # pauses of 2 s and more between speech
-    dc_offset: Fraction | None = None  # of full scale, 0 to 1, of the worst channel
+    dc_offset: Measured | None = None  # of full scale, 0 to 1, of the worst channel
     dead_channels: tuple[int, ...] | None = None  # channels without sound beside one with it, from 0
-    mid_loss: Fraction | None = None  # dB that the mono mix is below the best channel; None for mono
+    mid_loss: Measured | None = None  # dB that the mono mix is below the best channel; None for mono
     best_channel: int | None = None  # the loudest, from 0
     hum: int | None = None  # Hz of the mains hum suspected, 50 or 60; 0: none
     music: bool | None = None  # steady tones in the pauses, which mains hum does not explain
@@ -319,3 +333,59 @@ class MediaInfo:
     faces: tuple[Face, ...] | None = None  # None: not measured; (): measured, none there
     speech: Speech | None = None
     remarks: tuple[Text, ...] = ()  # what the reader noticed and no field holds
+
+
+class Plot(NamedTuple):
+    """The picture of a measured block."""
+
+    draw: str  # "module:function" (Path, MediaInfo, target Path) -> whether there was something to see
+    shows: str  # the fact that there is a picture of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A block of facts that costs more than reading headers: measured where a rule, or somebody, asks for it."""
+
+    needs: tuple[str, ...]  # facts of which one has to be there
+    reader: str  # "module:function" (Path, MediaInfo) -> MediaInfo: the facts with the block
+    block: Callable[[MediaInfo], object]  # None: not measured
+    unknown: Text  # why a rule on it has no answer
+    remarked: bool = False  # ... unless the last remark on the file says why it could not be measured
+    deep: Literal["no", "facts", "yes"] = "no"  # `--deep` measures it unasked; "facts": where there are no rules to ask
+    delivers: tuple[str, Value] | None = None  # a role that delivers this has it measured before its files are made
+    wall: float = CHECK_WALL  # seconds that judging one asset may take where a rule asks for it
+    plot: Plot | None = None
+
+
+# In the order in which they are measured. Readers and pictures are named, and imported where they are used: heavy
+# libraries stand behind them.
+MEASURES: Final[Mapping[str, Measure]] = {
+    "faces": Measure(
+        needs=("image",),
+        reader="pipeline.probe.face.measure:add",
+        block=lambda info: info.faces,
+        unknown=Text(
+            "not measured: no face is seen, or not enough of one, or not clearly enough",
+            "未测量：未检测到人脸，或人脸不完整、不够清晰",
+        ),
+        remarked=True,
+        deep="facts",
+        plot=Plot("pipeline.plots.face:of_file", "faces"),
+    ),
+    "speech": Measure(
+        needs=("audio",),
+        reader="pipeline.probe.speech.measure:add",
+        block=lambda info: info.speech,
+        unknown=Text("the recording was not measured", "未测量录音质量"),
+        delivers=("channels", 1),
+        wall=DEEP_WALL,
+        plot=Plot("pipeline.plots.sound:of_file", "audio"),
+    ),
+    "decode": Measure(  # after faces: measuring those decodes a picture as well
+        needs=("video", "audio", "image"),
+        reader="pipeline.probe.decode:add",
+        block=lambda info: info.image.decodes if info.image else info.intact,
+        unknown=Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
+        deep="yes",
+    ),
+}

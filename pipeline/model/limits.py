@@ -32,7 +32,8 @@ def _written(value: Value, type_: str, lang: str, units: bool) -> str:
 
 
 def _listed(values: tuple[Value, ...], type_: str, lang: str, units: bool) -> str:
-    return ", ".join(_written(v, type_, lang, units) for v in values)
+    between = "、" if type_ == "word" and lang == "zh" else ", "
+    return between.join(_written(v, type_, lang, units) for v in values)
 
 
 @dataclass(frozen=True)

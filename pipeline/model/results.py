@@ -58,7 +58,7 @@ class Finding:
     verdict: Verdict
     actual: Value | None
     stream: int | None = None
-    where: str | None = None
+    where: Text | None = None
     fix: Fix | None = None
     reason: Text | None = None  # why the answer is unknown
     advice: Text | None = None  # what a person can do, with the figures of this file
@@ -163,9 +163,9 @@ class Output:
 class Proof:
     """One thing that was compared between a source and its output."""
 
-    name: str
-    expected: str
-    found: str
+    name: Text
+    expected: Text
+    found: Text
     passed: bool
 
 

@@ -27,11 +27,11 @@ class Safety(IntEnum):
 
 
 class Reading(NamedTuple):
-    """One value a check read, and where: a stream index, or words such as "line 3, column 7"."""
+    """One value a check read, and where: a stream index, or words such as "line 3, column 7" / "第 3 行第 7 列"."""
 
     value: Value | None
     stream: int | None = None
-    where: str | None = None
+    where: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Check:
     type: str  # how presets write its values; a key of `pipeline.model.units.PARSERS`
     read: Callable[[MediaInfo], Iterable[Reading]]
     kinds: frozenset[Kind]  # the kinds of file it can read
-    needs: frozenset[str] = frozenset()  # costly measurements: decode, faces, speech
+    needs: frozenset[str] = frozenset()  # costly measurements: keys of `pipeline.model.facts.MEASURES`
     unit: str = ""
     safety: Callable[[Value, Value], Safety] | None = None  # (actual, wanted); None: nothing can be done
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
@@ -68,7 +68,8 @@ class Limit(Protocol):
         """The limit in signs and figures: "<= 30 fps", or "<= 30" without units."""
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Source:
     """Where a limit is written."""
 
     document: str

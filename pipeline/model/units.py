@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from pipeline.model.facts import Size, Value
+from pipeline.model.facts import Size, Text, Value
 
 # The documents write M, MB, G, GB without saying whether the base is 10 or 2: such a unit is *loose* and has
 # two readings. KiB, MiB, GiB, B and plain numbers are exact.
@@ -140,6 +140,7 @@ PARSERS: Final[dict[str, Callable[[object], Value]]] = {
     "size": _size,
     "ratio": _ratio,
     "text": _text,
+    "word": _text,  # one of ours, with a word for it in each language
     "colour": _colour,
     "flag": _yes_no,
 }
@@ -160,14 +161,15 @@ def bare(value: Value) -> str:
     return exact(value) if isinstance(value, Fraction) else show(value)
 
 
-def _show_bytes(value: int) -> str:
+def _show_bytes(value: int, lang: str) -> str:
+    word = "字节" if lang == "zh" else "bytes"
     for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if value >= 1 << power:
             scaled = value / (1 << power)
             if value % (1 << power) == 0:
                 return f"{value >> power} {unit}"
-            return f"{scaled:.4g} {unit} ({value} bytes)"
-    return f"{value} bytes"
+            return f"{scaled:.4g} {unit} ({value} {word})"
+    return f"{value} {word}"
 
 
 def _plain(value: Fraction | float, places: int = 3) -> str:
@@ -190,6 +192,26 @@ def _show_bits(value: int | Fraction) -> str:
     return f"{value} bps"
 
 
+# Kinds of files and texts in Chinese; names of formats and codecs are the same in every language.
+_NAMES: Final = {
+    "video": "视频",
+    "audio": "音频",
+    "image": "图片",
+    "slides": "演示文稿",
+    "archive": "压缩包",
+    "text": "文本",
+    "subtitle": "字幕",
+    "unknown": "未知",
+    "plain": "纯文本",
+    "none": "无",
+}
+
+
+def both(value: Value | None, kind: str = "text") -> Text:
+    """A value for people, as `show` writes it, in both languages."""
+    return Text(show(value, kind, "en"), show(value, kind, "zh"))
+
+
 _WORDS: Final = {"en": ("yes", "no", "unknown", "(empty)"), "zh": ("是", "否", "未知", "（空）")}
 
 
@@ -201,9 +223,9 @@ def show(value: Value | None, kind: str = "text", lang: str = "en") -> str:
     if isinstance(value, bool):
         return yes if value else no
     if isinstance(value, Size | str):
-        return str(value) or empty
+        return (_NAMES.get(str(value), str(value)) if kind == "word" and lang == "zh" else str(value)) or empty
     if kind == "bytes":
-        return _show_bytes(int(value))
+        return _show_bytes(int(value), lang)
     if kind == "seconds":
         return _show_seconds(Fraction(value))
     if kind == "bits":

@@ -23,6 +23,14 @@ _AXES: Final = (("#ff4040", (1, 0, 0)), ("#40d040", (0, -1, 0)), ("#5080ff", (0,
 _DASH: Final = 14  # pixels
 
 
+def of_file(path: Path, info: MediaInfo, target: Path) -> bool:
+    """Write the PNG `target` of a photo whose faces were measured; whether there was something to see."""
+    drawing = verdict(path, info)
+    if drawing:
+        target.write_bytes(drawing)
+    return drawing is not None
+
+
 def verdict(path: Path, info: MediaInfo) -> bytes | None:
     """PNG of the photo: box (yellow), outline (white), axes of the head, suggested crop (blue, dashed).
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from pkgutil import resolve_name
+from typing import Final
 
+from pipeline.documents import facts
+from pipeline.documents.types import PreparedAsset
 from pipeline.errors import PreflightError
-from pipeline.model.facts import MediaInfo
+from pipeline.model.facts import MEASURES, MediaInfo
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
 
-# Facts that there is a picture of, in an entry of a manifest.
-_SHOWN: Final = ("audio", "slides", "faces")
+# Facts that there is a picture of.
+_SHOWN: Final = ("slides", *(one.plot.shows for one in MEASURES.values() if one.plot))
 
 
 def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path | None = None) -> None:
@@ -32,9 +35,10 @@ def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path
         publish.publish(ours / "plot.png", out / f"{job.stem}.png", replace=True)
 
 
-def missing(job: Job, entry: dict[str, Any]) -> bool:
+def missing(job: Job, entry: PreparedAsset) -> bool:
     """Whether this finished asset has no picture yet although the job asks for one."""
-    if not job.plots or not any(entry["facts"].get(name) for name in _SHOWN):
+    info = facts.decoded(entry.facts) if job.plots else None
+    if info is None or not any(getattr(info, name) for name in _SHOWN):
         return False
     return not Path(job.plots, f"{job.stem}.png").is_file()
 
@@ -42,20 +46,8 @@ def missing(job: Job, entry: dict[str, Any]) -> bool:
 def _drawn(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target: Path) -> bool:
     if info.slides:
         return _deck(path, info, made, work, target)
-    if info.audio:
-        from pipeline.plots.sound import plot
-
-        stream = next((sound for sound in info.audio if sound.default), info.audio[0])
-        plot(path, stream, float(stream.duration or info.duration or 0), target)
-        return True
-    if info.faces is not None:
-        from pipeline.plots.face import verdict
-
-        drawing = verdict(path, info)
-        if drawing:
-            target.write_bytes(drawing)
-        return drawing is not None
-    return False
+    plots = (one.plot for one in MEASURES.values() if one.plot and any(getattr(info, fact) for fact in one.needs))
+    return any(resolve_name(plot.draw)(path, info, target) for plot in plots)
 
 
 def _deck(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target: Path) -> bool:

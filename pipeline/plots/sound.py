@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.model.facts import AudioStream
+from pipeline.model.facts import AudioStream, MediaInfo
 from pipeline.probe.speech.measure import Heard, listen
 from pipeline.probe.speech.spectra import FRAMES
 from pipeline.probe.speech.trace import COLUMNS, ROWS
@@ -122,6 +122,14 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def of_file(path: Path, info: MediaInfo, target: Path) -> bool:
+    """Write the PNG `target` of the default sound stream of a file; whether there was one. Raises as `plot` does."""
+    stream = next((sound for sound in info.audio if sound.default), next(iter(info.audio), None))
+    if stream is not None:
+        plot(path, stream, float(stream.duration or info.duration or 0), target)
+    return stream is not None
 
 
 def plot(path: Path, stream: AudioStream, seconds: float, target: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Final, Protocol, cast
 
-from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.facts import MEASURES, Kind, MediaInfo
 from pipeline.probe.sniff import sniff
 
 # Readers are imported when a file of their kind turns up: the libraries behind them are heavy.
@@ -24,7 +25,7 @@ _READERS: Final[dict[Kind, str]] = {
 class Reader(Protocol):
     """What every reader offers."""
 
-    def __call__(self, path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+    def __call__(self, path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
         """Facts about the file at `path` of `size` bytes, which sniffing found to be a `format`."""
 
 
@@ -34,19 +35,31 @@ def reader(kind: Kind, format_: str) -> Reader:
     return cast(Reader, import_module(f"pipeline.probe.{module}").read)
 
 
-def probe(path: Path, needs: frozenset[str] = frozenset()) -> MediaInfo:
+def probe(path: Path, needs: frozenset[str] = frozenset(), *, moving: bool = False) -> MediaInfo:
     """All facts about the file at `path`.
 
-    `needs` names costly measurements ("decode", "faces", "speech"); what is not asked for stays None. With "moving"
-    an animated GIF is read as a video.
+    `needs` names costly measurements, keys of MEASURES; what is not asked for stays None. With `moving` an animated
+    GIF is read as a video.
     A file of an unknown kind has no facts but its name, its size and, where it was recognised, its format.
     Raises Unreadable and CeilingExceeded (`pipeline.errors`).
     """
     kind, format_ = sniff(path)
-    if format_ == "gif" and "moving" in needs:
+    if format_ == "gif" and moving:
         kind = Kind.VIDEO
     size = path.stat().st_size
     if format_ is None or kind is Kind.UNKNOWN:
         extension = path.suffix.lower().lstrip(".")
         return MediaInfo(name=path.name, kind=kind, size=size, extension=extension, container=format_)
-    return reader(kind, format_)(path, size, format_, needs)
+    return measure(path, reader(kind, format_)(path, size, format_), needs)
+
+
+def measure(path: Path, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
+    """`info`, what the headers of the file at `path` tell, and the blocks of MEASURES that `needs` names.
+
+    What the file has nothing of is left out. Raises what their readers raise: Unreadable, CeilingExceeded,
+    ToolMissing, TimedOut.
+    """
+    for name, one in MEASURES.items():
+        if name in needs and any(getattr(info, fact) for fact in one.needs):
+            info = resolve_name(one.reader)(path, info)
+    return info

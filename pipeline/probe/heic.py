@@ -37,4 +37,5 @@ def needed(name: str) -> Text:
 def ready(format_: str, name: str) -> None:
     """For a picture of `format_` "heif": raise ToolMissing with what to run where it cannot be decoded here."""
     if format_ == "heif" and not readable():
-        raise ToolMissing(*needed(name))
+        how = needed(name)
+        raise ToolMissing(how.en, how.zh)

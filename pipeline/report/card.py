@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import base64
-import re
+import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from pipeline.checks.base import at
 from pipeline.documents.entry import solved_by
+from pipeline.documents.facts import decoded
+from pipeline.documents.types import AssetEntry, OutputEntry, PlannedAsset, PreparedAsset
 from pipeline.errors import PreflightError
-from pipeline.model.facts import AudioStream, Face, ImageInfo, Kind, MediaInfo, Size, Text
-from pipeline.model.units import show
-from pipeline.report.findings import Entry, both, passed, rules_of, stopped, told, unmeasured, value_of
+from pipeline.model.facts import MediaInfo, Text
+from pipeline.model.results import Category, Status, Verdict
+from pipeline.model.units import both
+from pipeline.report.findings import grouped, passed, rules_of, stopped, unmeasured
 from pipeline.report.labels import UNSEEN, WORDS
-from pipeline.report.translate import proof_name, proof_value, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,9 +32,16 @@ Progress = Callable[[float], None]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 # Worst first: the order of the cards.
-ORDER: Final = ("failed", "error", "blocked", "fixable", "fixed", "pass", "ready")
+ORDER: Final = (
+    Status.FAILED,
+    Status.ERROR,
+    Status.BLOCKED,
+    Status.FIXABLE,
+    Status.FIXED,
+    Status.PASS,
+    Status.READY,
+)
 _PAGES: Final = 12
-_EXACT: Final = re.compile(r"-?\d+(/[1-9]\d*)?")  # how JSON holds a fraction
 _WIDE_BOX: Final = (640, 420)  # pixels
 _SOUND_BOX: Final = (960, 480)
 _HEARD: Final = 600  # seconds of sound that are listened to again for its picture
@@ -45,7 +57,7 @@ class CardJob:
     """One asset of a report; travels to a worker."""
 
     number: int  # of the card, from 1
-    entry: Mapping[str, Any]
+    entry: AssetEntry
     preset: str
     rules: tuple[tuple[str, int], ...]  # numbers of the rules in the summary
     folders: tuple[str, ...]  # where a relative source may lie: the current folder, the report's
@@ -91,8 +103,6 @@ def environment() -> Environment:
     )
     made.filters["visible"] = visible
     made.globals["words"] = WORDS
-    made.globals["proof_name"] = proof_name
-    made.globals["proof_value"] = proof_value
     return made
 
 
@@ -103,27 +113,29 @@ def visible(text: object) -> str:
 
 def render(job: CardJob, pictures: Pictures | None) -> str:
     """The card from the entry of a report or manifest."""
-    entry, rules = job.entry, rules_of(job.preset)
+    entry = job.entry
+    made = entry if isinstance(entry, PreparedAsset) else None
+    done = entry.steps if isinstance(entry, PlannedAsset | PreparedAsset) else ()
     findings = stopped(entry)
-    shown, hidden = told(findings, rules, solved_by(entry.get("outputs") or ()))
+    listed, hidden = grouped(findings, rules_of(job.preset), solved_by(made.outputs if made else ()))
     return (
         environment()
         .get_template("card.html.jinja")
         .render(
             number=job.number,
             entry=entry,
-            name=Path(entry["source"]).name,
+            name=Path(entry.source).name,
             preset=job.preset,
-            facts=facts_line(entry.get("facts") or {}),
-            findings=shown,
+            facts=facts_line(_known(entry.facts)),
+            findings=listed,
             hidden=hidden,
-            passed=passed(findings, rules),
-            unmeasured=unmeasured(findings, rules),
-            steps=[(both(step, "does"), " ".join(map(_quoted, step["command"]))) for step in entry.get("steps") or ()],
-            outputs=entry.get("outputs") or [],
+            passed=passed(findings),
+            unmeasured=unmeasured(findings),
+            steps=[(step.said, shlex.join(step.command)) for step in done],
+            outputs=made.outputs if made else (),
             listed=_LISTED,
-            proof=entry.get("proof") or [],
-            error=both(entry["error"], "message") if entry["error"] else None,
+            proof=made.proof if made else (),
+            error=entry.error.said if entry.error else None,
             rules=" ".join(str(number) for _, number in job.rules),
             pictures=list(pictures.all()) if pictures else [],
             wave=pictures.wave() if pictures else None,
@@ -133,67 +145,55 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
     )
 
 
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
+def _known(raw: msgspec.Raw) -> MediaInfo | None:
+    try:
+        return decoded(raw)
+    except ValueError:  # of a document from elsewhere: the rest of the card is still worth showing
+        return None
 
 
 # --- facts in one line --------------------------------------------------------------------------------
 
 
-def facts_line(facts: Entry) -> Text:
+def facts_line(info: MediaInfo | None) -> Text:
     """What a file is, in a line: size, pixels, rate, codec, length."""
-    en, zh = list[str](), list[str]()
-    for one in _facts(facts):
-        en.append(one.en)
-        zh.append(one.zh)
-    return Text(" · ".join(en), " · ".join(zh))
+    said = list(_facts(info)) if info else []
+    return Text(" · ".join(one.en for one in said), " · ".join(one.zh for one in said))
 
 
-def _same(text: str) -> Text:
-    return Text(text, text)
-
-
-def _facts(facts: Entry) -> Iterator[Text]:
-    container = facts.get("container")
-    if container:
-        yield _same(str(container))
-    for stream in (facts.get("video") or ())[:1]:
-        size = stream.get("size") or stream.get("coded")
-        if size:
-            yield _same(f"{size['width']}×{size['height']}")
-        if stream.get("frame_rate"):
-            yield _same(show(value_of(stream["frame_rate"], "rate"), "rate"))
-        if stream.get("codec"):
-            yield _same(str(stream["codec"]))
-        if stream.get("alpha"):
+def _facts(info: MediaInfo) -> Iterator[Text]:
+    if info.container:
+        yield Text.same(info.container)
+    for picture in info.video[:1]:
+        if size := picture.size or picture.coded:
+            yield Text.same(f"{size.width}×{size.height}")
+        if picture.frame_rate:
+            yield both(picture.frame_rate, "rate")
+        if picture.codec:
+            yield Text.same(picture.codec)
+        if picture.alpha:
             yield Text("alpha", "透明通道")
-    for stream in (facts.get("audio") or ())[:1]:
-        parts = [stream.get("codec"), f"{stream['sample_rate']} Hz" if stream.get("sample_rate") else None]
-        yield _same(" ".join(str(p) for p in parts if p))
-        if stream.get("channels"):
-            yield Text(f"{stream['channels']} ch", f"{stream['channels']} 声道")
-    image, slides, text, archive = (facts.get(key) or {} for key in ("image", "slides", "text", "archive"))
-    if image:
-        yield _same(f"{image['format']} {image['size']['width']}×{image['size']['height']}")
-    if slides:
-        yield Text(f"{slides['format']}, {slides.get('pages')} pages", f"{slides['format']}，{slides.get('pages')} 页")
-    if text:
-        count = text.get("characters")
-        encoding = text.get("encoding") or "?"
-        yield Text(f"{text['format']} {encoding}", f"{words(str(text['format']))} {encoding}")
-        if count is not None:
-            yield Text(f"{count} characters", f"{count} 字")
-    if archive:
-        count = len(archive.get("entries") or ())
+    for sound in info.audio[:1]:
+        parts = [sound.codec, f"{sound.sample_rate} Hz" if sound.sample_rate else None]
+        yield Text.same(" ".join(part for part in parts if part))
+        if sound.channels:
+            yield Text(f"{sound.channels} ch", f"{sound.channels} 声道")
+    if info.image:
+        yield Text.same(f"{info.image.format} {info.image.size.width}×{info.image.size.height}")
+    if info.slides:
+        pages = info.slides.pages
+        yield Text(f"{info.slides.format}, {pages} pages", f"{info.slides.format}，{pages} 页")
+    if info.text:
+        yield both(info.text.format, "word").plus(Text.same(f" {info.text.encoding or '?'}"))
+        if info.text.characters is not None:
+            yield Text(f"{info.text.characters} characters", f"{info.text.characters} 字")
+    if info.archive:
+        count = len(info.archive.entries)
         yield Text(f"{count} entries", f"{count} 个文件")
-    duration = value_of(facts.get("duration"), "seconds")
-    if duration is not None:
-        yield _same(f"{float(Fraction(str(duration))):.4g} s")
-    if isinstance(facts.get("size"), int):
-        size = show(facts["size"], "bytes").partition(" (")[0]
-        yield Text(size, size.replace("bytes", "字节"))
+    if info.duration is not None:
+        yield Text.same(f"{float(info.duration):.4g} s")
+    size_ = both(info.size, "bytes")
+    yield Text(size_.en.partition(" (")[0], size_.zh.partition(" (")[0])
 
 
 # --- pictures -----------------------------------------------------------------------------------------
@@ -208,113 +208,113 @@ class Pictures:
 
     def __init__(self, job: CardJob) -> None:
         self.job, self.entry = job, job.entry
-        self.facts: Entry = job.entry.get("facts") or {}
-        self.main = next((o for o in self.entry.get("outputs") or () if o["category"] == "MAIN"), None)
-        inside = "inside" in self.entry  # a deck, and its source is no file
+        self.info = decoded(self.entry.facts)
+        self.made = self.entry if isinstance(self.entry, PreparedAsset) else None
+        self.main = next((o for o in self._outputs(Category.MAIN)), None)
+        inside = self.made is not None and self.made.inside is not msgspec.UNSET  # a deck, and its source is no file
         self.source = self._output(self.main) if inside and self.main else self._source()
         self.missing = (
             Text("the source is not where it was, or has changed since", "源文件已移动或已更改")
-            if self.source is None and self.facts and not inside
+            if self.source is None and self.info and not inside
             else None
         )
+
+    def _outputs(self, category: Category) -> list[OutputEntry]:
+        return [one for one in (self.made.outputs if self.made else ()) if one.category is category]
 
     def _source(self) -> Path | None:
         """The source, if it still has the size that was read."""
         for folder in self.job.folders:
-            path = Path(folder, self.entry["source"])
+            path = Path(folder, self.entry.source)
             try:
-                if path.is_file() and path.stat().st_size == self.facts.get("size"):
+                if self.info and path.is_file() and path.stat().st_size == self.info.size:
                     return path
             except (OSError, ValueError):
                 continue
         return None
 
-    def _output(self, output: Entry) -> Path | None:
+    def _output(self, output: OutputEntry) -> Path | None:
         """An output, never outside its folder."""
         top = Path(self.job.outputs).resolve()
-        path = Path(top, output["path"])
+        path = Path(top, output.path)
         try:
             inside = path.resolve().is_relative_to(top) and path.is_file()
-            return path if inside and path.stat().st_size == output["size"] else None
+            return path if inside and path.stat().st_size == output.size else None
         except (OSError, ValueError):
             return None
 
     def all(self) -> Iterator[Picture]:
         """Source first, then what was made of it."""
-        changed = self.main is not None and self.main["md5"] != self.entry["source_md5"]
-        if self.source is not None:
-            drawn = list(_drawn(self.source, self.facts))
+        changed = self.main is not None and self.made is not None and self.main.md5 != self.made.source_md5
+        if self.source is not None and self.info is not None:
+            drawn = list(_drawn(self.source, self.info))
             # A photo with its face drawn onto it needs no second picture of itself.
-            before = None if drawn and self.facts.get("image") else _shot(self.source, self.facts)
+            before = None if drawn and self.info.image else _shot(self.source, self.info)
             if before:
                 yield Picture(_uri(before), Text("before", "修复前") if changed else Text("", ""))
             yield from drawn
         if changed and self.main is not None:
-            path = self._output(self.main)
-            after = _shot(path, self.main["facts"]) if path else None
+            path, info = self._output(self.main), decoded(self.main.facts)
+            after = _shot(path, info) if path and info else None
             if after:
                 yield Picture(_uri(after), Text("after", "修复后"))
         yield from self._sheet()
 
     def _sheet(self) -> Iterator[Picture]:
         """The pages of a deck side by side: those that were made, else those of a PDF."""
-        named = [o for o in self.entry.get("outputs") or () if o["category"] == "PAGE"]
+        named = self._outputs(Category.PAGE)
         made = [path for output in named[:_PAGES] if (path := self._output(output))]
         if made:
             yield from _contact(made, len(named))
             return
-        slides = self.facts.get("slides") or {}
-        path = self.source if slides.get("format") == "pdf" else None
-        if path is None and self.main is not None and self.main["content_type"] == "application/pdf":
+        slides = self.info.slides if self.info else None
+        path = self.source if slides and slides.format == "pdf" else None
+        if path is None and self.main is not None and self.main.content_type == "application/pdf":
             path = self._output(self.main)
-        if path is not None and slides.get("pages"):
+        if path is not None and slides and slides.pages:
             from pipeline.plots.still import pdf_pages
 
             with tempfile.TemporaryDirectory(prefix="preflight-") as work:
-                yield from _contact(pdf_pages(path, Path(work), _PAGES), int(slides["pages"]))
+                yield from _contact(pdf_pages(path, Path(work), _PAGES), slides.pages)
 
     def wave(self) -> tuple[float, ...] | None:
         """The loudness of the source over its length."""
-        if self.facts.get("speech") and not self.facts.get("video"):
-            return None  # its own picture shows more
-        if self.source is None or not self.facts.get("audio") or not self.facts.get("container"):
+        info = self.info
+        if info is None or self.source is None or not info.audio or not info.container:
             return None
+        if info.speech and not info.video:
+            return None  # its own picture shows more
         from pipeline.plots.waveform import peaks
 
-        duration = value_of(self.facts.get("duration"), "seconds")
-        container = str(_OPENED_AS.get(self.facts["container"], self.facts["container"]))
-        return peaks(self.source, container, Fraction(str(duration)) if duration is not None else None)
+        return peaks(self.source, _OPENED_AS.get(info.container, info.container), info.duration)
 
     def excerpt(self) -> list[tuple[int, str]] | None:
         """The lines of a script around the first fault in it, else its first lines, each with its number."""
-        text = self.facts.get("text")
-        if self.source is None or not text:
+        if self.source is None or self.info is None or self.info.text is None:
             return None
         from pipeline.probe.text.read import load
 
         try:
-            whole = load(self.source, self.facts["size"]).text
+            whole = load(self.source, self.info.size).text
         except (PreflightError, OSError):
             return None
         if whole is None:
             return None
         lines = whole.splitlines()
-        fault = next((f for f in self.entry["findings"] if f["verdict"] == "fail" and f["where"]), None)
-        at = re.search(r"line (\d+)", fault["where"]) if fault else None
-        first = max(0, int(at[1]) - 1 - _LINES // 2) if at else 0
+        wrong = next((f.where.en for f in self.entry.findings if f.verdict is Verdict.FAIL and f.where), "")
+        fault = next((mark.line for mark in self.info.text.marks if wrong.startswith(at(mark).en)), 0)
+        first = max(0, fault - 1 - _LINES // 2)
         return [(n, line[:_WIDE]) for n, line in enumerate(lines[first : first + _LINES], first + 1)]
 
 
-def _shot(path: Path, facts: Entry) -> bytes | None:
+def _shot(path: Path, info: MediaInfo) -> bytes | None:
     from pipeline.plots import still
 
-    if facts.get("image"):
-        return still.picture(path, facts["image"]["format"])
-    if facts.get("video") and facts.get("container"):
-        length = value_of(facts.get("duration"), "seconds")
-        at = Fraction(str(length)) / 3 if length is not None else Fraction(0)
-        container = str(_OPENED_AS.get(facts["container"], facts["container"]))
-        return still.frame(path, container, at, int(facts["video"][0].get("rotation") or 0))
+    if info.image:
+        return still.picture(path, info.image.format)
+    if info.video and info.container:
+        at = (info.duration or Fraction(0)) / 3
+        return still.frame(path, _OPENED_AS.get(info.container, info.container), at, info.video[0].rotation or 0)
     return None
 
 
@@ -327,47 +327,25 @@ def _contact(pages: list[Path], count: int) -> Iterator[Picture]:
         yield Picture(_uri(from_png(data, _WIDE_BOX)), Text(f"{count} page(s)", f"{count} 页"), wide=True)
 
 
-def _drawn(path: Path, facts: Entry) -> Iterator[Picture]:
+def _drawn(path: Path, info: MediaInfo) -> Iterator[Picture]:
     """What was measured, drawn: faces onto the photo, speech and clipping onto the sound."""
     from pipeline.plots import still
 
-    if facts.get("image") and facts.get("faces"):
+    if info.image and info.faces:
         from pipeline.plots.face import verdict
 
-        data = verdict(path, _photo(path, facts))
+        data = verdict(path, info)
         if data:
             yield Picture(_uri(still.from_png(data, _WIDE_BOX)), Text("face", "人脸"))
-    length = value_of(facts.get("duration"), "seconds")
-    if facts.get("speech") and facts.get("audio") and isinstance(length, Fraction) and length <= _HEARD:
+    length = info.duration
+    if info.speech and info.audio and length is not None and length <= _HEARD:
         from pipeline.plots.sound import plot
 
-        stream = AudioStream(**{key: _exact(value) for key, value in facts["audio"][0].items()})
         try:
             with tempfile.TemporaryDirectory(prefix="preflight-") as work:
                 target = Path(work, "sound.png")
-                plot(path, stream, float(length), target)
+                plot(path, info.audio[0], float(length), target)
                 data = target.read_bytes()
         except still.DAMAGE:
             return
         yield Picture(_uri(still.from_png(data, _SOUND_BOX)), Text("sound", "声音"), wide=True)
-
-
-def _photo(path: Path, facts: Entry) -> MediaInfo:
-    """The facts that the drawing of a photo needs, as the model holds them."""
-    image = facts["image"]
-    stored, size = (Size(image[key]["width"], image[key]["height"]) for key in ("stored", "size"))
-    info = ImageInfo(format=image["format"], stored=stored, size=size, orientation=image.get("orientation", 1))
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.IMAGE,
-        size=facts["size"],
-        extension=facts.get("extension", ""),
-        image=info,
-        faces=tuple(Face(**{key: _exact(value) for key, value in face.items()}) for face in facts["faces"]),
-    )
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_exact, value))
-    return Fraction(value) if isinstance(value, str) and _EXACT.fullmatch(value) else value

@@ -13,7 +13,10 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from pipeline.documents.entry import solved_by
+from pipeline.documents.types import AssetEntry, FindingEntry, PlannedAsset, PreparedAsset
 from pipeline.model.facts import Text
+from pipeline.model.results import Status, Verdict
+from pipeline.model.rules import Level
 
 _COLOURS: Final = {
     "pass": "green",
@@ -71,29 +74,22 @@ def coloured(status: str, lang: str) -> Line:
     return Line(say(status, lang), style=_COLOURS[status])
 
 
-def _reasons(asset: Mapping[str, Any], lang: str, full: bool) -> list[str]:
+def _reasons(asset: AssetEntry, lang: str, full: bool) -> list[str]:
     """What to know about an asset, worst first."""
-    if asset["error"]:
-        return [f"[red]{clean(asset['error']['message'])}[/red]"]
-    blocked = {(f["rule"], f["stream"], f["where"]) for f in asset.get("blocked", ())}
-    solved = solved_by(asset.get("outputs", ()))
+    if asset.error:
+        return [f"[red]{clean(asset.error.message)}[/red]"]
+    blocked = {f.place for f in asset.blocked} if isinstance(asset, PlannedAsset | PreparedAsset) else set()
+    solved = solved_by(asset.outputs if isinstance(asset, PreparedAsset) else ())
     lines: list[tuple[int, str]] = []
     unmeasured = 0
-    for f in asset["findings"]:
-        unknown = f["verdict"] == "unknown"
-        unmeasured += unknown and not f["blocks"]
-        if f["verdict"] == "pass" or (not full and not f["blocks"] and (unknown or f["level"] == "info")):
+    for f in asset.findings:
+        unknown = f.verdict is Verdict.UNKNOWN
+        unmeasured += unknown and not f.blocks
+        if f.verdict is Verdict.PASS or (not full and not f.blocks and (unknown or f.level is Level.INFO)):
             continue
-        word = "unknown" if unknown else f["level"]
-        mended = asset["status"] == "fixed" and (f["blocks"] or f["rule"] in solved)
-        label = "fixed" if mended else word
-        text = f"[{_COLOURS[label]}]{say(label, lang)}[/] {clean(f['message'])}"
-        if f["fix"] and (f["rule"], f["stream"], f["where"]) not in blocked:
-            text += f" [cyan]→ {clean(f['fix']['does'])}[/cyan]"
-        if full:
-            source = f["source"]
-            place = f"{source['document']} {source['section']} ({source['date']})"
-            text += clean(f"\n  {f['rule']}  {place}  {f['code'] or ''}")
+        word = "unknown" if unknown else f.level.value
+        mended = asset.status is Status.FIXED and (f.blocks or f.rule in solved)
+        text = _reason(f, "fixed" if mended else word, lang, full, promised=f.place not in blocked)
         lines.append((("error", "unknown", "warning", "info").index(word), text))
     ordered = [text for _, text in sorted(lines, key=lambda pair: pair[0])]
     if full:
@@ -106,41 +102,51 @@ def _reasons(asset: Mapping[str, Any], lang: str, full: bool) -> list[str]:
     return shown
 
 
-def assets_table(assets: Iterable[Mapping[str, Any]], lang: str, *, full: bool) -> Table:
+def _reason(f: FindingEntry, label: str, lang: str, full: bool, *, promised: bool) -> str:
+    text = f"[{_COLOURS[label]}]{say(label, lang)}[/] {clean(f.message)}"
+    if f.fix and promised:
+        text += f" [cyan]→ {clean(f.fix.does)}[/cyan]"
+    if full:
+        place = f"{f.source.document} {f.source.section} ({f.source.date})"
+        text += clean(f"\n  {f.rule}  {place}  {f.code or ''}")
+    return text
+
+
+def assets_table(assets: Iterable[AssetEntry], lang: str, *, full: bool) -> Table:
     """One row per asset: what it is, where it stands, why, and what was made."""
     table = Table(show_edge=False, pad_edge=False, expand=False)
     for column, ratio in (("status", None), ("asset", None), ("kind", None), ("why", 1)):
         table.add_column(say(column, lang), overflow="fold", ratio=ratio, vertical="top")
     for asset in assets:
         why = _reasons(asset, lang, full)
-        for output in asset.get("outputs", ())[:3]:
-            why.append(f"→ {clean(output['path'])}  [dim]{output['md5']}[/dim]")
-        extra = len(asset.get("outputs", ())) - 3
+        outputs = asset.outputs if isinstance(asset, PreparedAsset) else ()
+        for output in outputs[:3]:
+            why.append(f"→ {clean(output.path)}  [dim]{output.md5}[/dim]")
+        extra = len(outputs) - 3
         if extra > 0:
             why.append(f"[dim]+{extra}[/dim]")
         table.add_row(
-            coloured(asset["status"], lang),
-            clean(asset["source"]),
-            asset["kind"]
-            + (f"\n[dim]{clean(asset['role'])}[/dim]" if asset["role"] not in {None, asset["kind"]} else ""),
+            coloured(asset.status, lang),
+            clean(asset.source),
+            asset.kind + (f"\n[dim]{clean(asset.role)}[/dim]" if asset.role and asset.role != asset.kind else ""),
             "\n".join(why),
         )
     return table
 
 
-def plan_lines(asset: Mapping[str, Any]) -> list[str]:
+def plan_lines(asset: PlannedAsset) -> list[str]:
     """The steps of a plan with their commands, quoted for a shell."""
     import shlex
 
     lines = []
-    for number, step in enumerate(asset["steps"], 1):
-        lines.append(f"{number}. {clean(step['does'])}")
-        if step["command"]:
-            lines.append(f"   [dim]{clean(shlex.join(step['command']))}[/dim]")
+    for number, step in enumerate(asset.steps, 1):
+        lines.append(f"{number}. {clean(step.does)}")
+        if step.command:
+            lines.append(f"   [dim]{clean(shlex.join(step.command))}[/dim]")
     return lines
 
 
-def summary_line(summary: Mapping[str, int], lang: str) -> Line:
+def summary_line(summary: Mapping[Status, int], lang: str) -> Line:
     """The last line: how many assets stand where."""
     line = Line(f"{say('total', lang)} {sum(summary.values())}:")
     for status, count in summary.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +13,16 @@ from typing import IO, Any, Final
 
 from markupsafe import Markup
 
-from pipeline.documents.messages import place
-from pipeline.engine.pool import Pool
-from pipeline.model.ceilings import CHECK_WALL
+from pipeline.documents.types import AssetEntry, Document, FindingEntry, PlannedAsset, PreparedAsset
 from pipeline.model.facts import Text
-from pipeline.report.card import ORDER, TEMPLATES, CardJob, bare, card_entry, environment
-from pipeline.report.findings import Told, both, loadable, rule_of, rules_of, tell
+from pipeline.model.results import Status, Verdict
+from pipeline.model.rules import Level
+from pipeline.report.card import ORDER, TEMPLATES, CardJob, environment
+from pipeline.report.findings import Shown, loadable, rule_of, rules_of, shown
 from pipeline.report.labels import WORDS
 
-Document = Mapping[str, Any]
+Cards = Callable[[Sequence[CardJob]], Iterator[str]]
+"""Makes the card of every job, in order."""
 
 _TOP: Final = 12  # rules in the summary
 _FIRST: Final = 8  # assets that are named at the top
@@ -55,30 +56,29 @@ class Row:
 
 
 def _preset(document: Document) -> tuple[str, str]:
-    preset = document.get("preset") or {}
-    return str(preset.get("id", "-")), str(preset.get("sha256", ""))
+    return (document.preset.id, document.preset.sha256) if document.preset else ("-", "")
 
 
-def _broken(entry: Document) -> set[str]:
+def _broken(entry: AssetEntry) -> set[str]:
     """Rules of an asset that are not in order and matter."""
     return {
-        f["rule"]
-        for f in entry["findings"]
-        if f["verdict"] != "pass" and f["level"] != "info" and (f["blocks"] or f["verdict"] == "fail")
+        f.rule
+        for f in entry.findings
+        if f.verdict is not Verdict.PASS and f.level is not Level.INFO and (f.blocks or f.verdict is Verdict.FAIL)
     }
 
 
 def _top(sources: Sequence[Source]) -> tuple[list[Row], dict[str, int]]:
     """The rules broken most, and the number of each."""
     counts: Counter[str] = Counter()
-    samples: dict[str, Told] = {}
+    samples: dict[str, Shown] = {}
     for source in sources:
         rules = rules_of(_preset(source.document)[0])
-        for entry in source.document["assets"]:
+        for entry in source.document.assets:
             counts.update(_broken(entry))
-            for f in entry["findings"]:
-                if f["rule"] not in samples and f["verdict"] != "pass":
-                    samples[f["rule"]] = tell(f, rule_of(f, rules))
+            for f in entry.findings:
+                if f.rule not in samples and f.verdict is not Verdict.PASS:
+                    samples[f.rule] = shown(f, rule_of(f, rules))
     most = counts.most_common(_TOP)
     rows = [
         Row(number, samples[rule].title, samples[rule].limit, samples[rule].level, count, count / most[0][1])
@@ -89,7 +89,7 @@ def _top(sources: Sequence[Source]) -> tuple[list[Row], dict[str, int]]:
 
 def jobs(sources: Sequence[Source], numbers: Mapping[str, int], pictures: bool) -> list[CardJob]:
     """The cards, worst first."""
-    pairs = [(source, entry) for source in sources for entry in source.document["assets"]]
+    pairs = [(source, entry) for source in sources for entry in source.document.assets]
     pairs.sort(key=lambda pair: _rank(pair[1]))
     out = []
     for number, (source, entry) in enumerate(pairs, 1):
@@ -108,24 +108,9 @@ def jobs(sources: Sequence[Source], numbers: Mapping[str, int], pictures: bool) 
     return out
 
 
-def _rank(entry: Document) -> tuple[int, int]:
-    warned = any(f["verdict"] == "fail" and f["level"] == "warning" for f in entry["findings"])
-    return ORDER.index(entry["status"]) if entry["status"] in ORDER else len(ORDER), not warned
-
-
-def cards(todo: Sequence[CardJob], workers: int) -> Iterator[str]:
-    """Cards in order, made in workers; those that came early wait on disk or in memory of the pool's reader."""
-    waiting: dict[int, str] = {}
-    following = 0
-    with Pool(card_entry, workers, CHECK_WALL) as pool:
-        for event in pool.run(todo):
-            if not event.ended:
-                continue
-            made = event.result if event.error is None and event.result is not None else bare(todo[event.index])
-            waiting[event.index] = made
-            while following in waiting:
-                yield waiting.pop(following)
-                following += 1
+def _rank(entry: AssetEntry) -> tuple[int, bool]:
+    warned = any(f.verdict is Verdict.FAIL and f.level is Level.WARNING for f in entry.findings)
+    return ORDER.index(entry.status), not warned
 
 
 def _headline(statuses: Counter[str]) -> Text:
@@ -153,25 +138,26 @@ def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequen
     kinds: Counter[str] = Counter()
     for source in sources:
         preset, _ = _preset(source.document)
-        for entry in source.document["assets"]:
-            statuses[entry["status"]] += 1
-            table[preset][entry["status"]] += 1
-            kinds[entry["kind"]] += 1
-    shown = [status for status in ORDER if statuses[status]]
+        for entry in source.document.assets:
+            statuses[entry.status] += 1
+            table[preset][entry.status] += 1
+            kinds[entry.kind] += 1
+    stages = [status for status in ORDER if statuses[status]]
     titles = {p: found.title if (found := loadable(p)) else Text(p, p) for p in table}
     style, script = (asset(name) for name in ("report.css", "report.js"))
     return {
         "lang": lang,
         "headline": _headline(statuses),
-        "statuses": [(status, statuses[status]) for status in shown],
+        "statuses": [(status, statuses[status]) for status in stages],
         "bar": [(name, n, n / max(1, len(todo))) for name, keys in _GROUPS if (n := sum(statuses[k] for k in keys))],
-        "table": {preset: [counts[s] for s in shown] for preset, counts in sorted(table.items())},
+        "table": {preset: [counts[s] for s in stages] for preset, counts in sorted(table.items())},
         "titles": titles,
         "kinds": sorted(kinds.items()),
         "rows": rows,
         "first": _first(todo),
         "batch": [
-            tell(f, rule_of(f, rules_of(_preset(s.document)[0])), (f["where"] or "",)) for s, f in _batch(sources)
+            shown(f, rule_of(f, rules_of(_preset(s.document)[0])), (f.where,) if f.where else ())
+            for s, f in _batch(sources)
         ],
         "tools": _tools(sources),
         "written": datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M %z"),
@@ -190,10 +176,10 @@ def _stale(document: Document) -> bool:
     return found is None or found.sha256 != sha256
 
 
-def _batch(sources: Sequence[Source]) -> Iterator[tuple[Source, Document]]:
+def _batch(sources: Sequence[Source]) -> Iterator[tuple[Source, FindingEntry]]:
     for source in sources:
-        for finding in source.document.get("batch") or ():
-            if finding["verdict"] != "pass":
+        for finding in source.document.batch:
+            if finding.verdict is not Verdict.PASS:
                 yield source, finding
 
 
@@ -201,24 +187,25 @@ def _first(todo: Sequence[CardJob]) -> list[tuple[int, str, str, Text]]:
     """The assets that need somebody most: number, status, name, the main reason."""
     out: list[tuple[int, str, str, Text]] = []
     for job in todo:
-        if job.entry["status"] not in {"failed", "error", "blocked"} or len(out) == _FIRST:
+        if job.entry.status not in {Status.FAILED, Status.ERROR, Status.BLOCKED} or len(out) == _FIRST:
             break
-        out.append((job.number, job.entry["status"], Path(job.entry["source"]).name, _reason(job)))
+        out.append((job.number, job.entry.status, Path(job.entry.source).name, _reason(job)))
     return out
 
 
 def _reason(job: CardJob) -> Text:
     entry, rules = job.entry, rules_of(job.preset)
-    if entry["error"]:
-        return both(entry["error"], "message")
-    stuck = [f for f in entry.get("blocked") or () if f["verdict"] != "pass"]
-    stuck = stuck or [f for f in entry["findings"] if f["blocks"] and not f["fix"]]
+    if entry.error:
+        return entry.error.said
+    blocked = entry.blocked if isinstance(entry, PlannedAsset | PreparedAsset) else ()
+    stuck = [f for f in blocked if f.verdict is not Verdict.PASS]
+    stuck = stuck or [f for f in entry.findings if f.blocks and not f.fix]
     if not stuck:
         return Text("", "")
-    one = tell(stuck[0], rule_of(stuck[0], rules))
-    if one.verdict == "unknown":
+    one = shown(stuck[0], rule_of(stuck[0], rules))
+    if one.verdict is Verdict.UNKNOWN:
         return Text(f"{one.title.en}: {one.rest.en}", f"{one.title.zh}：{one.rest.zh}")
-    at = place(stuck[0]["where"]) if stuck[0]["where"] else Text("", "")
+    at = stuck[0].where or Text("", "")
     wanted = Text("", "") if one.found.en == "no" or not one.limit.en else one.limit
     return Text(
         f"{one.title.en}: {one.found.en}" + (f", {WORDS['wanted'].en} {wanted.en}" if wanted.en else "") + _at(at.en),
@@ -233,8 +220,8 @@ def _at(place_: str) -> str:
 def _tools(sources: Sequence[Source]) -> list[str]:
     out = []
     for source in sources:
-        tool, (preset, sha256) = source.document["tool"], _preset(source.document)
-        out.append(f"media-preflight {tool['version']} · FFmpeg {tool['ffmpeg']} · {preset} {sha256[:12]}")
+        tool, (preset, sha256) = source.document.tool, _preset(source.document)
+        out.append(f"media-preflight {tool.version} · FFmpeg {tool.ffmpeg} · {preset} {sha256[:12]}")
     return list(dict.fromkeys(out))
 
 
@@ -248,13 +235,13 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def write(out: IO[str], sources: Sequence[Source], lang: str, workers: int, *, pictures: bool = True) -> None:
-    """Write the report. Cards are made by `workers` processes and written as they come."""
+def write(out: IO[str], sources: Sequence[Source], lang: str, cards: Cards, *, pictures: bool = True) -> None:
+    """Write the report. Cards are written as `cards` makes them, in workers or here."""
     rows, numbers = _top(sources)
     todo = jobs(sources, numbers, pictures)
     page = environment().get_template("page.html.jinja").render(_context(sources, rows, lang, todo))
     head, _, tail = page.partition("<!--cards-->")
     out.write(head)
-    for card in cards(todo, workers):
+    for card in cards(todo):
         out.write(card)
     out.write(tail)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -11,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
+from pipeline.documents.facts import encode
+from pipeline.documents.types import ProgressEvent, StepEvent
 from pipeline.model.job import Busy, News
 
 # A small file costs more than its bytes: about what reading this many bytes of a large one does.
@@ -132,11 +133,11 @@ def _event(measure: Measure, event: News) -> None:
     if event.ended:
         return
     measure.see(event)
-    told: dict[str, Any] = {"event": "step", "index": event.index, "step": event.step}
+    told: StepEvent | ProgressEvent = StepEvent(index=event.index, step=event.step or "")
     if event.fraction is not None:
         speed = None if event.speed is None else round(event.speed, 2)
-        told = {"event": "progress", "index": event.index, "fraction": round(event.fraction, 3), "speed": speed}
-    sys.stdout.write(json.dumps(told) + "\n")
+        told = ProgressEvent(index=event.index, fraction=round(event.fraction, 3), speed=speed)
+    sys.stdout.write(encode(told).decode() + "\n")
     sys.stdout.flush()
 
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.checks import CHECKS
-from pipeline.model.facts import Kind, MediaInfo, Text, Value
+from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text, Value
 from pipeline.model.results import Finding, Fix, Verdict
 from pipeline.model.rules import Check, Condition, Level, Reading, Role, Rule, Safety
 
 _NOTHING_READ = Text("the file holds nothing this rule could be read from", "文件中没有可供该规则读取的内容")
 _NO_VALUE = Text("the file does not tell", "文件未提供该信息")
-_UNMEASURED = {
-    "decode": Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
-    "faces": Text(
-        "not measured: no face is seen, or not enough of one, or not clearly enough",
-        "未测量：未检测到人脸，或人脸不完整、不够清晰",
-    ),
-    "speech": Text("the recording was not measured", "未测量录音质量"),
-}
 
 
 def needs(role: Role, kind: Kind) -> frozenset[str]:
@@ -57,12 +49,14 @@ def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
 
 
 def _unmeasured(check: Check, info: MediaInfo) -> Text | None:
-    if check.untold is not None and (info.speech is not None or not check.needs):
+    asked = [MEASURES[name] for name in sorted(check.needs)]
+    missing = next((one for one in asked if one.block(info) is None), None)
+    if missing is None and check.untold is not None:
         return check.untold
-    if "faces" in check.needs and info.faces is None and info.remarks:
-        why = info.remarks[-1]  # none could be looked for: it says what to run, or what is wrong with the file
+    if missing is not None and missing.remarked and info.remarks:
+        why = info.remarks[-1]  # it could not even be tried: it says what to run, or what is wrong with the file
         return Text(why.en.rstrip("."), why.zh.rstrip("。"))
-    return next((_UNMEASURED[need] for need in sorted(check.needs) if need in _UNMEASURED), None)
+    return asked[0].unknown if asked else None
 
 
 def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role) -> Finding:

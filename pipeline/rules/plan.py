@@ -25,7 +25,7 @@ _TOO_COSTLY = Text("its repair is not among those allowed (--at-least)", "其修
 
 _PICTURE_SIZES: Final = frozenset({"image.size", "image.width", "image.height"})
 
-_Place = tuple[str, int | None, str | None]
+_Place = tuple[str, int | None, Text | None]
 
 
 # Repairs that take a work apart; nobody is served by one that was not asked for.
@@ -98,7 +98,7 @@ def plan(
         fixes=_in_order(fixes),
         advised=_in_order(advised),
         split=split and any(fix.check == "media.duration" for fix in fixes),
-        blocked=tuple(sorted(blocked, key=lambda f: (f.rule.id, f.stream or -1, f.where or ""))),
+        blocked=tuple(sorted(blocked, key=lambda f: (f.rule.id, f.stream or -1, f.where.en if f.where else ""))),
         allowed=allow,
     )
 

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import threading
 import traceback
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from pipeline.documents import entry as document
 from pipeline.documents import totals
 from pipeline.documents.spool import Spool, line
+from pipeline.documents.types import (
+    CHECKED,
+    MANIFEST,
+    PREPARED,
+    REPORT,
+    AssetEntry,
+    Document,
+    ManifestDocument,
+    PlanDocument,
+    PlannedAsset,
+    PreparedAsset,
+)
 from pipeline.engine import tasks as work
-from pipeline.engine.pool import Pool
+from pipeline.engine.cards import cards
+from pipeline.engine.pool import Pool, Work
+from pipeline.engine.record import Record
 from pipeline.errors import AssetError, PreflightError
 from pipeline.model.ceilings import PREPARE_WALL
 from pipeline.model.job import Job
@@ -55,9 +72,11 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
     ]
     batch.state = "running"
     making = verb == "prepare"
-    function, seconds = (work.prepare_entry, PREPARE_WALL) if making else (work.plan_entry, wall(preset, deep=False))
+    function: Work[Job, Record | PlannedAsset] = work.prepare_entry if making else work.plan_entry
+    seconds = PREPARE_WALL if making else wall(preset, deep=False)
     further = count(len(jobs))  # numbers for what is found inside
-    with Spool(len(jobs)) as spool:
+    type_: type[AssetEntry] = PreparedAsset if making else PlannedAsset
+    with Spool(len(jobs), type_) as spool:
         with Pool(function, workers, seconds) as pool:
             for event in pool.run(jobs):
                 if batch.stop.is_set():
@@ -65,26 +84,23 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
                 if not event.ended:
                     batch.fractions[event.index] = event.fraction or batch.fractions.get(event.index, 0.0)
                     continue
-                failed = "failed" if verb == "prepare" else "error"
-                entry = event.result or _lost(jobs[event.index], event.error, failed)
-                found = entry.pop("found", [])
-                for one in (entry, *found):
-                    _inside(one, batch.folder)
+                lost = event.error or AssetError("nothing came back", "没有结果")
+                made = event.result or document.lost(jobs[event.index], lost, type_)
+                entry: AssetEntry = made.asset if isinstance(made, Record) else made
+                found = made.found if isinstance(made, Record) else ()
                 batch.fractions[event.index] = 1.0
-                batch.statuses[event.index] = entry["status"]
-                spool.put(event.index, line(entry))
+                batch.statuses[event.index] = entry.status
+                spool.put(event.index, line(_inside(entry, batch.folder)))
                 for one in found:
-                    spool.put(next(further), line(one))
-        schema, statuses = (
-            (document.MANIFEST, document.PREPARED) if verb == "prepare" else (document.REPORT, document.CHECKED)
-        )
-        told: dict[str, Any] = document.head(schema, preset)
-        told |= {"assets": list(spool), "batch": totals.findings(preset, spool, lang)}
-        told["summary"] = spool.summary(statuses)
+                    spool.put(next(further), line(_inside(one, batch.folder)))
+        tail = spool.tail(PREPARED if making else CHECKED, totals.findings(preset, spool, lang))
+        parts = msgspec.structs.asdict(document.head(MANIFEST if making else REPORT, preset)) | {"assets": tuple(spool)}
+        whole = ManifestDocument if making else PlanDocument
+        told: Document = whole(**parts, **msgspec.structs.asdict(tail))
     batch.state = "reporting"
     batch.document = told
     with batch.report.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        write(file, [Source(told, batch.folder)], lang, workers)
+        write(file, [Source(told, batch.folder)], lang, partial(cards, workers=workers))
     batch.state = "done"
 
 
@@ -101,32 +117,13 @@ def _stems(batch: Batch) -> list[str]:
     return out
 
 
-def _inside(entry: dict[str, Any], folder: Path) -> None:
+A = TypeVar("A", bound=AssetEntry)
+
+
+def _inside(entry: A, folder: Path) -> A:
     """Paths below the batch's folder: where it lies on this machine is nobody's business."""
-    entry["source"] = str(Path(entry["source"]).relative_to(folder))
-    for output in entry.get("outputs") or ():
-        output["path"] = f"out/{output['path']}"
-
-
-def _lost(job: Job, error: AssetError | None, status: str) -> dict[str, Any]:
-    """The entry of a file whose worker gave no answer."""
-    text = error.text if error else None
-    return {
-        "source": job.path,
-        "kind": "unknown",
-        "role": job.role,
-        "status": status,
-        "facts": {},
-        "findings": [],
-        "error": {
-            "type": type(error).__name__,
-            "message": text.of(job.lang) if text else "",
-            "said": text._asdict() if text else None,
-        },
-        "steps": [],
-        "outputs": [],
-        "proof": [],
-        "blocked": [],
-        "source_md5": None,
-        "seconds": 0.0,
-    }
+    entry = document.named(entry, str(Path(entry.source).relative_to(folder)))
+    if not isinstance(entry, PreparedAsset):
+        return entry
+    outputs = tuple(msgspec.structs.replace(output, path=f"out/{output.path}") for output in entry.outputs)
+    return msgspec.structs.replace(entry, outputs=outputs)

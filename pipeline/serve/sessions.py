@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -18,6 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
+from pipeline.documents.facts import encode
+from pipeline.documents.types import Document, ManifestDocument, OutputEntry
 from pipeline.errors import UsageError
 
 NAME: Final = "preflight-serve-"  # first part of the name of every private folder
@@ -65,7 +68,7 @@ class Batch:
     fractions: dict[int, float] = field(default_factory=dict)
     statuses: dict[int, str] = field(default_factory=dict)
     error: dict[str, str] | None = None  # in both languages
-    document: dict[str, Any] | None = None
+    document: Document | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     touched: float = field(default_factory=time.monotonic)
 
@@ -74,9 +77,10 @@ class Batch:
         """Where the HTML report lies."""
         return self.folder / "report.html"
 
-    def outputs(self) -> list[dict[str, Any]]:
+    def outputs(self) -> list[OutputEntry]:
         """Every output of the run, in order."""
-        return [o for a in (self.document or {}).get("assets", ()) for o in a.get("outputs", ())]
+        assets = self.document.assets if isinstance(self.document, ManifestDocument) else ()
+        return [output for asset in assets for output in asset.outputs]
 
     def output(self, number: int) -> Path | None:
         """The file of an output. Numbers reach files, names never do."""
@@ -84,7 +88,7 @@ class Batch:
         if not 0 <= number < len(held):
             return None
         top = (self.folder / "out").resolve()
-        path = (self.folder / held[number]["path"]).resolve()
+        path = (self.folder / held[number].path).resolve()
         return path if path.is_relative_to(top) and path.is_file() else None
 
     def told(self) -> dict[str, Any]:
@@ -102,10 +106,8 @@ class Batch:
                 }
                 for number, file in enumerate(self.files)
             ],
-            "summary": (self.document or {}).get("summary"),
-            "outputs": [
-                {"name": Path(o["path"]).name, "size": o["size"], "category": o["category"]} for o in self.outputs()
-            ],
+            "summary": self.document.summary if self.document else None,
+            "outputs": [{"name": Path(o.path).name, "size": o.size, "category": o.category} for o in self.outputs()],
         }
 
 
@@ -194,8 +196,8 @@ class Room:
                 for number, output in enumerate(batch.outputs()):
                     path = batch.output(number)
                     if path:
-                        out.write(path, output["path"].removeprefix("out/"))
-                out.writestr("manifest.json", json.dumps(batch.document, ensure_ascii=False, indent=1))
+                        out.write(path, output.path.removeprefix("out/"))
+                out.writestr("manifest.json", msgspec.json.format(encode(batch.document), indent=1))
             Path(temporary).replace(target)
         return target
 

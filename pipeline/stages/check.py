@@ -13,12 +13,12 @@ from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.errors import PreflightError
 from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
-from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
 from pipeline.model.results import Finding, Problem, Verdict
 from pipeline.model.rules import Level, Preset, Role, Rule, Source
-from pipeline.probe import probe
+from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
@@ -37,7 +37,7 @@ _CONTAINERS: Final = frozenset({"container.format", "file.format"})
 _SILENT: Final = Text(
     "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
 )
-MOVING: Final = frozenset({"moving"})  # of `probe`: an animated GIF is read as a video
+DEEP: Final = frozenset(name for name, one in MEASURES.items() if one.deep == "yes")
 
 
 def check(job: Job) -> Case:
@@ -51,13 +51,14 @@ def check(job: Job) -> Case:
         role = role_for(job, info.kind)
         if role is None and info.image and info.image.format == "gif" and (info.image.frames or 1) > 1:
             # A picture to a role that takes pictures; to one that takes none, what it looks like: a short video.
-            moving = probe(Path(job.path), MOVING)
+            moving = probe(Path(job.path), moving=True)
             role = role_for(job, moving.kind)
             info = moving if role else info
         if role is None:
             findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
         else:
-            info = _measured(job, role, info)
+            needs = judging.needs(role, info.kind) | (DEEP if job.deep else frozenset())
+            info = measure(Path(job.path), info, needs)
             findings = _possible(judging.judge(info, role), info)
         plan = planning.plan(findings, job.at_least, job.allow, info.kind)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
@@ -91,29 +92,18 @@ def role_for(job: Job, kind: Kind) -> Role | None:
     return replace(role, deliver=tuple(sorted({**dict(role.deliver), **dict(job.deliver)}.items())))
 
 
-def deeper(job: Job, needs: frozenset[str]) -> frozenset[str]:
-    """`needs`, and decoding of everything where the job asks for it."""
-    return needs | {"decode"} if job.deep else needs
-
-
 def wall(preset: Preset | None, *, deep: bool) -> float:
-    """Most seconds that one asset may take to be judged: more where its frames or its sound are decoded to the end.
+    """Most seconds that one asset may take to be judged: as long as the slowest of what is measured.
 
-    Sound is heard for rules about it, and by `plan` before several channels become one.
+    That is what rules ask for and what `plan` has to know before a file is made; with `deep`, of any length.
     """
+    if deep:
+        return DEEP_WALL
     roles = preset.roles if preset else ()
-    hears = any(
-        role.wants("channels") == 1 or any("speech" in judging.needs(role, kind) for kind in role.kinds)
-        for role in roles
-    )
-    return DEEP_WALL if deep or hears else CHECK_WALL
-
-
-def _measured(job: Job, role: Role, info: MediaInfo) -> MediaInfo:
-    """The facts with the costly measurements this role asks for."""
-    needs = deeper(job, judging.needs(role, info.kind))
-    moving = MOVING if info.kind is Kind.VIDEO and info.container == "gif" else frozenset[str]()
-    return probe(Path(job.path), needs | moving) if needs else info
+    asked = frozenset[str]().union(*(judging.needs(role, kind) for role in roles for kind in role.kinds))
+    made = {pair for role in roles for pair in role.deliver}
+    walls = [one.wall for name, one in MEASURES.items() if name in asked or one.delivers in made]
+    return max(walls, default=CHECK_WALL)
 
 
 def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:
@@ -123,7 +113,7 @@ def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Findi
     rule = Rule(
         id=f"{preset.id.replace('/', '.')}.kind",
         check="file.kind",
-        limit=OneOf(tuple(sorted(kind.value for kind in kinds))),
+        limit=OneOf(tuple(sorted(kind.value for kind in kinds)), "word"),
         level=Level.ERROR,
         sources=(Source(preset.id, "roles", ""),),
         note=_UNREADABLE_TEXT if unreadable else _MXF if info.container == "mxf" else _USELESS,

@@ -6,8 +6,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from pipeline.documents.types import PreparedAsset
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
@@ -31,20 +32,19 @@ def made(job: Job, work: Path) -> tuple[Made, ...]:
     return tuple(again)
 
 
-def outputs(entry: Mapping[str, Any]) -> tuple[tuple[str, str, str, str, str | None], ...]:
+def outputs(entry: PreparedAsset) -> tuple[tuple[str, str, str, str, str | None], ...]:
     """The outputs of a finished asset as `made` wants them.
 
     Nothing where names do not tell their template, and where it was split: parts are proven by what they are parts of.
     """
-    main = next((o for o in entry["outputs"] if o["category"] == Category.MAIN.value), None)
-    if main is None or main.get("part"):
+    main = next((o for o in entry.outputs if o.category is Category.MAIN), None)
+    if main is None or main.part:
         return ()
-    stem = str(Path(main["path"]).with_suffix(""))
-    if not all(o["path"].startswith(stem) for o in entry["outputs"]):
+    stem = str(Path(main.path).with_suffix(""))
+    if not all(o.path.startswith(stem) for o in entry.outputs):
         return ()
     return tuple(
-        (o["path"], o["md5"], "{stem}" + _literal(o["path"][len(stem) :]), o["category"], o["text"])
-        for o in entry["outputs"]
+        (o.path, o.md5, "{stem}" + _literal(o.path[len(stem) :]), o.category.value, o.text) for o in entry.outputs
     )
 
 

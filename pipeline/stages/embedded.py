@@ -71,9 +71,14 @@ def prepare(case: Case, deck: Outcome, progress: Progress) -> tuple[Outcome, tup
             found.append(replace(made, source=f"{job.path}#{path.name}", inside=one))
     left = len(listed) - len(taken)
     proof = Proof(
-        name="videos and sounds taken out",
-        expected=f"{len(listed)}, or fewer where one cannot be read",
-        found=f"{len(taken)}" + (f"; {left} cannot be read and stay in the deck only" if left else ""),
+        name=Text("videos and sounds taken out", "取出的音视频"),
+        expected=Text(f"{len(listed)}, or fewer where one cannot be read", f"{len(listed)}，无法读取者除外"),
+        found=Text(
+            f"{len(taken)}; {left} cannot be read and stay in the deck only",
+            f"{len(taken)}；另有 {left} 个无法读取，仅保留在演示文稿中",
+        )
+        if left
+        else Text.same(str(len(taken))),
         passed=True,
     )
     return replace(deck, steps=deck.steps + steps(case), proof=(*deck.proof, proof)), tuple(found)

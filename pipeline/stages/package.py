@@ -59,7 +59,10 @@ def build_entry(order: Order, progress: Progress) -> Entry:
         entry |= _built(order, progress, entry)
     except Exception as error:  # noqa: BLE001  comes back as a value, as from every worker
         blocked = type(error) is AssetError  # it is for the person who records, not for us
-        entry |= {"status": "blocked" if blocked else "failed", "error": document.error(problem(error), order.lang)}
+        entry |= {
+            "status": "blocked" if blocked else "failed",
+            "error": document.plain(document.error(problem(error), order.lang)),
+        }
     return entry
 
 
@@ -117,7 +120,7 @@ def _joined(order: Order, role: Role, source: Path, out: Path) -> Entry:
 def _judged(order: Order, role: Role, made: Path, out: Path) -> Entry:
     """What the rules say about what was made; published when it passes."""
     job = Job(path=str(made), stem=made.stem, preset=order.preset, role=role.name, lang=order.lang)
-    report = document.report(check(job).report, order.lang)
+    report = document.plain(document.report(check(job).report, order.lang))
     told: Entry = {"status": report["status"], "findings": report["findings"], "error": report["error"]}
     if report["status"] == "pass":
         told |= {"status": "ready", "outputs": [_published(made, out, replace=order.replace)]}

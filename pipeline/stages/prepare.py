@@ -222,8 +222,9 @@ def _proven(
         proofs.append(proving.together(info, [output.facts for output in outputs]))
     failed = [proof for proof in proofs if not proof.passed]
     if failed:
-        said = "; ".join(f"{p.name}: {p.found}, expected {p.expected}" for p in failed)
-        raise ProofFailed(f"the output is not what was promised: {said}", f"输出与承诺不符：{said}")
+        en = "; ".join(f"{p.name.en}: {p.found.en}, expected {p.expected.en}" for p in failed)
+        zh = "；".join(f"{p.name.zh}：{p.found.zh}，应为 {p.expected.zh}" for p in failed)
+        raise ProofFailed(f"the output is not what was promised: {en}", f"输出与承诺不符：{zh}")
     return tuple(outputs), tuple(proofs)
 
 

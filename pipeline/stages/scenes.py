@@ -72,7 +72,7 @@ def scenes_entry(job: ScenesJob, progress: Progress) -> Entry:
             f"{path.name} 为 {info.kind.value}：场景只能由文案或演示文稿生成。",
         )
     return {
-        **entry.head(SCHEMA, preset),
+        **entry.plain(entry.head(SCHEMA, preset)),
         "source": entry.shown(job.path),
         "role": role.name,
         "scenes": scenes,
@@ -158,7 +158,7 @@ def _scene(number: int, text: str, role: Role, lang: str, *, tagged: bool) -> En
         "spoken": spoken,
         "seconds": round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1),
         "background": None,
-        "findings": [entry.finding(f, lang) for f in findings],
+        "findings": entry.plain([entry.finding(f, lang) for f in findings]),
     }
 
 

@@ -17,7 +17,7 @@ from pipeline.checks.base import grows
 from pipeline.convert.av.formats import keeps_alpha
 from pipeline.convert.av.sound import silence
 from pipeline.model import ceilings
-from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Value, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Text, Value, VideoStream
 from pipeline.model.results import Plan, Proof
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
@@ -52,15 +52,28 @@ def _wish(plan: Plan, check: str) -> Value | None:
     return next((fix.value for fix in (*plan.fixes, *plan.advised) if fix.check == check), None)
 
 
-def _shown(seconds: Fraction | None) -> str:
-    return "unknown" if seconds is None else f"{float(seconds):.3f} s"
+_UNKNOWN: Final = Text("unknown", "未知")
 
 
-def _close(name: str, expected: Fraction, found: Fraction | None, slack: Fraction) -> Proof:
+def _seconds(seconds: Fraction | None) -> Text:
+    return _UNKNOWN if seconds is None else Text.same(f"{float(seconds):.3f} s")
+
+
+def _shown(value: object) -> Text:
+    return _UNKNOWN if value is None else Text.same(str(value))
+
+
+def _within(value: object, slack: int) -> Text:
+    return Text(f"{value} within {slack}", f"{value}，误差 {slack} 内")
+
+
+def _close(name: Text, expected: Fraction, found: Fraction | None, slack: Fraction) -> Proof:
     return Proof(
         name=name,
-        expected=f"{_shown(expected)} within {float(slack) * 1000:.0f} ms",
-        found=_shown(found),
+        expected=_seconds(expected).plus(
+            Text(f" within {float(slack) * 1000:.0f} ms", f"，误差 {float(slack) * 1000:.0f} 毫秒内")
+        ),
+        found=_seconds(found),
         passed=found is not None and abs(found - expected) <= slack,
     )
 
@@ -70,9 +83,11 @@ def _size_only(_source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Pr
     limit = _fix(plan, "file.size")
     most = limit if isinstance(limit, int) else None
     yield Proof(
-        name="size",
-        expected="more than 0 bytes" if most is None else f"1 to {most} bytes",
-        found=f"{output.size} bytes",
+        name=Text("size", "大小"),
+        expected=Text("more than 0 bytes", "大于 0 字节")
+        if most is None
+        else Text(f"1 to {most} bytes", f"1 至 {most} 字节"),
+        found=Text(f"{output.size} bytes", f"{output.size} 字节"),
         passed=output.size > 0 and (most is None or output.size <= most),
     )
 
@@ -107,9 +122,11 @@ def _cut(output: MediaInfo, limit: Fraction) -> Proof:
     """Cut off at the limit, and not long before it."""
     found = output.duration
     return Proof(
-        name="cut",
-        expected=f"{float(limit - _CUT):.3f} to {float(limit):.3f} s",
-        found=_shown(found),
+        name=Text("cut", "截断"),
+        expected=Text(
+            f"{float(limit - _CUT):.3f} to {float(limit):.3f} s", f"{float(limit - _CUT):.3f} 至 {float(limit):.3f} s"
+        ),
+        found=_seconds(found),
         passed=found is not None and limit - _CUT <= found <= limit,
     )
 
@@ -141,13 +158,17 @@ def _kept(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[AudioStream
     return (next((s for s in source.audio if s.default), source.audio[0]),)
 
 
+def _counts(pictures: int, sounds: int) -> Text:
+    return Text(f"{pictures} picture, {sounds} sound", f"画面 {pictures}，声音 {sounds}")
+
+
 def _streams(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     pictures = 1 if source.video and output.kind is Kind.VIDEO else 0
     sounds = len(_kept(source, output, plan))
     yield Proof(
-        name="streams",
-        expected=f"{pictures} picture, {sounds} sound",
-        found=f"{len(output.video)} picture, {len(output.audio)} sound",
+        name=Text("streams", "流"),
+        expected=_counts(pictures, sounds),
+        found=_counts(len(output.video), len(output.audio)),
         passed=len(output.video) == pictures and len(output.audio) == sounds,
     )
 
@@ -177,7 +198,7 @@ def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream,
         # With nothing but the container's length, the padding of its sound is in it.
         if source.audio and (old.duration is None or source.container in _UNMARKED):
             slack = max(slack, _SOUND_SLACK)
-        yield _close("video duration", expected, found, slack)
+        yield _close(Text("video duration", "视频时长"), expected, found, slack)
     yield from _frames(old, new, found)
     if old.alpha and new.alpha is not None and _wish(plan, "video.alpha") is not False:
         yield from _alpha(output, new)
@@ -197,20 +218,23 @@ def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iter
         found = round(length * new.frame_rate)
     if expected is not None:
         yield Proof(
-            name="frames",
-            expected=f"{expected} within 1",
-            found=str(found) if found is not None else "unknown",
+            name=Text("frames", "帧数"),
+            expected=_within(expected, 1),
+            found=_shown(found),
             passed=found is not None and abs(found - expected) <= 1,
         )
+
+
+_KEPT: Final = Text("kept", "保留")
 
 
 def _alpha(output: MediaInfo, new: VideoStream) -> Iterator[Proof]:
     """Transparency survives wherever the new codec can carry it in the new container."""
     if keeps_alpha(str(output.container), new.codec):
         yield Proof(
-            name="transparency",
-            expected="kept",
-            found="kept" if new.alpha else "lost",
+            name=Text("transparency", "透明通道"),
+            expected=_KEPT,
+            found=_KEPT if new.alpha else Text("lost", "丢失"),
             passed=bool(new.alpha),
         )
 
@@ -222,7 +246,8 @@ def _sound(source: MediaInfo, output: MediaInfo, old: AudioStream, new: AudioStr
     expected, found = _nearest(before, _lengths(output, new))
     rates = [rate for rate in (old.sample_rate, new.sample_rate) if rate]
     padding = Fraction(_PADDING, min(rates)) if rates else Fraction(0)
-    yield _close(f"audio duration (stream {new.index})", expected, found, max(_SOUND_SLACK, padding))
+    name = Text(f"audio duration (stream {new.index})", f"音频时长（第 {new.index} 条流）")
+    yield _close(name, expected, found, max(_SOUND_SLACK, padding))
 
 
 def _sync(
@@ -239,7 +264,7 @@ def _sync(
     slack = max(_SYNC, 1 / (2 * rate)) if rate else _SYNC
     if source.container in _UNMARKED and sound[0].codec != sound[1].codec and sound[0].sample_rate:
         slack += Fraction(_LEAD_IN, sound[0].sample_rate)
-    yield _close("sound after picture", before, after, slack + _CLOCK)
+    yield _close(Text("sound after picture", "音画同步"), before, after, slack + _CLOCK)
 
 
 # --- pictures and decks -----------------------------------------------------------------------------
@@ -260,16 +285,16 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
     if isinstance(wanted, Size) or not asked:
         yield Proof(
-            name="picture size",
-            expected=str(expected),
-            found=str(found or "unknown"),
+            name=Text("picture size", "画面尺寸"),
+            expected=_shown(expected),
+            found=_shown(found),
             passed=found == expected,
         )
     else:
         yield Proof(
-            name="picture size",
-            expected=f"not above {source.image.size}",
-            found=str(found or "unknown"),
+            name=Text("picture size", "画面尺寸"),
+            expected=Text(f"not above {source.image.size}", f"不超过 {source.image.size}"),
+            found=_shown(found),
             passed=small,
         )
 
@@ -279,9 +304,9 @@ def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Iterator
     least = wanted if isinstance(wanted, Size) and grows(before, wanted) else Size(1, 1)
     found = output.image.size if output.image else None
     yield Proof(
-        name="picture size",
-        expected=f"at least {least}",
-        found=str(found or "unknown"),
+        name=Text("picture size", "画面尺寸"),
+        expected=Text(f"at least {least}", f"至少 {least}"),
+        found=_shown(found),
         passed=found is not None and found.width >= least.width and found.height >= least.height,
     )
 
@@ -298,9 +323,9 @@ def _slides(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]
         found = output.slides.pages if output.slides else None
         most = _fix(plan, "slides.pages")  # split into parts; that they make up the whole is proven by who split it
         yield Proof(
-            name="pages",
-            expected=str(source.slides.pages) if most is None else f"1 to {most}",
-            found=str(found) if found is not None else "unknown",
+            name=Text("pages", "页数"),
+            expected=_shown(source.slides.pages) if most is None else Text(f"1 to {most}", f"1 至 {most}"),
+            found=_shown(found),
             passed=found == source.slides.pages
             if not isinstance(most, int)
             else found is not None and 1 <= found <= most,
@@ -354,33 +379,39 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
 
     ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
     link.unlink()
-    complaint = f"code {ended.code}: {ended.last_words()}" if ended.code or ended.stderr.strip() else ""
+    complained = ended.code or ended.stderr.strip()
+    complaint = Text(f"; code {ended.code}: {ended.last_words()}", f"；代码 {ended.code}：{ended.last_words()}")
     if info.video:
         expected, found, whole = _counted(info.video[0], frames)
     else:
         expected, found, whole = _timed(info, last)
     return Proof(
-        name="decodes whole",
+        name=Text("decodes whole", "完整解码"),
         expected=expected,
-        found=f"{found}; {complaint}" if complaint else found,
-        passed=whole and not complaint,
+        found=found.plus(complaint) if complained else found,
+        passed=whole and not complained,
     )
 
 
-def _counted(stream: VideoStream, frames: int) -> tuple[str, str, bool]:
+def _frames_of(count: int) -> Text:
+    return Text(f"{count} frames", f"{count} 帧")
+
+
+def _counted(stream: VideoStream, frames: int) -> tuple[Text, Text, bool]:
     """The container's count where it has one, else what length and rate make of it within one frame."""
     if stream.frames is not None:
-        return f"{stream.frames} frames", f"{frames} frames", frames == stream.frames
+        return _frames_of(stream.frames), _frames_of(frames), frames == stream.frames
     ticks = None
     if stream.duration is not None and stream.frame_rate and not stream.variable:
         ticks = round(stream.duration * stream.frame_rate)
     if ticks is None:
-        return "at least 1 frame", f"{frames} frames", frames > 0
-    return f"{ticks} frames within 1", f"{frames} frames", abs(frames - ticks) <= 1
+        return Text("at least 1 frame", "至少 1 帧"), _frames_of(frames), frames > 0
+    about = Text(f"{ticks} frames within 1", f"{ticks} 帧，误差 1 内")
+    return about, _frames_of(frames), abs(frames - ticks) <= 1
 
 
-def _timed(info: MediaInfo, last: Fraction) -> tuple[str, str, bool]:
+def _timed(info: MediaInfo, last: Fraction) -> tuple[Text, Text, bool]:
     length = info.audio[0].duration or info.duration if info.audio else None
     if length is None or info.container in _ESTIMATED:
-        return "some sound", _shown(last), last > 0
-    return _shown(length), _shown(last), abs(length - last) <= _SOUND_SLACK
+        return Text("some sound", "有声音"), _seconds(last), last > 0
+    return _seconds(length), _seconds(last), abs(length - last) <= _SOUND_SLACK

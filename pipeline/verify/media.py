@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.av import split as parts
 from pipeline.convert.av.recipe import Recipe, recipe
-from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.results import Part, Plan, Proof
 from pipeline.model.rules import Role
 from pipeline.verify import compare as verify
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = ("color_primaries", "color_transfer", "color_matrix", "color_range")
 _BT709: Final = ("bt709", "bt709", "bt709", "tv")
+_RISING: Final = Text("never fall back", "从不倒退")
+_UNREADABLE: Final = Text("unreadable", "无法读取")
 Pairs = tuple[tuple[int, int], ...]  # index in the source and index in the output of what was only copied
 
 
@@ -40,10 +42,14 @@ def media(
     """
     proofs: list[Proof] = []
     for proof in _media(source, info, made, output, plan, role, work, part):
-        proofs.append(replace(proof, name=f"part {part.number}: {proof.name}") if part else proof)
+        proofs.append(replace(proof, name=_numbered(part, proof.name)) if part else proof)
         if not proof.passed:
             break  # what follows costs time and would tell the same in other words
     return tuple(proofs)
+
+
+def _numbered(part: Part, name: Text) -> Text:
+    return Text(f"part {part.number}: {name.en}", f"第 {part.number} 份：{name.zh}")
 
 
 def _media(
@@ -70,17 +76,20 @@ def _media(
     compared = verify.prove(info, output, plan)
     if before and before.restarts is not None and not all(proof.passed for proof in compared):
         yield Proof(
-            name="clock of the source",
-            expected="runs on",
-            found=f"starts again at {float(before.restarts):.2f} s: several recordings in one file, or damage",
+            name=Text("clock of the source", "源文件时钟"),
+            expected=Text("runs on", "连续"),
+            found=Text(
+                f"starts again at {float(before.restarts):.2f} s: several recordings in one file, or damage",
+                f"在 {float(before.restarts):.2f} s 处重新开始：一个文件含多段录制，或已损坏",
+            ),
             passed=False,
         )
     yield from compared
     if output.kind is Kind.VIDEO:
         yield Proof(
-            name="timestamps",
-            expected="never fall back",
-            found="unreadable" if after is None else "never fall back" if after.rising else "fall back",
+            name=Text("timestamps", "时间戳"),
+            expected=_RISING,
+            found=_UNREADABLE if after is None else _RISING if after.rising else Text("fall back", "有倒退"),
             passed=after is not None and after.rising,
         )
     yield from _tags(followed, info, output)
@@ -148,9 +157,12 @@ def together(info: MediaInfo, outputs: Sequence[MediaInfo]) -> Proof:
     slack = Fraction(len(lengths), 10)
     found, expected = sum(lengths, Fraction(0)), info.duration or Fraction(0)
     return Proof(
-        name="all parts together",
-        expected=f"{float(expected):.3f} s within {float(slack):.1f} s",
-        found=f"{float(found):.3f} s in {len(lengths)} parts",
+        name=Text("all parts together", "各份合计"),
+        expected=Text(
+            f"{float(expected):.3f} s within {float(slack):.1f} s",
+            f"{float(expected):.3f} s，误差 {float(slack):.1f} s 内",
+        ),
+        found=Text(f"{float(found):.3f} s in {len(lengths)} parts", f"{float(found):.3f} s，共 {len(lengths)} 份"),
         passed=abs(found - expected) <= slack,
     )
 
@@ -164,11 +176,11 @@ def _tags(followed: Recipe, info: MediaInfo, output: MediaInfo) -> Iterator[Proo
     found = tuple(getattr(output.video[0], key) for key in _COLOURS)
     if not any(expected):
         return  # untagged and copied: nothing was promised
-    shown = [" ".join(word or "-" for word in words) for words in (expected, found)]
+    shown = [Text.same(" ".join(word or "-" for word in words)) for words in (expected, found)]
     # Limited range is what no word about it means: containers without a word for it alone say nothing.
     told = (*found[:3], found[3] or "tv")
     wrong = [a for a, b in zip(expected, told, strict=True) if a is not None and a != b]
-    yield Proof(name="colour tags", expected=shown[0], found=shown[1], passed=not wrong)
+    yield Proof(name=Text("colour tags", "颜色标记"), expected=shown[0], found=shown[1], passed=not wrong)
 
 
 def _copied(followed: Recipe, output: MediaInfo) -> Pairs:
@@ -184,12 +196,16 @@ def _copied(followed: Recipe, output: MediaInfo) -> Pairs:
     return tuple(pairs)
 
 
+def _alike(count: int) -> Text:
+    return Text(f"{count} with the same coded frames", f"{count} 条，编码帧完全相同")
+
+
 def _equal(pairs: Pairs, alike: Callable[[int, int], bool]) -> Proof:
     equal = sum(alike(old, new) for old, new in pairs)
     return Proof(
-        name="copied streams",
-        expected=f"{len(pairs)} with the same coded frames",
-        found=f"{equal} with the same coded frames",
+        name=Text("copied streams", "直接复制的流"),
+        expected=_alike(len(pairs)),
+        found=_alike(equal),
         passed=equal == len(pairs),
     )
 
@@ -216,4 +232,7 @@ def _excerpts(
     held = packets.read(made, [new for _, new in pairs])
     wrong = {new: said for old, new in pairs if (said := packets.excerpt(whole[old], held[new], shift, begin, end))}
     proof = _equal(pairs, lambda _, new: new not in wrong)
-    return replace(proof, found="; ".join((proof.found, *(f"stream {new}: {said}" for new, said in wrong.items()))))
+    for new, said in wrong.items():
+        why = Text(f"; stream {new}: {said.en}", f"；第 {new} 条流：{said.zh}")
+        proof = replace(proof, found=proof.found.plus(why))
+    return proof

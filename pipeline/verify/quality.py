@@ -21,7 +21,7 @@ from pipeline.convert.av.recipe import Recipe
 from pipeline.convert.av.split import BEFORE
 from pipeline.errors import ToolFailed
 from pipeline.model import ceilings
-from pipeline.model.facts import MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size, Text
 from pipeline.model.results import Proof
 from pipeline.model.rules import Role
 from pipeline.tools import process, programs
@@ -278,9 +278,12 @@ def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
 def _judged(name: str, scores: list[float], floor: Fraction, digits: int) -> Proof:
     mean = sum(scores) / len(scores)
     return Proof(
-        name=name,
-        expected=f"at least {float(floor):g}",
-        found=f"{mean:.{digits}f} (mean of {len(scores)} frames, worst {min(scores):.{digits}f})",
+        name=Text.same(name),
+        expected=Text(f"at least {float(floor):g}", f"至少 {float(floor):g}"),
+        found=Text(
+            f"{mean:.{digits}f} (mean of {len(scores)} frames, worst {min(scores):.{digits}f})",
+            f"{mean:.{digits}f}（{len(scores)} 帧平均，最差 {min(scores):.{digits}f}）",
+        ),
         passed=mean >= floor,
     )
 
@@ -290,8 +293,13 @@ def _alpha(squares: list[float], codec: str) -> Proof:
     found = (sum(squares) / len(squares)) ** 0.5 if squares else None
     slack = _ALPHA_SLACK.get(codec, Fraction(1))
     return Proof(
-        name="alpha plane",
-        expected=f"within {float(slack):g}/255 of the source",
-        found="not compared" if found is None else f"{found:.3f}/255 (root mean square of {len(squares)} frames)",
+        name=Text("alpha plane", "透明通道"),
+        expected=Text(f"within {float(slack):g}/255 of the source", f"与源文件相差不超过 {float(slack):g}/255"),
+        found=Text("not compared", "未比较")
+        if found is None
+        else Text(
+            f"{found:.3f}/255 (root mean square of {len(squares)} frames)",
+            f"{found:.3f}/255（{len(squares)} 帧均方根）",
+        ),
         passed=found is not None and found <= slack,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -145,9 +146,9 @@ def test_a_place_in_a_photo_that_complies_is_taken_out(sample: Sampled, tmp_path
 
 def test_probe_measures_faces_when_it_decodes_anyway(sample: Sampled) -> None:
     path = str(sample(PASSING))
-    (face,) = probe_entry(Job(path=path, stem="front", deep=True), lambda _: None)["facts"]["faces"]
+    (face,) = json.loads(probe_entry(Job(path=path, stem="front", deep=True), lambda _: None).facts)["faces"]
     assert set(face["detection"]) >= {"Box", "Rotation", "Score", "AreaRatio", "FaceRadio", "FeatureRadio", "Yaw"}
-    assert probe_entry(Job(path=path, stem="front"), lambda _: None)["facts"].get("faces") is None
+    assert json.loads(probe_entry(Job(path=path, stem="front"), lambda _: None).facts).get("faces") is None
 
 
 @pytest.mark.parametrize("preset", [PHOTO, FAST, PREMIUM])

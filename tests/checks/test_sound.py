@@ -79,9 +79,9 @@ def test_bad_sound_has_a_reason(what: str, preset: str, status: Status, reason: 
     path = tmp_path / "take.wav"
     path.write_bytes(FILES[what])
     asset = entry.report(check(Job(path=str(path), stem="take", preset=preset)).report, "en")
-    told = [finding["message"] for finding in asset["findings"] if finding["verdict"] != "pass"]
-    told += [asset["error"]["message"]] if asset["error"] else []
-    assert asset["status"] == status
+    told = [finding.message for finding in asset.findings if finding.verdict != "pass"]
+    told += [asset.error.message] if asset.error else []
+    assert asset.status == status
     assert any(reason in one for one in told), told
 
 
@@ -120,5 +120,5 @@ def test_what_drives_a_demo_may_be_the_sound_of_a_video(sample: Sample, tmp_path
 
 def test_a_video_without_sound_says_so(sample: Sample) -> None:
     asset = entry.report(check(Job(path=str(sample("video/no-audio.mp4")), stem="in", preset=DRIVE)).report, "en")
-    assert asset["status"] == Status.BLOCKED
-    assert "sound streams: 0; wanted >= 1" in " ".join(finding["message"] for finding in asset["findings"])
+    assert asset.status == Status.BLOCKED
+    assert "sound streams: 0; wanted >= 1" in " ".join(finding.message for finding in asset.findings)

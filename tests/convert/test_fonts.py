@@ -15,7 +15,7 @@ from PIL import Image
 from pptx import Presentation
 from pptx.util import Inches
 
-from pipeline.model.facts import Embedded, FontSwap, Kind
+from pipeline.model.facts import Embedded, FontSwap, Kind, Text
 from pipeline.model.results import Verdict
 from pipeline.model.rules import Role
 from pipeline.probe import probe
@@ -288,14 +288,16 @@ def test_a_warning_names_the_slides_and_the_words_that_will_move() -> None:
     assert deck is not None
     (place,) = deck.places
     assert (place.slide, place.what) == (1, "reflow")
-    assert place.detail.endswith(" in Kein Solcher Font")
+    assert place.detail is not None
+    assert place.detail.en.endswith(" in Kein Solcher Font")
+    assert place.detail.zh.endswith("”，字体为 Kein Solcher Font")
     role = role_of(presets.load(PAGES), Kind.SLIDES, None)
     assert role is not None
     found = judge(probe(sample("animated.pptx")), role)
-    assert {f.where for f in found if f.rule.id == "convert.slides-to-pages.moving"} == {"slide 1"}
+    assert {f.where for f in found if f.rule.id == "convert.slides-to-pages.moving"} == {Text("slide 1", "幻灯片 1")}
     linked = judge(probe(sample("linked-picture.pptx")), role)
     (outside,) = [f for f in linked if f.rule.id == "convert.slides-to-pages.outside"]
-    assert outside.where == "slide 1: http://127.0.0.1:9/picture.png"
+    assert outside.where == Text("slide 1: http://127.0.0.1:9/picture.png", "幻灯片 1：http://127.0.0.1:9/picture.png")
 
 
 STYLES = """<office:document-styles xmlns:office="o" xmlns:style="s" xmlns:fo="f"><office:styles>

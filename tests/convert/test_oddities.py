@@ -137,7 +137,7 @@ def test_whatever_the_clock_shows_pictures_and_sound_stay_together(
     assert Fraction(2) < info.duration < Fraction(4)
     outcome = prepared(path, tmp_path / "out")
     assert outcome.status is Status.FIXED, outcome.error
-    assert {"sound after picture", "frames"} <= {proof.name for proof in outcome.proof}
+    assert {"sound after picture", "frames"} <= {proof.name.en for proof in outcome.proof}
 
 
 def test_one_frame_is_a_video_too(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from pipeline.cli.output import exit_code as code_of
-from pipeline.documents import entry
+from pipeline.documents import entry, read
 from pipeline.documents.spool import Spool, line
+from pipeline.documents.types import AssetEntry
 from pipeline.model.job import Job
 from pipeline.stages.check import check
 from samples._tools import Entry as Put
@@ -206,14 +207,14 @@ def written(fault: Fault, path: Path) -> Path:
     return path
 
 
-def told(asset: dict[str, Any], rule: str) -> set[str]:
+def told(asset: AssetEntry, rule: str) -> set[str]:
     """The verdicts of the rule whose name ends so."""
-    return {f["verdict"] for f in asset["findings"] if f["rule"].endswith(f".{rule}")}
+    return {f.verdict.value for f in asset.findings if f.rule.endswith(f".{rule}")}
 
 
-def exit_code(asset: dict[str, Any]) -> int:
+def exit_code(asset: AssetEntry) -> int:
     """Of a batch of this one."""
-    with Spool(1) as spool:
+    with Spool(1, AssetEntry) as spool:
         spool.put(0, line(asset))
         return code_of(spool)
 
@@ -224,19 +225,21 @@ def test_a_fault_has_its_rule_its_verdict_and_its_exit_code(preset: str, fault: 
     asset = entry.report(check(Job(path=str(path), stem="a", preset=preset)).report, "en")
     assert exit_code(asset) == fault.code
     if fault.code == 4:
-        assert asset["error"]["type"] == fault.rule
-        assert "a.zip" in asset["error"]["message"]
+        assert asset.error is not None
+        assert asset.error.type == fault.rule
+        assert "a.zip" in asset.error.message
     else:
-        assert asset["error"] is None
+        assert asset.error is None
         assert fault.verdict in told(asset, fault.rule)
         assert told(asset, fault.rule) <= {"pass", fault.verdict}
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"], "nothing is extracted"
 
 
-def run(paths: Iterable[Path], tmp_path: Path) -> tuple[int, list[dict[str, Any]]]:
+def run(paths: Iterable[Path], tmp_path: Path) -> tuple[int, list[AssetEntry]]:
     command = [sys.executable, "-m", "pipeline", "check", *map(str, paths), "-p", "metastudio/voice-basic", "--json"]
     done = subprocess.run(command, cwd=ROOT, env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
-    return done.returncode, json.loads(done.stdout)["assets"]
+    assets = json.loads(done.stdout)["assets"]
+    return done.returncode, [read.entry(json.dumps(asset).encode(), AssetEntry) for asset in assets]
 
 
 def test_one_bad_package_stops_no_other(tmp_path: Path) -> None:
@@ -257,7 +260,7 @@ def test_sound_that_no_header_tells_of_is_opened(sample: Callable[[str], Path], 
     (tmp_path / "a.zip").write_bytes(zip_bytes([*entries, Put(b"4.m4a", sounds[1][:1000])]))
     asset = entry.report(check(Job(path=str(tmp_path / "a.zip"), stem="a", preset="tencent/voice")).report, "en")
     for rule in ("min-sample-rate", "zip.clip-length"):
-        found = {f["where"]: f["verdict"] for f in asset["findings"] if f["rule"].endswith(f".{rule}")}
+        found = {f.where.en: f.verdict for f in asset.findings if f.rule.endswith(f".{rule}") and f.where}
         whole = dict.fromkeys(("0.mp3", "1.m4a", "2.wma", "3.aac"), "pass")
         assert found == {**whole, "4.m4a": "unknown"}, "what does not open is not known"
-    assert asset["status"] == "blocked"
+    assert asset.status == "blocked"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline.convert.image import convert as converter
 from pipeline.convert.image.straighten import upright
-from pipeline.documents import entry
+from pipeline.documents.facts import facts
 from pipeline.errors import AssetError
 from pipeline.model.facts import Face, MediaInfo, Size
 from pipeline.model.job import Job
@@ -183,19 +183,19 @@ def test_a_heic_that_is_cut_short_does_not_decode(sample: Sampled, tmp_path: Pat
 
 
 def test_a_face_is_also_told_in_the_words_of_the_platforms_detection(sample: Sampled) -> None:
-    told = entry.facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
+    told = facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
     (face,) = json.loads(json.dumps(told))["faces"]
     words = face["detection"]
     assert list(words) == [
         *("Box", "Rotation", "Score", "AreaRatio", "FaceRadio", "FeatureRadio", "Yaw", "Pitch", "MaxCrop", "MinCrop"),
     ]
-    assert words["Box"]["Width"] == float(Fraction(face["box"][2]))
+    assert words["Box"]["Width"] == face["box"][2]
     assert words["MaxCrop"]["Width"] > words["MinCrop"]["Width"] > words["Box"]["Width"]
     assert 0 < words["AreaRatio"] < 0.5
 
 
 def test_what_is_not_known_of_a_face_is_null_in_those_words() -> None:
     info = replace(factory.image(), faces=(Face(box=(Fraction(1),) * 4, score=Fraction(1, 2)),))
-    words = entry.facts(info)["faces"][0]["detection"]
+    words = facts(info)["faces"][0]["detection"]
     assert words["Yaw"] is None
     assert words["MaxCrop"] is None

@@ -25,7 +25,7 @@ from pipeline.convert.text.segment import (
 )
 from pipeline.engine.tasks import prepare_entry
 from pipeline.errors import ToolFailed
-from pipeline.model.facts import MediaInfo
+from pipeline.model.facts import MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Role
@@ -77,13 +77,14 @@ def test_any_script_of_100_000_characters_becomes_scenes_that_pass(preset: str, 
     text = script(100_000, seed)
     source = tmp_path / "script.txt"
     source.write_bytes(text.encode())
-    done = prepare_entry(Job(path=str(source), stem="script", preset=preset, out=str(tmp_path / "out")), lambda _: None)
-    assert done["error"] is None
-    assert done["status"] == "fixed"
-    parts = [(tmp_path / "out" / output["path"]).read_bytes().decode() for output in done["outputs"]]
+    job = Job(path=str(source), stem="script", preset=preset, out=str(tmp_path / "out"))
+    done = prepare_entry(job, lambda _: None).asset
+    assert done.error is None
+    assert done.status == "fixed"
+    parts = [(tmp_path / "out" / output.path).read_bytes().decode() for output in done.outputs]
     assert "".join(parts) == text
-    for output in done["outputs"]:
-        again = judging.judge(probe(tmp_path / "out" / output["path"]), role(preset))
+    for output in done.outputs:
+        again = judging.judge(probe(tmp_path / "out" / output.path), role(preset))
         assert [f.rule.id for f in again if f.blocks] == []
 
 
@@ -182,9 +183,9 @@ def prepared(
         out=str(folder / "out"),
         allow=frozenset({allow} - {""}),
     )
-    done = prepare_entry(job, lambda _: None)
-    outputs = done["outputs"]
-    return done, (folder / "out" / outputs[0]["path"]).read_bytes() if outputs else b""
+    done = prepare_entry(job, lambda _: None).asset
+    outputs = done.outputs
+    return done, (folder / "out" / outputs[0].path).read_bytes() if outputs else b""
 
 
 @pytest.mark.parametrize(
@@ -204,15 +205,15 @@ def prepared(
 )
 def test_scripts_are_repaired(before: bytes, after: bytes, tmp_path: Path) -> None:
     done, made = prepared("a.txt", before, "metastudio/video-production", tmp_path)
-    assert done["error"] is None
-    assert done["status"] == "fixed"
+    assert done.error is None
+    assert done.status == "fixed"
     assert made == after
 
 
 def test_paragraphs_of_a_livestream_are_broken(tmp_path: Path) -> None:
     text = "这是一句话。" * 1000
     done, made = prepared("a.txt", text.encode(), "metastudio/livestream", tmp_path)
-    assert done["status"] == "fixed"
+    assert done.status == "fixed"
     assert made.decode().replace("\n", "") == text
 
 
@@ -238,7 +239,7 @@ def test_mixed_encodings_are_a_finding(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("第一段是中文。\n".encode() + b"\xff\xfe\x80\x81" + "第二段。".encode("gbk"))
     job = Job(path=str(path), stem="a", preset="metastudio/video-production", out=str(tmp_path / "out"))
-    assert prepare_entry(job, lambda _: None)["status"] in {"blocked", "failed"}
+    assert prepare_entry(job, lambda _: None).asset.status in {"blocked", "failed"}
 
 
 def test_where_hidden_characters_stand_is_told(tmp_path: Path) -> None:
@@ -247,7 +248,9 @@ def test_where_hidden_characters_stand_is_told(tmp_path: Path) -> None:
     found = [
         f for f in judging.judge(probe(path), role("metastudio/video-production")) if f.rule.check == "text.hidden"
     ]
-    assert [(f.verdict, f.actual, f.where) for f in found] == [(Verdict.FAIL, 1, "line 2, column 3")]
+    assert [(f.verdict, f.actual, f.where) for f in found] == [
+        (Verdict.FAIL, 1, Text("line 2, column 3", "第 2 行第 3 列"))
+    ]
 
 
 def test_what_a_plan_says_is_what_is_done(tmp_path: Path) -> None:
@@ -263,23 +266,23 @@ def test_what_a_plan_says_is_what_is_done(tmp_path: Path) -> None:
 def test_refused_tags_go_on_request_only(tmp_path: Path) -> None:
     script = '<speak>一<voice name="a">二<break time="1s"/>三</voice>\n四<blink/>五&lt;</speak>'.encode()
     left, _ = prepared("left.ssml", script, "metastudio/video-production", tmp_path)
-    assert left["status"] == "blocked"
-    assert any("--strip-tags" in finding["message"] for finding in left["blocked"])
+    assert left.status == "blocked"
+    assert any("--strip-tags" in finding.message for finding in left.blocked)
     done, made = prepared("gone.ssml", script, "metastudio/video-production", tmp_path, allow="ssml.tag")
-    assert done["status"] == "fixed"
+    assert done.status == "fixed"
     assert made.decode() == '<speak>一二<break time="1s"/>三\n四五&lt;</speak>'
-    assert [step["does"] for step in done["steps"]] == [
+    assert [step.does for step in done.steps] == [
         "remove the tags of <voice> at line 1, column 9, keep their words",
         "remove the tags of <blink> at line 2, column 2, keep their words",
     ]
-    assert {p["name"]: p["found"] for p in done["proof"]}["words"] == "6 characters"
+    assert {p.name.en: p.found for p in done.proof}["words"] == Text("6 characters", "6 字")
 
 
 def test_a_fault_is_told_with_its_place_and_reason(tmp_path: Path) -> None:
     done, _ = prepared("open.ssml", "<speak>你好\n<sub alias='x'>a</speak>".encode(), "metastudio/livestream", tmp_path)
-    told = next(f for f in done["findings"] if f["check"] == "ssml.well_formed")
-    assert told["where"] == "line 2, column 19: mismatched tag"
-    assert "（第 2 行第 19 列：标签不配对）" in told["said"]["zh"]
+    told = next(f for f in done.findings if f.check == "ssml.well_formed")
+    assert told.where == Text("line 2, column 19: mismatched tag", "第 2 行第 19 列：标签不配对")
+    assert "（第 2 行第 19 列：标签不配对）" in (told.said.zh if told.said else "")
 
 
 def test_a_text_in_two_encodings_is_told_to_be_saved_as_utf8(tmp_path: Path) -> None:
@@ -300,6 +303,6 @@ def test_a_root_closed_in_itself_is_read_without_surprise(root: str, tmp_path: P
     for preset in ("metastudio/livestream", "metastudio/video-production", "metastudio/photo-avatar"):
         told = prepare_entry(
             Job(path=str(path), stem="empty", preset=preset, out=str(tmp_path / "out")), lambda _: None
-        )
-        assert "unexpected" not in str(told["error"]), told["error"]
+        ).asset
+        assert "unexpected" not in str(told.error), told.error
     assert ssml(root).body == ()

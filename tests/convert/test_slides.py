@@ -365,7 +365,7 @@ def test_a_long_deck_is_split_into_even_parts_with_their_notes_and_pictures(tmp_
     assert [part.pages for part in parts if part] == [1, 2]
     assert sum(len(slide.shapes) for one in made for slide in Presentation(one.path).slides) == 6
     assert Path(made[0].path).stat().st_size < source.stat().st_size
-    assert [(proof.found, proof.passed) for proof in made[0].proof] == [("1 + 2", True)]
+    assert [(proof.found.en, proof.passed) for proof in made[0].proof] == [("1 + 2", True)]
 
 
 def test_a_pdf_is_split_too(tmp_path: Path) -> None:

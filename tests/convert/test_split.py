@@ -92,7 +92,7 @@ def test_where_it_costs_nothing_parts_are_cut_without_encoding(
     assert told == [(1, 2, 0, 4), (2, 2, 4, None)]
     assert all("picture copied, sound 1 copied, part" in step.does.en for step in outcome.steps)
     assert all(o.facts.duration is not None and o.facts.duration < 5 for o in outcome.outputs)
-    named = {proof.name for proof in outcome.proof}
+    named = {proof.name.en for proof in outcome.proof}
     assert {"part 1: copied streams", "part 2: decodes whole", "all parts together"} <= named
     made = [tmp_path / "out" / output.path for output in outcome.outputs]
     assert pictures(*made) == pictures(source)
@@ -106,7 +106,7 @@ def test_elsewhere_it_is_encoded_and_each_part_compared_with_its_stretch(
     assert outcome.status is Status.FIXED, outcome.error
     assert [o.facts.video[0].frame_rate for o in outcome.outputs] == [25, 25]
     assert sum(o.facts.video[0].frames or 0 for o in outcome.outputs) in {200, 201}
-    scores = [float(p.found.split()[0]) for p in outcome.proof if p.name.endswith(": VMAF")]
+    scores = [float(p.found.en.split()[0]) for p in outcome.proof if p.name.en.endswith(": VMAF")]
     assert len(scores) == 2
     assert min(scores) > 90
 
@@ -127,7 +127,7 @@ def test_only_videos_are_split_and_only_on_request(clip: Callable[[str], Path], 
 def test_the_plan_tells_the_parts(clip: Callable[[str], Path], scenario: Callable[[str], str]) -> None:
     job = Job(path=str(clip(".mp4")), stem="clip", preset=scenario(ANY_RATE), allow=SPLIT)
     told = run.plan_entry(job, lambda _: None)
-    assert [(part["number"], part["start"], part["frames"]) for part in told["parts"]] == [(1, "0", 200), (2, "4", 200)]
+    assert [(part.number, part.start, part.frames) for part in told.parts] == [(1, 0, 200), (2, 4, 200)]
     assert "part 2 of 2: 0:04.00 to the end" in told["steps"][1]["does"]
 
 

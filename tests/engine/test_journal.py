@@ -10,31 +10,43 @@ import textwrap
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pipeline.documents import entry as document
 from pipeline.engine import journal as module
 from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
+from pipeline.engine.record import Record
 from pipeline.errors import UsageError
+from pipeline.model.facts import Kind
+from pipeline.model.results import Category, Outcome, Output, Status
 from pipeline.rules import presets
-from tests import ROOT
+from tests import ROOT, factory
 
 SLOT = Slot("clip", "tools 1")
 
 
-def entry(*outputs: Path) -> dict[str, Any]:
-    return {
-        "source": "片段.mp4",
-        "outputs": [{"path": path.name, "size": path.stat().st_size, "md5": "x"} for path in outputs],
-    }
+def entry(*outputs: Path) -> Record:
+    made = tuple(
+        Output(
+            path=path.name,
+            category=Category.MAIN,
+            size=path.stat().st_size,
+            md5="x",
+            content_type="video/mp4",
+            facts=factory.video(),
+        )
+        for path in outputs
+    )
+    done = Outcome(source="片段.mp4", source_md5="y", kind=Kind.VIDEO, role="video", status=Status.READY, outputs=made)
+    return Record(document.outcome(done, "en"))
 
 
-def rules(_: dict[str, Any]) -> str:
+def rules(_: Record) -> str:
     return "rules 1"
 
 
-def remember(journal: Journal, source: Path, told: dict[str, Any], slot: Slot = SLOT) -> None:
+def remember(journal: Journal, source: Path, told: Record, slot: Slot = SLOT) -> None:
     journal.write(slot, str(source), (state(source), content(source)), "rules 1", told)
 
 
@@ -84,11 +96,12 @@ def test_a_row_survives_a_run_that_is_killed(tmp_path: Path, source: Path) -> No
     script = textwrap.dedent("""
         import os, signal, sys
         from pathlib import Path
-        from pipeline.journal import Journal, Slot
+        from pipeline.engine.journal import Journal, Slot
+        from tests.engine.test_journal import entry
 
         folder, source = Path(sys.argv[1]), Path(sys.argv[2])
         journal = Journal(folder)
-        journal.write(Slot("first", ""), str(source), ("6 0 0", "content"), "rules", {"outputs": []})
+        journal.write(Slot("first", ""), str(source), ("6 0 0", "content"), "rules", entry())
         journal._db.execute("BEGIN IMMEDIATE")
         journal._db.execute("INSERT INTO assets VALUES ('second', 6, 'content', '', 'rules', '{}')")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -202,7 +215,7 @@ class Value:
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     """Sets of words have another order in each: Python seeds their hashes at random."""
     script = (
-        "from pipeline import presets; from pipeline.engine.journal import fingerprint;"
+        "from pipeline.rules import presets; from pipeline.engine.journal import fingerprint;"
         "print(*[fingerprint(r) for r in presets.load('metastudio/asset-library').roles])"
     )
     said = {
@@ -259,6 +272,15 @@ def test_so_is_a_row_that_is_no_entry(tmp_path: Path, source: Path) -> None:
             journal._db.execute("UPDATE assets SET entry = 'half an ent'")
         with pytest.raises(UsageError, match="Delete it"):
             journal.done(SLOT, str(source), rules, partial(size_in, tmp_path))
+
+
+def test_what_an_earlier_version_made_is_ours_and_made_again(tmp_path: Path, source: Path) -> None:
+    with Journal(tmp_path) as journal:
+        remember(journal, source, entry())
+        row = '{"source": "a", "outputs": [{"path": "old.mp4", "size": 6, "md5": "z"}]}'
+        journal._db.execute("UPDATE assets SET entry = ?", (row,))
+        assert journal.done(SLOT, str(source), rules, partial(size_in, tmp_path)) is None
+        assert journal.outputs(SLOT) == {"old.mp4": "z"}
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

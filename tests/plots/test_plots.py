@@ -8,15 +8,18 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from PIL import Image
 
 from pipeline.cli import main as cli
+from pipeline.documents.facts import encoded
 from pipeline.engine.tasks import prepare_entry
 from pipeline.model.job import Job
 from pipeline.plots import publish, still
 from pipeline.plots.contact_sheet import CELL, contact
 from samples.decks import pdf_bytes
+from tests import factory
 
 Sample = Callable[[str], Path]
 PAGES = "convert/slides-to-pages"
@@ -49,13 +52,15 @@ def test_pages_that_were_made_are_not_drawn_twice(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(still, "pdf_pages", lambda *_: pytest.fail("drawn again"))
     out, plots = tmp_path / "out", tmp_path / "plots"
     job = Job(path=str(source), stem="a/talk", preset=PAGES, out=str(out), plots=str(plots))
-    entry = prepare_entry(job, lambda _: None)
-    assert entry["status"] == "fixed"
+    entry = prepare_entry(job, lambda _: None).asset
+    assert entry.status == "fixed"
     assert (26, 76, 76) in shown(plots / "a/talk.png"), "the bar of the first page"
     assert not publish.missing(job, entry)
     (plots / "a/talk.png").unlink()
     assert publish.missing(job, entry), "a second run draws it"
-    assert not publish.missing(job, entry | {"facts": {"image": {}}}), "nothing is drawn of such a file"
+    assert not publish.missing(job, msgspec.structs.replace(entry, facts=encoded(factory.image()))), (
+        "nothing is drawn of such a file"
+    )
 
 
 def test_a_picture_that_cannot_be_written_costs_the_asset_and_nothing_of_it_is_published(tmp_path: Path) -> None:
@@ -63,7 +68,7 @@ def test_a_picture_that_cannot_be_written_costs_the_asset_and_nothing_of_it_is_p
     source.write_bytes(pdf_bytes(1, "PowerPoint"))
     (tmp_path / "plots").write_text("a file")
     job = Job(path=str(source), stem="talk", preset=PAGES, out=str(tmp_path / "out"), plots=str(tmp_path / "plots"))
-    assert prepare_entry(job, lambda _: None)["status"] == "failed"
+    assert prepare_entry(job, lambda _: None).asset.status == "failed"
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -90,7 +90,7 @@ def test_too_much_text_is_refused_unread(tmp_path: Path) -> None:
         file.write(b"word ")
         file.truncate(MAX_TEXT + 1)
     with pytest.raises(CeilingExceeded, match=r"a\.txt"):
-        text.read(path, MAX_TEXT + 1, "plain", frozenset())
+        text.read(path, MAX_TEXT + 1, "plain")
 
 
 # --- SSML -----------------------------------------------------------------------------------------------

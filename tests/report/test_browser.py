@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from PIL import Image
 
 from pipeline.documents import entry as document
 from pipeline.documents import totals
+from pipeline.documents.types import MANIFEST, REPORT, CheckDocument, ManifestDocument
+from pipeline.engine.cards import cards
 from pipeline.engine.tasks import check_entry, prepare_entry
 from pipeline.model.job import Job
 from pipeline.report.html import Source, write
@@ -45,15 +49,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = build(SHOWN, OUT)
     preset = presets.load(PRESET)
     jobs = [Job(path=str(sources[n]), stem=n.replace("/", "-"), preset=PRESET, out=str(folder)) for n in SHOWN]
-    entries = [prepare_entry(job, lambda _: None) for job in jobs]
+    entries = tuple(prepare_entry(job, lambda _: None).asset for job in jobs)
     batch = totals.findings(preset, entries, "en")
-    made = document.head(document.MANIFEST, preset) | {"assets": entries, "batch": batch}
+    head = structs.asdict(document.head(MANIFEST, preset))
+    made = ManifestDocument(**head, assets=entries, batch=batch, summary={})
     script = str(sources["texts/over-10000.txt"])
     other = check_entry(Job(path=script, stem="x", preset="metastudio/photo-avatar"), lambda _: None)
-    checked = document.head(document.REPORT, presets.load("metastudio/photo-avatar")) | {"assets": [other], "batch": []}
+    head = structs.asdict(document.head(REPORT, presets.load("metastudio/photo-avatar")))
+    checked = CheckDocument(**head, assets=(other,), batch=(), summary={})
     target = folder / "report.html"
     with target.open("w", encoding="utf-8") as out:
-        write(out, [Source(made, folder), Source(checked, folder)], "en", 2)
+        write(out, [Source(made, folder), Source(checked, folder)], "en", partial(cards, workers=2))
     return target
 
 

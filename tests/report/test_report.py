@@ -7,27 +7,45 @@ import io
 import json
 import re
 from fractions import Fraction
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from pipeline.cli.main import main
 from pipeline.documents import entry as document
+from pipeline.documents.facts import decoded, encode, encoded
+from pipeline.documents.read import document as read_document
+from pipeline.documents.read import parsed
+from pipeline.documents.types import (
+    MANIFEST,
+    REPORT,
+    AssetEntry,
+    CheckDocument,
+    ErrorEntry,
+    FindingEntry,
+    ManifestDocument,
+    OutputEntry,
+    PlannedAsset,
+    PreparedAsset,
+)
+from pipeline.engine.cards import cards
 from pipeline.engine.tasks import plan_entry, prepare_entry
 from pipeline.errors import UsageError
-from pipeline.model.facts import Size, Text, Value
+from pipeline.model.facts import Kind, Size, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
+from pipeline.model.results import Category, Proof, Status
 from pipeline.model.rules import Limit
 from pipeline.report import formats as export
 from pipeline.report.card import CardJob, bare, card_entry
-from pipeline.report.findings import rules_of, stopped, tell, told
+from pipeline.report.findings import grouped, rules_of, stopped
 from pipeline.report.html import Source, write
 from pipeline.report.scale import WIDTH, scale
-from pipeline.report.translate import proof_value
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
 from pipeline.stages.check import check
@@ -39,37 +57,42 @@ PRESET = "metastudio/video-production"
 HOSTILE = "<img src=x onerror=alert(1)>\"'`&|*[a](javascript:x)\u202egpj.exe\x1b[31m=1+1.mp4"
 
 
-def finding(**changes: Any) -> dict[str, Any]:
+def finding(**changes: Any) -> FindingEntry:
     """A frame rate above the limit, as a report holds it."""
     role = presets.load(PRESET).role("video")
     assert role
     info = factory.video(video=(factory.video_stream(frame_rate=Fraction(60)),))
     found = next(f for f in judging.judge(info, role) if f.rule.check == "video.frame_rate" and f.rule.level == "error")
-    return document.finding(found, "en") | changes
+    return msgspec.structs.replace(document.finding(found, "en"), **changes)
 
 
-def asset(**changes: Any) -> dict[str, Any]:
+def asset(type_: type[AssetEntry] = AssetEntry, **changes: Any) -> Any:
     """A video that can be repaired."""
     entry: dict[str, Any] = {
         "source": "clip.mp4",
-        "kind": "video",
+        "id": "0",
+        "kind": Kind.VIDEO,
         "role": "video",
-        "status": "fixable",
-        "facts": {},
-        "findings": [finding()],
+        "status": Status.FIXABLE,
+        "facts": msgspec.Raw(b"{}"),
+        "findings": (finding(),),
         "error": None,
     }
-    return entry | changes
+    return type_(**(entry | changes))
 
 
-def report(*assets: dict[str, Any], schema: str = document.REPORT) -> dict[str, Any]:
-    head = document.head(schema, presets.load(PRESET))
-    return {**head, "assets": list(assets), "batch": [], "summary": {}}
+def error(message: str, type_: str = "Unreadable") -> ErrorEntry:
+    return ErrorEntry(type=type_, message=message, said=Text(message, message))
 
 
-def page(*assets: dict[str, Any], lang: str = "en", pictures: bool = False) -> str:
+def report(*assets: AssetEntry) -> CheckDocument:
+    head = document.head(REPORT, presets.load(PRESET))
+    return CheckDocument(**msgspec.structs.asdict(head), assets=assets, batch=(), summary={})
+
+
+def page(*assets: AssetEntry, lang: str = "en", pictures: bool = False) -> str:
     out = io.StringIO()
-    write(out, [Source(report(*assets), OUT)], lang, 1, pictures=pictures)
+    write(out, [Source(report(*assets), OUT)], lang, partial(cards, workers=1), pictures=pictures)
     return out.getvalue()
 
 
@@ -123,9 +146,12 @@ def test_what_comes_from_a_file_is_text(place: str) -> None:
     if place in {"source", "role"}:
         entry = asset(**{place: HOSTILE})
     elif place == "error":
-        entry = asset(status="error", error={"type": "Unreadable", "message": HOSTILE})
+        entry = asset(status=Status.ERROR, error=error(HOSTILE))
+    elif place == "where":
+        entry = asset(findings=(finding(where=Text(HOSTILE, HOSTILE)),))
     else:
-        entry = asset(findings=[finding(**{place: HOSTILE})])
+        told = msgspec.structs.replace(finding().told, found=Text(HOSTILE, HOSTILE))
+        entry = asset(findings=(finding(actual=HOSTILE, told=told),))
     elements = Elements(page(entry))
     assert not any(tag == "img" for tag, _ in elements.elements)
     words = "".join(elements.words)
@@ -155,26 +181,25 @@ def test_a_finding_says_value_limit_source_code_and_repair() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    fine = asset(source="fine.mp4", status="pass", findings=[])
-    broken = asset(source="broken.mp4", status="error", findings=[], error={"type": "X", "message": "cut short"})
+    fine = asset(source="fine.mp4", status=Status.PASS, findings=())
+    broken = asset(source="broken.mp4", status=Status.ERROR, findings=(), error=error("cut short"))
     text = page(fine, asset(source="middle.mp4"), broken)
     names = re.findall(r'<h3 id="h\d+"><bdi>(.*?)</bdi>', text)
     assert names == ["broken.mp4", "middle.mp4", "fine.mp4"]
 
 
 def test_a_thousand_places_of_one_rule_are_one_line() -> None:
-    many = [finding(where=f"line {n}, column 1") for n in range(1000)]
-    shown, hidden = told(list(many), rules_of(PRESET))
+    many = [finding(where=Text(f"line {n}, column 1", f"第 {n} 行第 1 列")) for n in range(1000)]
+    shown, hidden = grouped(many, rules_of(PRESET))
     assert (len(shown), hidden) == (1, 0)
     assert len(shown[0].where) + shown[0].more == 1000
 
 
 def test_limits_that_have_changed_since_are_shown_as_written() -> None:
-    one = finding(limit="<= 99")
-    assert tell(one, None).limit.en == "≤ 99"
-    shown, _ = told([one], rules_of(PRESET))
-    assert shown[0].limit.en == "≤ 99"
-    assert shown[0].scale is None
+    one = finding(limit="<= 99", told=msgspec.structs.replace(finding().told, limit=Text("<= 99", "<= 99")))
+    listed, _ = grouped([one], rules_of(PRESET))
+    assert listed[0].limit.en == "≤ 99"
+    assert listed[0].scale is None
 
 
 def test_a_report_never_makes_us_open_a_preset_it_names(tmp_path: Path) -> None:
@@ -182,14 +207,63 @@ def test_a_report_never_makes_us_open_a_preset_it_names(tmp_path: Path) -> None:
     assert rules_of(str(tmp_path / "x.toml")) == {}
 
 
-def test_a_document_of_another_version_is_still_shown() -> None:
-    old = {key: value for key, value in finding().items() if key != "said"}
-    old["fix"] = {"does": "60 -> 30", "safety": "lossy"}
-    words = "".join(Elements(page(asset(findings=[old]))).words)
-    assert "60 → 30" in words
+def old(new: CheckDocument | ManifestDocument, schema: str) -> bytes:
+    """The document as version 1 held it: one sentence a place, strings for all numbers."""
+    data = document.plain(new) | {"schema": schema}
+    del data["reasons"]
+    for entry in data["assets"]:
+        del entry["id"]
+        entry["facts"] = {"name": "clip.mp4", "kind": "video", "size": 5, "extension": "mp4", "remarks": [["a", "甲"]]}
+        for one in entry["findings"]:
+            del one["told"]
+            one |= {"actual": str(one["actual"]), "where": "line 3, column 7", "said": None}
+        for proof in entry.get("proof", ()):
+            proof |= {key: proof[key]["en"] for key in ("name", "expected", "found")}
+    return json.dumps(data).encode()
 
 
-def card(entry: dict[str, Any], folder: Path, **changes: Any) -> CardJob:
+def test_a_report_of_version_1_is_read() -> None:
+    text = old(report(asset()), "media-preflight/report/1")
+    read = parsed(text, "old.json", (REPORT,))
+    (entry,) = read.assets
+    assert entry.id == document.id_of("clip.mp4")
+    assert entry.findings[0].where == Text("line 3, column 7", "line 3, column 7")
+    info = decoded(entry.facts)
+    assert info is not None
+    assert info.remarks == (Text("a", "甲"),)
+    words = "".join(Elements(page(entry)).words)
+    assert "60 fps → 30 fps" in words
+
+
+def test_a_manifest_of_version_1_is_read() -> None:
+    proof = Proof(name=Text("frames", "帧数"), expected=Text.same("30"), found=Text.same("30"), passed=True)
+    made = asset(PreparedAsset, source_md5="y", steps=(), outputs=(), proof=(proof,), seconds=0.1, blocked=())
+    head = document.head(MANIFEST, presets.load(PRESET))
+    new = ManifestDocument(**msgspec.structs.asdict(head), assets=(made,), batch=(), summary={})
+    read = parsed(old(new, "media-preflight/manifest/1"), "old.json", (MANIFEST,))
+    assert isinstance(read, ManifestDocument)
+    assert read.assets[0].proof[0].name == Text("frames", "frames")
+
+
+def test_what_was_written_is_read_again() -> None:
+    whole = report(asset(), asset(findings=()))
+    assert parsed(encode(whole), "report.json", (REPORT, MANIFEST)) == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"kind": "sticker"}, "$.assets[0].kind"), ({"findings": 7}, "$.assets[0].findings"), ({"id": None}, ".id")],
+)
+def test_what_does_not_fit_is_told_by_file_and_key(change: dict[str, Any], named: str) -> None:
+    data = document.plain(report(asset()))
+    data["assets"][0] |= change
+    with pytest.raises(UsageError) as caught:
+        parsed(json.dumps(data).encode(), "report.json", (REPORT,))
+    assert named in str(caught.value)
+    assert "report.json" in caught.value.text.zh
+
+
+def card(entry: AssetEntry, folder: Path, **changes: Any) -> CardJob:
     job: dict[str, Any] = {
         "number": 1,
         "entry": entry,
@@ -203,7 +277,7 @@ def card(entry: dict[str, Any], folder: Path, **changes: Any) -> CardJob:
 
 def test_before_and_after_and_sound_are_drawn(tmp_path: Path) -> None:
     source = build(["video/60fps.mp4"], OUT)["video/60fps.mp4"]
-    done = prepare_entry(Job(path=str(source), stem="clip", preset=PRESET, out=str(tmp_path)), lambda _: None)
+    done = prepare_entry(Job(path=str(source), stem="clip", preset=PRESET, out=str(tmp_path)), lambda _: None).asset
     html = card_entry(card(done, tmp_path), lambda _: None)
     assert html.count('src="data:image/webp;base64,') == 2
     assert 'class="wave"' in html
@@ -214,37 +288,41 @@ def test_a_source_that_has_changed_is_not_shown(tmp_path: Path) -> None:
     source = build(["images/good-1080p.png"], OUT)["images/good-1080p.png"]
     entry = document.report(check(Job(path=str(source), stem="x", preset=PRESET)).report, "en")
     (tmp_path / "other.png").write_bytes(b"something else")
-    html = card_entry(card(entry | {"source": "other.png"}, tmp_path), lambda _: None)
+    html = card_entry(card(document.named(entry, "other.png"), tmp_path), lambda _: None)
     assert "<img" not in html
     assert "has changed since" in html
 
 
 def test_an_output_outside_the_folder_of_the_manifest_is_not_read(tmp_path: Path) -> None:
     source = build(["images/good-1080p.png"], OUT)["images/good-1080p.png"]
-    outside = {
-        "path": str(source),
-        "category": "MAIN",
-        "size": source.stat().st_size,
-        "md5": "x",
-        "content_type": "image/png",
-        "facts": {"image": {"format": "png"}},
-        "findings": [],
-        "text": None,
+    outside = OutputEntry(
+        path=str(source),
+        category=Category.MAIN,
+        size=source.stat().st_size,
+        md5="x",
+        content_type="image/png",
+        facts=encoded(factory.image()),
+        findings=(),
+        text=None,
+        part=None,
+        peak_memory=None,
+    )
+    made: dict[str, Any] = {
+        "source_md5": "y",
+        "outputs": (outside,),
+        "steps": (),
+        "proof": (),
+        "seconds": 0.0,
+        "blocked": (),
     }
-    entry = asset(kind="image", status="fixed", source_md5="y", outputs=[outside], findings=[])
+    entry = asset(PreparedAsset, kind=Kind.IMAGE, status=Status.FIXED, findings=(), **made)
     assert "<img" not in card_entry(card(entry, tmp_path), lambda _: None)
 
 
 def test_facts_that_make_no_sense_cost_the_pictures_only(tmp_path: Path) -> None:
     source = build(["images/good-1080p.png"], OUT)["images/good-1080p.png"]
-    facts = {"size": source.stat().st_size, "image": {"format": "png", "size": "huge"}, "faces": [{"box": 7}]}
-    job = card(
-        asset(
-            source=str(source),
-            facts={"size": facts["size"], "faces": 7, "image": {"format": "png", "size": {"width": 1, "height": 1}}},
-        ),
-        tmp_path,
-    )
+    facts = {"size": source.stat().st_size, "faces": 7, "image": {"format": "png", "size": {"width": 1, "height": 1}}}
+    job = card(asset(source=str(source), facts=msgspec.Raw(json.dumps(facts).encode())), tmp_path)
     assert card_entry(job, lambda _: None) == bare(job)
 
 
@@ -305,7 +383,7 @@ def test_words_are_not_drawn() -> None:
 # --- flat formats -------------------------------------------------------------------------------------
 
 
-def flat(write_: export.Write, *assets: dict[str, Any], lang: str = "en") -> str:
+def flat(write_: export.Write, *assets: AssetEntry, lang: str = "en") -> str:
     return export.as_text(write_, [Source(report(*assets), Path())], lang)
 
 
@@ -325,8 +403,8 @@ def test_csv_holds_no_formula(name: str) -> None:
 
 
 def test_junit_counts_what_blocks() -> None:
-    lost = asset(source="b", status="error", findings=[], error={"type": "Unreadable", "message": "cut"})
-    root = ElementTree.fromstring(flat(export.write_junit, asset(), asset(status="pass", findings=[]), lost))  # noqa: S314  our own
+    lost = asset(source="b", status=Status.ERROR, findings=(), error=error("cut"))
+    root = ElementTree.fromstring(flat(export.write_junit, asset(), asset(status=Status.PASS, findings=()), lost))  # noqa: S314  our own
     assert (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"]) == ("3", "1", "1")
     failure = root.find(".//failure")
     assert failure is not None
@@ -349,7 +427,7 @@ def test_markdown_holds_no_markup_of_a_name() -> None:
 
 
 def test_json_is_the_document() -> None:
-    assert json.loads(flat(export.write_json, asset())) == report(asset())
+    assert json.loads(flat(export.write_json, asset())) == document.plain(report(asset()))
 
 
 # --- the verb -----------------------------------------------------------------------------------------
@@ -358,7 +436,7 @@ def test_json_is_the_document() -> None:
 @pytest.fixture
 def given(tmp_path: Path) -> Path:
     path = tmp_path / "report.json"
-    path.write_text(json.dumps(report(asset())), encoding="utf-8")
+    path.write_bytes(encode(report(asset())))
     return path
 
 
@@ -390,7 +468,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, name: str, content: str | 
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(UsageError, match=reason):
-        export.read(str(tmp_path / name))
+        read_document(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("target", ["out.pdf", "no-such-folder/out.html", "report.json"])
@@ -406,28 +484,11 @@ def test_a_plan_shows_its_steps(tmp_path: Path) -> None:
     assert "libx264" in words
 
 
-@pytest.mark.parametrize(
-    ("value", "chinese"),
-    [
-        ("more than 0 bytes", "大于 0 字节"),
-        ("1 picture, 1 sound", "画面 1，声音 1"),
-        ("1.000 s within 35 ms", "1.000 s，误差 35 毫秒内"),
-        ("96.3 (mean of 6 frames, worst 95.6)", "96.3 （6 帧平均，最差 95.6）"),
-        ("1 with the same coded frames", "1 条，编码帧完全相同"),
-        ("30 frames within 1", "30 帧，误差 1 内"),
-        ("1920x1080", "1920x1080"),
-    ],
-)
-def test_proofs_are_told_in_chinese(value: str, chinese: str) -> None:
-    assert proof_value(value) == Text(value, chinese)
-
-
 def test_what_kept_an_asset_from_repair_says_why_and_promises_nothing() -> None:
     fixed = finding()
-    limit = fixed["limit"]
-    said = {"en": f"x; wanted {limit} (asked only)", "zh": f"x；要求 {limit}（需要求）"}
-    kept = fixed | {"fix": None, "said": said}
-    entry = asset(findings=[fixed]) | {"blocked": [kept]}
-    assert [f["fix"] for f in stopped(entry)] == [None]
-    told_, _ = told(stopped(entry), {})
-    assert (told_[0].fix, told_[0].rest.zh) == (None, "需要求")
+    told = msgspec.structs.replace(fixed.told, rest=Text("asked only", "需要求"))
+    kept = finding(fix=None, told=told)
+    entry = asset(PlannedAsset, findings=(fixed,), blocked=(kept,), parts=(), steps=())
+    assert [f.fix for f in stopped(entry)] == [None]
+    listed, _ = grouped(stopped(entry), {})
+    assert (listed[0].fix, listed[0].rest.zh) == (None, "需要求")

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.documents.types import PreparedAsset
+from pipeline.engine.record import Record
 from pipeline.engine.tasks import check_entry, plan_entry, prepare_entry
 from pipeline.model.job import Job
 from pipeline.model.results import Status
@@ -20,10 +22,11 @@ from pipeline.rules.plan import plan
 from pipeline.stages.check import check, role_of
 
 Sample = Callable[[str], Path]
-# Sound that is heard for its rules, sound that is heard because channels become one, a photo with its face
+# Sound that is heard because channels become one, sound that is heard for its rules, a photo with its face
 # measured, a video that is converted, a deck whose pages are drawn, a script.
 ASSETS = [
-    ("audio/other.flac", "convert/mono-wav"),
+    ("audio/stereo.wav", "convert/mono-wav"),
+    ("audio/speech-48k.wav", "tencent/voice-instant"),
     ("images/portrait.png", "tencent/photo-fast"),
     ("video/60fps.mp4", "metastudio/video-production"),
     ("decks/good.pptx", "metastudio/video-production"),
@@ -59,14 +62,17 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 @pytest.mark.parametrize("verb", [check_entry, plan_entry, prepare_entry])
 @pytest.mark.parametrize(("name", "preset"), ASSETS)
 def test_the_role_the_plan_and_the_facts_are_made_once(
-    name: str, preset: str, verb: Callable[..., dict[str, Any]], counts: Counts, sample: Sample, tmp_path: Path
+    name: str, preset: str, verb: Callable[..., Any], counts: Counts, sample: Sample, tmp_path: Path
 ) -> None:
     source = sample(name)
     entry = verb(Job(path=str(source), stem="a", preset=preset, out=str(tmp_path / "out")), lambda _: None)
-    assert entry["error"] is None
+    if isinstance(entry, Record):
+        entry = entry.asset
+    assert entry.error is None
     assert (counts.calls["plan"], counts.calls["role_of"]) == (1, 1)
-    converted = [o for o in entry.get("outputs", ()) if o["md5"] != entry["source_md5"]]
-    assert counts.probed.pop(str(source)) <= 2, "once, and once more to measure"
+    made = entry.outputs if isinstance(entry, PreparedAsset) else ()
+    converted = [o for o in made if o.md5 != entry.source_md5]
+    assert counts.probed.pop(str(source)) == 1
     assert len(counts.probed) == len(converted)
     assert set(counts.probed.values()) <= {1}
 

@@ -118,17 +118,18 @@ def test_one_that_fails_costs_itself_and_is_tried_again(
     monkeypatch.setattr(preparing, "converter", broken)
     out = tmp_path / "out"
     entry = prepare_entry(Job(path=str(deck), stem="talk", preset=PRODUCTION, out=str(out)), lambda _: None)
-    assert entry["status"] == "ready"
-    assert [one["status"] for one in entry["found"]] == ["ready", "failed"]
-    assert entry["found"][1]["error"]["message"] == "no sound today"
+    assert entry.asset.status == "ready"
+    assert [one.status for one in entry.found] == ["ready", "failed"]
+    assert entry.found[1].error is not None
+    assert entry.found[1].error.message == "no sound today"
     assert (out / "talk/media/talk-slide-002-2.flac").is_file()
     assert not list(out.glob(".preflight-work*"))
 
 
 def test_a_plan_says_so_and_a_scenario_that_takes_decks_apart_does_the_same(deck: Path) -> None:
     for preset in (PRODUCTION, "metastudio/asset-library", "metastudio-intl/asset-library", "convert/slides-to-pages"):
-        steps = plan_entry(Job(path=str(deck), stem="talk", preset=preset), lambda _: None)["steps"]
-        assert steps[-1]["does"].endswith("as an asset of its own: slides 1, 2, 3"), preset
+        steps = plan_entry(Job(path=str(deck), stem="talk", preset=preset), lambda _: None).steps
+        assert steps[-1].does.endswith("as an asset of its own: slides 1, 2, 3"), preset
 
 
 def test_the_local_page_tells_them_too(deck: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def plan(**wanted: Value) -> Plan:
 
 def failed(source: MediaInfo, output: MediaInfo, wanted: Plan | None = None) -> list[str]:
     """The names of the proofs that failed."""
-    return [proof.name for proof in verify.prove(source, output, wanted or Plan()) if not proof.passed]
+    return [proof.name.en for proof in verify.prove(source, output, wanted or Plan()) if not proof.passed]
 
 
 def picture(info: MediaInfo = CLIP, **changes: Any) -> MediaInfo:
@@ -227,7 +227,7 @@ def test_garbage_in_the_middle_is_noticed(sample: Find, tmp_path: Path) -> None:
     bad.write_bytes(data)
     proof = verify.decoded(bad, probe(whole), tmp_path)
     assert not proof.passed
-    assert "code" in proof.found
+    assert "code" in proof.found.en
 
 
 def test_a_decoder_that_counts_nothing_proves_nothing(

@@ -61,7 +61,7 @@ def prepared(source: Path, out: Path, preset: str, **more: object) -> Outcome:
 
 
 def proof(outcome: Outcome, name: str) -> Proof:
-    return next(p for p in outcome.proof if p.name == name)
+    return next(p for p in outcome.proof if p.name.en == name)
 
 
 def planned(info: MediaInfo, preset: str) -> tuple[Plan, Role]:
@@ -77,7 +77,7 @@ def measured(source: Path, made: Path, work: Path, preset: str, **deliver: Value
     followed: Recipe = recipe(info, plan, role)
     asked = replace(role, deliver=tuple(sorted({**dict(role.deliver), **deliver}.items())))
     line = timeline.read(source, info.video[0].index)
-    return {p.name: p for p in quality.measure(source, info, line, followed, made, output, asked, work)}
+    return {p.name.en: p for p in quality.measure(source, info, line, followed, made, output, asked, work)}
 
 
 PLAIN = "convert/h264-1080p"
@@ -90,8 +90,8 @@ PLAIN = "convert/h264-1080p"
 def test_an_encoded_picture_is_compared_with_its_source(name: str, sample: Find, tmp_path: Path) -> None:
     outcome = prepared(sample(name), tmp_path / "out", PLAIN)
     assert outcome.status is Status.FIXED, outcome.error
-    assert float(proof(outcome, "VMAF").found.split()[0]) > 85
-    assert float(proof(outcome, "SSIM").found.split()[0]) > 0.97
+    assert float(proof(outcome, "VMAF").found.en.split()[0]) > 85
+    assert float(proof(outcome, "SSIM").found.en.split()[0]) > 0.97
 
 
 def test_another_picture_of_the_same_shape_is_found_out(sample: Find, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_spans_are_spread_and_begin_where_decoding_can() -> None:
 def test_the_alpha_plane_reaches_quicktime_unchanged(name: str, sample: Find, tmp_path: Path) -> None:
     outcome = prepared(sample(name), tmp_path / "out", "convert/webm-to-mov")
     assert outcome.status is Status.FIXED, outcome.error
-    assert float(proof(outcome, "alpha plane").found.split("/")[0]) < 0.5
+    assert float(proof(outcome, "alpha plane").found.en.split("/")[0]) < 0.5
     assert outcome.outputs[0].facts.video[0].alpha is True
 
 
@@ -172,7 +172,7 @@ def test_colour_and_name_can_be_asked_for(sample: Find, tmp_path: Path) -> None:
     assert cli.main(["plan", str(source), "-p", "metastudio/livestream", "--json", *asked]) == 1
     assert cli.main(["plan", str(source), "-p", "metastudio/livestream", "--background", "green"]) == 2
     job = Job(path=str(source), stem="clip", preset="metastudio/livestream", deliver=(("background", "#00B140"),))
-    assert "laid over #00B140" in run.plan_entry(job, lambda _: None)["steps"][0]["does"]
+    assert "laid over #00B140" in run.plan_entry(job, lambda _: None).steps[0].does
     plain = prepared(source, tmp_path, "convert/webm-to-mov", deliver=(("stamped_name", False),))
     stamped = prepared(source, tmp_path, "convert/webm-to-mov")
     assert [output.path for output in plain.outputs] == ["clip.mov"]
@@ -184,8 +184,8 @@ def test_colour_and_name_can_be_asked_for(sample: Find, tmp_path: Path) -> None:
 
 def test_a_copied_stream_is_proven_by_its_bytes_and_not_decoded(sample: Find, tmp_path: Path) -> None:
     outcome = prepared(sample("video/h264.mkv"), tmp_path / "out", PLAIN)
-    assert proof(outcome, "copied streams").found == "2 with the same coded frames"
-    assert {p.name for p in outcome.proof} & {"decodes whole", "VMAF"} == set()
+    assert proof(outcome, "copied streams").found.en == "2 with the same coded frames"
+    assert {p.name.en for p in outcome.proof} & {"decodes whole", "VMAF"} == set()
 
 
 def test_an_encoded_stream_is_no_copy(sample: Find, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_an_encoded_stream_is_no_copy(sample: Find, tmp_path: Path) -> None:
     ffmpeg("-i", sample("video/h264.mkv"), "-c:v", "libx264", "-c:a", "copy", again)
     before, after = (timeline.read(path, 0, [0, 1]) for path in (sample("video/h264.mkv"), again))
     found = proving.identical(before, after, ((0, 0), (1, 1)))
-    assert (found.passed, found.found) == (False, "1 with the same coded frames")
+    assert (found.passed, found.found.en) == (False, "1 with the same coded frames")
 
 
 def test_frames_that_an_edit_list_hides_are_not_missed(sample: Find, tmp_path: Path) -> None:

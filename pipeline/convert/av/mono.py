@@ -18,7 +18,7 @@ from pipeline.convert.av.sound import listens
 from pipeline.model.facts import Kind, MediaInfo
 from pipeline.model.results import Made, Plan, Step
 from pipeline.model.rules import Role
-from pipeline.probe import probe
+from pipeline.probe import measure
 from pipeline.tools.ffmpeg import Share
 
 
@@ -30,7 +30,7 @@ def wanted(info: MediaInfo, plan: Plan, role: Role) -> bool:
 def heard(source: Path, info: MediaInfo, plan: Plan, role: Role) -> MediaInfo:
     """The facts with those about the sound that a converter must know; measured only where it must."""
     if wanted(info, plan, role):
-        return replace(info, speech=probe(source, frozenset({"speech"})).speech)
+        return measure(source, info, frozenset({"speech"}))
     return info
 
 

@@ -248,9 +248,9 @@ def _parts(
     parts = _SPLITS[target](main, info.name, most, work)
     held = [part.slides.pages if (part := probe(path)).slides else None for path in parts]
     together = Proof(
-        name="slides of all parts",
-        expected=str(deck.pages),
-        found=" + ".join(str(pages) for pages in held),
+        name=Text("slides of all parts", "各份幻灯片合计"),
+        expected=Text.same(str(deck.pages)),
+        found=Text.same(" + ".join("?" if pages is None else str(pages) for pages in held)),
         passed=None not in held and sum(pages or 0 for pages in held) == deck.pages,
     )
     digits = len(str(len(parts)))

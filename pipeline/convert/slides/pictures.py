@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.convert.slides.pages import drawn, opened
 from pipeline.errors import ProofFailed, ToolFailed
 from pipeline.model.ceilings import MAX_ENTRY, MAX_PIXELS, MiB
-from pipeline.model.facts import Size
+from pipeline.model.facts import Size, Text
 from pipeline.model.results import Proof
 from pipeline.probe.archive.zip import Member, Zip
 from pipeline.probe.image.read import DAMAGE
@@ -194,8 +194,10 @@ def same_looks(before: Path, after: Path, name: str) -> Proof:
             if likeness < worst:
                 worst, where = likeness, number + 1
     return Proof(
-        name="pages look the same",
-        expected=f"SSIM {LIKENESS} or more",
-        found=f"{worst:.4f}" + (f" on page {where}" if where else ""),
+        name=Text("pages look the same", "页面外观一致"),
+        expected=Text(f"SSIM {LIKENESS} or more", f"SSIM {LIKENESS} 及以上"),
+        found=Text(f"{worst:.4f} on page {where}", f"{worst:.4f}（第 {where} 页）")
+        if where
+        else Text.same(f"{worst:.4f}"),
         passed=worst >= LIKENESS,
     )

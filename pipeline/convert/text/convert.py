@@ -249,8 +249,8 @@ def _script(
 def _words_kept(before: str, after: str) -> tuple[Proof, ...]:
     """That no word went with a tag. Blanks do not count: lines may have been broken, a new root stands close."""
     wanted, found = ("".join(text.split()) for text in (before, after))
-    told = [f"{len(text)} characters" for text in (wanted, found)]
-    return (Proof(name="words", expected=told[0], found=told[1], passed=wanted == found),)
+    told = [Text(f"{len(text)} characters", f"{len(text)} 字") for text in (wanted, found)]
+    return (Proof(name=Text("words", "文字"), expected=told[0], found=told[1], passed=wanted == found),)
 
 
 def _retagged(text: str, plan: Plan, asked: set[str]) -> str:

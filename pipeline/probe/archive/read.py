@@ -137,7 +137,7 @@ def _info(path: Path, remarks: list[Text]) -> ArchiveInfo:
         return ArchiveInfo(valid=False, problems=("no directory",))
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; everything is read anyway
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; every package is a zip
     """Facts about the package at `path`.
 
     Damage is a fact (`valid`, `problems`, remarks); only what goes beyond a ceiling raises CeilingExceeded.

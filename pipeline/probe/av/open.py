@@ -45,6 +45,7 @@ OPENS: Final = {
     **{name: name for name in ("avi", "flv", "asf", "mpegts", "mpeg", "wav", "w64", "mp3", "aac", "flac")},
     **{name: name for name in ("ogg", "aiff", "amr", "gif")},
 }
+_NAMED: Final = {"wma": "asf", "wmv": "asf"}  # containers that rules name otherwise
 ISO_MEDIA: Final = frozenset(name for name, demuxer in OPENS.items() if demuxer == "mov")
 
 _SAFE: Final = {
@@ -66,6 +67,11 @@ FULL: Final = _EFFORTS[-1:]
 _PATIENCE: Final = 64  # packets that a decoder may take in before its first frame
 # These have no list of streams at their head: only reading on shows them, so the first effort is too little.
 _UNLISTED: Final = frozenset({"mpegts", "mpeg", "flv"})
+
+
+def opens_as(container: str) -> str:
+    """The key of OPENS under which a file is opened whose container rules call so."""
+    return _NAMED.get(container, container)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pipeline.model.facts import Text
 from pipeline.probe.av.open import BROKEN, opened, packets_of
 from pipeline.probe.sniff import sniff
 
@@ -51,28 +52,28 @@ def read(path: Path, indices: Collection[int]) -> dict[int, Coded]:
     return found
 
 
-def excerpt(whole: Coded, part: Coded, shift: Fraction, start: Fraction, end: Fraction | None) -> str | None:
+def excerpt(whole: Coded, part: Coded, shift: Fraction, start: Fraction, end: Fraction | None) -> Text | None:
     """What speaks against `part` holding every frame of `whole` from `start` to `end` seconds; None: nothing does.
 
     Both bounds are on the clock of `whole`, which is `shift` seconds ahead of that of `part`. Frames around the
     excerpt may be in it too: a decoder needs what comes before.
     """
     if not part.times:
-        return "no frames"
+        return Text("no frames", "没有帧")
     # Ticks as floats: a double holds a day in microseconds without loss, and there may be millions.
     theirs, ours, ahead = float(whole.base), float(part.base), float(shift)
     wanted = (part.times[0] * ours + ahead) / theirs
     first = min(range(len(whole.times)), key=lambda n: abs(whole.times[n] - wanted), default=0)
     last = first + len(part.times)
     if whole.digests[first:last] != part.digests:
-        return "other bytes than the source"
+        return Text("other bytes than the source", "与源文件的字节不同")
     off = max(abs(a * theirs - b * ours - ahead) for a, b in zip(whole.times[first:last], part.times, strict=True))
     if off > _ASTRAY:
-        return f"shown {off:.3f} s off their time"
+        return Text(f"shown {off:.3f} s off their time", f"显示时间偏差 {off:.3f} s")
     low = float(start - _ROUNDING) / theirs
     high = float("inf") if end is None else float(end - _ROUNDING) / theirs
     left_out = sum(low <= at < high for at in (*whole.times[:first], *whole.times[last:]))
-    return f"{left_out} frames left out" if left_out else None
+    return Text(f"{left_out} frames left out", f"缺少 {left_out} 帧") if left_out else None
 
 
 def first_from(whole: Coded, start: Fraction) -> Fraction | None:

@@ -1,6 +1,6 @@
 """Facts about video and audio files, through PyAV; only workers import this.
 
-The container is the one that sniffing found, never FFmpeg's own guess. Without "decode" nothing is decoded
+The container is the one that sniffing found, never FFmpeg's own guess. Nothing is decoded
 beyond the few packets from which FFmpeg learns a codec's parameters, and of H.264 not even those. Interlacing
 is what the codec's header says, else its first frame; a progressive stream that holds woven fields is not found out.
 """
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
 from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream
-from pipeline.probe.av.decode import decode_all
 from pipeline.probe.av.matroska import read_tracks
 from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
 from pipeline.probe.av.open import (
@@ -58,11 +57,11 @@ class Timing(NamedTuple):
     frames: int | None  # None when there are more than were looked at
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the media file at `path` of `size` bytes; `format` as sniffed.
 
-    With "decode" in `needs` every frame is decoded and `intact` becomes True or False; without, it is False
-    when the container shows that bytes are missing, else None. Raises Unreadable and CeilingExceeded.
+    `intact` is False when the container shows that bytes are missing, else None: see `pipeline.probe.decode`.
+    Raises Unreadable and CeilingExceeded.
     """
     extension = path.suffix.lower().lstrip(".")
     if format not in OPENS:
@@ -89,19 +88,7 @@ def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo
     if unsure:
         fields = {index: interlaced(path, format, index) for index in unsure}
         info = replace(info, video=tuple(replace(v, interlaced=fields.get(v.index, v.interlaced)) for v in info.video))
-    if "speech" in needs and info.audio:
-        from pipeline.probe.speech import measure as speech
-
-        heard = next((sound for sound in info.audio if sound.default), info.audio[0])
-        info = replace(info, speech=speech.measure(path, heard))
-    if "decode" not in needs:
-        return info
-    verdict = decode_all(path, format)
-    return replace(
-        info,
-        intact=verdict.intact if info.intact is None else info.intact,
-        remarks=info.remarks + verdict.remarks,
-    )
+    return info
 
 
 def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes: Boxes | None) -> MediaInfo:
@@ -249,7 +236,7 @@ def _from_start(
 
 def _container(format_: str, kind: Kind) -> str:
     """The container as rules name it, now that the streams are known."""
-    sounds = {"asf": "wma", "mp4": "m4a"}
+    sounds = {"asf": "wma", "mp4": "m4a"}  # `opens_as` goes back
     pictures = {"asf": "wmv", "m4a": "mp4"}
     return (sounds if kind is Kind.AUDIO else pictures).get(format_, format_)
 

@@ -15,8 +15,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from pipeline.errors import ToolMissing
-from pipeline.model.facts import Face, ImageInfo, Size, Text
+from pipeline.errors import ToolMissing, Unreadable
+from pipeline.model.facts import Face, ImageInfo, MediaInfo, Size, Text
 from pipeline.probe.face import lighting
 from pipeline.probe.face.crop import TIGHTEST, WIDEST, suggested
 from pipeline.probe.face.detect import Found, candidates, overlap
@@ -66,6 +66,24 @@ def try_measure(path: Path, image: ImageInfo, remarks: list[Text]) -> tuple[Face
     except ToolMissing as missing:
         remarks.append(missing.text)
         return None
+
+
+def add(path: Path, info: MediaInfo) -> MediaInfo:
+    """The facts of a picture with its faces; where they cannot be measured, with a remark that says why.
+
+    Raises CeilingExceeded for a picture that must not be decoded.
+    """
+    image, remarks = info.image, list[Text]()
+    if image is None:
+        return info
+    try:
+        faces = try_measure(path, image, remarks)
+    except Unreadable as error:  # it is said, and a face is unknown then
+        return replace(info, image=replace(image, decodes=False), remarks=(*info.remarks, error.text))
+    if faces is not None and image.frames == 1:
+        # Every byte of a single picture has then been read: to decode it again would find nothing else.
+        image = replace(image, decodes=True)
+    return replace(info, image=image, faces=faces, remarks=(*info.remarks, *remarks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SCANS, MAX_SIDE
-from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
 from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name
 from pipeline.probe.image.svg import svg_size
@@ -103,30 +103,30 @@ def _unreadable(name: str, format_: str, error: object) -> Unreadable:
     )
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002  the word of the interface
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the picture at `path`.
 
-    Raises Unreadable when its header is damaged, CeilingExceeded above the pixel ceilings. A picture that
-    cannot be decoded is not an error here: `decodes` says so when `needs` holds "decode".
+    Nothing is decoded. Raises Unreadable when its header is damaged, CeilingExceeded above the pixel ceilings.
     """
     remarks: list[Text] = []
-    # Measuring faces decodes the picture as well, so that it is first seen whether that proves it whole.
-    info, faces = _info(path, format, "decode" in needs and "faces" not in needs, remarks), None
-    if "faces" in needs:
-        info, faces = _with_faces(path, info, remarks)
-        if "decode" in needs and info.decodes is None:
-            again: list[Text] = []
-            info = _info(path, format, True, again)
-            remarks += [remark for remark in again if remark not in remarks]
+    info = _info(path, format, False, remarks)
     return MediaInfo(
         name=path.name,
         kind=Kind.IMAGE,
         size=size,
         extension=path.suffix.lower().lstrip("."),
         image=info,
-        faces=faces,
         remarks=tuple(remarks),
     )
+
+
+def decoded(path: Path, info: MediaInfo) -> MediaInfo:
+    """The facts with `decodes`, where it is not known yet, and remarks on damage. Raises CeilingExceeded."""
+    if info.image is None or info.image.decodes is not None:
+        return info
+    remarks: list[Text] = []
+    image = _info(path, info.image.format, True, remarks)
+    return replace(info, image=image, remarks=(*info.remarks, *(r for r in remarks if r not in info.remarks)))
 
 
 def _info(path: Path, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:
@@ -138,18 +138,6 @@ def _info(path: Path, format_: str, decode: bool, remarks: list[Text]) -> ImageI
         if format_ in PILLOW:
             return _pillow(path.name, file, format_, decode, remarks)
         return _header_only(path.name, file, format_)
-
-
-def _with_faces(path: Path, info: ImageInfo, remarks: list[Text]) -> tuple[ImageInfo, tuple[Face, ...] | None]:
-    from pipeline.probe.face.measure import try_measure  # OpenCV and its networks, only when asked for
-
-    try:
-        faces = try_measure(path, info, remarks)
-    except Unreadable as error:
-        remarks.append(error.text)
-        return replace(info, decodes=False), None
-    # Every byte of a single picture has then been read: to decode it again would find nothing else.
-    return replace(info, decodes=True) if faces is not None and info.frames == 1 else info, faces
 
 
 def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list[Text]) -> ImageInfo:

@@ -217,7 +217,7 @@ def _encrypted(package: Package) -> bool:
 def _places(content: _Content, moving: dict[str, int]) -> list[OnSlide]:
     """Where things are, hidden pages left out except for what is in the file whatever is shown."""
     places = [OnSlide(slide, "media") for slide in content.media.values()]
-    places += [OnSlide(slide, "link", target[:_SHOWN_TARGET]) for target, slide in content.outside.items()]
+    places += [OnSlide(slide, "link", Text.same(target[:_SHOWN_TARGET])) for target, slide in content.outside.items()]
     places += [OnSlide(slide, "gif") for slide in moving.values()]
     for number, page in enumerate(content.pages, 1):
         if page.style not in content.hidden:

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from pipeline.model.ceilings import MAX_XML, MiB
+from pipeline.model.facts import Text
 from pipeline.probe.archive.zip import Member, Zip
 from pipeline.probe.image.headers import gif_frames
 from pipeline.probe.text.xml_safe import BadXml, End, Place, Start, Words, local, read
@@ -44,7 +45,7 @@ class Package:
     def xml(self, name: str, start: Start, end: End | None = None, words: Words | None = None) -> None:
         """Read a part as XML. Raises BadXml, also for a part that is absent, and BadZip for damage."""
         if not self.has(name):
-            raise BadXml(f"the part {name} is missing")
+            raise BadXml(Text(f"the part {name} is missing", f"缺少部件 {name}"))
         read(self.content(name), start, end, words)
 
     def links(self, name: str) -> tuple[Link, ...]:

@@ -37,7 +37,7 @@ _RIGHTS: Final = 0b111100
 _WITHOUT_PASSWORD: Final = pdfium.FPDF_ERR_PASSWORD
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the PDF at `path`.
 
     `fonts` and `scanned` stay unknown for a document of more than _MAX_OBJECTS things drawn. `page_size` is the

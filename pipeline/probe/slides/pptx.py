@@ -189,7 +189,7 @@ def _links(package: Package, name: str, deck: _Deck, slide: int | None = None) -
             deck.media.setdefault(link.target, None if link.external else slide)
         if link.external and link.type not in CLICKED:
             deck.outside.add((link.type, link.target))
-            deck.places.append(OnSlide(slide or 0, "link", link.target[:_SHOWN_TARGET]))
+            deck.places.append(OnSlide(slide or 0, "link", Text.same(link.target[:_SHOWN_TARGET])))
         if link.type == "image" and not link.external and link.target.lower().endswith(".gif"):
             deck.gifs.setdefault(link.target, slide or 0)
     return links
@@ -231,7 +231,7 @@ def _main_part(package: Package) -> str:
     for link in package.links(""):
         if link.type == "officeDocument" and not link.external:
             return link.target
-    raise BadXml("there is no presentation part")
+    raise BadXml(Text("there is no presentation part", "缺少演示文稿部分"))
 
 
 def _producer(package: Package) -> str | None:

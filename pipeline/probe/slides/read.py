@@ -16,7 +16,7 @@ from pipeline.probe.text.xml_safe import BadXml
 Found = tuple[SlidesInfo, list[Text]]
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the deck at `path` (pptx, ppt, odp), without running or rendering anything in it.
 
     Raises Unreadable when its list of slides cannot be read, CeilingExceeded above a ceiling. One slide that

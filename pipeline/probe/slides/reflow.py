@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from pipeline.model.facts import FontSwap, OnSlide
+from pipeline.model.facts import FontSwap, OnSlide, Text
 
 EAST: Final = 0x2E80  # the first of the CJK radicals; what comes before is not drawn with an East Asian face
 _COMPLEX: Final = (0x0590, 0x1000)  # Hebrew to Tibetan: scripts that take the complex face
@@ -33,6 +33,10 @@ def scripts(words: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _named(words: str, fonts: str) -> Text:
+    return Text(f"“{words}” in {fonts}", f"“{words}”，字体为 {fonts}")
+
+
 def reflows(boxes: Iterable[Box], swaps: Sequence[FontSwap] | None) -> tuple[OnSlide, ...] | None:
     """The boxes whose text is drawn with a font of other widths; None where replacements are not known."""
     if swaps is None:
@@ -44,5 +48,5 @@ def reflows(boxes: Iterable[Box], swaps: Sequence[FontSwap] | None) -> tuple[OnS
         if lost:
             words = " ".join(box.words.split())
             quoted = words if len(words) <= _QUOTED else words[: _QUOTED - 1] + "…"
-            found.append(OnSlide(box.slide, "reflow", f"“{quoted}” in {', '.join(lost)}"))
+            found.append(OnSlide(box.slide, "reflow", _named(quoted, ", ".join(lost))))
     return tuple(found)

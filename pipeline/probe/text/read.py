@@ -45,7 +45,7 @@ def hidden(text: str) -> Iterator[Mark]:
         yield Mark(what="hidden", value=f"U+{ord(found[0]):04X}", line=line, column=column)
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the text at `path`.
 
     A character is one Unicode code point, Chinese or not. Line ends count as one and white space around the

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.facts import Mark, Text, Value
-from pipeline.probe.text.xml_safe import BadXml, Place, read
+from pipeline.probe.text.xml_safe import DECLARED, BadXml, Place, read
 
 # Elements that tell SSML from plain text; the presets say which of them are allowed.
 TAGS: Final = ("speak", "break", "phoneme", "say-as", "sub", "prosody", "word", "emotion", "insert-action")
@@ -180,7 +180,7 @@ def _refuse_types(text: str) -> None:
     if found:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1
-        raise BadXml("a document type (DTD) or an entity is declared", line + 1, column)
+        raise BadXml(DECLARED, line + 1, column)
 
 
 def read_ssml(name: str, text: str) -> Ssml:
@@ -204,11 +204,11 @@ def read_ssml(name: str, text: str) -> Ssml:
         well_formed = False
         spoken = _TAG.sub("", text)
         line = max(1, error.line - 1)
-        reader.marks.append(Mark(what="fault.xml", value=error.reason, line=line, column=error.column))
+        reader.marks.append(Mark(what="fault.xml", value=None, line=line, column=error.column, why=error.reason))
         remarks = (
             Text(
-                f"{name}, line {line}, column {error.column}: not well-formed ({error.reason}).",
-                f"{name} 第 {line} 行第 {error.column} 列：SSML 格式有误（{error.reason}）。",
+                f"{name}, line {line}, column {error.column}: not well-formed ({error.reason.en}).",
+                f"{name} 第 {line} 行第 {error.column} 列：SSML 格式有误（{error.reason.zh}）。",
             ),
         )
     lone = reader.top[0] if len(reader.top) == 1 and not reader.loose else None

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pipeline.model.facts import Kind, Mark, MediaInfo, TextInfo, Value
+from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo, Value
 from pipeline.probe.text.read import load, unknown_encoding
 
 _STAMP: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[,.](\d{1,3})"
@@ -28,10 +28,14 @@ class Cue(NamedTuple):
     line: int
 
 
+_NO_TIMES: Final = Text("no times", "没有时间")
+_BACKWARDS: Final = Text("ends before it begins", "结束早于开始")
+
+
 class Fault(NamedTuple):
     """A block that is not a cue, and why."""
 
-    why: str
+    why: Text
     line: int
 
 
@@ -62,18 +66,18 @@ def parse(text: str, format_: str) -> tuple[list[Cue], list[Fault]]:
         at = next((n for n, row in enumerate(rows[:2]) if "-->" in row), None)
         found = _TIMES.fullmatch(rows[at]) if at is not None and len(rows[at]) <= _LONG else None
         if at is None or found is None:
-            faults.append(Fault("no times", line))
+            faults.append(Fault(_NO_TIMES, line))
             continue
         start, end = _clock(*found.groups()[:4]), _clock(*found.groups()[4:])
         if end <= start:
-            faults.append(Fault("ends before it begins", line + at))
+            faults.append(Fault(_BACKWARDS, line + at))
             continue
         cues.append(Cue(start, end, "\n".join(rows[at + 1 :]).strip(), line + at))
     return cues, faults
 
 
-def _mark(what: str, value: Value, line: int) -> Mark:
-    return Mark(what=what, value=value, line=line, column=1)
+def _mark(what: str, value: Value | None, line: int, why: Text | None = None) -> Mark:
+    return Mark(what=what, value=value, line=line, column=1, why=why)
 
 
 # Where a sentence breaks; the platform takes these out of what it shows (MS-Intro 4.6 Table 4-5).
@@ -102,7 +106,7 @@ def _extremes(cues: list[Cue]) -> Iterator[Mark]:
 
 def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     marks = [_mark("cue", cue.start, cue.line) for cue in cues]
-    marks += [_mark("fault.syntax", fault.why, fault.line) for fault in faults]
+    marks += [_mark("fault.syntax", None, fault.line, fault.why) for fault in faults]
     marks += [
         _mark("fault.order", after.start, after.line) for before, after in pairwise(cues) if after.start < before.start
     ]
@@ -116,7 +120,7 @@ def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: (mark.line, mark.what)))
 
 
-def read(path: Path, size: int, format: str, needs: frozenset[str]) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; nothing here is costly
+def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
     """Facts about the subtitles at `path`.
 
     Marks: "cue" (its start), "fault.syntax" (why), "fault.order" (begins before the cue above it),

@@ -1,0 +1,304 @@
+"""What the documents hold, one frozen type for each part; `docs/json.md` is the promise made to readers.
+
+Values of the model that JSON can hold as they are (Text, Source, Part, Proof, Embedded) stand here as they are.
+Fractions in them are exact and become strings: "25", "30000/1001". The facts of a file have a module of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from pipeline.model.facts import Embedded, Kind, Text
+from pipeline.model.results import Category, Part, Proof, Status, Verdict
+from pipeline.model.rules import Level, Source
+
+REPORT: Final = "media-preflight/report/2"
+MANIFEST: Final = "media-preflight/manifest/2"
+FACTS: Final = "media-preflight/facts/2"
+VERIFICATION: Final = "media-preflight/verification/1"
+CHECKED: Final = (Status.PASS, Status.FIXABLE, Status.BLOCKED, Status.ERROR)
+PREPARED: Final = (Status.READY, Status.FIXED, Status.BLOCKED, Status.FAILED)
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a document."""
+
+
+class Tool(Frozen, frozen=True, kw_only=True):
+    """What wrote the document."""
+
+    version: str
+    ffmpeg: str | None
+
+
+class PresetName(Frozen, frozen=True, kw_only=True):
+    """The rules that were asked: the preset, and the digest of its text and of what it extends."""
+
+    id: str
+    sha256: str
+
+
+class Head(Frozen, frozen=True, kw_only=True):
+    """What stands above the assets."""
+
+    schema: str
+    tool: Tool
+    preset: PresetName | None
+
+
+class Told(Frozen, frozen=True, kw_only=True):
+    """A finding in parts, for whoever shows it as more than one sentence."""
+
+    title: Text
+    found: Text  # the value with its unit
+    limit: Text | None  # None: the rest says it in words
+    rest: Text | None  # note, advice, reason
+
+
+class FixEntry(Frozen, frozen=True, kw_only=True):
+    """A repair in words."""
+
+    does: str
+    safety: Literal["manual", "lossy", "lossless"]
+    said: Text
+
+
+class FindingEntry(Frozen, frozen=True, kw_only=True):
+    """What one rule says about one value. `said` and `told` are there where somebody may have to act."""
+
+    rule: str
+    check: str
+    stream: int | None
+    where: Text | None
+    verdict: Verdict
+    blocks: bool
+    level: Level
+    actual: str | int | float | bool | None  # rates, times and ratios exact, as strings; a share of 1
+    limit: str  # bare figures in `unit`
+    unit: str
+    message: str
+    said: Text | None
+    told: Told | None
+    fix: FixEntry | None
+    source: Source
+    also: tuple[Source, ...]
+    code: str | None
+
+    @property
+    def place(self) -> tuple[str, int | None, Text | None]:
+        """What it is about: the rule, and where it looked."""
+        return self.rule, self.stream, self.where
+
+
+class ErrorEntry(Frozen, frozen=True, kw_only=True):
+    """Why an asset has no answer; the trace only for `-v`, and only where nobody expected the error."""
+
+    type: str
+    message: str
+    said: Text
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class StepEntry(Frozen, frozen=True, kw_only=True):
+    """One thing done or to do."""
+
+    does: str
+    said: Text
+    command: tuple[str, ...]
+
+
+class AssetEntry(Frozen, frozen=True, kw_only=True):
+    """One asset of a report (`check`)."""
+
+    source: str
+    id: str  # stable over runs: see `pipeline.documents.entry.id_of`
+    kind: Kind
+    role: str | None
+    status: Status
+    facts: msgspec.Raw  # see `pipeline.documents.facts`
+    findings: tuple[FindingEntry, ...]
+    error: ErrorEntry | None
+
+
+class PlannedAsset(AssetEntry, frozen=True, kw_only=True):
+    """One asset of a report (`plan`)."""
+
+    parts: tuple[Part, ...]
+    steps: tuple[StepEntry, ...]
+    blocked: tuple[FindingEntry, ...]
+
+
+class OutputEntry(Frozen, frozen=True, kw_only=True):
+    """A finished, proven and published file."""
+
+    path: str  # relative to the manifest
+    category: Category
+    size: int
+    md5: str  # base64 of the raw 16 bytes (RFC 1864)
+    content_type: str
+    facts: msgspec.Raw
+    findings: tuple[FindingEntry, ...]
+    text: str | None
+    part: Part | None
+    peak_memory: int | None
+
+
+class PreparedAsset(AssetEntry, frozen=True, kw_only=True):
+    """One asset of a manifest."""
+
+    source_md5: str | None
+    steps: tuple[StepEntry, ...]
+    outputs: tuple[OutputEntry, ...]
+    proof: tuple[Proof, ...]
+    seconds: float
+    blocked: tuple[FindingEntry, ...]
+    inside: Embedded | msgspec.UnsetType = msgspec.UNSET
+
+
+class ProbedAsset(Frozen, frozen=True, kw_only=True):
+    """One file of `probe`: facts, no rules."""
+
+    source: str
+    id: str
+    facts: msgspec.Raw
+    error: ErrorEntry | None
+
+
+class VerifiedOutput(Frozen, frozen=True, kw_only=True):
+    """One output of a manifest, looked at again."""
+
+    path: str
+    status: Literal["ok", "changed", "error"]
+    message: str
+    said: Text | None
+    error: ErrorEntry | None
+
+
+class VerificationHead(Frozen, frozen=True, kw_only=True):
+    """What stands above the outputs of `verify`."""
+
+    schema: str
+    manifest: str
+
+
+class VerificationTail(Frozen, frozen=True, kw_only=True):
+    """What stands below them: how many stand where."""
+
+    summary: dict[str, int]
+
+
+class Reason(Frozen, frozen=True, kw_only=True):
+    """How many assets do not comply or could not be done for one and the same reason."""
+
+    status: Status
+    rule: str | None
+    code: str | None
+    error: str | None  # the type of the error, where there is no rule
+    count: int
+
+
+class Tail(Frozen, frozen=True, kw_only=True):
+    """What stands below the assets: findings about all of them, how many stand where, and why."""
+
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, int]
+    reasons: tuple[Reason, ...]
+
+
+class CheckDocument(Head, frozen=True, kw_only=True):
+    """A report of `check`."""
+
+    assets: tuple[AssetEntry, ...]
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, int]
+    reasons: tuple[Reason, ...] = ()
+
+
+class PlanDocument(Head, frozen=True, kw_only=True):
+    """A report of `plan`."""
+
+    assets: tuple[PlannedAsset, ...]
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, int]
+    reasons: tuple[Reason, ...] = ()
+
+
+class ManifestDocument(Head, frozen=True, kw_only=True):
+    """A manifest of `prepare`."""
+
+    assets: tuple[PreparedAsset, ...]
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, int]
+    reasons: tuple[Reason, ...] = ()
+
+
+Document = CheckDocument | PlanDocument | ManifestDocument
+
+
+# --- events of --jsonl --------------------------------------------------------------------------------
+
+
+class StepEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="step"):
+    """The step of a job that begins."""
+
+    index: int
+    step: str  # check, convert, prove, publish: what a job says of itself
+
+
+class ProgressEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="progress"):
+    """How far a job is."""
+
+    index: int
+    fraction: float  # 0 to 1
+    speed: float | None  # times faster than it plays
+
+
+class CheckedEvent(AssetEntry, frozen=True, kw_only=True, tag_field="event", tag="checked"):
+    """An asset that has been checked."""
+
+    index: int
+
+
+class PlannedEvent(PlannedAsset, frozen=True, kw_only=True, tag_field="event", tag="planned"):
+    """An asset that has been planned."""
+
+    index: int
+
+
+class PreparedEvent(PreparedAsset, frozen=True, kw_only=True, tag_field="event", tag="prepared"):
+    """An asset that has been prepared."""
+
+    index: int
+
+
+class ProbedEvent(ProbedAsset, frozen=True, kw_only=True, tag_field="event", tag="probed"):
+    """A file that has been probed."""
+
+    index: int
+
+
+class VerifiedEvent(VerifiedOutput, frozen=True, kw_only=True, tag_field="event", tag="verified"):
+    """An output that has been verified."""
+
+    index: int
+
+
+class SummaryEvent(Head, frozen=True, kw_only=True, tag_field="event", tag="summary"):
+    """The last event of a run over assets."""
+
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, int]
+    reasons: tuple[Reason, ...]
+
+
+class VerifiedSummary(VerificationHead, frozen=True, kw_only=True, tag_field="event", tag="summary"):
+    """The last event of `verify`."""
+
+    summary: dict[str, int]
+
+
+Event = (
+    StepEvent | ProgressEvent | CheckedEvent | PlannedEvent | PreparedEvent | ProbedEvent | VerifiedEvent | SummaryEvent
+)

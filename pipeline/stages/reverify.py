@@ -1,0 +1,98 @@
+"""The outputs of a finished run, looked at again: there, the same bytes, the same verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.documents import entry as document
+from pipeline.documents.messages import message
+from pipeline.documents.types import ManifestDocument, VerifiedOutput
+from pipeline.model.facts import Text
+from pipeline.model.results import Category
+from pipeline.probe import probe
+from pipeline.rules import judge as judging
+from pipeline.rules import presets
+from pipeline.stages.check import problem, role_of
+from pipeline.storage.digest import content_md5
+
+if TYPE_CHECKING:
+    from pipeline.model.job import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """One output to look at again."""
+
+    folder: str
+    path: str  # relative to the folder
+    size: int
+    md5: str
+    preset: str
+    role: str | None
+    main: bool
+    lang: str
+
+
+def outputs(manifest: ManifestDocument, folder: Path, lang: str) -> list[Again]:
+    """Every output that the manifest names."""
+    return [
+        Again(
+            folder=str(folder),
+            path=output.path,
+            size=output.size,
+            md5=output.md5,
+            preset=manifest.preset.id if manifest.preset else "",
+            role=asset.role,
+            main=output.category is Category.MAIN,
+            lang=lang,
+        )
+        for asset in manifest.assets
+        for output in asset.outputs
+    ]
+
+
+def verify_entry(again: Again, _: Progress) -> VerifiedOutput:
+    """Whether one output is still what the manifest says."""
+    try:
+        changed = _changed(again, Path(again.folder, again.path))
+    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        return failed(again, error)
+    said = changed.of(again.lang) if changed else ""
+    return VerifiedOutput(
+        path=again.path, status="changed" if changed else "ok", message=said, said=changed, error=None
+    )
+
+
+def failed(again: Again, error: Exception) -> VerifiedOutput:
+    """The entry of an output that could not be looked at."""
+    told = document.error(problem(error), again.lang)
+    return VerifiedOutput(path=again.path, status="error", message="", said=None, error=told)
+
+
+def _changed(again: Again, path: Path) -> Text | None:
+    """What is not as the manifest says; None: all is."""
+    if not path.resolve().is_relative_to(Path(again.folder).resolve()):
+        return Text("path leaves the folder of the manifest", "路径超出清单所在的目录")
+    if not path.is_file():
+        return Text("missing", "文件缺失")
+    size = path.stat().st_size
+    if size != again.size:
+        return Text(f"{size} bytes, {again.size} in the manifest", f"{size} 字节，清单中为 {again.size}")
+    md5 = content_md5(path)
+    if md5 != again.md5:
+        return Text(f"md5 {md5}, {again.md5} in the manifest", f"MD5 为 {md5}，清单中为 {again.md5}")
+    return _judged(again, path)
+
+
+def _judged(again: Again, path: Path) -> Text | None:
+    if not again.main or not again.preset:
+        return None
+    info = probe(path)
+    role = role_of(presets.load(again.preset), info.kind, again.role)
+    if role is None:
+        return Text(f"{info.kind.value} is not of role {again.role}", f"{info.kind.value} 不属于角色 {again.role}")
+    wanted = judging.needs(role, info.kind)
+    wrong = [message(f) for f in judging.judge(probe(path, wanted) if wanted else info, role) if f.blocks]
+    return Text("; ".join(one.en for one in wrong), "；".join(one.zh for one in wrong)) if wrong else None
