@@ -96,12 +96,14 @@ class _Server:
         self._control: socket.socket | None = None
         self._pid = 0
         self._holders = 0
+        self._preload: Sequence[str] = ()
 
     def hold(self, preload: Sequence[str]) -> None:
         """Let it be there, with these modules loaded; it is not waited for."""
         with self._lock:
             self._holders += 1
-            self._start(preload)
+            self._preload = preload
+            self._start()
 
     def release(self) -> None:
         """It is no longer needed; the last one who says so ends it."""
@@ -110,15 +112,17 @@ class _Server:
             if self._holders == 0 and self._control is not None:
                 self._end(self._control)
 
-    def _start(self, preload: Sequence[str]) -> None:
+    def _start(self) -> socket.socket:
+        """Unless it lives; one that was killed took its workers along, and another one takes its place."""
         if self._control is not None:
             with contextlib.suppress(ChildProcessError):  # collected by a caller who collects every child
                 if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
-                    return
+                    return self._control
             self._control.close()
         self._control, theirs = socket.socketpair()
         program, number = os.fsdecode(spawn.get_executable()), theirs.fileno()
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main({number}, {list(preload)!r})"
+        start = f"from {__name__} import main; main({number}, {list(self._preload)!r})"
+        code = f"import sys; sys.path[:] = {sys.path!r}; {start}"
         words = [program, *util._args_from_interpreter_flags(), "-c", code]  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing's own way
         # Ctrl-C reaches everyone at a terminal: what the server is started with, it keeps until it can ignore it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -127,6 +131,7 @@ class _Server:
                 self._pid = util.spawnv_passfds(os.fsencode(program), words, [number])
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return self._control
 
     def _end(self, control: socket.socket) -> None:
         """It holds nothing that would have to be put away."""
@@ -141,12 +146,9 @@ class _Server:
         news, told = os.pipe()
         try:
             ours.send((str(Path.cwd()), words))
-            with self._lock:
-                if self._control is not None:
-                    with contextlib.suppress(BrokenPipeError):  # it died: nobody tells the number then
-                        socket.send_fds(
-                            self._control, [b"+"], [theirs.fileno(), said[0].fileno(), said[1].fileno(), told]
-                        )
+            with self._lock, contextlib.suppress(BrokenPipeError):  # it died right now: nobody tells the number then
+                files = [theirs.fileno(), said[0].fileno(), said[1].fileno(), told]
+                socket.send_fds(self._start(), [b"+"], files)
         finally:
             os.close(told)
         return Worker(news)
