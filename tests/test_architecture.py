@@ -79,7 +79,10 @@ STARTS = re.compile(
 def test_one_module_starts_programs() -> None:
     assert [m for m in MODULES if within(imports(m), "subprocess")] == ["pipeline.tools.process"]
     starting = {m: sorted(c for c in _calls(m) if STARTS.fullmatch(c)) for m in MODULES}
-    assert {m: calls for m, calls in starting.items() if calls} == {"pipeline.tools.launch": ["os.execve", "os.fork"]}
+    assert {m: calls for m, calls in starting.items() if calls} == {
+        "pipeline.engine.fork_server": ["os.fork"],  # of workers
+        "pipeline.tools.launch": ["os.execve", "os.fork"],
+    }
 
 
 def _names(module: str) -> set[str]:
@@ -93,8 +96,13 @@ def test_one_module_starts_workers() -> None:
     starting = [
         m for m in MODULES if within(imports(m), "multiprocessing", "distributed") or "ProcessPoolExecutor" in _names(m)
     ]
-    # The first through the second, on each host; the third is what the second starts.
-    assert starting == ["pipeline.engine.dask", "pipeline.engine.pool", "pipeline.engine.worker"]
+    # The first through the third, on each host; the second forks the last, for the third.
+    assert starting == [
+        "pipeline.engine.dask",
+        "pipeline.engine.fork_server",
+        "pipeline.engine.pool",
+        "pipeline.engine.worker",
+    ]
 
 
 def test_threads_only_digest_or_wait_for_disk_network_and_outside_programs() -> None:
@@ -117,6 +125,7 @@ def test_nothing_evaluates_text_or_loads_objects_from_files() -> None:
 def test_the_network_is_for_uploads() -> None:
     clients = ("socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp")
     reaching = [m for m in MODULES if within(imports(m), *clients)]
+    reaching.remove("pipeline.engine.fork_server")  # a pair of sockets between two processes, connected to nothing
     # the last listens for the page and calls nobody
     allowed = (*in_package("pipeline.upload"), *in_package("pipeline.serve"), "pipeline.cli.serve")
     assert set(reaching) <= set(allowed)

@@ -37,6 +37,11 @@ def test_a_wheel_lists_its_presets_from_another_folder(built: Path, tmp_path: Pa
     ids = {preset["id"] for preset in json.loads(done.stdout)["presets"]}
     assert "metastudio/video-production" in ids
     assert (tmp_path / "site" / "pipeline" / "_presets" / "rows.json").is_file()
+    assert (tmp_path / "site" / "media_preflight" / "py.typed").is_file()
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import media_preflight as mp; print(*mp.presets())"
+    words = [sys.executable, "-I", "-c", code, str(tmp_path / "site")]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == ids
 
 
 def test_an_sdist_holds_what_make_needs(built: Path) -> None:

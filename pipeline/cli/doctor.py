@@ -15,7 +15,7 @@ from pipeline.errors import ToolMissing
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.tools.isolation import layers
-from pipeline.tools.libraries import Library, known
+from pipeline.tools.libraries import Library, known, rivals
 from pipeline.tools.programs import ffmpeg, soffice
 from pipeline.tools.versions import asked_ffmpeg, office_version
 
@@ -40,6 +40,17 @@ def _library(library: Library, lang: str) -> dict[str, Any]:
     found = library.version and f"{library.version}  ({library.bounds})"
     entry = _entry(library.name, found, library.fault, lang, needed=library.extra is None or not library.serves)
     return entry if library.serves else entry | {"state": "missing", "advice": library.fault.of(lang)}
+
+
+def _package(lang: str) -> dict[str, Any]:
+    """Whether the name that this package is imported by is its own."""
+    others = ", ".join(rivals("pipeline"))
+    advice = Text(
+        f"{others} installs a package of the same name, and each may have written over files of the other; "
+        "install media-preflight anew, into an environment of its own",
+        f"{others} 安装了同名的包，两者的文件可能互相覆盖；请在独立环境中重新安装 media-preflight",
+    )
+    return _entry("package pipeline", None if others else "ours alone", advice, lang, needed=True)
 
 
 def _faces(lang: str) -> dict[str, Any]:
@@ -114,7 +125,7 @@ def examine(lang: str) -> list[dict[str, Any]]:
     """Every tool with its state: "ok" or "missing", and for layers of isolation "on" or "off"."""
     python = f"{platform.python_version()}  {sys.executable}"
     entries = [_entry("python", python, Text("", ""), lang, needed=True)]
-    entries += [_library(library, lang) for library in known()]
+    entries += [_package(lang), *(_library(library, lang) for library in known())]
     entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
     entries += _fonts(lang)
     weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")

@@ -20,7 +20,7 @@ from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
-from pipeline.model.results import Status
+from pipeline.model.results import Outcome, Problem, Status
 from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
 from pipeline.stages import duplicates
@@ -146,8 +146,12 @@ def prepared(
     journal: Journal,
     preset: Preset,
     out: Path | Away,
+    made: Callable[[tuple[Outcome, ...]], object] | None = None,
 ) -> Generator[tuple[int, PreparedAsset], None, None]:
-    """Entries from the journal at once, the others as their work ends; equal files after the first of them."""
+    """Entries from the journal at once, the others as their work ends; equal files after the first of them.
+
+    `made` takes the outcomes of a job and of what was found inside it, before their entries come.
+    """
     jobs = list(jobs)
     slots = [_slot(job, preset) for job in jobs]
     further = count(len(jobs))  # numbers for what is found inside
@@ -178,10 +182,18 @@ def prepared(
         after: list[int] = []
         again = [_with_ours(jobs[index], journal.outputs(slots[index])) for index in todo]
         for position, worked in entries(
-            journaled_entry, again, running, PREPARE_WALL, _lost, weigh=weight, names=path_of
+            partial(journaled_entry, valued=made is not None),
+            again,
+            running,
+            PREPARE_WALL,
+            _lost,
+            weigh=weight,
+            names=path_of,
         ):
             index, job, record, seen = todo[position], again[position], worked.record, worked.seen
             asset = record.asset
+            if made is not None:
+                made(worked.outcomes)
             if urls.is_url(job.path):
                 seen = (job.state, seen[1])
             if asset.status in DONE and _untouched(job, seen):
@@ -194,15 +206,27 @@ def prepared(
             yield index, asset
             yield from ((next(further), one) for one in record.found)
             if index in pairs:
-                made = duplicates.outputs(asset) if asset.status in DONE else ()
+                same = duplicates.outputs(asset) if asset.status in DONE else ()
                 for other in pairs[index]:
-                    jobs[other] = replace(jobs[other], twin=made)
+                    jobs[other] = replace(jobs[other], twin=same)
                 after += pairs[index]
         todo = after
 
 
 def _lost(job: Job, error: AssetError) -> Worked:
-    return Worked(Record(document.lost(job, error, PreparedAsset)))
+    return Worked(Record(document.lost(job, error, PreparedAsset)), outcomes=(_lost_outcome(job, error),))
+
+
+def _lost_outcome(job: Job, error: AssetError) -> Outcome:
+    """The outcome of a job whose worker gave no answer."""
+    return Outcome(
+        source=job.path,
+        source_md5=None,
+        kind=Kind.UNKNOWN,
+        role=job.role,
+        status=Status.FAILED,
+        error=Problem(type=type(error).__name__, message=error.text),
+    )
 
 
 def _lost_inside(record: Record) -> bool:

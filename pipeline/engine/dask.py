@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
-import multiprocessing
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -37,8 +36,6 @@ def remote(work: Work[Any, Any], job: Any, wall: float, weighed: bool) -> tuple[
     """One job on a Dask worker: what became of it."""
     pool = getattr(_held, "pool", None)
     if pool is None or _held.work is not work:
-        # Dask's own workers are "daemons", which may have no children; ours die with them (`launch.alone`).
-        multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing has no other way
         if pool is not None:
             pool.__exit__()
         _held.pool = pool = Pool(work, 1, wall, writes=None if weighed else ())

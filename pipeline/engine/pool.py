@@ -20,18 +20,17 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
+from pipeline.engine import fork_server
 from pipeline.engine.worker import Message, heard, serve
 from pipeline.errors import AssetError, TimedOut, WorkerLost
 from pipeline.model.ceilings import GiB
@@ -44,10 +43,7 @@ R = TypeVar("R")
 
 Work = Callable[[J, Progress], R]
 
-_SOCKET: Final = 45  # characters of a folder; 60 more are ours and the socket's, and 107 are all there may be
-_SHORT: Final = Path("/tmp")  # noqa: S108  the folder made in it is private
 _PRELOADED: Final = (
-    "__main__",
     "pipeline.engine.tasks",
     "pipeline.probe.av.read",
     "pipeline.convert.av.video",
@@ -77,7 +73,7 @@ class Event(Generic[R]):
 
 @dataclass(eq=False)
 class _Worker:
-    process: Any  # a context's own Process class
+    process: Any  # of the server, or of multiprocessing
     pipe: Connection
     said: Connection  # what its libraries print
     place: int  # among the workers, from 0; a new worker takes the place of the one that was lost
@@ -103,46 +99,56 @@ class _Queue:
         return bool(self.waiting or self.suspects)
 
 
-def _context() -> Any:
-    """A clean server process forks the workers: no threads, no open pipes of ours, and cheap to repeat."""
-    method = "forkserver" if sys.platform.startswith("linux") else "spawn"
-    return multiprocessing.get_context(method)
+def _forking() -> bool:
+    """Whether a server forks the workers; elsewhere each is a Python of its own."""
+    return sys.platform.startswith("linux")
 
 
-def warm() -> None:
-    """Start the server that forks workers: it loads what all of them need, once, while we do other things.
+@contextlib.contextmanager
+def warmed() -> Iterator[None]:
+    """With the server that forks workers. It loads what all of them need, once, while we do other things.
 
     Only code is loaded there; no file is opened before a worker has limited itself.
     """
     _temporary()
-    if not sys.platform.startswith("linux"):
+    if not _forking():
+        yield
         return
-    forkserver.set_forkserver_preload(list(_PRELOADED))
-    main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None  # what it starts with, it keeps
+    owner = os.getpid()
+    fork_server.SERVER.hold(_PRELOADED)
     try:
-        forkserver.ensure_running()
+        yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
+        if os.getpid() == owner:  # else a copy of us, which has none
+            fork_server.SERVER.release()
+
+
+def warm() -> None:
+    """As `warmed`, for as long as this process lives."""
+    lasting = contextlib.ExitStack()
+    lasting.enter_context(warmed())
+    atexit.register(lasting.close)
 
 
 @cache
 def _temporary() -> Path:
-    """Where workers have their private folders. What earlier runs left there is removed.
-
-    multiprocessing keeps its socket in a folder that a killed run would leave behind; ours is known by its name.
-    """
+    """Where workers have their private folders. What earlier runs left there is removed."""
     top = Path(tempfile.gettempdir())
     publish.sweep(top)
-    # The name of a socket is short by law (108 bytes on Linux): a long TMPDIR leaves it no room.
-    place = top if len(str(top)) < _SOCKET else _SHORT
-    folder = publish.private(place)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    multiprocessing.current_process()._config.setdefault("tempdir", str(folder))  # type: ignore[attr-defined]  # noqa: SLF001  it has no other way
-    if place is not top:
-        publish.sweep(place)
     return top
+
+
+def _spawned(words: tuple[Any, ...]) -> Any:
+    """A worker on a system without a server. Daemonic processes may start one too: it ends with the pool."""
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing has no other way
+    daemonic = config.pop("daemon", None)
+    try:
+        process = multiprocessing.get_context("spawn").Process(target=serve, args=words, daemon=True)
+        process.start()
+    finally:
+        if daemonic is not None:
+            config["daemon"] = daemonic
+    return process
 
 
 class Pool(Generic[J, R]):
@@ -166,7 +172,7 @@ class Pool(Generic[J, R]):
         self._weights: list[int] = []
         self._ahead = 1
         self._room = memory()
-        self._context = _context()
+        self._owner = os.getpid()
         self._workers: list[_Worker] = []
         self._ears = selectors.DefaultSelector()  # sockets of all workers; Windows has pipes, which it cannot hear
         self._home: Path | None = None
@@ -175,10 +181,14 @@ class Pool(Generic[J, R]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        if os.getpid() != self._owner:  # a copy, in a process that was forked meanwhile: nothing of it is ours
+            return
         for worker in list(self._workers):
             self._end(worker)
         self._ears.close()
         if self._home:
+            if _forking():
+                fork_server.SERVER.release()
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
 
@@ -188,14 +198,14 @@ class Pool(Generic[J, R]):
 
     def _start(self) -> None:
         if self._home is None:  # private, and known to be ours should we be killed
-            warm()
             self._home = publish.private(_temporary())
+            if _forking():
+                fork_server.SERVER.hold(_PRELOADED)
         writes = None if self._writes is None else (*self._writes, str(self._home))
-        ours, theirs = self._context.Pipe()
-        said = self._context.Pipe(duplex=False)
-        words = (theirs, said, self._work, writes, str(self._home))
-        process = self._context.Process(target=serve, args=words, daemon=True)
-        process.start()
+        words = (self._work, writes, str(self._home))
+        ours, theirs = multiprocessing.Pipe()
+        said = multiprocessing.Pipe(duplex=False)
+        process = fork_server.SERVER.fork(words, ours, theirs, said) if _forking() else _spawned((theirs, said, *words))
         theirs.close()
         said[1].close()
         taken = {worker.place for worker in self._workers}

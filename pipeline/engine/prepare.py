@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,18 +50,24 @@ def prepare(
 def _here(
     jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
+    with claimed(out) as journal:
+        keep(batch.prepared(jobs, running, journal, preset, out))
+        return recorded(jobs, preset, out, lang, spool)
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[Journal]:
+    """The journal of a folder that is ours alone, swept before and after. Raises UsageError when it cannot be."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
-    with publish.claim(out):
-        with Journal(out) as journal:
+    with publish.claim(out), Journal(out) as journal:
+        publish.sweep(out, journal.names, wait=publish.DYING)
+        try:
+            yield journal
+        finally:  # what workers held open until now: an office and its profile, or all when interrupted
             publish.sweep(out, journal.names, wait=publish.DYING)
-            try:
-                keep(batch.prepared(jobs, running, journal, preset, out))
-            finally:  # what workers held open until now: an office and its profile, or all when interrupted
-                publish.sweep(out, journal.names, wait=publish.DYING)
-        return _recorded(jobs, preset, out, lang, spool)
 
 
 def _there(
@@ -72,12 +79,12 @@ def _there(
             keep(batch.prepared(jobs, running, journal, preset, out))
         finally:
             out.push(journal)
-    made = _recorded(jobs, preset, out.folder, lang, spool)
+    made = recorded(jobs, preset, out.folder, lang, spool)
     out.finish()
     return made
 
 
-def _recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset]) -> Prepared:
+def recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset]) -> Prepared:
     """Manifest and quarantine list in `folder`."""
     summed = totals.findings(preset, spool, lang)
     manifests.quarantine(folder, [job.path for job in jobs], spool)

@@ -6,6 +6,7 @@ import msgspec
 
 from pipeline.documents import entry
 from pipeline.documents.types import OutputEntry, PreparedAsset
+from pipeline.model.results import Outcome
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -26,8 +27,12 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Worked(msgspec.Struct, frozen=True):
-    """A record, the receipts of what was published for it, and state and content of its source when it was read."""
+    """A record, the receipts of what was published for it, and state and content of its source when it was read.
+
+    For callers of `pipeline.api`, also the outcomes that the record tells of.
+    """
 
     record: Record
     receipts: tuple[str, ...] = ()
     seen: tuple[str, str] = ("", "")
+    outcomes: tuple[Outcome, ...] = ()

@@ -104,7 +104,7 @@ def prepare_entry(job: Job, progress: Progress) -> Record:
     return made.record
 
 
-def _prepared(job: Job, progress: Progress, seen: tuple[str, str]) -> Worked:
+def _prepared(job: Job, progress: Progress, seen: tuple[str, str], *, valued: bool = False) -> Worked:
     progress("check")
     case = check(job)
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
@@ -113,14 +113,18 @@ def _prepared(job: Job, progress: Progress, seen: tuple[str, str]) -> Worked:
 
         made, found = embedded.prepare(case, made, progress)
     record = Record(document.outcome(made, job.lang), tuple(document.outcome(one, job.lang) for one in found))
-    return Worked(record, tuple(one.receipt for one in (made, *found)), seen)
+    receipts = tuple(one.receipt for one in (made, *found))
+    return Worked(record, receipts, seen, (made, *found) if valued else ())
 
 
-def journaled_entry(job: Job, progress: Progress) -> Worked:
-    """As `prepare_entry`, with what the journal asks: nothing is settled, and the source is told as it was read."""
+def journaled_entry(job: Job, progress: Progress, *, valued: bool = False) -> Worked:
+    """As `prepare_entry`, with what the journal asks: nothing is settled, and the source is told as it was read.
+
+    With `valued`, the outcomes that the record tells of are there too.
+    """
     path = Path(job.path)
     try:
         seen = (file_state(path), journal.content(path))
     except OSError:
         seen = ("", "")  # what cannot be read says so where it is probed
-    return _prepared(job, progress, seen)
+    return _prepared(job, progress, seen, valued=valued)

@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
@@ -96,12 +95,8 @@ def _end_with_parent() -> None:
     """However the run ends, nothing of it goes on.
 
     On Linux the kernel sees to it (`launch.alone`): the server that forked us is our parent, and it ends when the
-    run does, provided that we do not hold the pipe by which it knows. A thread does the same elsewhere.
+    run does. A thread does the same elsewhere.
     """
-    server = getattr(forkserver, "_forkserver", None)
-    pipe = getattr(server, "_forkserver_alive_fd", None)
-    if pipe is not None:
-        os.close(pipe)
     parent = multiprocessing.parent_process()
     if parent is not None:
         sentinel = parent.sentinel

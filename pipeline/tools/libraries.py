@@ -139,6 +139,14 @@ def _applies(marker: str) -> bool:
     return asked is None or sys.version_info >= (int(asked[1]), int(asked[2]))
 
 
+def rivals(package: str) -> tuple[str, ...]:
+    """Other distributions that install a top-level package of this name, sorted: one folder cannot hold two of them."""
+    from importlib import metadata
+
+    owners = {_normal(name) for name in metadata.packages_distributions().get(package, ())}
+    return tuple(sorted(owners - {_OURS}))
+
+
 def require() -> None:
     """Raise ToolMissing, with a sentence for each library that does not serve."""
     faults = [library.fault for library in known() if not library.serves]

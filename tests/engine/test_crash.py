@@ -223,19 +223,17 @@ def test_a_worker_without_memory_costs_its_asset_and_no_other(tmp_path: Path, sa
     for name in ("good.jpeg", "scan.tiff"):
         shutil.copyfile(sample(f"images/{name}"), source / name)
     Image.new("RGB", (9_000, 9_000)).save(source / "huge.tiff", compression="tiff_deflate")
-    script = (
-        "import sys, pipeline.engine.worker as w; from pipeline.cli.main import main\n"
-        "w.WORKER_MEMORY = 480 << 20\n"
-        "if __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"
-    )
-    (tmp_path / "small.py").write_text(script)
-    words = [str(tmp_path / "small.py"), "prepare", source, "-p", PICTURES, "-o", out, "--json", "-j", "2"]
+    # Every Python of the run reads this as it starts, so the server of the workers does too.
+    lowered = "import pipeline.engine.worker\npipeline.engine.worker.WORKER_MEMORY = 480 << 20\n"
+    (tmp_path / "sitecustomize.py").write_text(lowered)
+    words = ["-m", "pipeline", "prepare", source, "-p", PICTURES, "-o", out, "--json", "-j", "2"]
     done = subprocess.run(
         [sys.executable, *map(str, words)],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
     )
     told = {Path(a["source"]).name: a for a in json.loads(done.stdout)["assets"]}
     assert {name: a["status"] for name, a in told.items()} == {

@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.errors import Unreadable
 from pipeline.model import ceilings
-from pipeline.model.facts import AudioStream, MediaInfo, Speech
+from pipeline.model.facts import AudioStream, MediaInfo, Speech, default_sound
 from pipeline.probe.speech import recogniser, reverb
 from pipeline.probe.speech import tones as speech_tones
 from pipeline.probe.speech.activity import Activity, find
@@ -244,5 +244,5 @@ def measure(path: Path, stream: AudioStream) -> Speech:
 
 def add(path: Path, info: MediaInfo) -> MediaInfo:
     """The facts of a file with sound, and what its default sound stream is like. Raises as `measure` does."""
-    stream = next((sound for sound in info.audio if sound.default), info.audio[0])
+    stream = default_sound(info.audio)
     return replace(info, speech=measure(path, stream))
