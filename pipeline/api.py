@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 import pipeline.errors
 from pipeline.checks import CHECKS
 from pipeline.errors import AssetError, UsageError, nearest_word
-from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Busy, Job, News, Progress, Running, Watch, unwatched
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Outcome, Plan, Problem, Report, Status, Step
 from pipeline.model.rules import Preset, Safety
 from pipeline.rules import presets as shipped
@@ -314,7 +315,7 @@ def _checked(job: Job, _: Progress) -> Report:
 
 def _planned(job: Job, _: Progress) -> Planned:
     from pipeline.stages.check import check
-    from pipeline.stages.prepare import planned
+    from pipeline.stages.plan import planned
 
     case, steps = planned(check(job))
     return Planned(report=case.report, plan=case.plan, steps=steps)

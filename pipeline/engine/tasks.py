@@ -15,13 +15,15 @@ from pipeline.engine.cache import rules_of
 from pipeline.engine.record import Record, Worked
 from pipeline.errors import PreflightError
 from pipeline.model.case import Case
-from pipeline.model.facts import MEASURES, Kind
+from pipeline.model.facts import Kind
 from pipeline.model.job import Job
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Outcome
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
 from pipeline.stages.check import check, problem
+from pipeline.stages.plan import planned
 from pipeline.storage import publish
 from pipeline.storage.digest import file_state
 
@@ -66,7 +68,7 @@ def plan_entry(job: Job, _: Progress) -> PlannedAsset:
 
 
 def _planned(job: Job, checked: Case) -> PlannedAsset:
-    case, steps = preparing.planned(checked)
+    case, steps = planned(checked)
     # A file that no role takes is no one's to repair.
     blocked = case.plan.blocked if case.role else ()
     return document.planned(document.report(case.report, job.lang), case.plan.parts, steps, blocked, job.lang)

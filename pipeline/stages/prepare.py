@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from pipeline.convert.av import mono
 from pipeline.convert.av import split as parts
 from pipeline.convert.requirements import NAMING
-from pipeline.errors import AssetError, PreflightError, ProofFailed
+from pipeline.errors import AssetError, ProofFailed
 from pipeline.model.case import Case
 from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
@@ -62,26 +62,6 @@ _CONVERTERS: Final = {
 def converter(kind: Kind) -> Converter:
     """The module that repairs this kind of file."""
     return cast(Converter, importlib.import_module(_CONVERTERS[kind]))
-
-
-def planned(case: Case) -> tuple[Case, tuple[Step, ...]]:
-    """The case with the parts of its plan laid out, and what `prepare` would do; or with why that cannot be."""
-    source, info, role = Path(case.job.path), case.facts, case.role
-    if case.error or info is None or role is None or case.plan.blocked:
-        return case, ()
-    taken: tuple[Step, ...] = ()
-    if case.kind is Kind.SLIDES:
-        from pipeline.stages import embedded
-
-        taken = embedded.steps(case)
-    if not converts(case.plan, role, info):
-        return case, taken
-    try:
-        case = replace(case, plan=parts.laid_out(source, info, case.plan, role))
-        edits = without_names(case.plan)
-        return case, (*converter(info.kind).steps(mono.heard(source, info, edits, role), edits, role), *taken)
-    except PreflightError as error:  # known before anything is started: it cannot be made
-        return replace(case, error=problem(error)), taken
 
 
 def prepare(case: Case, progress: Progress) -> Outcome:
