@@ -26,6 +26,7 @@ from pipeline.documents.read import entry
 from pipeline.engine.record import Record
 from pipeline.errors import UsageError
 from pipeline.storage import urls
+from pipeline.storage.digest import file_state
 
 NAME: Final = ".preflight-journal.sqlite"
 _WAIT: Final = 30.0  # seconds for another run's write to finish
@@ -46,12 +47,6 @@ def content(path: Path) -> str:
     """The identity of a file's bytes (BLAKE2b, 256 bits). Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-
-
-def state(path: Path) -> str:
-    """What tells, without reading it, that a file was not written to since. Raises OSError."""
-    stat = path.stat()
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
 class _Output(msgspec.Struct):
@@ -141,7 +136,7 @@ class Journal:
 
     def content(self, path: Path) -> str:
         """The content of a file, from memory where it was not written to since. Raises OSError."""
-        name, now = _bytes(str(path)), state(path)
+        name, now = _bytes(str(path)), file_state(path)
         known = self.seen(str(path), now)
         if known:
             return known

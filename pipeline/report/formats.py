@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from pipeline.model.results import Status
 from pipeline.report.findings import stream_of, wrong
 from pipeline.report.html import Source
 from pipeline.report.labels import UNSEEN, WORDS
+from pipeline.storage.atomic import replacing
 
 Write = Callable[[IO[str], Sequence[Source], str], None]
 
@@ -214,20 +213,11 @@ ENDINGS: Final = (".html", *FLAT)
 
 def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:
     """A text file that appears complete or not at all. Raises UsageError when its folder cannot be written."""
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".report-", dir=target.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with replacing(target, errors="backslashreplace") as file:
             fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}", f"{target}：{error.strerror}") from None
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def as_text(write_: Write, sources: Sequence[Source], lang: str) -> str:

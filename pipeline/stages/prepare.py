@@ -27,7 +27,7 @@ from pipeline.rules import judge as judging
 from pipeline.stages import duplicates
 from pipeline.stages.check import problem
 from pipeline.storage import publish
-from pipeline.storage.digest import content_md5, content_type
+from pipeline.storage.digest import content_md5, content_type, file_state
 from pipeline.verify import compare as verify
 from pipeline.verify import media as proving
 
@@ -114,7 +114,7 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
     source = Path(job.path)
-    before = _identity(source)
+    before = file_state(source)
     with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
         read: Future[str] | None = None
         if converts(plan, role, info):
@@ -129,7 +129,7 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
             steps = (_kept_step(how),)
             made = (Made(path=str(work / "kept"), name="{stem}" + _suffix(info)),)
             outputs, proofs = (_finding_free(made[0], info, case.findings),), ()
-        if _identity(source) != before:
+        if file_state(source) != before:
             raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
         drawing.draw(job, info, made, work)
         named = _names(made, job, plan, role)
@@ -307,8 +307,3 @@ def _names(made: tuple[Made, ...], job: Job, plan: Plan, role: Role) -> list[str
 
 def _kept_step(how: str) -> Step:
     return Step(does=Text(f"complies as it is: {how}, not a byte changed", f"已合规：{how}，内容未改动"))
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino

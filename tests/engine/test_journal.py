@@ -15,12 +15,13 @@ import pytest
 
 from pipeline.documents import entry as document
 from pipeline.engine import journal as module
-from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
+from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in
 from pipeline.engine.record import Record
 from pipeline.errors import UsageError
 from pipeline.model.facts import Kind
 from pipeline.model.results import Category, Outcome, Output, Status
 from pipeline.rules import presets
+from pipeline.storage.digest import file_state
 from tests import ROOT, factory
 
 SLOT = Slot("clip", "tools 1")
@@ -47,7 +48,7 @@ def rules(_: Record) -> str:
 
 
 def remember(journal: Journal, source: Path, told: Record, slot: Slot = SLOT) -> None:
-    journal.write(slot, str(source), (state(source), content(source)), "rules 1", told)
+    journal.write(slot, str(source), (file_state(source), content(source)), "rules 1", told)
 
 
 @pytest.fixture
