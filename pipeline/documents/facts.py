@@ -77,7 +77,7 @@ def encode(value: Json) -> bytes:
     """JSON in UTF-8. Bytes of a name that are no text, which Python holds as surrogates, become escapes."""
     try:
         return msgspec.json.encode(value, enc_hook=_hook)
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # rare enough that only then every text is looked through
         return msgspec.json.encode(_printable(msgspec.to_builtins(value, enc_hook=_hook)))
 
 

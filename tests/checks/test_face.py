@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -144,11 +145,17 @@ def test_a_place_in_a_photo_that_complies_is_taken_out(sample: Sampled, tmp_path
         ]
 
 
+def known(job: Job) -> dict[str, Any]:
+    """The facts that `probe` tells."""
+    told: dict[str, Any] = msgspec.json.decode(probe_entry(job, lambda _: None).facts)
+    return told
+
+
 def test_probe_measures_faces_when_it_decodes_anyway(sample: Sampled) -> None:
     path = str(sample(PASSING))
-    (face,) = json.loads(probe_entry(Job(path=path, stem="front", deep=True), lambda _: None).facts)["faces"]
+    (face,) = known(Job(path=path, stem="front", deep=True))["faces"]
     assert set(face["detection"]) >= {"Box", "Rotation", "Score", "AreaRatio", "FaceRadio", "FeatureRadio", "Yaw"}
-    assert json.loads(probe_entry(Job(path=path, stem="front"), lambda _: None).facts).get("faces") is None
+    assert known(Job(path=path, stem="front")).get("faces") is None
 
 
 @pytest.mark.parametrize("preset", [PHOTO, FAST, PREMIUM])

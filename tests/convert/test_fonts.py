@@ -341,7 +341,9 @@ def test_an_open_document_tells_fonts_boxes_links_and_sizes_like_a_pptx(
     assert (deck.pages, deck.hidden, deck.page_sizes, deck.page_size) == (2, 1, 2, (720, 360))
     assert deck.fonts == ("Base Sans", "House", "Loud", "Plain")
     assert (deck.reflowing, deck.media, deck.external_links, deck.macros) == (1, 1, 1, True)
-    assert [place.detail for place in deck.places if place.what == "reflow"] == ["“Base Loud 汉” in Loud"]
+    assert [place.detail for place in deck.places if place.what == "reflow"] == [
+        Text("“Base Loud 汉” in Loud", "“Base Loud 汉”，字体为 Loud")
+    ]
     assert [place.slide for place in deck.places if place.what == "link"] == [1]
 
 

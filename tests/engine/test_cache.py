@@ -92,8 +92,8 @@ def test_the_name_is_told_as_it_was_given(desk: Desk, monkeypatch: pytest.Monkey
     second, asked = desk.check(".")
     assert asked == []
     assert [asset["source"] for asset in json.loads(second)["assets"]] == EVERY
-    assert [asset | {"source": ""} for asset in json.loads(second)["assets"]] == [
-        asset | {"source": ""} for asset in first["assets"]
+    assert [asset | {"source": "", "id": ""} for asset in json.loads(second)["assets"]] == [
+        asset | {"source": "", "id": ""} for asset in first["assets"]
     ]
 
 

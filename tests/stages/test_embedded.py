@@ -74,7 +74,7 @@ def test_they_are_checked_and_prepared_by_the_roles_of_the_scenario_and_remember
     assert all(
         f["verdict"] != "fail" or f["level"] != "error" for a in first for o in a["outputs"] for f in o["findings"]
     )
-    assert [p["found"] for p in first[0]["proof"]] == ["2; 1 cannot be read and stay in the deck only"]
+    assert [p["found"]["en"] for p in first[0]["proof"]] == ["2; 1 cannot be read and stay in the deck only"]
     assert not list(out.glob(".preflight-work*"))
     written = (out / "talk/media/talk-slide-002-2.mp3").stat()
     assert prepared(capsys, str(deck.parent), "-o", str(out)) == first, "from the journal"
