@@ -51,7 +51,7 @@ def digest(path: Path) -> str:
 def test_a_compliant_file_passes_with_0(sample: Sample) -> None:
     code, report = document("check", sample("video/good-1080p25.mp4"), "-p", VIDEO)
     assert code == 0
-    assert report["schema"] == "media-preflight/report/1"
+    assert report["schema"] == "media-preflight/report/2"
     assert report["preset"]["id"] == VIDEO
     assert report["summary"] == {"pass": 1, "fixable": 0, "blocked": 0, "error": 0}
     asset = report["assets"][0]
