@@ -53,9 +53,10 @@ run: setup ## prepare all samples and print the result
 test: setup ## the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: setup ## formatting, linting, types
+lint: setup ## formatting, linting, who may import whom, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/mypy
 
 bench: setup ## speed against peers, in one run

@@ -111,7 +111,9 @@ def run(minor: tuple[int, int], python: Path, versions: str, tests: list[str]) -
         green = green and done.returncode == 0
         said.append(re.sub(r" in [\d.]+s.*", "", lines[-1].strip("= ")))
         if done.returncode:
-            print("\n".join(lines[-40:]), flush=True)
+            (PLACE / f"{name}.log").write_text(done.stdout, encoding="utf-8")
+            wrong = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+            print("\n".join(wrong[:40] or lines[-40:]), flush=True)
     cell = Cell(f"{minor[0]}.{minor[1]}", versions, libraries(ours), "; ".join(said), time.monotonic() - began, green)
     print(f"    {cell.said}", flush=True)
     return cell

@@ -303,7 +303,7 @@ def takes() -> None:
     from pipeline.convert.package.align import match
     from pipeline.errors import AssetError
     from pipeline.probe.speech.activity import find
-    from pipeline.probe.speech.spectra import FRAMES, Frames
+    from pipeline.probe.speech.spectra import FRAMES, BandLevels
     from samples._speech import LINES as CHINESE
 
     rows = [("forty takes of 20 sentences, pauses 0.4 to 2 s, noise at 15 to 40 dB", *_OUTCOMES)]
@@ -326,7 +326,7 @@ def takes() -> None:
             clean = np.concatenate(parts)
             noise = ("pink", "white", "babble", "hum")[seed % 4]
             mixed = noisy(Take(clean, 24000, active_mask(clean, 24000)), noise, float(rng.uniform(15, 40)), seed)
-            frames = Frames(24000)
+            frames = BandLevels(24000)
             frames.add(level(mixed).astype(np.float32))
             runs = [(start / FRAMES, end / FRAMES) for start, end in find(frames.levels).runs]
             try:
@@ -358,7 +358,7 @@ def takes() -> None:
 def tune() -> None:
     """Fit C50 against the steepest falls on the tuning half and print the line."""
     from pipeline.probe.speech import reverb
-    from pipeline.probe.speech.spectra import Frames
+    from pipeline.probe.speech.spectra import BandLevels
 
     found, truth, seed = [], [], 100
     for voice in TUNED:
@@ -367,7 +367,7 @@ def tune() -> None:
                 seed += 1
                 rate = _RATES[seed % 3]
                 response, true = room(c50, decay, rate, seed)
-                frames = Frames(rate)
+                frames = BandLevels(rate)
                 wet = level(reverberant(take(voice, rate, 6, seed).signal, response))
                 frames.add((np.round(wet * 32767) / 32768).astype(np.float32))
                 fall = reverb.fall(frames.levels)

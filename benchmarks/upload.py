@@ -59,8 +59,8 @@ def digests(folder: Path, size: int) -> None:
 _PUT = """
 import sys, time
 from pathlib import Path
-from pipeline.upload.http import Caller
-from pipeline.upload.secrets import Secrets
+from pipeline.upload.client import Caller
+from pipeline.upload.credentials import Secrets
 from pipeline.upload.transfer import Body, Patience
 url, md5, path = sys.argv[1:]
 caller, size = Caller(Secrets(environment={}), Patience()), Path(path).stat().st_size

@@ -62,7 +62,7 @@ def near(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox of both platforms, whose rate limits do not slow a test down."""
-    from tests import upload_world  # needs the packages for uploads, which other tests go without
+    from tests.upload import world  # needs the packages for uploads, which other tests go without
 
-    with upload_world.sandbox(tmp_path / "far") as sandbox:
+    with world.sandbox(tmp_path / "far") as sandbox:
         yield sandbox

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +18,7 @@ from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage import urls
+from pipeline.storage.atomic import replacing
 from pipeline.upload import items as entries
 from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets, hush
@@ -233,12 +232,8 @@ def _bytes(entry: Entry) -> int:
 def _record(folder: Path, document: dict[str, Any]) -> None:
     """upload.json, whole or not at all. Raises UsageError: what cannot be recorded must be said."""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".upload-", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with replacing(folder / RECORD, mode=0o600) as file:
             json.dump(document, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(folder / RECORD)
     except OSError as error:
         raise UsageError(
             f"{folder / RECORD}: the record could not be written: {error.strerror}",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
 from pipeline.stages.check import problem, role_of
+from pipeline.storage.atomic import replacing
 from pipeline.storage.digest import content_md5
 
 if TYPE_CHECKING:
@@ -29,17 +28,8 @@ QUARANTINE: Final = "quarantine.list"
 def write(folder: Path, head: dict[str, Any], spool: Spool, tail: dict[str, Any]) -> Path:
     """Write the manifest whole or not at all. Raises OSError."""
     path = folder / NAME
-    handle, temporary = tempfile.mkstemp(prefix=".manifest-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            write_document(file, head, "assets", spool, tail)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        write_document(file, head, "assets", spool, tail)
     return path
 
 
@@ -49,16 +39,13 @@ def quarantine(folder: Path, paths: Sequence[str], spool: Spool) -> None:
     The sources themselves stay where they are. What was found inside one of them has no path of its own.
     """
     ended = spool.at(frozenset({"blocked", "failed"}))
-    left = [os.fsencode(paths[index]) for index in ended if index < len(paths)]
+    left = [paths[index] for index in ended if index < len(paths)]
     path = folder / QUARANTINE
     if not left:
         path.unlink(missing_ok=True)
         return
-    handle, temporary = tempfile.mkstemp(prefix=".manifest-", dir=folder)
-    with os.fdopen(handle, "wb") as file:
-        file.write(b"".join(name + b"\0" for name in left))
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)
+    with replacing(path, errors="surrogateescape") as file:  # a name that is no text keeps its bytes
+        file.writelines(f"{name}\0" for name in left)
 
 
 def read(name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pipeline
 from pipeline.documents import entry as document
-from pipeline.engine.journal import Journal, Slot, digest, fingerprint, found_in, size_in, state
+from pipeline.engine.journal import Journal, Slot, digest, fingerprint, found_in, size_in
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
 from pipeline.model.facts import Kind
@@ -25,6 +25,7 @@ from pipeline.plots import publish as drawing
 from pipeline.stages import duplicates
 from pipeline.stages.check import role_of
 from pipeline.storage import publish, urls
+from pipeline.storage.digest import file_state
 from pipeline.tools.programs import states
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _untouched(job: Job, seen: tuple[str, str]) -> bool:
     if urls.is_url(job.path):  # looked at when it was fetched
         return all(seen)
     try:
-        return bool(seen[1]) and state(Path(job.path)) == seen[0]
+        return bool(seen[1]) and file_state(job.path) == seen[0]
     except OSError:
         return False
 

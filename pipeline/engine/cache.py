@@ -35,6 +35,7 @@ from pipeline.model.rules import Preset
 from pipeline.rules import presets
 from pipeline.stages.check import role_of
 from pipeline.storage import urls
+from pipeline.storage.digest import file_state
 from pipeline.tools.cache import folder
 from pipeline.tools.programs import states
 
@@ -186,10 +187,9 @@ def _below(top: Path, *, folders: bool = False) -> Iterator[Path]:
 
 def _time(path: str | Path) -> str:
     try:
-        stat = os.stat(path)  # noqa: PTH116  some are texts
+        return file_state(path)
     except OSError:
-        return ""
-    return f"{stat.st_mtime_ns} {stat.st_size}"
+        return ""  # a place that is not there is told apart from every one that is
 
 
 def _absolute(path: str) -> bytes:

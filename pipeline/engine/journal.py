@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 
 from pipeline.errors import UsageError
 from pipeline.storage import urls
+from pipeline.storage.digest import file_state
 
 NAME: Final = ".preflight-journal.sqlite"
 _WAIT: Final = 30.0  # seconds for another run's write to finish
@@ -42,12 +43,6 @@ def content(path: Path) -> str:
     """The identity of a file's bytes (BLAKE2b, 256 bits). Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-
-
-def state(path: Path) -> str:
-    """What tells, without reading it, that a file was not written to since. Raises OSError."""
-    stat = path.stat()
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
 def outputs_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -130,7 +125,7 @@ class Journal:
 
     def content(self, path: Path) -> str:
         """The content of a file, from memory where it was not written to since. Raises OSError."""
-        name, now = _bytes(str(path)), state(path)
+        name, now = _bytes(str(path)), file_state(path)
         known = self.seen(str(path), now)
         if known:
             return known

@@ -21,6 +21,7 @@ from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
 from pipeline.stages.check import check, problem
 from pipeline.storage import publish
+from pipeline.storage.digest import file_state
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
@@ -117,7 +118,7 @@ def journaled_entry(job: Job, progress: Progress) -> dict[str, Any]:
     """As `prepare_entry`, with `seen` and `receipt` for the journal, which `pipeline.engine.batch` takes out again."""
     path = Path(job.path)
     try:
-        seen = (journal.state(path), journal.content(path))
+        seen = (file_state(path), journal.content(path))
     except OSError:
         seen = ("", "")  # what cannot be read says so where it is probed
     return _prepared(job, progress) | {"seen": seen}

@@ -6,7 +6,7 @@ Units, everywhere: bytes, seconds (`Fraction`), frames per second (`Fraction`), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -294,6 +294,11 @@ class Speech:
     best_channel: int | None = None  # the loudest, from 0
     hum: int | None = None  # Hz of the mains hum suspected, 50 or 60; 0: none
     music: bool | None = None  # steady tones in the pauses, which mains hum does not explain
+
+
+def default_sound(streams: Sequence[AudioStream]) -> AudioStream:
+    """The one that players play: marked as the default, else the first. Raises IndexError where there is none."""
+    return next((one for one in streams if one.default), streams[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,5 +56,5 @@ def _small(path: Path) -> Image.Image | None:
             guard(path.name, Size(*page.size))
             page.thumbnail(CELL, Image.Resampling.LANCZOS, reducing_gap=2.0)
             return page.convert("RGB")
-    except (*DAMAGE, Image.DecompressionBombError):
+    except (*DAMAGE, Image.DecompressionBombError):  # this page stays empty; the findings name the damage
         return None

@@ -41,7 +41,7 @@ def verdict(path: Path, info: MediaInfo) -> bytes | None:
         return None
     try:
         pixels = picture_of(path, info.image, SIDE)
-    except DAMAGE:
+    except DAMAGE:  # no picture; the findings name the damage
         return None
     picture = Image.fromarray(pixels)
     picture.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)

@@ -56,7 +56,7 @@ def _deck(path: Path, info: MediaInfo, made: Sequence[Made], work: Path, target:
     if not pages:
         try:
             slides.fit(info)
-        except PreflightError:
+        except PreflightError:  # no picture; the findings name what is wrong
             return False
         main = [Path(one.path) for one in made if one.category is Category.MAIN and one.path.endswith(".pdf")]
         pdf = main[0] if len(main) == 1 else slides.as_pdf(path, info, work)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.model.facts import AudioStream, MediaInfo
+from pipeline.model.facts import AudioStream, MediaInfo, default_sound
 from pipeline.probe.speech.measure import Heard, listen
 from pipeline.probe.speech.spectra import FRAMES
 from pipeline.probe.speech.trace import COLUMNS, ROWS
@@ -126,10 +126,10 @@ def _clock(seconds: float) -> str:
 
 def of_file(path: Path, info: MediaInfo, target: Path) -> bool:
     """Write the PNG `target` of the default sound stream of a file; whether there was one. Raises as `plot` does."""
-    stream = next((sound for sound in info.audio if sound.default), next(iter(info.audio), None))
-    if stream is not None:
+    if info.audio:
+        stream = default_sound(info.audio)
         plot(path, stream, float(stream.duration or info.duration or 0), target)
-    return stream is not None
+    return bool(info.audio)
 
 
 def plot(path: Path, stream: AudioStream, seconds: float, target: Path) -> None:

@@ -12,7 +12,8 @@ from PIL import Image, ImageOps
 
 from pipeline.errors import PreflightError
 from pipeline.model.facts import Size
-from pipeline.probe.av.open import FULL, OPENS, allowed, opened
+from pipeline.probe.av.open import FULL, MICROSECOND, OPENS, allowed, opened
+from pipeline.probe.av.streams import ATTACHED_PICTURE, disposition, exact
 from pipeline.probe.heic import readable
 from pipeline.probe.image.read import PILLOW, guard
 
@@ -52,7 +53,7 @@ def picture(path: Path, format_: str, box: tuple[int, int] = BOX) -> bytes | Non
                 if upright.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
                     upright = upright.convert("I").point(lambda v: v / 256).convert("L")
                 return webp(upright.convert("RGBA") if upright.mode in {"P", "PA", "LA"} else upright, box)
-    except (*DAMAGE, Image.DecompressionBombError):
+    except (*DAMAGE, Image.DecompressionBombError):  # no picture; the findings name the damage
         return None
 
 
@@ -62,14 +63,13 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
         return None
     try:
         with opened(path, container, FULL) as media:
-            stream = next((s for s in media.streams.video if not s.disposition.value & _ATTACHED), None)
-            if stream is None or not allowed(stream) or stream.time_base is None:
+            stream = next((s for s in media.streams.video if not disposition(s) & ATTACHED_PICTURE), None)
+            clock = exact(stream.time_base) if stream else None
+            if stream is None or not allowed(stream) or clock is None:
                 return None
             stream.thread_type = "AUTO"
             if at > 0:
-                media.seek(
-                    int((at + (media.start_time or 0) * Fraction(1, 1_000_000)) / stream.time_base), stream=stream
-                )
+                media.seek(int((at + (media.start_time or 0) * MICROSECOND) / clock), stream=stream)
             for decoded in media.decode(stream):
                 guard(path.name, Size(decoded.width, decoded.height))
                 small = decoded.reformat(
@@ -77,12 +77,9 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
                 )
                 still = Image.fromarray(small.to_ndarray())
                 return webp(still.rotate(-rotation, expand=True) if rotation else still, box)
-    except DAMAGE:
+    except DAMAGE:  # as above
         return None
     return None
-
-
-_ATTACHED: Final = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def _inside(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:
@@ -109,6 +106,6 @@ def pdf_pages(path: Path, work: Path, most: int) -> list[Path]:
                 target = work / f"{number}.png"
                 drawn(document, number, Size(320, 240), path.name).save(target, "PNG", compress_level=1)
                 out.append(target)
-    except DAMAGE:
+    except DAMAGE:  # the pages so far; the findings name the damage
         return out
     return out

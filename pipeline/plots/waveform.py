@@ -23,7 +23,7 @@ def peaks(path: Path, container: str, duration: Fraction | None) -> tuple[float,
         return None
     try:
         return _sampled(path, container, duration) if duration > _WHOLE else _decoded(path, container, duration)
-    except DAMAGE:
+    except DAMAGE:  # no picture; the findings name the damage
         return None
 
 

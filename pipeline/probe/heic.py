@@ -20,7 +20,7 @@ def readable() -> bool:
     """Whether HEIC can be decoded here. The first call teaches Pillow the format HEIF."""
     try:
         from pillow_heif import register_heif_opener
-    except ImportError:
+    except ImportError:  # an extra; `ready` says how to install it
         return False
     register_heif_opener(thumbnails=False)
     return True

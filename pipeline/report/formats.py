@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -18,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.report.html import Source
 from pipeline.report.labels import UNSEEN, WORDS
 from pipeline.storage import urls
+from pipeline.storage.atomic import replacing
 
 Document = Mapping[str, Any]
 Write = Callable[[IO[str], Sequence[Source], str], None]
@@ -241,20 +240,11 @@ ENDINGS: Final = (".html", *FLAT)
 
 def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:
     """A text file that appears complete or not at all. Raises UsageError when its folder cannot be written."""
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".report-", dir=target.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with replacing(target, errors="backslashreplace") as file:
             fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}", f"{target}：{error.strerror}") from None
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def as_text(write_: Write, sources: Sequence[Source], lang: str) -> str:

@@ -224,7 +224,7 @@ async def _json(request: Request) -> dict[str, Any]:
             raise Full(413, "Request too large.", "请求过大。")
     try:
         asked = json.loads(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # answered below, as anything else that is no object
         asked = None
     if not isinstance(asked, dict):
         raise Full(400, "Not a JSON object.", "不是 JSON 对象。")

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.convert.slides import split as deck_parts
 from pipeline.model.case import Case
-from pipeline.model.facts import Embedded, Text
 from pipeline.model.job import Job
-from pipeline.model.results import Category, Outcome, Output, Proof, Status, Step
+from pipeline.model.results import Category, Outcome, Output, Proof, Status
 from pipeline.probe import probe
 from pipeline.stages import prepare as preparing
 from pipeline.stages.check import check, problem
@@ -29,29 +28,13 @@ if TYPE_CHECKING:
 _LONGEST: Final = 200  # bytes of a deck's name, of the 255 that a file may have
 
 
-def _listed(case: Case) -> tuple[Embedded, ...]:
-    """What is to be taken out of a deck in its role."""
-    takes = case.role is not None and case.role.wants("media") is True
-    return case.facts.slides.embedded if takes and case.facts is not None and case.facts.slides is not None else ()
-
-
-def steps(case: Case) -> tuple[Step, ...]:
-    """What is done with them, in words."""
-    found = _listed(case)
-    if not found:
-        return ()
-    slides = ", ".join(map(str, sorted({one.slide for one in found})))
-    en = f"{len(found)} videos and sounds taken out, each checked and prepared as an asset of its own: slides {slides}"
-    return (Step(does=Text(en, f"取出 {len(found)} 个音视频，各自作为独立素材检查并处理：第 {slides} 页")),)
-
-
 def prepare(case: Case, deck: Outcome, progress: Progress) -> tuple[Outcome, tuple[Outcome, ...]]:
     """A deck that was prepared, saying what was taken out of it; and what became of each of those.
 
     One that cannot be read stays in the deck. One that does not comply and cannot be repaired comes out as it is
     (category OTHER), so that it can be placed by hand. Never raises for one of them.
     """
-    job, listed = case.job, _listed(case)
+    job, listed = case.job, preparing.embedded(case)
     if not listed or deck.status not in {Status.READY, Status.FIXED}:
         return deck, ()
     stem = preparing.stem(job, case.plan)
@@ -76,7 +59,7 @@ def prepare(case: Case, deck: Outcome, progress: Progress) -> tuple[Outcome, tup
         found=f"{len(taken)}" + (f"; {left} cannot be read and stay in the deck only" if left else ""),
         passed=True,
     )
-    return replace(deck, steps=deck.steps + steps(case), proof=(*deck.proof, proof)), tuple(found)
+    return replace(deck, steps=deck.steps + preparing.taken_out(case), proof=(*deck.proof, proof)), tuple(found)
 
 
 def _as_it_is(job: Job, made: Outcome, out: Path) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.documents import entry as document
 from pipeline.errors import AssetError, UsageError
-from pipeline.model.facts import Kind
+from pipeline.model.facts import Kind, default_sound
 from pipeline.model.job import Job, Progress
 from pipeline.model.rules import Role
 from pipeline.rules import presets
@@ -85,7 +85,7 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
             info = probe(source)
             if not info.audio:
                 raise AssetError(f"{source.name} has no sound.", f"{source.name} 没有声音。")
-            stream = next((s for s in info.audio if s.default), info.audio[0])
+            stream = default_sound(info.audio)
             if order.cuts:
                 given = Path(order.cuts)
                 cuts = package_build_take.reviewed(given.read_text("utf-8-sig"), given.name)

@@ -17,7 +17,7 @@ from pipeline.convert.av import split as parts
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import AssetError, PreflightError, ProofFailed
 from pipeline.model.case import Case
-from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.facts import Embedded, Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Finding, Made, Outcome, Output, Plan, Proof, Status, Step
 from pipeline.model.rules import Role
@@ -27,7 +27,7 @@ from pipeline.rules import judge as judging
 from pipeline.stages import duplicates
 from pipeline.stages.check import problem
 from pipeline.storage import publish
-from pipeline.storage.digest import content_md5, content_type
+from pipeline.storage.digest import content_md5, content_type, file_state
 from pipeline.verify import compare as verify
 from pipeline.verify import media as proving
 
@@ -69,11 +69,7 @@ def planned(case: Case) -> tuple[Case, tuple[Step, ...]]:
     source, info, role = Path(case.job.path), case.facts, case.role
     if case.error or info is None or role is None or case.plan.blocked:
         return case, ()
-    taken: tuple[Step, ...] = ()
-    if case.kind is Kind.SLIDES:
-        from pipeline.stages import embedded
-
-        taken = embedded.steps(case)
+    taken = taken_out(case)
     if not converts(case.plan, role, info):
         return case, taken
     try:
@@ -82,6 +78,22 @@ def planned(case: Case) -> tuple[Case, tuple[Step, ...]]:
         return case, (*converter(info.kind).steps(mono.heard(source, info, edits, role), edits, role), *taken)
     except PreflightError as error:  # known before anything is started: it cannot be made
         return replace(case, error=problem(error)), taken
+
+
+def embedded(case: Case) -> tuple[Embedded, ...]:
+    """What is to be taken out of a deck in its role; see `pipeline.stages.embedded`."""
+    takes = case.role is not None and case.role.wants("media") is True
+    return case.facts.slides.embedded if takes and case.facts is not None and case.facts.slides is not None else ()
+
+
+def taken_out(case: Case) -> tuple[Step, ...]:
+    """What is done with them, in words."""
+    found = embedded(case)
+    if not found:
+        return ()
+    slides = ", ".join(map(str, sorted({one.slide for one in found})))
+    en = f"{len(found)} videos and sounds taken out, each checked and prepared as an asset of its own: slides {slides}"
+    return (Step(does=Text(en, f"取出 {len(found)} 个音视频，各自作为独立素材检查并处理：第 {slides} 页")),)
 
 
 def prepare(case: Case, progress: Progress) -> Outcome:
@@ -114,7 +126,7 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
     source = Path(job.path)
-    before = _identity(source)
+    before = file_state(source)
     with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
         read: Future[str] | None = None
         if converts(plan, role, info):
@@ -129,7 +141,7 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
             steps = (_kept_step(how),)
             made = (Made(path=str(work / "kept"), name="{stem}" + _suffix(info)),)
             outputs, proofs = (_finding_free(made[0], info, case.findings),), ()
-        if _identity(source) != before:
+        if file_state(source) != before:
             raise AssetError("the file changed while it was read; run again", "读取过程中文件被修改，请重新运行")
         drawing.draw(job, info, made, work)
         named = _names(made, job, plan, role)
@@ -306,8 +318,3 @@ def _names(made: tuple[Made, ...], job: Job, plan: Plan, role: Role) -> list[str
 
 def _kept_step(how: str) -> Step:
     return Step(does=Text(f"complies as it is: {how}, not a byte changed", f"已合规：{how}，内容未改动"))
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino

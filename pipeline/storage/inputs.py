@@ -15,6 +15,7 @@ from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.storage import urls
+from pipeline.storage.digest import strict_state
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 # What operating systems and editors leave lying about; never an asset when found by walking.
@@ -22,7 +23,7 @@ _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Input:
     """One input file, and where its output goes below the output folder (without extension)."""
 
     path: str  # or address
@@ -45,7 +46,7 @@ def find(
     null: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
-) -> list[Found]:
+) -> list[Input]:
     """Every file named, those below a folder named, sorted, and those that a pattern (`*?[]`, `**`) matches.
 
     Each may be an address that fsspec knows. `from_file` names a list, one path per line (NUL-separated with `null`
@@ -64,13 +65,13 @@ def find(
     # Two sources that would make the same output keep their extensions in its name.
     stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
     taken = {stem for stem, count in stems.items() if count == 1}
-    found: list[Found] = []
+    found: list[Input] = []
     for one in distinct.values():
         stem = _stem(one.relative)
         if stems[stem.casefold()] > 1:
             stem = _clear(f"{stem}_{_ending(one.relative)}", taken)
             taken.add(stem.casefold())
-        found.append(Found(one.path, stem, one.state))
+        found.append(Input(one.path, stem, one.state))
     return found
 
 
@@ -95,11 +96,6 @@ def _stem(relative: str) -> str:
 
 def _ending(relative: str) -> str:
     return Path(relative).suffix.lstrip(".")
-
-
-def state(found: os.stat_result) -> str:
-    """What tells, without reading it, that a file of this machine is still the same."""
-    return f"{found.st_size} {found.st_ino} {found.st_dev} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _listed(name: str, *, null: bool) -> Iterator[str]:
@@ -132,7 +128,7 @@ def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed
     if stat.S_ISDIR(seen.st_mode):
         yield from _walk(Path(name), include, exclude)
     else:
-        yield _Named(name, Path(name).name, state(seen), os.path.realpath(name))
+        yield _Named(name, Path(name).name, strict_state(seen), os.path.realpath(name))
 
 
 def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
@@ -190,7 +186,7 @@ def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int 
 
 def _state(one: os.DirEntry[str]) -> str:
     try:
-        return state(one.stat(follow_symlinks=False))
+        return strict_state(one.stat(follow_symlinks=False))
     except OSError:  # it went away; said where it is read
         return ""
 

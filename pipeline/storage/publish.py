@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import AssetError, UsageError
+from pipeline.storage.atomic import sync_folder
 from pipeline.storage.digest import content_md5
 
 WORK: Final = ".preflight-work-"  # first part of the name of every private folder
@@ -37,7 +38,7 @@ def here() -> str:
     """This machine since its start and, in a container, this container: where a process number means something."""
     words = [platform.node()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # not Linux, or no /proc: the other words must do
             words.append(str(Path(path).stat().st_ino) if path.endswith("pid") else Path(path).read_text("ascii"))
     return "h" + hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
 
@@ -78,7 +79,7 @@ def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *,
         json.dump([promise for _, promise in todo], file)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(work)
+    sync_folder(work)
     given: list[Path] = []
     try:
         for made, (name, _, _) in todo:
@@ -150,7 +151,7 @@ def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) 
 def _take_back(folder: Path, out: Path, known: set[str]) -> None:
     for name, size, md5 in _promises(folder):
         final = out / name
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # gone already, or not ours to remove; the name stays taken and is told
             if name not in known and final.stat().st_size == size and content_md5(final) == md5:
                 final.unlink()
 
@@ -172,7 +173,7 @@ def _dead(folder: Path) -> bool:
     if not owner.isdigit():
         return False
     if len(where) == len(here()) and where.startswith("h") and where != here():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # gone meanwhile: nothing left to sweep
             return time.time() - folder.stat().st_mtime > _STRANGER
         return False
     return not alive(int(owner))
@@ -182,9 +183,9 @@ def alive(process: int) -> bool:
     """Whether there is such a process on this machine."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except ProcessLookupError:  # the answer
         return False
-    except PermissionError:
+    except PermissionError:  # somebody else's, so it lives
         return True
     return not _ended(process)
 
@@ -193,7 +194,7 @@ def _ended(process: int) -> bool:
     """Whether it has ended and only waits to be collected (Linux)."""
     try:
         return Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] in "ZX"
-    except (OSError, IndexError):
+    except (OSError, IndexError):  # not Linux, or gone meanwhile: taken as it was found
         return False
 
 
@@ -233,14 +234,4 @@ def publish(made: Path, final: Path, *, replace: bool) -> None:
                 raise AssetError(f"{final} exists already.", f"{final} 已存在。") from None
             made.replace(final)
         made.unlink(missing_ok=True)
-    _sync_folder(final.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(final.parent)

@@ -187,7 +187,7 @@ def store(source: Path, url: str, md5: str) -> None:
                 found.put_file(str(source), part)
                 found.mv(part, path)
             except BaseException:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception):  # the first error is the one to tell
                     found.rm_file(part)
                 raise
         found.invalidate_cache()
@@ -206,7 +206,7 @@ def same(url: str, size: int, md5: str) -> bool:
     found, path = system(url)
     try:
         info = found.info(path)
-    except FileNotFoundError:
+    except FileNotFoundError:  # the answer
         return False
     return info.get("size") == size and _holds(found, path, info, md5)
 
@@ -236,6 +236,6 @@ def exists(url: str) -> bool:
 def remove(url: str) -> None:
     """Take a file away; no mistake when it is not there."""
     found, path = system(url)
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError):  # what was wanted is so
         found.rm_file(path)
     found.invalidate_cache()

@@ -32,7 +32,7 @@ def folder() -> Path | None:
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = place.lstat()
-    except OSError:
+    except OSError:  # nothing is remembered; all is found out anew
         return None
     if not stat.S_ISDIR(found.st_mode):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from fractions import Fraction
+from pathlib import Path
 from typing import Final, Self
 
 from pipeline.model.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
@@ -26,6 +27,13 @@ def poured(index: int, rate: int, channels: int) -> tuple[str, ...]:
 def complaints(said: str) -> list[str]:
     """Of what was told after TELLING, the lines that `-v error` would have left."""
     return [line for line in said.splitlines() if any(level in line for level in _GRAVE)]
+
+
+def link_input(source: Path, work: Path, name: str) -> None:
+    """Let a program that may see nothing outside of `work` read `source` there as `name`. Raises OSError."""
+    link = work / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(source.resolve())
 
 
 def reading(name: str, *options: str) -> tuple[str, ...]:

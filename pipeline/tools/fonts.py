@@ -58,7 +58,7 @@ def installed() -> frozenset[str] | None:
     try:
         with tempfile.TemporaryDirectory(prefix="preflight-") as home:
             done = run([program, ":", "family", "fullname"], cwd=Path(home), ceiling=ASK)
-    except PreflightError:
+    except PreflightError:  # not known; `doctor` says that nobody answered
         return None
     names = done.stdout.replace(":fullname=", ",").replace("\\", "").replace("\n", ",").split(",")
     return frozenset(same(name) for name in names if name.strip()) or None

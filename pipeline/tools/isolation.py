@@ -41,6 +41,6 @@ def layers() -> dict[str, bool]:
             command = [sys.executable, "-I", "-S", "-c", _PROBE, beside.name]
             done = run(command, cwd=Path(home), ceiling=ASK)
             answers: dict[str, bool] = json.loads(done.stdout)
-        except (PreflightError, ValueError):
+        except (PreflightError, ValueError):  # no layer is claimed that was not seen at work
             return off
     return answers

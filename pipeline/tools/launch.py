@@ -157,7 +157,7 @@ def fence(read: Iterable[str] | None, write: Iterable[str]) -> bool:
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
+    except OSError:  # what is not there needs no permission
         return
     if not os.path.isdir(path):  # noqa: PTH112  as above
         access &= _OF_A_FILE

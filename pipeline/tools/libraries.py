@@ -109,7 +109,7 @@ def known() -> tuple[Library, ...]:
     try:
         with open(os.path.join(ours[1], "METADATA"), encoding="utf-8") as lines:  # noqa: PTH118, PTH123  as above
             needed = [found for line in lines if (found := _NEEDED.match(line.rstrip("\n")))]
-    except OSError:
+    except OSError:  # not installed as a distribution: no bounds to hold
         return ()
     libraries: dict[str, Library] = {}
     for name, bounds, marker in ((one[1], one[2].strip(), one[3] or "") for one in needed):
@@ -129,7 +129,7 @@ def _version(name: str) -> str | None:
 
     try:
         return metadata.version(name)
-    except metadata.PackageNotFoundError:
+    except metadata.PackageNotFoundError:  # the answer
         return None
 
 

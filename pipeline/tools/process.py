@@ -28,7 +28,6 @@ from pipeline.tools import launch
 _KEPT: Final = 64 * 1024  # bytes of each pipe
 _LONGEST_LINE: Final = 4096
 _BLOCK: Final = 1 << 20
-_POURED: Final = 60.0  # seconds for what is left in the pipe when the program has ended
 _GRACE: Final = 2.0  # seconds between asking and killing
 _LAUNCH: Final = str(Path(launch.__file__))
 
@@ -46,6 +45,20 @@ class Completed:
     def last_words(self, lines: int = 3) -> str:
         """The end of its complaints, for people."""
         return " | ".join(line for line in self.stderr.strip().splitlines()[-lines:] if line.strip())
+
+
+class _Watch:
+    """When the program last got on with its work."""
+
+    def __init__(self, pulse: Callable[[str], str | None] | None) -> None:
+        self._pulse = pulse
+        self._last: str | None = None
+        self.since = time.monotonic()
+
+    def see(self, line: str) -> None:
+        token = self._pulse(line) if self._pulse else line
+        if token is not None and token != self._last:
+            self._last, self.since = token, time.monotonic()
 
 
 class _Drain(threading.Thread):
@@ -81,40 +94,28 @@ class _Drain(threading.Thread):
 class _Pour(_Drain):
     """As `_Drain`, for bytes that are no text: handed on in blocks, none kept."""
 
-    def __init__(self, pipe: IO[bytes], sink: Callable[[bytes], None]) -> None:
+    def __init__(self, pipe: IO[bytes], sink: Callable[[bytes], None], watch: _Watch) -> None:
         super().__init__(pipe, None)
-        self._sink = sink
+        self._sink, self._watch = sink, watch
         _widen(pipe)
 
     def _drain(self) -> None:
         while block := os.read(self._pipe.fileno(), _BLOCK):
+            self._watch.since = time.monotonic()
             if self.failure is None:
                 try:
                     self._sink(block)
                 except BaseException as error:  # noqa: BLE001  handed to the caller's thread below
                     self.failure = error
+            self._watch.since = time.monotonic()  # our own time with a block is none of its silence
 
 
 def _widen(pipe: IO[bytes]) -> None:
     """Let a program write ahead while we work at its last block: 1 MiB, where the system can (64 KiB is usual)."""
-    with contextlib.suppress(ImportError, AttributeError, OSError):
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # the usual size is slower, no more
         import fcntl
 
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _BLOCK)
-
-
-class _Watch:
-    """When the program last got on with its work."""
-
-    def __init__(self, pulse: Callable[[str], str | None] | None) -> None:
-        self._pulse = pulse
-        self._last: str | None = None
-        self.since = time.monotonic()
-
-    def see(self, line: str) -> None:
-        token = self._pulse(line) if self._pulse else line
-        if token is not None and token != self._last:
-            self._last, self.since = token, time.monotonic()
 
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -149,7 +150,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         return
     for kind, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 0.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
             os.killpg(process.pid, kind)
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline and _reap(process, block=False) is None:
@@ -183,7 +184,7 @@ def _own_peak(told: int) -> int:
 
 def _ours() -> int:
     """The peak of our own memory in bytes. `ru_maxrss` would count that of our starter in, for the same reason."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no /proc: asked another way below
         for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
@@ -198,7 +199,7 @@ class _Ending:
     def __init__(self, pid: int) -> None:
         self._handle: int | None = None
         self._poll: select.poll | None = None
-        with contextlib.suppress(AttributeError, OSError):
+        with contextlib.suppress(AttributeError, OSError):  # an older kernel: `wait` looks again and again
             self._handle = os.pidfd_open(pid)
             self._poll = select.poll()
             self._poll.register(self._handle, select.POLLIN)
@@ -248,61 +249,18 @@ def run(
         if on_line:
             on_line(line)
 
-    limits = launch.words(
-        ceiling.cpu,
-        ceiling.memory,
-        ceiling.file_size,
-        _readable(command[0], cwd),
-        [str(cwd), *WRITABLE, *(os.path.realpath(path) for path in writable)],
-    )
     started = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", launch.BOOT, _LAUNCH, *limits, *command],
-            cwd=cwd,
-            env=environment(cwd, env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            close_fds=True,
-        )
-    except OSError as error:
-        raise ToolFailed(f"{name} could not be started: {error}", f"无法启动 {name}：{error}") from None
+    process = _started(command, cwd, ceiling, env, writable)
     assert process.stdout is not None  # noqa: S101  PIPE was asked for
     assert process.stderr is not None  # noqa: S101  as above
-    out = _Drain(process.stdout, seen)
-    if sink is not None:
-        pour = sink
-
-        def poured(block: bytes) -> None:
-            watch.since = time.monotonic()
-            pour(block)
-            watch.since = time.monotonic()
-
-        out = _Pour(process.stdout, poured)
-    drains = [out, _Drain(process.stderr, None)]
+    out = _Pour(process.stdout, sink, watch) if sink else _Drain(process.stdout, seen)
+    drains = (out, _Drain(process.stderr, None))
     for drain in drains:
         drain.start()
-    late: TimedOut | None = None
-    end = _Ending(process.pid)
     try:
-        while (peak := _reap(process, block=False)) is None:
-            now = time.monotonic()
-            late = _late(name, now - started, now - watch.since, ceiling)
-            if late or any(drain.failure for drain in drains):
-                break
-            end.wait(0.05)
+        peak, late = _watched(process, name, drains, watch, ceiling, started)
     finally:
-        end.close()
-        # Also after a normal end: what it left running in its session is an orphan.
-        _kill(process)
-        if process.returncode is None:
-            peak = _reap(process, block=True)
-        # A process that fled its session may hold the pipes for ever; the threads close them, not we.
-        deadline = time.monotonic() + _GRACE
-        for drain in drains:
-            drain.join(max(0.0, deadline - time.monotonic()))
+        _wound_up(process, drains)
     for drain in drains:
         if drain.failure:
             raise drain.failure
@@ -315,7 +273,7 @@ def run(
         )
     stderr = drains[1].text()
     if process.returncode == launch.NOT_STARTED and stderr.startswith(launch.cannot_start(command[0])):
-        raise ToolFailed(f"{name} could not be started: {stderr.strip()}", f"无法启动 {name}：{stderr.strip()}")
+        raise _not_started(name, stderr.strip())
     return Completed(
         code=process.returncode if process.returncode is not None else -1,
         seconds=time.monotonic() - started,
@@ -323,6 +281,69 @@ def run(
         stderr=stderr,
         peak_memory=peak if peak and peak > 0 else None,
     )
+
+
+def _started(
+    command: Sequence[str], cwd: Path, ceiling: Ceiling, env: Mapping[str, str] | None, writable: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    """The launcher, which limits itself and becomes the program. Raises ToolFailed."""
+    limits = launch.words(
+        ceiling.cpu,
+        ceiling.memory,
+        ceiling.file_size,
+        _readable(command[0], cwd),
+        [str(cwd), *WRITABLE, *(os.path.realpath(path) for path in writable)],
+    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", launch.BOOT, _LAUNCH, *limits, *command],
+            cwd=cwd,
+            env=environment(cwd, env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            close_fds=True,
+        )
+    except OSError as error:
+        raise _not_started(Path(command[0]).name, error) from None
+
+
+def _not_started(name: str, why: object) -> ToolFailed:
+    return ToolFailed(f"{name} could not be started: {why}", f"无法启动 {name}：{why}")
+
+
+def _watched(
+    process: subprocess.Popen[bytes],
+    name: str,
+    drains: Sequence[_Drain],
+    watch: _Watch,
+    ceiling: Ceiling,
+    started: float,
+) -> tuple[int | None, TimedOut | None]:
+    """Its peak of memory when it has ended, as `_reap` tells it, or why it must be killed; neither: a drain failed."""
+    end = _Ending(process.pid)
+    try:
+        while (peak := _reap(process, block=False)) is None:
+            now = time.monotonic()
+            late = _late(name, now - started, now - watch.since, ceiling)
+            if late or any(drain.failure for drain in drains):
+                return None, late
+            end.wait(0.05)
+        return peak, None
+    finally:
+        end.close()
+
+
+def _wound_up(process: subprocess.Popen[bytes], drains: Sequence[_Drain]) -> None:
+    """End all of it, also after a normal end: what it left running in its session is an orphan."""
+    _kill(process)
+    if process.returncode is None:
+        _reap(process, block=True)
+    # A process that fled its session may hold the pipes for ever; the threads close them, not we.
+    deadline = time.monotonic() + _GRACE
+    for drain in drains:
+        drain.join(max(0.0, deadline - time.monotonic()))
 
 
 def _late(name: str, running: float, silent: float, ceiling: Ceiling) -> TimedOut | None:

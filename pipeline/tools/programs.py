@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import ToolMissing
+from pipeline.storage.digest import file_state
 
 _OFFICE_PLACES: Final = (
     "/usr/bin/soffice",
@@ -80,13 +81,8 @@ def states() -> tuple[str, ...]:
     found = []
     for find in (ffmpeg, soffice):
         try:
-            found.append(file_state(find()))
-        except (ToolMissing, OSError):
+            program = find()
+            found.append(f"{program} {file_state(program)}")
+        except (ToolMissing, OSError):  # told by whoever needs it
             found.append("")
     return tuple(found)
-
-
-def file_state(program: str) -> str:
-    """What tells that a program is still the one that was asked. Raises OSError."""
-    stat = os.stat(program)  # noqa: PTH116  a name found by `ffmpeg` or `soffice`
-    return f"{program} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"

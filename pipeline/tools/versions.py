@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import tempfile
 from functools import cache
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import PreflightError
+from pipeline.storage.atomic import replacing
+from pipeline.storage.digest import file_state
 from pipeline.tools.cache import folder
-from pipeline.tools.programs import ffmpeg, file_state, soffice
+from pipeline.tools.programs import ffmpeg, soffice
 
 _FFMPEG: Final = r"ffmpeg version n?(\S+)"
 _OFFICE: Final = r"LibreOffice (\S+)"
@@ -36,20 +37,18 @@ def ffmpeg_version() -> str | None:
     place = folder()
     note = place / "ffmpeg-version.json" if place else None
     try:
-        now = file_state(ffmpeg())
+        now = f"{ffmpeg()} {file_state(ffmpeg())}"
         if note:
-            with contextlib.suppress(OSError, ValueError, TypeError):
+            with contextlib.suppress(OSError, ValueError, TypeError):  # never asked, or a damaged note: asked now
                 seen, answer = json.loads(note.read_text("utf-8"))
                 if seen == now:
                     return str(answer)
         version: str | None = asked_ffmpeg()
-    except (OSError, PreflightError):
+    except (OSError, PreflightError):  # `doctor` and whoever needs it say what is missing
         return None
     if note and version:
-        with contextlib.suppress(OSError):  # asked again next time
-            fresh = note.with_suffix(f".{os.getpid()}")
-            fresh.write_text(json.dumps([now, version]), "utf-8")
-            fresh.replace(note)
+        with contextlib.suppress(OSError), replacing(note) as file:  # asked again next time
+            json.dump([now, version], file)
     return version
 
 
@@ -57,7 +56,7 @@ def asked_ffmpeg() -> str | None:
     """As `ffmpeg_version`, by starting it now."""
     try:
         return _ask(ffmpeg(), _FFMPEG, "-version")
-    except PreflightError:
+    except PreflightError:  # as above
         return None
 
 
@@ -66,5 +65,5 @@ def office_version() -> str | None:
     """Such as "7.4.7.2"; None when there is no usable LibreOffice. Takes a second: it is started."""
     try:
         return _ask(soffice(), _OFFICE, "--version")
-    except PreflightError:
+    except PreflightError:  # as above
         return None

@@ -17,10 +17,10 @@ from pipeline.checks.base import grows
 from pipeline.convert.av.formats import keeps_alpha
 from pipeline.convert.av.sound import silence
 from pipeline.model import ceilings
-from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Value, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Value, VideoStream, default_sound
 from pipeline.model.results import Plan, Proof
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import HEAD, out_time, pulse, reading
+from pipeline.tools.ffmpeg import HEAD, link_input, out_time, pulse, reading
 
 # Encoders pad sound: a delay in front and a last frame filled up. Two frames of the longest kind (1152
 # samples in MP3, 1024 in AAC) or 1/10 s, whichever is more, for not every container reports the padding.
@@ -138,7 +138,7 @@ def _kept(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[AudioStream
     one = _wish(plan, "audio.count") == 1 or (source.kind is Kind.VIDEO and output.kind is Kind.AUDIO)
     if not one or not source.audio:
         return source.audio
-    return (next((s for s in source.audio if s.default), source.audio[0]),)
+    return (default_sound(source.audio),)
 
 
 def _streams(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
@@ -330,14 +330,12 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
         what = ("-map", f"0:{info.video[0].index}", "-map", "0:a?", "-fps_mode", "passthrough")
     elif info.audio:
         what = ("-map", f"0:{info.audio[0].index}")
-    link = work / "decode0"
-    link.unlink(missing_ok=True)
-    link.symlink_to(path.resolve())
+    link_input(path, work, "decode0")
     command = (
         programs.ffmpeg(),
         *HEAD,
         "-xerror",
-        *reading(link.name, *_UNFILTERED, "-err_detect", "explode"),
+        *reading("decode0", *_UNFILTERED, "-err_detect", "explode"),
         *what,
         "-f",
         "null",
@@ -353,7 +351,7 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
         last = out_time(line) or last
 
     ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
-    link.unlink()
+    (work / "decode0").unlink()
     complaint = f"code {ended.code}: {ended.last_words()}" if ended.code or ended.stderr.strip() else ""
     if info.video:
         expected, found, whole = _counted(info.video[0], frames)

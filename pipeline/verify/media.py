@@ -19,6 +19,7 @@ from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.model.facts import Kind, MediaInfo
 from pipeline.model.results import Part, Plan, Proof
 from pipeline.model.rules import Role
+from pipeline.storage.digest import file_state
 from pipeline.verify import compare as verify
 from pipeline.verify import quality
 
@@ -57,14 +58,14 @@ def _media(
     with ThreadPoolExecutor(1) as other:
         index = info.video[0].index if info.video and output.video else None
         digested = [old for old, _ in copied] if part is None else []
-        theirs = other.submit(_source_line, source, source.stat().st_mtime_ns, index, tuple(digested))
+        theirs = other.submit(_source_line, source, file_state(source), index, tuple(digested))
         after = timeline.read(made, output.video[0].index if output.video else None, [new for _, new in copied])
         before = theirs.result()
     origin = info.start or Fraction(0)
     info, output = timeline.measured(info, before), timeline.measured(output, after)
     whole: dict[int, Coded] = {}
     if part:
-        whole = _whole(source, source.stat().st_mtime_ns, tuple(old for old, _ in copied))
+        whole = _whole(source, file_state(source), tuple(old for old, _ in copied))
         info, plan = _part_alone(info, plan, part, followed, whole, origin)
         followed = replace(followed, part=part)
     compared = verify.prove(info, output, plan)
@@ -109,15 +110,15 @@ def _media(
         yield from quality_proofs
 
 
-@lru_cache(maxsize=1)  # each part of a source asks again; the time of its last change is part of the question
-def _source_line(source: Path, _: int, index: int | None, digested: tuple[int, ...]) -> Timeline | None:
+@lru_cache(maxsize=1)  # each part of a source asks again; its state is part of the question
+def _source_line(source: Path, _: str, index: int | None, digested: tuple[int, ...]) -> Timeline | None:
     from pipeline.probe.av import timeline
 
     return timeline.read(source, index, digested)
 
 
 @lru_cache(maxsize=1)
-def _whole(source: Path, _: int, indices: tuple[int, ...]) -> dict[int, Coded]:
+def _whole(source: Path, _: str, indices: tuple[int, ...]) -> dict[int, Coded]:
     from pipeline.probe.av import packets
 
     return packets.read(source, indices) if indices else {}

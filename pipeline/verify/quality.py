@@ -25,7 +25,7 @@ from pipeline.model.facts import MediaInfo, Size
 from pipeline.model.results import Proof
 from pipeline.model.rules import Role
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import HEAD, pulse, reading
+from pipeline.tools.ffmpeg import HEAD, link_input, pulse, reading
 
 if TYPE_CHECKING:
     from pipeline.probe.av.timeline import Timeline  # brings PyAV, which only workers load
@@ -233,8 +233,7 @@ def measure(
     )
     links = {"in0": source, "made0": made}
     for name, target in links.items():
-        (work / name).unlink(missing_ok=True)
-        (work / name).symlink_to(target.resolve())
+        link_input(target, work, name)
     command = (programs.ffmpeg(), *HEAD, "-copyts", *_arguments(recipe, info, output, places))
     try:
         ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, pulse=pulse)
@@ -260,7 +259,7 @@ def _vmaf(text: str) -> list[float]:
     """The scores in libvmaf's report; frames that only motion was measured on have none."""
     try:
         frames = [frame["metrics"] for frame in json.loads(text)["frames"]]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError):  # no scores: raised where they are wanted
         return []
     return [metrics["vmaf"] for metrics in frames if "vmaf" in metrics]
 

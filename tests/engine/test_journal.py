@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from pipeline.engine import journal as module
-from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in, state
+from pipeline.engine.journal import NAME, Journal, Slot, content, digest, fingerprint, size_in
 from pipeline.errors import UsageError
 from pipeline.rules import presets
+from pipeline.storage.digest import file_state
 from tests import ROOT
 
 SLOT = Slot("clip", "tools 1")
@@ -35,7 +36,7 @@ def rules(_: dict[str, Any]) -> str:
 
 
 def remember(journal: Journal, source: Path, told: dict[str, Any], slot: Slot = SLOT) -> None:
-    journal.write(slot, str(source), (state(source), content(source)), "rules 1", told)
+    journal.write(slot, str(source), (file_state(source), content(source)), "rules 1", told)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_a_row_survives_a_run_that_is_killed(tmp_path: Path, source: Path) -> No
     script = textwrap.dedent("""
         import os, signal, sys
         from pathlib import Path
-        from pipeline.journal import Journal, Slot
+        from pipeline.engine.journal import Journal, Slot
 
         folder, source = Path(sys.argv[1]), Path(sys.argv[2])
         journal = Journal(folder)
@@ -202,7 +203,7 @@ class Value:
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     """Sets of words have another order in each: Python seeds their hashes at random."""
     script = (
-        "from pipeline import presets; from pipeline.engine.journal import fingerprint;"
+        "from pipeline.rules import presets; from pipeline.engine.journal import fingerprint;"
         "print(*[fingerprint(r) for r in presets.load('metastudio/asset-library').roles])"
     )
     said = {

@@ -251,7 +251,7 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     """A run in a process of its own, interrupted while both its workers are busy."""
     script = textwrap.dedent(f"""
         import sys
-        from pipeline.pool import Pool
+        from pipeline.engine.pool import Pool
         from tests.engine.pool_work import work
 
         if __name__ == "__main__":
@@ -291,7 +291,7 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
 def test_a_run_that_is_killed_takes_its_busy_workers_along(tmp_path: Path) -> None:
     """Nobody tells them: neither signal nor `finally` runs."""
     script = textwrap.dedent(f"""
-        from pipeline.pool import Pool
+        from pipeline.engine.pool import Pool
         from tests.engine.pool_work import work
 
         if __name__ == "__main__":

@@ -208,6 +208,6 @@ def test_headers_of_other_sounds() -> None:
     flac = b"fLaC\0\0\0\x22" + bytes(10) + (48000 << 44 | 1 << 41 | 23 << 36 | 96000).to_bytes(8, "big")
     stream = sound("flac", flac + bytes(16), 1000)
     assert (stream.sample_rate, stream.channels, stream.bit_depth, stream.duration) == (48000, 2, 24, 2)
-    adts = sound("aac", bytes([0xFF, 0xF1, 3 << 2, 2 << 6, 0, 0, 0]), 7)
+    adts = sound("aac", bytes([0xFF, 0xF1, 3 << 2, 2 << 6, 1, 0, 0]), 8)
     assert (adts.sample_rate, adts.channels) == (48000, 2)
     assert sound("m4a", b"\0\0\0\x18ftypM4A ", 24) is None

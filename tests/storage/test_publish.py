@@ -205,6 +205,7 @@ def test_a_process_of_somebody_else_is_alive(tmp_path: Path, monkeypatch: pytest
 
 def test_sweeping_where_there_is_nothing_is_no_mistake(tmp_path: Path) -> None:
     sweep(tmp_path / "nosuch")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- a run that is killed between a name and the journal --------------------------------------------

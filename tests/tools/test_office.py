@@ -260,9 +260,13 @@ def test_a_deck_that_takes_too_long_costs_its_own_time_and_nothing_else(
 def test_a_deck_whose_office_died_of_another_gets_a_new_one(tmp_path: Path, shared: None) -> None:
     source = deck(tmp_path / "deck.pptx", 1)
     office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work1"))
-    for pid in officers():
+    dead = officers()
+    for pid in dead:
         os.kill(pid, signal.SIGKILL)
-    office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work2"))
+    made = office.to_pdf(Deck(source, "pptx", 1), work_in(tmp_path, "work2"))
+    assert made.read_bytes().startswith(b"%PDF-")
+    assert dead
+    assert not set(dead) & set(officers())
 
 
 @needs_soffice

@@ -59,7 +59,7 @@ def gone(process: int) -> bool:
 _LARGE = """
     import sys
     from pathlib import Path
-    from pipeline.tools.ceilings import Ceiling, MiB
+    from pipeline.model.ceilings import Ceiling, MiB
     from pipeline.tools.process import run
 
     ours = b"x" * (200 * MiB)

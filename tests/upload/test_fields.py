@@ -164,7 +164,9 @@ AVATAR = {"name": "avatar"}
 
 @pytest.mark.parametrize(("table", "values"), [("make", MAKE), ("voice", VOICE), ("training", AVATAR), ("asset", {})])
 def test_a_short_order_is_accepted(table: str, values: dict[str, Any]) -> None:
+    before = dict(values)
     orders.check("order", table, values)
+    assert values == before
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.sound import Sound
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
-from pipeline.model.facts import AudioStream, MediaInfo, Text, VideoStream
+from pipeline.model.facts import AudioStream, MediaInfo, Text, VideoStream, default_sound
 from pipeline.model.results import Fix, Part, Plan
 from pipeline.model.rules import Role
 
@@ -88,7 +88,7 @@ def _kept(info: MediaInfo, wishes: Wishes) -> tuple[tuple[VideoStream, ...], tup
     """The streams that go on: all, or where one is wanted the first picture and the default sound."""
     video, audio = info.video[:1], info.audio
     if wishes.value("audio.count") == 1 and audio:
-        audio = (next((s for s in audio if s.default), audio[0]),)
+        audio = (default_sound(audio),)
     return video, audio
 
 
@@ -235,7 +235,7 @@ def _one(info: MediaInfo, audio: tuple[AudioStream, ...]) -> tuple[AudioStream, 
             f"{info.name}: sound is wanted and this video has none. Give a file with sound.",
             f"{info.name}：需要声音，但该视频没有音频流。请提供有声音的文件。",
         )
-    return (next((s for s in audio if s.default), audio[0]),)
+    return (default_sound(audio),)
 
 
 def _container(

@@ -17,9 +17,11 @@ from pipeline.model.facts import MediaInfo
 from pipeline.model.results import Category, Made, Plan, Step
 from pipeline.model.rules import Role
 from pipeline.tools import process
-from pipeline.tools.ffmpeg import Meter, Share, complaints, pulse
+from pipeline.tools.ffmpeg import Meter, Share, complaints, link_input, pulse
 
 # What FFmpeg's decoders and demuxers say, at level error, of data they could not read.
+# Nothing but words holds all of it: of 84 damaged clips in six formats these found 44, `-max_error_rate 0` 26 and
+# `-xerror` 53, yet not all of the 44; and that one ends a run at the first frame that any player would pass over.
 _DAMAGE: Final = re.compile(
     r"error while decoding|damaged|corrupt|invalid (nal|data|mb|element)|error (submitting packet|splitting|at mb)"
     r"|exceeds containing|concealing",
@@ -74,9 +76,8 @@ def run(
 
     `on_line` gets its progress, or `sink` the sound of a recipe that listens. Raises as `convert`.
     """
-    target, link = work / command.output_name(chosen), work / command.SOURCE
-    link.unlink(missing_ok=True)
-    link.symlink_to(source.resolve())
+    target = work / command.output_name(chosen)
+    link_input(source, work, command.SOURCE)
     (step,) = command.steps(chosen)
     ended = process.run(step.command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse, sink=sink)
     grave = ended.stderr.splitlines() if sink is None else complaints(ended.stderr)

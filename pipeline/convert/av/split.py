@@ -17,7 +17,7 @@ from pipeline.model.results import Part, Plan
 from pipeline.model.rules import Role
 
 if TYPE_CHECKING:
-    from pipeline.probe.av.timeline import Frames
+    from pipeline.probe.av.timeline import FrameTimes
 
 # Seconds that a part stays below the limit: sound is not cut inside a frame, and lasts a little longer at the end.
 _MARGIN: Final = Fraction(1, 2)
@@ -77,7 +77,7 @@ def laid_out(source: Path, info: MediaInfo, plan: Plan, role: Role) -> Plan:
     return replace(plan, parts=parts)
 
 
-def _free(frames: Frames, origin: Fraction, container: str | None) -> Iterator[Fraction]:
+def _free(frames: FrameTimes, origin: Fraction, container: str | None) -> Iterator[Fraction]:
     """Times at which the coded frames fall into two halves that need nothing of each other."""
     if container not in ENTERED or frames.hidden:
         return
@@ -111,7 +111,7 @@ def _chosen(free: tuple[Fraction, ...], whole: Fraction, most: Fraction) -> tupl
     return tuple(cuts)
 
 
-def _even(frames: Frames, origin: Fraction, whole: Fraction, most: Fraction) -> tuple[Fraction, ...]:
+def _even(frames: FrameTimes, origin: Fraction, whole: Fraction, most: Fraction) -> tuple[Fraction, ...]:
     """The times of the frames nearest to those of equal parts."""
     count = int(-(-whole // most))
     return tuple(frames.nearest(whole * number / count + origin) - origin for number in range(1, count))

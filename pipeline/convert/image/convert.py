@@ -29,7 +29,7 @@ from pipeline.probe.face.crop import Box
 from pipeline.probe.heic import ready
 
 if TYPE_CHECKING:
-    from pipeline.convert.image.encode import Frames
+    from pipeline.convert.image.encode import FrameSet
 
 # Checks whose repair needs new pixels.
 _PIXELS: Final = frozenset(
@@ -67,7 +67,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class ImageRecipe:
     """The new file, decided before anything is touched."""
 
     way: Way
@@ -82,14 +82,14 @@ class Recipe:
     crop: Box | None = None  # the part that is kept, as seen; None: the middle, as far as the shape asks
 
 
-def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
+def recipe(info: MediaInfo, plan: Plan, role: Role) -> ImageRecipe:
     """What the new file is. Raises Unreadable and ToolMissing for pictures that cannot be decoded here."""
     picture = _picture(info)
     format_ = _format(picture, plan, role)
     pixels = format_ != picture.format or any(fix.check in _PIXELS for fix in plan.fixes)
     located = value_of(plan.fixes, "image.location") is False
     if not pixels and not (located and picture.format not in STRIPPABLE):
-        return Recipe(
+        return ImageRecipe(
             way=Way.STRIP if located else Way.COPY,
             format=format_,
             extension=extension(format_, info, role),
@@ -113,7 +113,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     straight, shown = upright(info, role) if value_of(plan.fixes, "face.roll") is not None else (None, info)
     part = face_crop(shown, edits, role)
     opaque = format_ not in _CLEAR or mode in {"L", "RGB"}
-    return Recipe(
+    return ImageRecipe(
         way=Way.DRAW,
         format=format_,
         extension=extension(format_, info, role),
@@ -336,10 +336,10 @@ def convert(
     return (Made(path=str(out), name="{stem}." + new.extension),)
 
 
-def _frames(source: Path, name: str, old: ImageInfo, new: Recipe) -> Frames:
+def _frames(source: Path, name: str, old: ImageInfo, new: ImageRecipe) -> FrameSet:
     from PIL import ImageSequence
 
-    from pipeline.convert.image.encode import Frames
+    from pipeline.convert.image.encode import FrameSet
     from pipeline.convert.image.pixels import opened, seen
 
     # Pillow turns a TIFF upright by itself, and only a TIFF.
@@ -364,4 +364,4 @@ def _frames(source: Path, name: str, old: ImageInfo, new: Recipe) -> Frames:
                 )
     if len({picture.mode for picture in pictures}) > 1:  # a GIF's first frame may be opaque, a later one not
         pictures = [picture.convert("RGBA") for picture in pictures]
-    return Frames(pictures, durations, loop if isinstance(loop, int) else None)
+    return FrameSet(pictures, durations, loop if isinstance(loop, int) else None)

@@ -27,25 +27,25 @@ _LEAST_SIDE: Final = 16  # pixels; a budget that asks for less is not about pict
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class FrameSet:
     """What is written: one picture, or several with the time each is shown (milliseconds)."""
 
     pictures: Sequence[Image.Image]
     durations: Sequence[int] = field(default=())
     loop: int | None = None  # 0: for ever; None: once
 
-    def scaled(self, factor: float) -> Frames:
+    def scaled(self, factor: float) -> FrameSet:
         """All pictures smaller by `factor`."""
         width, height = self.pictures[0].size
         size = (max(1, int(width * factor)), max(1, int(height * factor)))
-        return Frames(
+        return FrameSet(
             [picture.resize(size, Image.Resampling.LANCZOS) for picture in self.pictures],
             self.durations,
             self.loop,
         )
 
 
-def encode(frames: Frames, format_: str, quality: int = BEST) -> bytes:
+def encode(frames: FrameSet, format_: str, quality: int = BEST) -> bytes:
     """The file, without any metadata. The same pictures give the same bytes."""
     options: dict[str, Any] = {}
     if format_ == "jpeg":
@@ -67,7 +67,7 @@ def encode(frames: Frames, format_: str, quality: int = BEST) -> bytes:
 
 
 def encode_within(
-    frames: Frames, format_: str, budget: int | None, name: str, progress: Callable[[float], None]
+    frames: FrameSet, format_: str, budget: int | None, name: str, progress: Callable[[float], None]
 ) -> bytes:
     """As `encode`, in at most `budget` bytes: the best quality that fits, else a smaller picture.
 
@@ -94,7 +94,7 @@ def encode_within(
     return data
 
 
-def _best_quality(frames: Frames, format_: str, budget: int, fits: bytes) -> bytes:
+def _best_quality(frames: FrameSet, format_: str, budget: int, fits: bytes) -> bytes:
     low, high = WORST, BEST  # low fits, high does not
     while high - low > 1:
         middle = (low + high) // 2

@@ -22,7 +22,7 @@ from pipeline.model.ceilings import MAX_PIXELS, MAX_SIDE
 from pipeline.model.facts import Size
 from pipeline.probe.face.crop import Box
 from pipeline.probe.heic import ready
-from pipeline.probe.image.read import DAMAGE, damage, oversize
+from pipeline.probe.image.read import DAMAGE, UPRIGHT, damage, oversize
 
 # Formats by content, and which reader of Pillow may open them; none other is tried.
 READERS: Final = {
@@ -34,17 +34,6 @@ READERS: Final = {
     "tiff": "TIFF",
     "avif": "AVIF",
     "heif": "HEIF",
-}
-
-# EXIF orientation -> what turns the stored picture into the one that is seen (Exif 2.32, 4.6.4).
-_UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
 }
 
 
@@ -124,8 +113,8 @@ def seen(
         else:
             box = (float(left), float(top), float(right), float(bottom))
             pixels = pixels.resize(stored, Image.Resampling.LANCZOS, box=box)
-    if orientation in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[orientation])
+    if orientation in UPRIGHT:
+        pixels = pixels.transpose(UPRIGHT[orientation])
     return _finished(picture, pixels, profile, background)
 
 
@@ -147,8 +136,8 @@ def _upright_part(
         picture.draft(None, (ceil(picture.width * scale * 3 / 2), ceil(picture.height * scale * 3 / 2)))
     profile = picture.info.get("icc_profile")
     pixels = _plain(picture)
-    if orientation in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[orientation])
+    if orientation in UPRIGHT:
+        pixels = pixels.transpose(UPRIGHT[orientation])
     if straight:
         pixels, whole = _straightened(pixels, straight, whole), straight.size
     left, top, width, height = part

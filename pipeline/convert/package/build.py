@@ -20,11 +20,11 @@ from typing import Final
 from pipeline.convert.package.convert import natural
 from pipeline.errors import AssetError, Unreadable
 from pipeline.model import ceilings
-from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.facts import Kind, MediaInfo, default_sound
 from pipeline.model.rules import Role
 from pipeline.probe.text.encoding import decode
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import HEAD, pulse, reading
+from pipeline.tools.ffmpeg import HEAD, link_input, pulse, reading
 
 _MAX_SCRIPT: Final = 1 << 20  # bytes of a list of texts
 _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the first a zip can hold: the same package every time
@@ -178,9 +178,9 @@ def _texts(sounds: list[Path], others: list[Path], folder: str) -> dict[str, str
 
 def mono_wave(path: Path, info: MediaInfo, work: Path, number: int) -> Path:
     """The recording as PCM WAV, mono: itself when it is one."""
-    stream = next((s for s in info.audio if s.default), info.audio[0] if info.audio else None)
-    if stream is None:
+    if not info.audio:
         raise Unreadable(f"{path.name} has no sound. Remove it.", f"{path.name} 没有声音。请移除。")
+    stream = default_sound(info.audio)
     if info.container == "wav" and stream.codec == "pcm_s16le" and stream.channels == 1:
         return path
     from pipeline.convert.av.filters import to_mono
@@ -188,7 +188,7 @@ def mono_wave(path: Path, info: MediaInfo, work: Path, number: int) -> Path:
 
     mix = to_mono(measure(path, stream), stream.channels) if (stream.channels or 1) > 1 else None
     source, target = f"clip{number}", f"clip{number}.wav"
-    (work / source).symlink_to(path.resolve())
+    link_input(path, work, source)
     filters = ("-af", mix) if mix else ("-ac", "1")
     command = (
         programs.ffmpeg(),

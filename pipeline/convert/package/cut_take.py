@@ -21,7 +21,7 @@ from pipeline.errors import AssetError, Unreadable
 from pipeline.model import ceilings
 from pipeline.model.facts import AudioStream
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import HEAD, pulse, reading
+from pipeline.tools.ffmpeg import HEAD, link_input, pulse, reading
 
 HEADER: Final = ("clip", "start", "end", "text", "doubt", "alike")
 _FADE: Final = 5  # milliseconds at either end of a clip, against clicks
@@ -56,7 +56,7 @@ def reviewed(text: str, name: str) -> tuple[Cut, ...]:
     for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
         try:
             cut = Cut(row["text"].strip(), float(row["start"]), float(row["end"]))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError):  # said with the number of its line below
             cut = None
         before = cuts[-1].end if cuts else 0.0
         if cut is None or not cut.line or not 0 <= cut.start < cut.end or cut.start < before:
@@ -110,7 +110,7 @@ def clips(take: Path, stream: AudioStream, cuts: Sequence[Cut], work: Path) -> l
     from pipeline.probe.speech.measure import measure
 
     mix = to_mono(measure(take, stream), stream.channels) if (stream.channels or 1) > 1 else None
-    (work / _SOURCE).symlink_to(take.resolve())
+    link_input(take, work, _SOURCE)
     decoded = work / "take.wav"
     command = (
         programs.ffmpeg(),

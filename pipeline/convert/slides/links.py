@@ -15,7 +15,7 @@ from pipeline.probe.archive.zip import Zip
 from pipeline.probe.slides.odp import FOLLOWED_BY_PEOPLE, outside
 from pipeline.probe.slides.opc import CLICKED
 from pipeline.probe.text import xml_safe
-from pipeline.probe.text.xml_safe import Place, local
+from pipeline.probe.text.xml_safe import Position, local
 
 _RELATIONSHIPS: Final = "http://schemas.openxmlformats.org/package/2006/relationships"
 _LOADED: Final = frozenset({"content.xml", "styles.xml", "meta.xml", "settings.xml"})  # of an open document
@@ -38,7 +38,7 @@ def _relationships(data: bytes) -> bytes | None:
     kept: list[dict[str, str]] = []
     dropped = False
 
-    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+    def start(name: str, attributes: dict[str, str], _: Position) -> None:
         nonlocal dropped
         if local(name) == "Relationship":
             external = attributes.get("TargetMode", "").strip().lower() == "external"
@@ -72,7 +72,7 @@ def _follows(name: str, key: str, value: str) -> bool:
 def _leads_outside(data: bytes) -> bool:
     found = False
 
-    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+    def start(name: str, attributes: dict[str, str], _: Position) -> None:
         nonlocal found
         found = found or any(_follows(name, key, value) for key, value in attributes.items())
 
@@ -83,7 +83,7 @@ def _leads_outside(data: bytes) -> bool:
 def _emptied(data: bytes) -> bytes:
     out = [_HEAD]
 
-    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+    def start(name: str, attributes: dict[str, str], _: Position) -> None:
         kept = {key: "" if _follows(name, key, value) else value for key, value in attributes.items()}
         out.append(f"<{name} {_attributes(kept)}>" if kept else f"<{name}>")
 

@@ -56,7 +56,7 @@ def _smaller(data: bytes, side: int, quality: int) -> _New | None:
                 opened_.draft("RGB", (side, side))
                 opened_.load()
                 picture = opened_.copy()
-    except (*DAMAGE, Image.DecompressionBombError):
+    except (*DAMAGE, Image.DecompressionBombError):  # it goes on as it is
         return None
     if picture.mode in {"CMYK", "YCCK", "I", "F", "I;16"}:  # what other programs draw differently stays as it is
         return None

@@ -13,8 +13,8 @@ from pipeline.errors import PreflightError, Unreadable
 from pipeline.model.facts import Embedded, Kind
 from pipeline.probe import probe
 from pipeline.probe.archive.zip import BadZip, Zip
-from pipeline.probe.slides.ole import MAGIC
 from pipeline.probe.slides.ppt_sounds import read_sounds
+from pipeline.probe.sniff.names import OLE
 
 _SUFFIX: Final = re.compile(r"\.([a-z0-9]{1,5})$")
 _P14: Final = "{http://schemas.microsoft.com/office/powerpoint/2010/main}"
@@ -35,6 +35,7 @@ def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Em
                         file.write(block)
                 kind = probe(path).kind
             except (BadZip, KeyError, PreflightError):
+                # what cannot be read goes into no package; the check of the deck names it
                 kind = Kind.UNKNOWN
             if kind in {Kind.VIDEO, Kind.AUDIO}:
                 made.append((one, path))
@@ -47,7 +48,7 @@ def media(source: Path, listed: Sequence[Embedded], work: Path) -> list[tuple[Em
 def _parts(deck: Path) -> Iterator[Callable[[str], Iterable[bytes]]]:
     """What gives the bytes of a part, in blocks. Raises KeyError for one that is not there, BadZip for damage."""
     with deck.open("rb") as file:
-        compound = file.read(8) == MAGIC
+        compound = file.read(8) == OLE
     if compound:
         held = read_sounds(deck)
         yield lambda name: (held[name],)

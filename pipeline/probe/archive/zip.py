@@ -87,7 +87,7 @@ def _name(raw: bytes, utf8: bool) -> str:
     for codec in ("utf-8",) if utf8 else ("utf-8", "gbk", "cp437"):
         try:
             return raw.decode(codec)
-        except UnicodeDecodeError:
+        except UnicodeDecodeError:  # the next one; the last of them takes every byte
             continue
     return raw.decode("cp437")
 

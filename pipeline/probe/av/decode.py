@@ -14,21 +14,21 @@ from pipeline.probe.av.streams import codec_of, seconds
 _SLACK: Final = Fraction(1, 2)  # seconds
 
 
-class Verdict(NamedTuple):
+class DecodeResult(NamedTuple):
     """True: everything decoded. False: damaged, the remarks say where. None: it could not be tried."""
 
     intact: bool | None
     remarks: tuple[Text, ...]
 
 
-def decode_all(path: Path, format_: str) -> Verdict:
+def decode_all(path: Path, format_: str) -> DecodeResult:
     """Decode every picture and every sound of the file once. Memory stays that of a few frames."""
     with opened(path, format_, FULL) as container:
         streams = [s for s in container.streams if s.type in {"video", "audio"}]
         refused = [s for s in streams if not allowed(s)]
         if refused or not streams:
             names = ", ".join(codec_of(s) or "?" for s in refused) or "-"
-            return Verdict(
+            return DecodeResult(
                 None,
                 (
                     Text(
@@ -67,12 +67,12 @@ def decode_all(path: Path, format_: str) -> Verdict:
         begin = seconds(container.start_time, MICROSECOND) or Fraction(0)
         if reached < begin + length - max(_SLACK, length / 100):
             return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
-    return Verdict(True, ())
+    return DecodeResult(True, ())
 
 
-def _damaged(at: Fraction, en: str, zh: str) -> Verdict:
+def _damaged(at: Fraction, en: str, zh: str) -> DecodeResult:
     text = Text(
         f"Decoding stops being right near {float(at):.2f} s: {en}. Export the file again.",
         f"约 {float(at):.2f} 秒处解码出错：{zh}。请重新导出该文件。",
     )
-    return Verdict(False, (text,))
+    return DecodeResult(False, (text,))

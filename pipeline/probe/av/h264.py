@@ -93,7 +93,7 @@ def read_extradata(extradata: bytes | None) -> Sequence | None:
         return None
     try:
         return _sequence(unit[: 1 + _MAX_BYTES].replace(b"\0\0\x03", b"\0\0"))
-    except EOFError:
+    except EOFError:  # too short to say anything: not known
         return None
 
 

@@ -20,8 +20,8 @@ _ENCRYPTION: Final = (0x6D80, 0x6240, 0x5035)  # ContentEncodings, ContentEncodi
 _WIDTH, _HEIGHT = (0xB0, 0x54CC, 0x54DD), (0xBA, 0x54BB, 0x54AA)  # the length, what is cropped before and after
 
 
-def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int] | None:
-    """A variable-length number at `at`, with or without its length mark, and where it ends."""
+def number(data: bytes, at: int, *, marked: bool) -> tuple[int, int] | None:
+    """A variable-length number at `at` (RFC 8794, 4), with or without its length mark, and where it ends."""
     if at >= len(data) or not data[at]:
         return None
     length = 9 - data[at].bit_length()
@@ -34,8 +34,8 @@ def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int] | None:
 def _elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Identifier, start and end of the contents of each element in `data[at:end]`."""
     while at < end:
-        name = _number(data, at, marked=True)
-        size = _number(data, name[1], marked=False) if name else None
+        name = number(data, at, marked=True)
+        size = number(data, name[1], marked=False) if name else None
         if name is None or size is None:
             return
         yield name[0], size[1], min(end, size[1] + size[0])

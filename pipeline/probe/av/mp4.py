@@ -40,7 +40,6 @@ class Boxes:
     """What the box structure says."""
 
     brand: str | None = None
-    compatible: frozenset[str] = frozenset()
     moov: bool = False  # there is one, and it is whole
     faststart: bool | None = None  # moov before the first mdat; None without one of them
     fragmented: bool = False
@@ -78,19 +77,14 @@ def read_boxes(path: Path, size: int) -> Boxes:
                 mdat_at = at
             elif name == b"ftyp" and found.brand is None:
                 file.seek(at + start)
-                _brands(file.read(min(length - start, 1024)), found)
+                major = file.read(min(length - start, 4)).decode("latin-1")
+                found.brand = major.strip(" \0") or None if len(major) == 4 else None
             elif name == b"moof":
                 found.fragmented = True
             at += length
     if moov_at is not None and mdat_at is not None:
         found.faststart = moov_at < mdat_at
     return found
-
-
-def _brands(data: bytes, found: Boxes) -> None:
-    words = [data[i : i + 4].decode("latin-1").strip(" \0") for i in range(0, len(data) - 3, 4)]
-    found.brand = words[0] if words and words[0] else None
-    found.compatible = frozenset(words[2:])
 
 
 def _children(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:

@@ -111,7 +111,7 @@ def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator
     A stream that turns up only while reading (in MPEG-TS and FLV) is none of them. PyAV knows no such stream
     and stumbles at the end of the file, when it would close it.
     """
-    with suppress(IndexError):
+    with suppress(IndexError):  # the end of the file was reached, and that is all this is
         yield from container.demux(*streams)
 
 

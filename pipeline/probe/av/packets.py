@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.probe.av.open import BROKEN, opened, packets_of
+from pipeline.probe.av.streams import exact
 from pipeline.probe.sniff import sniff
 
 _ROUNDING: Final = Fraction(1, 500)  # seconds; what containers with a clock of 1/1000 s round
@@ -37,7 +38,7 @@ def read(path: Path, indices: Collection[int]) -> dict[int, Coded]:
     with opened(path, format_) as container:
         streams = [container.streams[index] for index in indices]
         for stream in streams:
-            found[stream.index] = Coded(Fraction(stream.time_base or 1), array("q"), array("Q"))
+            found[stream.index] = Coded(exact(stream.time_base) or Fraction(1), array("q"), array("Q"))
         try:
             for packet in packets_of(container, streams):
                 at = packet.dts if packet.pts is None else packet.pts

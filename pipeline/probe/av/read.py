@@ -32,7 +32,7 @@ from pipeline.probe.av.open import (
     opened,
     packets_of,
 )
-from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, seconds, video_facts
+from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, exact, seconds, video_facts
 from pipeline.probe.av.truncation import missing_bytes, mp3_padding
 from pipeline.probe.av.wav import wav
 from pipeline.probe.sniff.mpeg_audio import adts_frame, count, mp3_frame
@@ -318,15 +318,16 @@ def _timings(container: InputContainer, streams: list[AvVideo], *, cut: bool) ->
 def _timing(times: list[int | None], stream: Stream, *, whole: bool) -> Timing:
     frames = len(times) if whole else None
     known = sorted(t for t in times if t is not None)
-    if len(known) < len(times) or not stream.time_base:
+    clock = exact(stream.time_base)
+    if len(known) < len(times) or clock is None:
         return Timing(None, frames)
     if not whole:
         known = known[:-_REORDERED]
     steps = {b - a for a, b in pairwise(known)}
     if not steps:
         return Timing(None, frames)
-    spread = (max(steps) - min(steps)) * stream.time_base
-    return Timing(spread > max(stream.time_base, _ROUNDING), frames)
+    spread = (max(steps) - min(steps)) * clock
+    return Timing(spread > max(clock, _ROUNDING), frames)
 
 
 def _timed(facts: VideoStream, timing: Timing | None) -> VideoStream:

@@ -75,9 +75,19 @@ def pixel_layout(name: str) -> Layout:
     return Layout(depth, _CHROMAS.get((format_.chroma_width(64), format_.chroma_height(64))), alpha)
 
 
-def seconds(ticks: int | None, base: Fraction | None) -> Fraction | None:
-    """`ticks` of a clock of `base` seconds."""
-    return None if ticks is None or not base else ticks * base
+def exact(number: Any) -> Fraction | None:
+    """A rate, a ratio or a clock of PyAV's as a fraction; None where it is not set.
+
+    PyAV 19 has rationals of its own, which round where a result does not fit 32 bits, and zero or n/0 for what is not
+    set; before, there were fractions and None.
+    """
+    return Fraction(number.numerator, number.denominator) if number else None
+
+
+def seconds(ticks: int | None, base: Any) -> Fraction | None:
+    """`ticks` of a clock of `base` seconds, as PyAV has it."""
+    clock = exact(base)
+    return None if ticks is None or clock is None else ticks * clock
 
 
 def codec_of(stream: AvStream) -> str | None:
@@ -166,7 +176,9 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     if coded and track and track.clean and track.clean <= coded and track.clean[1] <= coded.height:
         coded = Size(*track.clean)
     # Where neither container nor codec states a pixel aspect, every player shows square pixels.
-    aspect = _positive(context.sample_aspect_ratio, sequence.aspect if sequence else None, stream.sample_aspect_ratio)
+    aspect = _positive(
+        exact(context.sample_aspect_ratio), sequence.aspect if sequence else None, exact(stream.sample_aspect_ratio)
+    )
     rotation = _rotation(stream, track)
 
     # The container's colours win, as in FFmpeg; the parameter set fills what it leaves open.
@@ -198,7 +210,9 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
         size=as_shown(coded, aspect, rotation),
         sample_aspect=aspect or Fraction(1),
         rotation=rotation,
-        frame_rate=_positive(track.frame_rate if track else None, stream.average_rate, stream.guessed_rate),
+        frame_rate=_positive(
+            track.frame_rate if track else None, exact(stream.average_rate), exact(stream.guessed_rate)
+        ),
         variable=track.variable if track else None,
         interlaced=interlaced,
         alpha=alpha if pixel else None,

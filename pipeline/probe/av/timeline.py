@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from pipeline.model.facts import MediaInfo
 from pipeline.probe.av.open import BROKEN, OPENS, opened, packets_of
+from pipeline.probe.av.streams import exact
 from pipeline.probe.sniff import sniff
 
 _APART: Final = Fraction(1, 2)  # seconds between two entry points that are kept
@@ -36,7 +37,7 @@ class Timeline(NamedTuple):
     digests: tuple[tuple[int, str], ...] = ()  # of streams that were asked for: SHA-256 of all coded frames
 
 
-class Frames(NamedTuple):
+class FrameTimes(NamedTuple):
     """Every coded frame of one picture stream, in stored order."""
 
     base: Fraction  # seconds of one tick
@@ -56,7 +57,7 @@ class Frames(NamedTuple):
         return min(self.times, key=lambda time: abs(time - at / self.base)) * self.base
 
 
-def frames(path: Path, index: int) -> Frames | None:
+def frames(path: Path, index: int) -> FrameTimes | None:
     """Each frame of the stream `index`; None where it has none or no times, or cannot be read on.
 
     Raises Unreadable.
@@ -67,9 +68,9 @@ def frames(path: Path, index: int) -> Frames | None:
     times, keys, hidden, end = array("q"), array("q"), False, 0
     with opened(path, format_) as container:
         stream = container.streams[index]
-        if stream.time_base is None:
+        base = exact(stream.time_base)
+        if base is None:
             return None
-        base = Fraction(stream.time_base)
         try:
             for packet in packets_of(container, [stream]):
                 at = packet.dts if packet.pts is None else packet.pts
@@ -84,9 +85,9 @@ def frames(path: Path, index: int) -> Frames | None:
                     keys.append(len(times))
                 times.append(at)
                 end = max(end, at + (packet.duration or 0))
-        except BROKEN:
+        except BROKEN:  # not readable to its end, which the proof of its times says
             return None
-    return Frames(base, times, keys, end * base, hidden) if times else None
+    return FrameTimes(base, times, keys, end * base, hidden) if times else None
 
 
 def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timeline | None:
@@ -107,7 +108,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
     known = {number: hashlib.sha256() for number in digested}
     with opened(path, format_) as container:
         wanted = sorted({*digested, *([] if index is None else [index])})
-        base = Fraction(1) if index is None else container.streams[index].time_base
+        base = Fraction(1) if index is None else exact(container.streams[index].time_base)
         if base is None:
             return None
         try:
@@ -132,7 +133,7 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
                 end = max(time + (packet.duration or 0) * base, end or time)
                 if packet.is_keyframe and len(entries) < _MOST and (not entries or time - entries[-1] >= _APART):
                     entries.append(time)
-        except BROKEN:
+        except BROKEN:  # no index: the file is read from its beginning
             return None
     digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
     if index is None:

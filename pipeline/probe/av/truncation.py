@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pipeline.probe.av.matroska import number
 from pipeline.probe.sniff.mpeg_audio import after_id3
 
 _UNKNOWN_32: Final = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE})  # written by live recorders
@@ -60,12 +61,10 @@ def _matroska(file: BinaryIO, size: int) -> int | None:
     at = head.find(_SEGMENT)
     if at < 0:
         return None
-    first = head[at + 4]
-    length = 9 - first.bit_length()
-    value = int.from_bytes(head[at + 4 : at + 4 + length], "big") & ((1 << 7 * length) - 1)
-    if length > 8 or value == (1 << 7 * length) - 1:
+    found = number(head, at + 4, marked=False)
+    if found is None or found[0] == (1 << 7 * (found[1] - at - 4)) - 1:
         return None
-    return _short(at + 4 + length + value, size)
+    return _short(sum(found), size)
 
 
 def _asf(file: BinaryIO, size: int) -> int | None:

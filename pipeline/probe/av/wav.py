@@ -10,14 +10,13 @@ from fractions import Fraction
 from typing import Final
 
 from pipeline.model.facts import AudioStream
+from pipeline.probe.sniff.mpeg_audio import Frame, adts_frame, after_id3, mp3_frame
 
 _PCM: Final = {8: "pcm_u8", 16: "pcm_s16le", 24: "pcm_s24le", 32: "pcm_s32le"}
 _FLOAT: Final = {32: "pcm_f32le", 64: "pcm_f64le"}
 # Format tags of RFC 2361; ffmpeg's names.
 _TAGS: Final = {2: "adpcm_ms", 6: "pcm_alaw", 7: "pcm_mulaw", 0x11: "adpcm_ima_wav", 0x55: "mp3"}
 _EXTENSIBLE: Final = 0xFFFE
-_ADTS_HERTZ: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-_MP3_HERTZ: Final = (44100, 48000, 32000)
 _LAYOUTS: Final = {1: "mono", 2: "stereo"}
 
 
@@ -80,49 +79,31 @@ def _wav_stream(form: bytes, data: int | None, samples: int | None) -> AudioStre
     )
 
 
-def _after_id3(head: bytes) -> int:
-    """Where sound begins after an ID3v2 tag (id3.org, 3.1); 0 without one."""
-    if head[:3] != b"ID3" or len(head) < 10:
-        return 0
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | (byte & 0x7F)
-    return size + 10 + (10 if head[5] & 0x10 else 0)
-
-
 def _mp3(head: bytes, _: int) -> AudioStream | None:
-    """Rate and channels of the first frame (ISO/IEC 11172-3 2.4.2.3); its length needs the whole file."""
-    at = head.find(b"\xff", _after_id3(head))
-    while 0 <= at <= len(head) - 4:
-        b, c, d = head[at + 1 : at + 4]
-        version, layer, hertz = (b >> 3) & 3, (b >> 1) & 3, (c >> 2) & 3
-        if b & 0xE0 == 0xE0 and version != 1 and layer and hertz != 3 and c >> 4 not in {0, 15}:
-            rate = _MP3_HERTZ[hertz] // {3: 1, 2: 2, 0: 4}[version]
-            channels = 1 if d >> 6 == 3 else 2
-            layout = _LAYOUTS[channels]
-            return AudioStream(index=0, codec="mp3", sample_rate=rate, channels=channels, layout=layout)
+    """Rate and channels of the first frame; its length needs the whole file."""
+    at = head.find(b"\xff", after_id3(head))
+    while at >= 0:
+        if frame := mp3_frame(head, at):
+            return _coded("mp3", frame)
         at = head.find(b"\xff", at + 1)
     return None
 
 
 def _adts(head: bytes, _: int) -> AudioStream | None:
-    """Rate and channels of the first frame (ISO/IEC 14496-3, 1.A.2.2)."""
-    at = _after_id3(head)
-    if len(head) < at + 4 or head[at] != 0xFF:
-        return None
-    hertz, channels = (head[at + 2] >> 2) & 15, (head[at + 2] & 1) << 2 | head[at + 3] >> 6
-    return AudioStream(
-        index=0,
-        codec="aac",
-        sample_rate=_ADTS_HERTZ[hertz] if hertz < len(_ADTS_HERTZ) else None,
-        channels=channels or None,
-        layout=_LAYOUTS.get(channels),
-    )
+    """Rate and channels of the first frame."""
+    frame = adts_frame(head, after_id3(head))
+    return _coded("aac", frame) if frame else None
+
+
+def _coded(codec: str, frame: Frame) -> AudioStream:
+    channels = frame.channels or None
+    layout = _LAYOUTS.get(frame.channels)
+    return AudioStream(index=0, codec=codec, sample_rate=frame.hertz, channels=channels, layout=layout)
 
 
 def _flac(head: bytes, _: int) -> AudioStream | None:
     """STREAMINFO (RFC 9639, 8.2)."""
-    at = _after_id3(head)
+    at = after_id3(head)
     if head[at : at + 4] != b"fLaC" or len(head) < at + 26:
         return None
     packed = int.from_bytes(head[at + 18 : at + 26], "big")

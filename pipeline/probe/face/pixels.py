@@ -13,18 +13,9 @@ from pipeline.errors import Unreadable
 from pipeline.model.facts import ImageInfo
 from pipeline.probe.face.models import Pixels
 from pipeline.probe.heic import ready
-from pipeline.probe.image.read import DAMAGE, PILLOW, damage, guard, oversize
+from pipeline.probe.image.read import DAMAGE, PILLOW, UPRIGHT, damage, guard, oversize
 
 READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif", "heif"})
-_UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # Exif 2.32, 4.6.4
 
 
 def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
@@ -56,8 +47,8 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
             f"{path.name} 无法解码（{damage(error).zh}），因此无法测量人脸。请重新导出。",
         ) from error
     # Pillow turns a TIFF upright by itself, and only a TIFF.
-    if image.format != "tiff" and image.orientation in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[image.orientation])
+    if image.format != "tiff" and image.orientation in UPRIGHT:
+        pixels = pixels.transpose(UPRIGHT[image.orientation])
     return np.asarray(pixels, np.uint8)
 
 

@@ -172,7 +172,7 @@ def heif(file: BinaryIO) -> Heif | None:
                         properties = list(_boxes(data))
                     elif inner == b"ipma":
                         links.update(_associations(data))
-    except IndexError:
+    except IndexError:  # cut short: not known here, and decoding says so
         return None
     mine = [properties[n - 1] for n in links.get(main, ()) if 0 < n <= len(properties)]
     stored, depth, turned = None, None, False

@@ -50,6 +50,16 @@ DAMAGE: Final = (
     zlib.error,
 )
 _ORIENTATION: Final = 0x0112  # Exif 2.32, 4.6.4
+# Its value -> what turns the stored picture into the one that is seen.
+UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _GPS: Final = 0x8825  # Exif 2.32, 4.6.3
 _PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
 
@@ -201,7 +211,7 @@ def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
             file.seek(0)
             return gif_frames(file, MAX_FRAMES_IMAGE + 1)
         return int(getattr(picture, "n_frames", 1))
-    except DAMAGE:
+    except DAMAGE:  # not known; decoding says what is wrong
         return None
     finally:
         file.seek(here)

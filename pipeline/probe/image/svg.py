@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_XML
 from pipeline.model.facts import Size
-from pipeline.probe.text.xml_safe import BadXml, Place, local, read
+from pipeline.probe.text.xml_safe import BadXml, Position, local, read
 
 _LENGTH: Final = re.compile(r"\s*\+?(\d*\.?\d+)(px|pt|pc|in|cm|mm)?\s*")
 _PIXELS: Final = {"px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54}
@@ -34,7 +34,7 @@ def svg_size(name: str, file: BinaryIO) -> tuple[Size, bool]:
     root: dict[str, str] = {}
     first = True
 
-    def start(element: str, attributes: dict[str, str], _: Place) -> None:
+    def start(element: str, attributes: dict[str, str], _: Position) -> None:
         nonlocal first
         if first and local(element) == "svg":
             root.update(attributes)

@@ -14,7 +14,7 @@ from pipeline.probe.archive.zip import Zip
 from pipeline.probe.slides.odp_fonts import Style, Styles
 from pipeline.probe.slides.opc import Package
 from pipeline.probe.slides.reflow import Box, reflows
-from pipeline.probe.text.xml_safe import Place
+from pipeline.probe.text.xml_safe import Position
 from pipeline.tools.fonts import swaps
 
 _POINTS: Final = {
@@ -99,7 +99,7 @@ class _Content:
         self.outside: dict[str, int] = {}
         self.gifs: dict[str, int] = {}
 
-    def start(self, name: str, attributes: dict[str, str], _: Place) -> None:
+    def start(self, name: str, attributes: dict[str, str], _: Position) -> None:
         self.path.append(name)
         self.styles.start(name, attributes)
         if name == "style:style":
@@ -174,7 +174,7 @@ def _style_facts(package: Package, styles: Styles) -> tuple[dict[str, Sides], st
     layouts: dict[str, Sides] = {}
     layout, producer, inside = "", [], False
 
-    def start(name: str, attributes: dict[str, str], _: Place) -> None:
+    def start(name: str, attributes: dict[str, str], _: Position) -> None:
         nonlocal layout
         styles.start(name, attributes)
         if name == "style:page-layout":
@@ -186,7 +186,7 @@ def _style_facts(package: Package, styles: Styles) -> tuple[dict[str, Sides], st
         elif name == "style:master-page" and attributes.get("style:page-layout-name") in layouts:
             masters[attributes.get("style:name", "")] = layouts[attributes["style:page-layout-name"]]
 
-    def begin(name: str, _: dict[str, str], __: Place) -> None:
+    def begin(name: str, _: dict[str, str], __: Position) -> None:
         nonlocal inside
         inside = name == "meta:generator"
 
@@ -205,7 +205,7 @@ def _encrypted(package: Package) -> bool:
     """A manifest that tells how to decrypt (OpenDocument 1.3 part 2, 4.4)."""
     found = False
 
-    def start(name: str, _: dict[str, str], __: Place) -> None:
+    def start(name: str, _: dict[str, str], __: Position) -> None:
         nonlocal found
         found = found or name.endswith("encryption-data")
 

@@ -11,11 +11,10 @@ from typing import BinaryIO, Final, NamedTuple, Self
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MiB
 from pipeline.model.facts import Text
+from pipeline.probe.sniff.names import LAST, OLE, ole_name
 
-MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_STREAM: Final = 256 * MiB  # of one stream that is read whole
 _MAX_DIRECTORY: Final = 16 * MiB
-_LAST: Final = 0xFFFFFFFA  # sector numbers from here on are marks (2.1)
 _STREAM, _ROOT = 2, 5  # object types (2.6.1)
 
 
@@ -60,7 +59,7 @@ class Ole:
     def _tables(self) -> None:
         self.file.seek(0)
         head = self.file.read(512)
-        if len(head) < 512 or head[:8] != MAGIC:
+        if len(head) < 512 or head[:8] != OLE:
             raise BadOle("its header is damaged", "文件头已损坏")
         shift, mini_shift = struct.unpack_from("<HH", head, 30)
         if shift not in {9, 12} or mini_shift != 6:
@@ -68,27 +67,26 @@ class Ole:
         self.sector, self.mini = 1 << shift, 1 << mini_shift
         self.sectors = self.size // self.sector
         directory, _, self.cutoff, mini_fat, _, next_table, _ = struct.unpack_from("<7I", head, 48)
-        tables = [n for n in struct.unpack_from("<109I", head, 76) if n < _LAST]
+        tables = [n for n in struct.unpack_from("<109I", head, 76) if n < LAST]
         for _ in range(self.sectors):
-            if next_table >= _LAST:
+            if next_table >= LAST:
                 break
             *more, next_table = struct.unpack(f"<{self.sector // 4}I", self._full(next_table))
-            tables += [n for n in more if n < _LAST]
+            tables += [n for n in more if n < LAST]
         # No more tables than sectors can exist; a file that lists more repeats itself.
         raw = b"".join(self._full(n) for n in tables[: self.sectors * 4 // self.sector + 1])
         self.next = memoryview(raw).cast("I")
         self.streams: dict[str, _Stream] = {}
-        root = _Stream(_LAST, 0)
+        root = _Stream(LAST, 0)
         entries = self._chain(directory, _MAX_DIRECTORY)
         names = []
         for at in range(0, len(entries) - 127, 128):
             entry = entries[at : at + 128]
-            length, kind = int.from_bytes(entry[64:66], "little"), entry[66]
+            kind = entry[66]
             start, size = struct.unpack_from("<IQ", entry, 116)
             # Version 3 leaves the upper half of the size undefined (2.6.3).
             stream = _Stream(start, size if self.sector > 512 else size & 0xFFFFFFFF)
-            if kind and 2 <= length <= 64:
-                name = entry[: length - 2].decode("utf-16-le", "replace")
+            if kind and (name := ole_name(entry, 0)):
                 names.append(name)
                 if kind == _ROOT:
                     root = stream
@@ -111,7 +109,7 @@ class Ole:
     def _numbers(self, number: int, limit: int) -> list[int]:
         out: list[int] = []
         for _ in range(self.sectors + 1):
-            if number >= _LAST or len(out) * self.sector >= limit:
+            if number >= LAST or len(out) * self.sector >= limit:
                 return out
             if number >= len(self.next):
                 raise BadOle("its allocation table is damaged", "分配表已损坏")
@@ -148,7 +146,7 @@ class Ole:
             table = self._chain(self._mini_fat, MAX_STREAM)
             self._mini_next = memoryview(table[: len(table) // 4 * 4]).cast("I")
         out = bytearray()
-        while number < _LAST and len(out) < size:
+        while number < LAST and len(out) < size:
             if number >= len(self._mini_next):
                 raise BadOle("its small allocation table is damaged", "小扇区分配表已损坏")
             out += self._mini_data[number * self.mini : (number + 1) * self.mini]

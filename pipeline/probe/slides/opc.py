@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pipeline.model.ceilings import MAX_XML, MiB
 from pipeline.probe.archive.zip import Member, Zip
 from pipeline.probe.image.headers import gif_frames
-from pipeline.probe.text.xml_safe import BadXml, End, Place, Start, Words, local, read
+from pipeline.probe.text.xml_safe import BadXml, End, Position, Start, Words, local, read
 
 _MAX_GIF: Final = 64 * MiB
 
@@ -55,7 +55,7 @@ class Package:
             return ()
         found: list[Link] = []
 
-        def start(element: str, attributes: dict[str, str], _: Place) -> None:
+        def start(element: str, attributes: dict[str, str], _: Position) -> None:
             if local(element) != "Relationship":
                 return
             external = attributes.get("TargetMode") == "External"

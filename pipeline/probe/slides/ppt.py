@@ -93,7 +93,7 @@ def _boxes(records: Records, slides: list[_Slide], names: list[str], styles: lis
     """The texts that are shown, with the names of the fonts that their letters take; None where a look is damaged."""
     try:
         inherited = ppt_text.masters(records, styles)
-    except BadOle:
+    except BadOle:  # not known, which the docstring and the facts say
         return None
     if any(piece.runs is None for slide in slides if not slide.hidden for piece in slide.pieces):
         return None
@@ -121,7 +121,7 @@ def _producer(ole: Ole) -> str | None:
                 if type_ == 0x1E:
                     raw = data[section + offset + 8 : section + offset + 8 + length]
                     return raw.rstrip(b"\0").decode("utf-8", "replace") or None
-    except struct.error:
+    except struct.error:  # a property set cut short: not known
         return None
     return None
 

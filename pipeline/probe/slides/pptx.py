@@ -12,7 +12,7 @@ from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.opc import CLICKED, MOVING, Link, Package
 from pipeline.probe.slides.reflow import Box, reflows, scripts
-from pipeline.probe.text.xml_safe import BadXml, Place, local
+from pipeline.probe.text.xml_safe import BadXml, Position, local
 from pipeline.tools.fonts import swaps
 
 EMU: Final = 12700  # English metric units in a point (20.1.2.1)
@@ -60,7 +60,7 @@ class _SlideReader:
         self.kind: str | None = None  # placeholder type of the shape being read
         self.skip = 0  # depth inside the fallback of alternative content, which repeats what was read
 
-    def start(self, element: str, attributes: dict[str, str], _: Place) -> None:
+    def start(self, element: str, attributes: dict[str, str], _: Position) -> None:
         name = local(element)
         self.path.append(name)
         if name == "Fallback" or self.skip:
@@ -158,7 +158,7 @@ def _theme_fonts(package: Package, slide: str, known: dict[str, dict[str, str]])
         fonts: dict[str, str] = {}
         inside = ""
 
-        def start(element: str, attributes: dict[str, str], _: Place) -> None:
+        def start(element: str, attributes: dict[str, str], _: Position) -> None:
             nonlocal inside
             name = local(element)
             if name in {"majorFont", "minorFont"}:
@@ -240,7 +240,7 @@ def _producer(package: Package) -> str | None:
         return None
     inside, words = False, []
 
-    def start(element: str, _: dict[str, str], __: Place) -> None:
+    def start(element: str, _: dict[str, str], __: Position) -> None:
         nonlocal inside
         inside = local(element) == "Application"
 
@@ -265,7 +265,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     size: list[Fraction] = []
     carried: list[str] = []
 
-    def start(element: str, attributes: dict[str, str], _: Place) -> None:
+    def start(element: str, attributes: dict[str, str], _: Position) -> None:
         name = local(element)
         if name == "font":  # of the list of embedded fonts (19.2.1.13)
             carried.append(attributes.get("typeface", ""))

@@ -8,12 +8,13 @@ from pipeline.errors import Unreadable
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.odp import read_odp
-from pipeline.probe.slides.ole import MAGIC, BadOle, Ole
+from pipeline.probe.slides.ole import BadOle, Ole
 from pipeline.probe.slides.ppt import read_ppt
 from pipeline.probe.slides.pptx import read_pptx
+from pipeline.probe.sniff.names import OLE
 from pipeline.probe.text.xml_safe import BadXml
 
-Found = tuple[SlidesInfo, list[Text]]
+_Read = tuple[SlidesInfo, list[Text]]
 
 
 def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
@@ -23,7 +24,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     cannot be parsed is a fact (`valid`) with a remark that names it.
     """
     with path.open("rb") as file:
-        compound = file.read(8) == MAGIC
+        compound = file.read(8) == OLE
     try:
         slides, remarks = _compound(path, format) if compound else _package(path, format)
     except (BadZip, BadXml, BadOle) as error:
@@ -42,7 +43,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     )
 
 
-def _package(path: Path, format_: str) -> Found:
+def _package(path: Path, format_: str) -> _Read:
     with Zip(path) as archive:
         return read_odp(archive) if format_ == "odp" else read_pptx(archive)
 
@@ -52,7 +53,7 @@ def _rights(ole: Ole) -> bool | None:
     return True if any("drmencrypted" in name.lower() for name in ole.names) else None
 
 
-def _compound(path: Path, format_: str) -> Found:
+def _compound(path: Path, format_: str) -> _Read:
     with Ole(path) as ole:
         # [MS-OFFCRYPTO] 2.3.4: a deck with a password is wrapped whole, and nothing else about it is known.
         if "EncryptedPackage" in ole.names:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, NamedTuple
 from pipeline.errors import Unreadable
 from pipeline.model.facts import Kind
 from pipeline.probe.sniff.mpeg_audio import adts_frame, after_id3, chained, mp3_frame
-from pipeline.probe.sniff.names import ole_names, zip_names
+from pipeline.probe.sniff.names import OLE, ole_names, zip_names
 from pipeline.probe.sniff.text import sniff_text
 
 
@@ -104,7 +104,6 @@ _MAGIC: Final[tuple[tuple[bytes, Kind, str], ...]] = (
     (b"{\\rtf", Kind.UNKNOWN, "rtf"),
 )
 _DIB_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of the known BMP info headers
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DOC_TYPE: Final = re.compile(rb"\x42\x82[\x84-\x88]([a-z]{4,8})")  # EBML element DocType, one-byte length
 
 
@@ -145,7 +144,7 @@ def sniff_head(head: bytes) -> Sniffed:
         return found
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return Sniffed(Kind.ARCHIVE, "zip")
-    if head.startswith(_OLE):
+    if head.startswith(OLE):
         return Sniffed(Kind.UNKNOWN, "ole")
     return _as_text(head, whole=len(head) < WINDOW)
 
@@ -157,7 +156,7 @@ def _sniff_open(file: BinaryIO, size: int) -> Sniffed:
         return found
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(head, zip_names(file, size))
-    if head.startswith(_OLE):
+    if head.startswith(OLE):
         names = ole_names(file, head)
         if not names:
             name = Path(file.name).name
@@ -265,7 +264,7 @@ def _zip_kind(head: bytes, names: frozenset[bytes] | None) -> Sniffed:
         length = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
         type_ = head[30 + length : 30 + length + 100]
         if head[8:10] == _DEFLATED:
-            with contextlib.suppress(zlib.error):
+            with contextlib.suppress(zlib.error):  # then the type is not known, and what is inside decides
                 type_ = zlib.decompressobj(-zlib.MAX_WBITS).decompress(type_, 100)
         if type_.startswith(b"application/vnd.oasis.opendocument.presentation"):
             return Sniffed(Kind.SLIDES, "odp")

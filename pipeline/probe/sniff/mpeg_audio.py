@@ -34,6 +34,7 @@ class Frame(NamedTuple):
     length: int  # bytes
     samples: int  # of each channel
     hertz: int
+    channels: int  # 0: told elsewhere
     shared: bytes  # what all frames of one stream have in common
 
 
@@ -54,7 +55,8 @@ def adts_frame(data: bytes, at: int) -> Frame | None:
     if index >= len(_AAC_HERTZ) or length < 7:
         return None
     shared = bytes((data[at + 1], data[at + 2] & 0xFC))
-    return Frame(length, 1024 * (1 + (data[at + 6] & 3)), _AAC_HERTZ[index], shared)
+    channels = (data[at + 2] & 1) << 2 | data[at + 3] >> 6
+    return Frame(length, 1024 * (1 + (data[at + 6] & 3)), _AAC_HERTZ[index], channels, shared)
 
 
 def mp3_frame(data: bytes, at: int) -> Frame | None:
@@ -70,7 +72,7 @@ def mp3_frame(data: bytes, at: int) -> Frame | None:
     samples = 384 if layer == 1 else 576 if layer == 3 and version != 3 else 1152
     slot = 4 if layer == 1 else 1  # bytes
     length = (samples // 8 // slot * bits // frequency + ((c >> 1) & 1)) * slot
-    return Frame(length, samples, frequency, bytes((b & 0xFE, c & 0x0C)))
+    return Frame(length, samples, frequency, 1 if data[at + 3] >> 6 == 3 else 2, bytes((b & 0xFE, c & 0x0C)))
 
 
 def _debris(data: bytes, at: int) -> bool:

@@ -11,6 +11,8 @@ from typing import BinaryIO, Final
 
 _TAIL: Final = 65557  # end record (22 bytes) and the longest comment (65,535): APPNOTE 4.3.16
 _MAX_DIRECTORY: Final = 1 << 20  # bytes of a zip directory that are looked at; some 15,000 names
+OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how a compound file begins ([MS-CFB] 2.2)
+LAST: Final = 0xFFFFFFFA  # sector numbers of one from here on are marks (2.1)
 _MAX_SECTORS: Final = 64  # of an OLE directory; 256 names at the least
 
 
@@ -43,6 +45,12 @@ def zip_names(file: BinaryIO, size: int) -> frozenset[bytes] | None:
     return frozenset(names)
 
 
+def ole_name(directory: bytes, at: int) -> str | None:
+    """The name in the entry at `at` of an OLE directory; None where it names nothing ([MS-CFB] 2.6.1)."""
+    length = int.from_bytes(directory[at + 64 : at + 66], "little")
+    return directory[at : at + length - 2].decode("utf-16-le", "replace") if 2 <= length <= 64 else None
+
+
 def ole_names(file: BinaryIO, head: bytes) -> frozenset[str]:
     """Names of streams and storages in a compound file; `head` is its beginning ([MS-CFB] 2.2, 2.3, 2.6)."""
     if len(head) < 512:
@@ -62,14 +70,13 @@ def ole_names(file: BinaryIO, head: bytes) -> frozenset[str]:
     for _ in range(_MAX_SECTORS):
         data = load(number)
         for at in range(0, len(data) - 127, 128):
-            length = int.from_bytes(data[at + 64 : at + 66], "little")
-            if 2 <= length <= 64:
-                names.add(data[at : at + length - 2].decode("utf-16-le", "replace"))
+            if name := ole_name(data, at):
+                names.add(name)
         table, slot = divmod(number, sector // 4)
-        if table >= len(tables) or tables[table] >= 0xFFFFFFFA:
+        if table >= len(tables) or tables[table] >= LAST:
             break
         entry = load(tables[table])[slot * 4 : slot * 4 + 4]
         number = int.from_bytes(entry, "little") if len(entry) == 4 else 0xFFFFFFFE
-        if number >= 0xFFFFFFFA:  # end of chain, free, or a table sector
+        if number >= LAST:  # end of chain, free, or a table sector
             break
     return frozenset(names)

@@ -5,19 +5,13 @@ Playlists, pages and scripts that pose as media are named for what they are, so 
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Final
 
+from pipeline.probe.text.encoding import MARKS, decoded
+
 # Control characters that no text holds: C0 without tab, line feed, form feed, carriage return and escape.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_BOMS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _CUE: Final = re.compile(r"^\s*\d{1,3}:\d\d(:\d\d)?[,.]\d{1,3}\s*-->", re.MULTILINE)
 # A cue by its number and arrow, when its times cannot be read.
 _NUMBERED: Final = re.compile(r"\d+[ \t]*\n[^\n]{0,60}-+>[^\n]{0,60}(?:\n|$)")
@@ -38,33 +32,25 @@ _OPENINGS: Final = (
 )
 
 
-def _decoded(data: bytes, encoding: str, *, whole: bool) -> str | None:
-    try:
-        # An incremental decoder leaves a character that the window cut in two to what follows.
-        return codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
-    except UnicodeDecodeError:
-        return None
-
-
 def text_of(data: bytes, *, whole: bool) -> str | None:
     """`data` as text, or None when it is none. Damaged by at most one control character in _MOST, it still is.
 
     UTF-8, UTF-16 and UTF-32 with a mark, UTF-16 without one when half its bytes are zero, else GB 18030
     (which holds GBK and GB 2312). `whole` says that `data` is everything there is.
     """
-    for mark, encoding in _BOMS:
+    for mark, _, codec in MARKS:
         if data.startswith(mark):
-            text = _decoded(data, encoding, whole=whole)
+            text = decoded(data[len(mark) :], codec, whole=whole)
             return None if text is None or _CONTROLS.search(text) else text
     if b"\0" in data:
         candidates = [e for e, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])) if b"\0" in zeros]
     else:
         candidates = ["utf-8", "gb18030"]
     for encoding in candidates:
-        text = _decoded(data, encoding, whole=whole)
+        text = decoded(data, encoding, whole=whole)
         if text is not None and not _CONTROLS.search(text):
             return text
-    text = _decoded(data, "utf-8", whole=whole)  # a text with a few stray bytes is still one; a rule names them
+    text = decoded(data, "utf-8", whole=whole)  # a text with a few stray bytes is still one; a rule names them
     return text if text and len(_CONTROLS.findall(text)) * _MOST <= len(text) else None
 
 

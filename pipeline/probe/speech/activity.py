@@ -18,7 +18,7 @@ Flags = npt.NDArray[np.bool_]
 
 GAP: Final = 25  # frames: a shorter pause belongs to the speech around it
 LEAST: Final = 8  # frames: a shorter sound is a click
-_SPEECH: Final = slice(1, 9)  # columns of `Frames.levels` where voices have their power: 150 to 5200 Hz
+_SPEECH: Final = slice(1, 9)  # columns of `BandLevels.levels` where voices have their power: 150 to 5200 Hz
 _TOTAL: Final = -1
 _WINDOW: Final = 60 * FRAMES  # over which a noise floor is steady
 _QUIETEST: Final = 12  # percent of the frames of a window that are taken for its pauses
@@ -119,7 +119,7 @@ def floors(levels: Levels) -> Floors:
 
 
 def find(levels: Levels) -> Activity:
-    """Speech in a recording, given `Frames.levels` of all of it."""
+    """Speech in a recording, given `BandLevels.levels` of all of it."""
     if not len(levels):
         return Activity(np.zeros(0, bool), -130.0, -130.0)
     found = floors(levels)

@@ -17,6 +17,7 @@ _AUDIBLE: Final = 1e-3  # of full scale, -60 dBFS: a maximum below it is no clip
 _NEAR: Final = 0.8  # of the highest sample: between lower ones no true peak is looked for
 _CANDIDATES: Final = 4096  # places a block that are oversampled at most
 _TAPS: Final = 24
+FLOOR: Final = 1e-13  # power of full scale, -130 dB: below what 24 bits hold
 SILENT: Final = 10 ** (-90 / 20)  # RMS of full scale: half a step of 16 bits is -96 dBFS
 
 

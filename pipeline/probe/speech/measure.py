@@ -18,15 +18,15 @@ import numpy as np
 
 from pipeline.errors import Unreadable
 from pipeline.model import ceilings
-from pipeline.model.facts import AudioStream, MediaInfo, Speech
+from pipeline.model.facts import AudioStream, MediaInfo, Speech, default_sound
 from pipeline.probe.speech import recogniser, reverb
 from pipeline.probe.speech import tones as speech_tones
 from pipeline.probe.speech.activity import Activity, find
 from pipeline.probe.speech.levels import Levels, Samples
-from pipeline.probe.speech.spectra import FRAMES, Frames
+from pipeline.probe.speech.spectra import FRAMES, BandLevels
 from pipeline.probe.speech.trace import Trace
 from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import TELLING, poured, reading
+from pipeline.tools.ffmpeg import TELLING, link_input, poured, reading
 
 _SOURCE: Final = "in0"
 _BLOCK: Final = 1.0  # seconds that are worked on at a time
@@ -44,7 +44,7 @@ class Heard:
 
     rate: int  # hertz
     levels: Levels
-    frames: Frames
+    frames: BandLevels
     activity: Activity
     loudness: float | None  # LUFS
     settled: bool  # False: the rest of it is not like its beginning, by which the channel was chosen
@@ -68,7 +68,7 @@ class Ear:
 
     def __init__(self, rate: int, channels: int, channel: int | None = None, *, decided: bool = False) -> None:
         self.levels = Levels(channels)
-        self.frames = Frames(rate)
+        self.frames = BandLevels(rate)
         self.channel = channel
         decided = decided or channels == 1
         self._channels = channels
@@ -152,7 +152,7 @@ def command(index: int, rate: int, channels: int) -> tuple[str, ...]:
 def _pour(path: Path, stream: AudioStream, ear: Ear, rate: int, channels: int) -> Heard:
     with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
         work = Path(folder)
-        (work / _SOURCE).symlink_to(path.resolve())
+        link_input(path, work, _SOURCE)
         ended = process.run(command(stream.index, rate, channels), cwd=work, ceiling=ceilings.FFMPEG, sink=ear.pour)
     heard = ear.heard(ended.stderr)
     if not heard.levels.count:
@@ -244,5 +244,4 @@ def measure(path: Path, stream: AudioStream) -> Speech:
 
 def add(path: Path, info: MediaInfo) -> MediaInfo:
     """The facts of a file with sound, and what its default sound stream is like. Raises as `measure` does."""
-    stream = next((sound for sound in info.audio if sound.default), info.audio[0])
-    return replace(info, speech=measure(path, stream))
+    return replace(info, speech=measure(path, default_sound(info.audio)))

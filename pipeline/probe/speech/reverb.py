@@ -34,7 +34,7 @@ class Fall(NamedTuple):
 
 
 def fall(levels: Levels) -> Fall | None:
-    """The steepest falls in `Frames.levels` of a whole recording; None where noise leaves no room for them."""
+    """The steepest falls in `BandLevels.levels` of a whole recording; None where noise leaves no room for them."""
     if len(levels) < 2 * _BEGINS:
         return None
     found = floors(levels)
@@ -55,7 +55,7 @@ def fall(levels: Levels) -> Fall | None:
 
 
 def c50(levels: Levels) -> float | None:
-    """C50 in dB from `Frames.levels` of the whole recording; None when noise hides how sounds die away.
+    """C50 in dB from `BandLevels.levels` of the whole recording; None when noise hides how sounds die away.
 
     Median error on rooms and voices not used for fitting: see docs/benchmarks.md.
     """

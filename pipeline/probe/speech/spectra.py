@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.probe.speech.levels import Samples
-
-if TYPE_CHECKING:
-    from pipeline.probe.speech.trace import Trace
+from pipeline.probe.speech.levels import FLOOR, Samples
+from pipeline.probe.speech.trace import Trace
 
 Decibels = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.float16]  # dB, to 0.06 at -100: half the memory
 
 FRAMES: Final = 100  # a second
-FLOOR: Final = 1e-13  # power of full scale, -130 dB: below what 24 bits hold
 # Hz. The first band holds mains hum, the last what telephones cut off.
 EDGES: Final = (40, 150, 300, 500, 800, 1200, 1800, 2600, 3700, 5200, 8000)
 _LONG: Final = 0.25  # seconds of a block of the long-term spectrum: 4 Hz apart
@@ -29,7 +26,7 @@ def _hann(length: int) -> Samples:
     return window
 
 
-class Frames:
+class BandLevels:
     """Band levels of frames of 20 ms, 10 ms apart, kept in half precision: 8 MB an hour.
 
     Levels are mean powers in dB of full scale; a sine of full scale has -3.

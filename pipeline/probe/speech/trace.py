@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.probe.speech.levels import Samples
-from pipeline.probe.speech.spectra import FLOOR
+from pipeline.probe.speech.levels import FLOOR, Samples
 
 ROWS: Final = 160  # of the spectrogram
 COLUMNS: Final = 1600  # about; a recording shorter than that many frames has fewer

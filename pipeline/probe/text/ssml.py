@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.facts import Mark, Text, Value
-from pipeline.probe.text.xml_safe import BadXml, Place, read
+from pipeline.probe.text.xml_safe import BadXml, Position, read
 
 # Elements that tell SSML from plain text; the presets say which of them are allowed.
 TAGS: Final = ("speak", "break", "phoneme", "say-as", "sub", "prosody", "word", "emotion", "insert-action")
@@ -86,7 +86,7 @@ class _Open:
     """An element that has begun and not ended."""
 
     name: str
-    place: Place
+    place: Position
     words: list[str] = field(default_factory=list)
     children: int = 0
 
@@ -102,7 +102,7 @@ class _Reader:
         self.top: list[_Open] = []
         self.loose = False  # words outside every element
 
-    def mark(self, what: str, value: Value, place: Place) -> None:
+    def mark(self, what: str, value: Value, place: Position) -> None:
         if len(self.marks) >= MAX_MARKS:
             raise CeilingExceeded(
                 f"{self.name} holds more than {MAX_MARKS} SSML elements and attributes. Split the script.",
@@ -110,11 +110,11 @@ class _Reader:
             )
         self.marks.append(Mark(what=what, value=value, line=place.line, column=place.column))
 
-    def start(self, name: str, attributes: dict[str, str], place: Place) -> None:
+    def start(self, name: str, attributes: dict[str, str], place: Position) -> None:
         if not self.stack:
             self.stack.append(_Open(name, place))
             return
-        place = Place(place.line - 1, place.column)  # our root stands on a line of its own
+        place = Position(place.line - 1, place.column)  # our root stands on a line of its own
         parent = self.stack[-1]
         parent.children += 1
         this = _Open(name, place)
@@ -126,7 +126,7 @@ class _Reader:
             self.mark("nesting", False, place)
         self._attributes(name, attributes, place)
 
-    def _attributes(self, name: str, attributes: dict[str, str], place: Place) -> None:
+    def _attributes(self, name: str, attributes: dict[str, str], place: Position) -> None:
         for attribute in attributes:
             if name in _ATTRIBUTED and not attribute.startswith("xml"):
                 self.mark("attribute", f"{name} {attribute}"[:_LONG], place)
@@ -212,7 +212,7 @@ def read_ssml(name: str, text: str) -> Ssml:
             ),
         )
     lone = reader.top[0] if len(reader.top) == 1 and not reader.loose else None
-    place = lone.place if lone else Place(1, 1)
+    place = lone.place if lone else Position(1, 1)
     root = Mark(what="root", value=lone.name if lone else "none", line=place.line, column=place.column)
     marks = [root, *reader.marks]
     # Marks that are known only when an element ends go back to where it begins.

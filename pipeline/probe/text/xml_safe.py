@@ -25,14 +25,14 @@ class BadXml(Exception):
         self.column = column
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """A position in the text, both from 1."""
 
     line: int
     column: int
 
 
-Start = Callable[[str, dict[str, str], Place], None]
+Start = Callable[[str, dict[str, str], Position], None]
 End = Callable[[str], None]
 Words = Callable[[str], None]
 
@@ -50,8 +50,8 @@ def read(data: bytes | str, start: Start, end: End | None = None, words: Words |
     parser.buffer_text = True
     depth = 0
 
-    def place() -> Place:
-        return Place(parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
+    def place() -> Position:
+        return Position(parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
 
     def begin(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
