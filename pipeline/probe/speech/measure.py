@@ -244,5 +244,4 @@ def measure(path: Path, stream: AudioStream) -> Speech:
 
 def add(path: Path, info: MediaInfo) -> MediaInfo:
     """The facts of a file with sound, and what its default sound stream is like. Raises as `measure` does."""
-    stream = default_sound(info.audio)
-    return replace(info, speech=measure(path, stream))
+    return replace(info, speech=measure(path, default_sound(info.audio)))
