@@ -173,4 +173,5 @@ def test_every_loss_in_a_copied_part_is_found(
 ) -> None:
     times = array("q", (n - 50 for n in range(first, last)))
     part = Coded(Fraction(1, 25), times, WHOLE.digests[first:last])._replace(**change)  # type: ignore[arg-type]  # by name
-    assert excerpt(WHOLE, part, Fraction(2), Fraction(2), None) == said
+    found = excerpt(WHOLE, part, Fraction(2), Fraction(2), None)
+    assert (found.en if found else None) == said
