@@ -43,7 +43,7 @@ class Check:
     type: str  # how presets write its values; a key of `pipeline.model.units.PARSERS`
     read: Callable[[MediaInfo], Iterable[Reading]]
     kinds: frozenset[Kind]  # the kinds of file it can read
-    needs: frozenset[str] = frozenset()  # costly measurements: keys of `pipeline.model.measures.MEASURES`
+    needs: frozenset[str] = frozenset()  # costly measurements: keys of `pipeline.model.facts.MEASURES`
     unit: str = ""
     safety: Callable[[Value, Value], Safety] | None = None  # (actual, target); None: nothing can be done
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it

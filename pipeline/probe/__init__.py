@@ -7,8 +7,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Final, Protocol, cast
 
-from pipeline.model.facts import Kind, MediaInfo
-from pipeline.model.measures import MEASURES
+from pipeline.model.facts import MEASURES, Kind, MediaInfo
 from pipeline.probe.sniff import sniff
 
 # Readers are imported when a file of their kind turns up: the libraries behind them are heavy.

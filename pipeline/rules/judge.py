@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.checks import CHECKS
-from pipeline.model.facts import Kind, MediaInfo, Text, Value
-from pipeline.model.measures import MEASURES
+from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text, Value
 from pipeline.model.results import Finding, Fix, Verdict
 from pipeline.model.rules import Check, Condition, Level, Reading, Role, Rule, Safety
 

@@ -17,7 +17,8 @@ from tests.engine.test_pool import ended, gone
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others start each worker by itself")
 
 
-def test_it_ends_with_the_last_who_needs_it() -> None:
+def test_it_ends_with_the_last_who_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_server, "SERVER", fork_server._Server())  # nobody else in this process holds this one
     with warmed():
         server = fork_server.SERVER._pid
         with Pool(work, 1, 30.0) as pool:

@@ -11,8 +11,7 @@ import pytest
 
 from pipeline.checks import CHECKS
 from pipeline.model.ceilings import PREPARE_WALL
-from pipeline.model.facts import Kind, MediaInfo
-from pipeline.model.measures import MEASURES, Measure
+from pipeline.model.facts import MEASURES, Kind, Measure, MediaInfo
 from pipeline.rules import presets
 
 FACTS = {field.name for field in fields(MediaInfo)}

@@ -150,7 +150,7 @@ def test_an_installed_recogniser_is_loaded_once_and_works_behind_the_fence(tmp_p
     _, assets = checked(tmp_path / "site", *paths)
     fenced, working = layers(), [asset["facts"]["speech"]["text_accuracy"] for asset in assets]  # type: ignore[index]
     if fenced["file fence"] and fenced["no network"]:
-        assert working == ["1", "1"]
+        assert working == [1, 1]
         assert sorted(p.name for p in tmp_path.glob("*.*")) == ["one.txt", "one.wav", "two.txt", "two.wav"]
     told = {f["rule"]: f["verdict"] for f in assets[0]["findings"] if "text-accuracy" in f["rule"]}  # type: ignore[attr-defined]
     assert set(told.values()) == {"pass"}

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_run_killed_between_delivery_and_journal_is_taken_back(
     made.parent.mkdir()
     made.write_bytes(b"of another encoder")
     job = Job(path=str(sample("images/scan.tiff")), stem="scan", far=f"{top}/out")
-    promise = {"path": "scan.png", "size": made.stat().st_size, "md5": content_md5(made)}
+    promise = SimpleNamespace(path="scan.png", size=made.stat().st_size, md5=content_md5(made))
     receipt = moving.deliver(job, made.parent, [promise])
     put(memory, top, out__other_jpg=b"not in the receipt")
     assert {receipt, "scan.png"} <= set(below(memory, f"{top}/out"))
@@ -134,7 +135,7 @@ def test_all_outputs_of_an_asset_arrive_or_none(
 ) -> None:
     for name in ("1.png", "2.png"):
         (tmp_path / name).write_bytes(name.encode())
-    promises = [{"path": n, "size": 5, "md5": content_md5(tmp_path / n)} for n in ("1.png", "2.png")]
+    promises = [SimpleNamespace(path=n, size=5, md5=content_md5(tmp_path / n)) for n in ("1.png", "2.png")]
     real = type(memory).put_file
 
     def full(self: Any, source: str, path: str, **more: Any) -> None:
