@@ -125,7 +125,7 @@ def test_a_run_killed_between_delivery_and_journal_is_taken_back(
     assert {receipt, "scan.png"} <= set(below(memory, f"{top}/out"))
     assert prepare(capsys, job.path, "-o", f"{top}/out")[0] == 0
     there = below(memory, f"{top}/out")
-    assert there["scan.png"] != promise["size"]
+    assert there["scan.png"] != promise.size
     assert "other.jpg" in there
     assert not [name for name in there if name.startswith(WORK) or name == LOCK]
 
