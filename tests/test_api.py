@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -441,7 +442,10 @@ def test_doctor_names_who_else_installs_the_package(
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n")
     (info / "RECORD").write_text(f"pipeline/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "__init__.py").touch()  # where another finder of metadata looks whether files are there
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    importlib.invalidate_caches()
     libraries._installed.cache_clear()
     code = main(["doctor", "--json"])
     libraries._installed.cache_clear()
