@@ -131,7 +131,7 @@ class Batch:
                 FileState(
                     name=file.name,
                     size=file.size,
-                    fraction=self.fractions.get(number, 0.0),
+                    fraction=float(self.fractions.get(number, 0.0)),  # a share that knows its speed is no JSON
                     status=self.statuses.get(number),
                 )
                 for number, file in enumerate(self.files)
