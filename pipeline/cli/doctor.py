@@ -7,10 +7,13 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from importlib import metadata
-from typing import Any
+from typing import Literal
+
+import msgspec
 
 from pipeline.cli.options import Options
 from pipeline.cli.output import emit
+from pipeline.documents.types import Frozen
 from pipeline.errors import ToolMissing
 from pipeline.model.facts import Text
 from pipeline.report import console
@@ -24,25 +27,36 @@ _ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libmp3lame", "pcm_s16
 _FILTERS = ("scale", "fps", "zscale", "tonemap", "bwdif", "aresample")
 
 
-def _entry(name: str, found: str | None, advice: Text, lang: str, *, needed: bool) -> dict[str, Any]:
-    state = "ok" if found else "missing"
-    return {
-        "name": name,
-        "state": state,
-        "found": found or "-",
-        "needed": needed,
-        "advice": None if found else advice.of(lang),
-    }
+class ToolState(Frozen, frozen=True, kw_only=True):
+    """A tool, or a layer of isolation, and whether it is there."""
+
+    name: str
+    state: Literal["ok", "missing", "on", "off"]  # on and off: of a layer
+    found: str
+    needed: bool
+    advice: str | None
 
 
-def _library(library: Library, lang: str) -> dict[str, Any]:
+def _tool(name: str, found: str | None, advice: Text, lang: str, *, needed: bool) -> ToolState:
+    return ToolState(
+        name=name,
+        state="ok" if found else "missing",
+        found=found or "-",
+        needed=needed,
+        advice=None if found else advice.of(lang),
+    )
+
+
+def _library(library: Library, lang: str) -> ToolState:
     """A library within its bounds, missing, or outside of them."""
     found = library.version and f"{library.version}  ({library.bounds})"
-    entry = _entry(library.name, found, library.fault, lang, needed=library.extra is None or not library.serves)
-    return entry if library.serves else entry | {"state": "missing", "advice": library.fault.of(lang)}
+    tool = _tool(library.name, found, library.fault, lang, needed=library.extra is None or not library.serves)
+    if library.serves:
+        return tool
+    return msgspec.structs.replace(tool, state="missing", advice=library.fault.of(lang))
 
 
-def _package(lang: str) -> dict[str, Any]:
+def _package(lang: str) -> ToolState:
     """Whether the name that this package is imported by is its own."""
     others = ", ".join(rivals("pipeline"))
     advice = Text(
@@ -50,39 +64,39 @@ def _package(lang: str) -> dict[str, Any]:
         "install media-preflight anew, into an environment of its own",
         f"{others} 安装了同名的包，两者的文件可能互相覆盖；请在独立环境中重新安装 media-preflight",
     )
-    return _entry("package pipeline", None if others else "ours alone", advice, lang, needed=True)
+    return _tool("package pipeline", None if others else "ours alone", advice, lang, needed=True)
 
 
-def _faces(lang: str) -> dict[str, Any]:
+def _faces(lang: str) -> ToolState:
     """The networks that faces are measured with."""
     from pipeline.probe.face.models import FILES, data_file
 
     try:
         found = [data_file(name) for name in FILES]
     except ToolMissing as error:
-        return _entry("face networks", None, error.text, lang, needed=False)
-    return _entry("face networks", str(found[0].parent), Text("", ""), lang, needed=False)
+        return _tool("face networks", None, error.text, lang, needed=False)
+    return _tool("face networks", str(found[0].parent), Text("", ""), lang, needed=False)
 
 
-def _heic(lang: str) -> dict[str, Any]:
+def _heic(lang: str) -> ToolState:
     """What decodes HEIC pictures."""
     from pipeline.probe.heic import INSTALL, readable
 
     found = f"pillow-heif {metadata.version('pillow-heif')}" if readable() else None
-    return _entry("HEIC pictures", found, Text(INSTALL, INSTALL), lang, needed=False)
+    return _tool("HEIC pictures", found, Text(INSTALL, INSTALL), lang, needed=False)
 
 
-def _fonts(lang: str) -> list[dict[str, Any]]:
+def _fonts(lang: str) -> list[ToolState]:
     """The fonts that most decks need, or those of their widths."""
     from pipeline.tools.fonts import doctored
 
     command = "apt-get install fonts-noto-cjk fonts-crosextra-carlito fonts-crosextra-caladea fonts-liberation"
     advice = Text(f"lines of slides may break elsewhere: {command}", f"幻灯片换行可能改变：{command}")
     found = doctored() or {"any": None}
-    return [_entry(f"font for {use}", family, advice, lang, needed=False) for use, family in found.items()]
+    return [_tool(f"font for {use}", family, advice, lang, needed=False) for use, family in found.items()]
 
 
-def _program(name: str, lang: str) -> dict[str, Any]:
+def _program(name: str, lang: str) -> ToolState:
     """ffmpeg or soffice: where it is and which version answers."""
     known: dict[str, tuple[Callable[[], str], Callable[[], str | None], bool]] = {
         "ffmpeg": (ffmpeg, asked_ffmpeg, True),
@@ -92,13 +106,13 @@ def _program(name: str, lang: str) -> dict[str, Any]:
     try:
         path = locate()
     except ToolMissing as error:
-        return _entry(name, None, error.text, lang, needed=needed)
+        return _tool(name, None, error.text, lang, needed=needed)
     broken = Text(f"{path} does not answer; reinstall it", f"{path} 无法运行，请重新安装")
     answer = version()
-    return _entry(name, f"{answer}  {path}" if answer else None, broken, lang, needed=needed)
+    return _tool(name, f"{answer}  {path}" if answer else None, broken, lang, needed=needed)
 
 
-def _abilities(lang: str) -> list[dict[str, Any]]:
+def _abilities(lang: str) -> list[ToolState]:
     """Encoders and filters that this ffmpeg has, found by asking it."""
     import tempfile
     from pathlib import Path
@@ -110,29 +124,29 @@ def _abilities(lang: str) -> list[dict[str, Any]]:
         program = ffmpeg()
     except ToolMissing:
         return []
-    entries = []
+    tools = []
     with tempfile.TemporaryDirectory(prefix="preflight-") as home:
         for kind, names in (("encoder", _ENCODERS), ("filter", _FILTERS)):
             for name in names:
                 said = run([program, "-hide_banner", "-h", f"{kind}={name}"], cwd=Path(home), ceiling=ASK)
                 there = (said.stdout + said.stderr).lstrip().startswith(kind.capitalize())
                 advice = Text("use the ffmpeg of the imageio-ffmpeg wheel", "请使用 imageio-ffmpeg 自带的 ffmpeg")
-                entries.append(_entry(f"ffmpeg {kind} {name}", "yes" if there else None, advice, lang, needed=True))
-    return entries
+                tools.append(_tool(f"ffmpeg {kind} {name}", "yes" if there else None, advice, lang, needed=True))
+    return tools
 
 
-def examine(lang: str) -> list[dict[str, Any]]:
-    """Every tool with its state: "ok" or "missing", and for layers of isolation "on" or "off"."""
+def examine(lang: str) -> list[ToolState]:
+    """Every tool and every layer of isolation with its state."""
     python = f"{platform.python_version()}  {sys.executable}"
-    entries = [_entry("python", python, Text("", ""), lang, needed=True)]
-    entries += [_package(lang), *(_library(library, lang) for library in known())]
-    entries += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
-    entries += _fonts(lang)
+    tools = [_tool("python", python, Text("", ""), lang, needed=True)]
+    tools += [_package(lang), *(_library(library, lang) for library in known())]
+    tools += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
+    tools += _fonts(lang)
     weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
     for layer, active in layers().items():
-        entry = _entry(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)
-        entries.append(entry | {"state": "on" if active else "off"})
-    return entries
+        tool = _tool(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)
+        tools.append(msgspec.structs.replace(tool, state="on" if active else "off"))
+    return tools
 
 
 def declare(parser: ArgumentParser) -> type[Options]:
@@ -143,9 +157,8 @@ def declare(parser: ArgumentParser) -> type[Options]:
 
 def run(options: Options) -> int:
     """Whether the tools are there and can do their work. Exit code 3 when one that is needed cannot."""
-    findings = examine(options.lang)
-    told = {"tools": findings}
-    if not emit(told, options):
-        table = [(f["state"], f["name"], f["found"], f["advice"] or "") for f in findings]
+    tools = examine(options.lang)
+    if not emit({"tools": tools}, options):
+        table = [(tool.state, tool.name, tool.found, tool.advice or "") for tool in tools]
         console.console().print(console.rows_table(table, ("", "tool", "found", "what to do")))
-    return 3 if any(f["state"] == "missing" and f["needed"] for f in findings) else 0
+    return 3 if any(tool.state == "missing" and tool.needed for tool in tools) else 0

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from pipeline.cli.options import Options
+from pipeline.documents.entry import plain
 from pipeline.documents.facts import encode
 from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
 from pipeline.documents.types import AssetEntry, FindingEntry, Head, PlannedAsset
@@ -122,6 +123,6 @@ def _reasons(spool: Spool[A]) -> list[tuple[str, ...]]:
 def emit(told: object, options: Options) -> bool:
     """Print as JSON when asked to; whether that was done."""
     if options.json or options.jsonl:
-        json.dump(told, sys.stdout, ensure_ascii=False, indent=1 if options.json else None)
+        json.dump(plain(told), sys.stdout, ensure_ascii=False, indent=1 if options.json else None)
         sys.stdout.write("\n")
     return bool(options.json or options.jsonl)

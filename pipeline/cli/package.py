@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from pipeline.cli.options import Options, Rules, overwriting
+from pipeline.cli.output import emit
 from pipeline.documents import entry as document
+from pipeline.documents.types import PACKAGE, PackageDocument, PackageEntry
 from pipeline.engine.pool import Pool
-from pipeline.errors import UsageError
+from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.job import Job
+from pipeline.model.results import Status, Verdict
 from pipeline.report import console
 from pipeline.rules import presets
-from pipeline.stages.package import Entry, Order, build_entry, joins, role_of_package
+from pipeline.stages.package import Order, build_entry, joins, role_of_package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,37 +79,41 @@ def run(options: PackageOptions) -> int:
         replace=options.overwrite == "always",
         lang=options.lang,
     )
-    entry: Entry = {}
     Path(options.out).mkdir(parents=True, exist_ok=True)
-    with Pool(build_entry, 1, PREPARE_WALL, writes=(options.out,)) as pool:
-        for event in pool.run([order]):
-            if event.error is not None:
-                told = {"type": type(event.error).__name__, "message": event.error.text.of(options.lang)}
-                entry = {"source": document.shown(order.source), "status": "failed", "outputs": [], "error": told}
-            elif event.result is not None:
-                entry = event.result
-    if not options.verbose and entry.get("error"):
-        entry["error"].pop("trace", None)
+    entry = _made(order)
+    if not options.verbose and entry.error:
+        entry = msgspec.structs.replace(entry, error=msgspec.structs.replace(entry.error, trace=msgspec.UNSET))
     _print(entry, options)
-    if entry["status"] == "ready":
+    if entry.status is Status.READY:
         return 0
-    kind = entry["error"]["type"] if entry["error"] else ""
-    return 3 if kind == "ToolMissing" else 4 if entry["status"] in {"failed", "error"} else 1
+    kind = entry.error.type if entry.error else ""
+    return 3 if kind == "ToolMissing" else 4 if entry.status in {Status.FAILED, Status.ERROR} else 1
 
 
-def _print(entry: Entry, options: PackageOptions) -> None:
-    if options.json or options.jsonl:
-        told = document.plain(document.head("media-preflight/package/1", presets.load(options.preset))) | entry
-        json.dump(told, sys.stdout, ensure_ascii=False, indent=None if options.jsonl else 1)
-        sys.stdout.write("\n")
+def _made(order: Order) -> PackageEntry:
+    """In a worker: recordings come from strangers."""
+    error = AssetError("nothing came back", "没有结果")
+    with Pool(build_entry, 1, PREPARE_WALL, writes=(order.out,)) as pool:
+        for event in pool.run([order]):
+            if event.result is not None:
+                return event.result
+            error = event.error or error
+    stem = Path(order.source).stem
+    job = Job(path=order.source, stem=stem, preset=order.preset, role=order.role, lang=order.lang)
+    return document.lost(job, error, PackageEntry)
+
+
+def _print(entry: PackageEntry, options: PackageOptions) -> None:
+    head = document.head(PACKAGE, presets.load(options.preset)) if options.json or options.jsonl else None
+    if head and emit(PackageDocument(**msgspec.structs.asdict(head), **msgspec.structs.asdict(entry)), options):
         return
     out = console.console()
-    for found in entry.get("findings", ()):
+    for found in entry.findings:
         # What nobody could tell stands in the way, or it is allowed and not worth a line.
-        told = found["verdict"] == "fail" or (found["verdict"] == "unknown" and entry["status"] != "ready")
+        told = found.verdict is Verdict.FAIL or (found.verdict is Verdict.UNKNOWN and entry.status is not Status.READY)
         if told and not options.quiet:
-            out.print(console.clean(f"{console.say(found['level'], options.lang)} {found['message']}"), soft_wrap=True)
-    if entry["error"]:
-        out.print(console.clean(entry["error"]["message"]), soft_wrap=True)
-    for path in [*([entry["cuts"]] if entry.get("cuts") else []), *(made["path"] for made in entry["outputs"])]:
+            out.print(console.clean(f"{console.say(found.level, options.lang)} {found.message}"), soft_wrap=True)
+    if entry.error:
+        out.print(console.clean(entry.error.message), soft_wrap=True)
+    for path in [*([entry.cuts] if entry.cuts else []), *(made.path for made in entry.outputs)]:
         out.print(console.clean(str(Path(options.out, path))), soft_wrap=True)

@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from pipeline.checks import CHECKS
 from pipeline.cli.options import Options
 from pipeline.cli.output import emit
-from pipeline.documents import entry as document
 from pipeline.documents.messages import limit
+from pipeline.documents.types import Frozen
 from pipeline.errors import UsageError
-from pipeline.model.rules import Preset, Role, Rule
+from pipeline.model.facts import Value
+from pipeline.model.rules import Level, Preset, Role, Rule, Source
 from pipeline.report import console
 from pipeline.rules import presets
 
-# --- presets ------------------------------------------------------------------------------------------
+
+class ListedPreset(Frozen, frozen=True, kw_only=True):
+    """A preset in the list of all."""
+
+    id: str
+    title: str
+    roles: tuple[str, ...]
+    rules: int
+
+
+class ShownRule(Frozen, frozen=True, kw_only=True):
+    """A rule in words."""
+
+    id: str
+    check: str
+    limit: str
+    level: Level
+    sources: tuple[Source, ...]
+    code: str | None
+    note: str | None
+
+
+class ShownRole(Frozen, frozen=True, kw_only=True):
+    """A role with its rules and with what a new file for it looks like."""
+
+    name: str
+    title: str
+    kinds: tuple[str, ...]
+    deliver: dict[str, Value]
+    rules: tuple[ShownRule, ...]
+
+
+class ShownNote(Frozen, frozen=True, kw_only=True):
+    """What the documents say that no file can break."""
+
+    id: str
+    text: str
+
+
+class ShownPreset(Frozen, frozen=True, kw_only=True):
+    """All of a preset."""
+
+    id: str
+    title: str
+    sha256: str
+    roles: tuple[ShownRole, ...]
+    notes: tuple[ShownNote, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,30 +103,30 @@ def run(options: PresetsOptions) -> int:
 def _list(options: Options) -> int:
     lang = options.lang
     loaded = [presets.load(name) for name in presets.names()]
-    told: list[dict[str, Any]] = [
-        {
-            "id": p.id,
-            "title": p.title.of(lang),
-            "roles": [role.name for role in p.roles],
-            "rules": sum(len(role.rules) for role in p.roles),
-        }
+    told = [
+        ListedPreset(
+            id=p.id,
+            title=p.title.of(lang),
+            roles=tuple(role.name for role in p.roles),
+            rules=sum(len(role.rules) for role in p.roles),
+        )
         for p in loaded
     ]
     if not emit({"presets": told}, options):
-        rows = [(t["id"], t["title"], ", ".join(t["roles"]), str(t["rules"])) for t in told]
+        rows = [(t.id, t.title, ", ".join(t.roles), str(t.rules)) for t in told]
         console.console().print(console.rows_table(rows, ("preset", "scenario", "roles", "rules")))
     return 0
 
 
 def _show(preset: Preset, options: Options) -> int:
     lang = options.lang
-    told = {
-        "id": preset.id,
-        "title": preset.title.of(lang),
-        "sha256": preset.sha256,
-        "roles": [_role(role, lang) for role in preset.roles],
-        "notes": [{"id": n.id, "text": n.text.of(lang)} for n in preset.notes],
-    }
+    told = ShownPreset(
+        id=preset.id,
+        title=preset.title.of(lang),
+        sha256=preset.sha256,
+        roles=tuple(_role(role, lang) for role in preset.roles),
+        notes=tuple(ShownNote(id=n.id, text=n.text.of(lang)) for n in preset.notes),
+    )
     if emit(told, options):
         return 0
     out = console.console()
@@ -102,23 +148,24 @@ def _only_when(rule: Rule, lang: str) -> str:
     return f" (when {rule.when.check}: {rule.when.limit.describe(lang)})" if rule.when else ""
 
 
-def _role(role: Role, lang: str) -> dict[str, Any]:
-    return {
-        "name": role.name,
-        "title": role.title.of(lang),
-        "kinds": sorted(kind.value for kind in role.kinds),
-        "deliver": {key: document.plain(value) for key, value in role.deliver},
-        "rules": [rule_told(rule, lang) for rule in role.rules],
-    }
+def _role(role: Role, lang: str) -> ShownRole:
+    return ShownRole(
+        name=role.name,
+        title=role.title.of(lang),
+        kinds=tuple(sorted(kind.value for kind in role.kinds)),
+        deliver=dict(role.deliver),
+        rules=tuple(shown_rule(rule, lang) for rule in role.rules),
+    )
 
 
-def rule_told(rule: Rule, lang: str) -> dict[str, Any]:
-    return {
-        "id": rule.id,
-        "check": rule.check,
-        "limit": limit(rule, lang) + _only_when(rule, lang),
-        "level": rule.level.value,
-        "sources": [asdict(source) for source in rule.sources],
-        "code": rule.code,
-        "note": rule.note.of(lang) if rule.note else None,
-    }
+def shown_rule(rule: Rule, lang: str) -> ShownRule:
+    """A rule in the words of `lang`."""
+    return ShownRule(
+        id=rule.id,
+        check=rule.check,
+        limit=limit(rule, lang) + _only_when(rule, lang),
+        level=rule.level,
+        sources=rule.sources,
+        code=rule.code,
+        note=rule.note.of(lang) if rule.note else None,
+    )

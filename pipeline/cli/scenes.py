@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.cli.inputs import preset_of
 from pipeline.cli.options import Options, Rules
+from pipeline.cli.output import emit
+from pipeline.documents.entry import plain
+from pipeline.documents.types import Scene, ScenesDocument
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE_WALL
 from pipeline.model.job import Progress
-from pipeline.stages.scenes import Entry, ScenesJob, scenes_entry
+from pipeline.model.results import Verdict
+from pipeline.stages.scenes import ScenesJob, scenes_document
 from pipeline.storage.publish import publish, workshop
 
 
@@ -56,20 +57,19 @@ def run(options: ScenesOptions) -> int:
     )
     told = _made(job)
     with workshop(out) as work:
-        (work / "scenes.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(plain(told), ensure_ascii=False, indent=1)
+        (work / "scenes.json").write_text(text + "\n", encoding="utf-8")
         publish(work / "scenes.json", out / "scenes.json", replace=True)
-    if options.json or options.jsonl:
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1 if options.json else None) + "\n")
-    else:
+    if not emit(told, options):
         _print(told, lang, quiet=options.quiet)
-    return int(any(f["verdict"] == "fail" for f in told["findings"]) or any(map(_broken, told["scenes"])))
+    return int(any(f.verdict is Verdict.FAIL for f in told.findings) or any(map(_broken, told.scenes)))
 
 
-def _broken(scene: Mapping[str, Any]) -> bool:
-    return any(f["blocks"] for f in scene["findings"])
+def _broken(scene: Scene) -> bool:
+    return any(f.blocks for f in scene.findings)
 
 
-def _made(job: ScenesJob) -> Entry:
+def _made(job: ScenesJob) -> ScenesDocument:
     """In a worker: scripts and decks come from strangers."""
     with Pool(_safely, 1, PREPARE_WALL) as pool:
         for event in pool.run([job]):
@@ -83,14 +83,14 @@ def _made(job: ScenesJob) -> Entry:
     raise AssetError("nothing came back", "没有结果")
 
 
-def _safely(job: ScenesJob, progress: Progress) -> Entry | AssetError:
+def _safely(job: ScenesJob, progress: Progress) -> ScenesDocument | AssetError:
     try:
-        return scenes_entry(job, progress)
+        return scenes_document(job, progress)
     except AssetError as error:
         return error
 
 
-def _print(told: Entry, lang: str, *, quiet: bool) -> None:
+def _print(told: ScenesDocument, lang: str, *, quiet: bool) -> None:
     from pipeline.report import console
 
     out = console.console()
@@ -98,22 +98,22 @@ def _print(told: Entry, lang: str, *, quiet: bool) -> None:
     if not quiet:
         rows = [
             (
-                str(s["sequence_no"]),
-                str(s.get("page", "")),
-                str(s["characters"]),
-                str(s["seconds"]),
-                s["title"] + "".join(f"\n! {f['message']}" for f in s["findings"] if f["blocks"]),
+                str(s.sequence_no),
+                str(s.page or ""),
+                str(s.characters),
+                str(s.seconds),
+                s.title + "".join(f"\n! {f.message}" for f in s.findings if f.blocks),
             )
-            for s in told["scenes"]
+            for s in told.scenes
         ]
         out.print(console.rows_table(rows, heads))
-    for f in told["findings"]:
-        mark = {"pass": "ok", "fail": "!"}[f["verdict"]]
-        out.print(f"{mark} {f['check']}: {f['actual']} ({f['limit']})")
-    summary = told["summary"]
-    minutes = round(summary["seconds"] / 60, 1)
+    for f in told.findings:
+        mark = "ok" if f.verdict is Verdict.PASS else "!"
+        out.print(f"{mark} {f.check}: {f.actual} ({f.limit})")
+    summary = told.summary
+    minutes = round(summary.seconds / 60, 1)
     line = {
-        "en": f"{summary['scenes']} scenes, {summary['characters']} characters, about {minutes} min",
-        "zh": f"{summary['scenes']} 个场景，{summary['characters']} 字，约 {minutes} 分钟",
+        "en": f"{summary.scenes} scenes, {summary.characters} characters, about {minutes} min",
+        "zh": f"{summary.scenes} 个场景，{summary.characters} 字，约 {minutes} 分钟",
     }
     out.print(line[lang])

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pipeline
 from pipeline.cli.options import Options, workers
 from pipeline.cli.output import print_line
 from pipeline.documents import manifest as manifests
+from pipeline.documents.entry import plain
+from pipeline.documents.types import Frozen
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report import console
@@ -51,6 +53,33 @@ class UploadOptions(Options):
     wait: float  # seconds
     dry_run: bool
     force: bool
+
+
+class Writer(Frozen, frozen=True, kw_only=True):
+    """What wrote the record."""
+
+    version: str
+
+
+class UploadRecord(Frozen, frozen=True, kw_only=True):
+    """What was delivered, and what was not: upload.json."""
+
+    schema: str
+    tool: Writer
+    preset: object  # as the manifest has it
+    manifest: str
+    destination: str
+    forced: bool
+    assets: tuple[Entry, ...]
+    summary: dict[str, int]
+
+
+class PlannedUnit(Frozen, frozen=True, kw_only=True):
+    """What sending a unit would call."""
+
+    sources: tuple[str, ...]
+    bytes: int
+    calls: tuple[str, ...]
 
 
 def declare(parser: ArgumentParser) -> type[UploadOptions]:
@@ -105,17 +134,17 @@ def run(options: UploadOptions) -> int:
                 ended(entry)
                 if options.jsonl:
                     print_line({"event": "uploaded", "index": number, **entry})
-        told = [entry for entry in found if entry is not None]
-        document = {
-            "schema": SCHEMA,
-            "tool": {"version": pipeline.__version__},
-            "preset": manifest.get("preset"),
-            "manifest": name,
-            "destination": place.place,
-            "forced": options.force,
-            "assets": told,
-            "summary": {status: sum(entry["status"] == status for entry in told) for status in STATUSES},
-        }
+        told = tuple(entry for entry in found if entry is not None)
+        document = UploadRecord(
+            schema=SCHEMA,
+            tool=Writer(version=pipeline.__version__),
+            preset=manifest.get("preset"),
+            manifest=name,
+            destination=place.place,
+            forced=options.force,
+            assets=told,
+            summary={status: sum(entry["status"] == status for entry in told) for status in STATUSES},
+        )
     _record(folder, document)
     _tell(document, options)
     return 5 if any(entry["status"] in {"failed", "refused", "pending"} for entry in told) else 0
@@ -129,20 +158,20 @@ def _jobs(asked: int | None) -> int:
 
 def _dry_run(place: Destination, items: Sequence[Item], how: How, options: UploadOptions) -> int:
     """Every call that would be made; nothing is sent and nothing is written."""
-    calls: list[dict[str, Any]] = []
+    units: list[PlannedUnit] = []
     sendable = [item for item in items if not item.refusal or (how.force and item.files)]
     for unit in place.units(sendable):
-        sources = [item.source for item in unit.items]
-        calls.append({"sources": sources, "bytes": unit.size, "calls": place.plan(unit)})
+        sources = tuple(item.source for item in unit.items)
+        units.append(PlannedUnit(sources=sources, bytes=unit.size, calls=tuple(place.plan(unit))))
     refused = [{"source": i.source, "why": i.refusal.of(how.lang)} for i in items if i not in sendable and i.refusal]
-    told = {"schema": SCHEMA, "dry_run": True, "destination": place.place, "units": calls, "refused": refused}
+    told = {"schema": SCHEMA, "dry_run": True, "destination": place.place, "units": units, "refused": refused}
     if options.json or options.jsonl:
         print_line(told)
     else:
         out = console.console()
-        for unit_told in calls:
-            out.print(f"[bold]{console.clean(', '.join(unit_told['sources']))}[/bold]  {unit_told['bytes']} bytes")
-            for call in unit_told["calls"]:
+        for planned in units:
+            out.print(f"[bold]{console.clean(', '.join(planned.sources))}[/bold]  {planned.bytes} bytes")
+            for call in planned.calls:
                 out.print(f"  {console.clean(call)}", soft_wrap=True)
         for one in refused:
             out.print(f"[red]{console.clean(one['why'])}[/red]", soft_wrap=True)
@@ -196,11 +225,11 @@ def _bytes(entry: Entry) -> int:
     return sum(int(file["size"]) for file in entry["files"])
 
 
-def _record(folder: Path, document: dict[str, Any]) -> None:
+def _record(folder: Path, document: UploadRecord) -> None:
     """upload.json, whole or not at all. Raises UsageError: what cannot be recorded must be said."""
     try:
         with replacing(folder / RECORD, mode=0o600) as file:
-            json.dump(document, file, ensure_ascii=False, indent=1)
+            json.dump(plain(document), file, ensure_ascii=False, indent=1)
     except OSError as error:
         raise UsageError(
             f"{folder / RECORD}: the record could not be written: {error.strerror}",
@@ -208,19 +237,19 @@ def _record(folder: Path, document: dict[str, Any]) -> None:
         ) from None
 
 
-def _tell(document: dict[str, Any], options: UploadOptions) -> None:
+def _tell(document: UploadRecord, options: UploadOptions) -> None:
     if options.json:
-        json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+        json.dump(plain(document), sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
         return
     if options.jsonl:
-        print_line({"event": "summary"} | {key: document[key] for key in ("schema", "destination", "summary")})
+        last = {"schema": document.schema, "destination": document.destination, "summary": document.summary}
+        print_line({"event": "summary", **last})
         return
     out = console.console()
     if not options.quiet:
-        shown = [
-            e for e in document["assets"] if len(document["assets"]) <= 500 or e["status"] not in ("sent", "skipped")
-        ]
+        few = len(document.assets) <= 500
+        shown = [e for e in document.assets if few or e["status"] not in ("sent", "skipped")]
         rows = []
         for entry in shown:
             left = "; ".join(f"{a['asset_id']}: {a['state']}" for a in entry["abandoned"])
@@ -228,5 +257,5 @@ def _tell(document: dict[str, Any], options: UploadOptions) -> None:
             said = " · ".join(part for part in (entry["message"], ids, left) if part)
             rows.append((entry["status"], entry["source"], said))
         out.print(console.rows_table(rows))
-    parts = [f"{count} {status}" for status, count in document["summary"].items() if count]
-    out.print(console.clean(f"{document['destination']}: {', '.join(parts) or '0'}"))
+    parts = [f"{count} {status}" for status, count in document.summary.items() if count]
+    out.print(console.clean(f"{document.destination}: {', '.join(parts) or '0'}"))

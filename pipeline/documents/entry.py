@@ -21,6 +21,7 @@ from pipeline.documents.types import (
     FixEntry,
     Head,
     OutputEntry,
+    PackageEntry,
     PlannedAsset,
     PreparedAsset,
     PresetName,
@@ -37,7 +38,7 @@ from pipeline.model.rules import Check, Preset
 from pipeline.model.units import bare
 from pipeline.storage import urls
 
-A = TypeVar("A", bound=AssetEntry)
+A = TypeVar("A", bound=AssetEntry | PackageEntry)
 N = TypeVar("N", bound=AssetEntry | ProbedAsset)
 _UNITS: Final = {"bytes": "bytes", "seconds": "s", "hertz": "Hz", "bits": "bps"}  # of what has no other unit
 _NUMBERS: Final = frozenset({"number", "share"})  # what was measured; ratios, rates and times are exact
@@ -191,8 +192,8 @@ def unread(job: Job, error: AssetError) -> ProbedAsset:
 
 
 def lost(job: Job, error: AssetError, type_: type[A]) -> A:
-    """The entry of an asset whose worker gave no answer: of `check`, `plan` or `prepare`, as `type_` says."""
-    failed = issubclass(type_, PreparedAsset)
+    """The entry of an asset whose worker gave no answer, of the verb whose entries are of `type_`."""
+    failed = issubclass(type_, PreparedAsset | PackageEntry)
     gone = Outcome(
         source=job.path,
         source_md5=None,
@@ -201,7 +202,7 @@ def lost(job: Job, error: AssetError, type_: type[A]) -> A:
         status=Status.FAILED if failed else Status.ERROR,
         error=_problem(error),
     )
-    members = msgspec.structs.asdict(outcome(gone, job.lang)) | {"parts": ()}
+    members = msgspec.structs.asdict(outcome(gone, job.lang)) | {"parts": (), "cuts": None}
     return type_(**{name: members[name] for name in type_.__struct_fields__})
 
 

@@ -18,6 +18,8 @@ REPORT: Final = "media-preflight/report/2"
 MANIFEST: Final = "media-preflight/manifest/2"
 FACTS: Final = "media-preflight/facts/2"
 VERIFICATION: Final = "media-preflight/verification/1"
+SCENES: Final = "media-preflight/scenes/1"
+PACKAGE: Final = "media-preflight/package/1"
 CHECKED: Final = (Status.PASS, Status.FIXABLE, Status.BLOCKED, Status.ERROR)
 PREPARED: Final = (Status.READY, Status.FIXED, Status.BLOCKED, Status.FAILED)
 
@@ -235,6 +237,94 @@ class ManifestDocument(Head, frozen=True, kw_only=True):
 
 
 Document = CheckDocument | PlanDocument | ManifestDocument
+
+
+# --- what is built ------------------------------------------------------------------------------------
+
+
+class FileEntry(Frozen, frozen=True, kw_only=True):
+    """A file that was written."""
+
+    path: str  # relative to the output folder
+    size: int
+    md5: str  # base64 of the raw 16 bytes
+
+
+class PackageEntry(Frozen, frozen=True, kw_only=True):
+    """One package of `package`, or why there is none."""
+
+    source: str
+    cuts: str | None  # where the cuts of a take are listed, relative to the output folder
+    outputs: tuple[FileEntry, ...]
+    findings: tuple[FindingEntry, ...]
+    error: ErrorEntry | None
+    status: Status
+
+
+class PackageDocument(Head, frozen=True, kw_only=True):
+    """All that `package` says: its entry below a head."""
+
+    source: str
+    cuts: str | None
+    outputs: tuple[FileEntry, ...]
+    findings: tuple[FindingEntry, ...]
+    error: ErrorEntry | None
+    status: Status
+
+
+class SceneText(Frozen, frozen=True, kw_only=True):
+    """What a scene speaks, as a request holds it."""
+
+    text: str
+
+
+class Background(FileEntry, frozen=True, kw_only=True):
+    """The picture of a scene."""
+
+    content_type: str
+
+
+class Scene(Frozen, frozen=True, kw_only=True):
+    """One scene: the words of the request, then what is known about them."""
+
+    sequence_no: int  # from 0
+    title: str
+    text_config: SceneText
+    subtitle: str
+    characters: int | None
+    spoken: int
+    seconds: float
+    background: Background | None
+    findings: tuple[FindingEntry, ...]
+    page: int | msgspec.UnsetType = msgspec.UNSET  # of a deck, from 1
+
+
+class SumFinding(Frozen, frozen=True, kw_only=True):
+    """What a limit says about all scenes together."""
+
+    check: str
+    rule: str | msgspec.UnsetType = msgspec.UNSET  # unset: the number of scenes, which the role itself limits
+    verdict: Verdict
+    actual: int
+    limit: str
+
+
+class ScenesSummary(Frozen, frozen=True, kw_only=True):
+    """Sums over all scenes."""
+
+    scenes: int
+    characters: int  # spoken
+    seconds: float
+
+
+class ScenesDocument(Head, frozen=True, kw_only=True):
+    """All that `scenes` says."""
+
+    source: str
+    role: str
+    scenes: tuple[Scene, ...]
+    findings: tuple[SumFinding, ...]
+    summary: ScenesSummary
 
 
 # --- events of --jsonl --------------------------------------------------------------------------------

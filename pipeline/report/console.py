@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -155,7 +155,7 @@ def summary_line(summary: Mapping[Status, int], lang: str) -> Line:
     return line
 
 
-def fact_rows(entry: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def fact_rows(entry: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
     """Facts as name and value, nested ones with dotted names."""
     rows: list[tuple[str, str]] = []
     for key, value in entry.items():

@@ -115,16 +115,16 @@ def _places(known: set[str]) -> Iterator[tuple[str, Place]]:
 def account() -> list[Account]:
     """All rows in the order of the documents, each with every place that takes care of it."""
     catalogue = rows()
-    places: dict[str, list[Place]] = {row["id"]: [] for row in catalogue}
+    places: dict[str, list[Place]] = {row.id: [] for row in catalogue}
     for row, place in _places(set(places)):
         places.setdefault(row, []).append(place)
     return [
         Account(
-            id=row["id"],
-            scenario=row["scenario"],
-            level=row["level"],
-            statement=f"{row['property']}: {row['op']} {row['value']}",
-            places=tuple(places[row["id"]]),
+            id=row.id,
+            scenario=row.scenario,
+            level=row.level,
+            statement=f"{row.property}: {row.op} {row.value}",
+            places=tuple(places[row.id]),
         )
         for row in catalogue
     ]

@@ -10,17 +10,18 @@ import json
 import secrets
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.documents.facts import encode
 from pipeline.errors import PresetError
 from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
@@ -103,8 +104,14 @@ def application(room: Room, token: str, hosts: frozenset[str], workers: int, lan
 
 
 async def _full(_: Request, error: Exception) -> Response:
-    told, status = (error.told, error.status) if isinstance(error, Full) else ({}, 500)
-    return JSONResponse({"error": told}, status, headers={"connection": "close"})
+    told, status = (error.text, error.status) if isinstance(error, Full) else ({}, 500)
+    answer = _answer({"error": told}, status)
+    answer.headers["connection"] = "close"
+    return answer
+
+
+def _answer(told: object, status: int = 200) -> Response:
+    return Response(encode(told), status, media_type="application/json")
 
 
 class _Desk:
@@ -125,11 +132,11 @@ class _Desk:
 
     async def open(self, _: Request) -> Response:
         """A new batch."""
-        return JSONResponse({"id": self.room.open().id}, 201)
+        return _answer({"id": self.room.open().id}, 201)
 
     async def state(self, request: Request) -> Response:
         """How far a batch is."""
-        return JSONResponse(self._batch(request).told())
+        return _answer(self._batch(request).told())
 
     async def close(self, request: Request) -> Response:
         """Forget a batch."""
@@ -156,13 +163,13 @@ class _Desk:
                 raise Full(507, f"Could not be stored: {error.strerror}", f"无法保存：{error.strerror}") from error
             raise
         file.whole = True
-        return JSONResponse({"name": file.name, "size": file.size}, 201)
+        return _answer({"name": file.name, "size": file.size}, 201)
 
     async def run(self, request: Request) -> Response:
         """Begin the run of a batch."""
         batch = self._batch(request)
         asked = await _json(request)
-        verb, role = asked.get("verb"), asked.get("role") or None
+        verb, role = asked.get("verb"), str(asked.get("role") or "") or None
         if batch.state != "collecting":
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
         if not batch.files or not all(file.whole for file in batch.files):
@@ -173,11 +180,11 @@ class _Desk:
             preset = presets.load(name) if isinstance(name, str) and name in presets.names() else None
         except PresetError as error:
             raise Full(400, error.text.en, error.text.zh) from error
-        if preset is None or verb not in {"check", "prepare"} or (role and preset.role(str(role)) is None):
+        if preset is None or verb not in {"check", "prepare"} or (role and preset.role(role) is None):
             raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
         lang = "zh" if asked.get("lang") == "zh" else "en"
         runs.start(batch, preset, role, str(verb), lang, self.workers)
-        return JSONResponse(batch.told(), 202)
+        return _answer(batch.told(), 202)
 
     async def stop(self, request: Request) -> Response:
         """End the run of a batch."""
@@ -215,7 +222,7 @@ def _download(path: Path, name: str) -> Response:
     return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def _json(request: Request) -> dict[str, object]:
     """A small JSON object. Raises Full for anything else."""
     body = b""
     async for chunk in request.stream():
@@ -247,10 +254,10 @@ def _policy() -> str:
 
 
 def _page(lang: str) -> str:
-    scenarios: dict[str, list[dict[str, Any]]] = {}
+    scenarios: dict[str, list[dict[str, object]]] = {}  # as the template and its script read them
     for name in presets.names():
         preset = presets.load(name)
-        told = {
+        told: dict[str, object] = {
             "id": preset.id,
             "en": preset.title.en,
             "zh": preset.title.zh,

@@ -32,6 +32,7 @@ from pipeline.engine.pool import Pool, Work
 from pipeline.engine.record import Record
 from pipeline.errors import AssetError, PreflightError
 from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset
 from pipeline.report.html import Source, write
@@ -55,10 +56,10 @@ def _run(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, w
             if not batch.stop.is_set():
                 _work(batch, preset, role, verb, lang, workers)
     except PreflightError as error:
-        batch.error, batch.state = {"en": error.text.en, "zh": error.text.zh}, "failed"
+        batch.error, batch.state = error.text, "failed"
     except Exception as error:  # noqa: BLE001  the page must say that its run ended
         traceback.print_exc()
-        batch.error, batch.state = {"en": f"unexpected: {error}", "zh": f"意外错误：{error}"}, "failed"
+        batch.error, batch.state = Text(f"unexpected: {error}", f"意外错误：{error}"), "failed"
     if batch.stop.is_set():
         batch.state = "stopped"
 

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from pipeline.documents.facts import encode
-from pipeline.documents.types import Document, ManifestDocument, OutputEntry
+from pipeline.documents.types import Document, Frozen, ManifestDocument, OutputEntry
 from pipeline.errors import UsageError
+from pipeline.model.facts import Text
+from pipeline.model.results import Category, Status
 
 NAME: Final = "preflight-serve-"  # first part of the name of every private folder
 MAX_FILES: Final = 1000  # of one batch
@@ -57,6 +59,34 @@ class Dropped:
     whole: bool = False
 
 
+class FileState(Frozen, frozen=True, kw_only=True):
+    """How far one file is."""
+
+    name: str
+    size: int
+    fraction: float  # 0 to 1
+    status: str | None
+
+
+class OutputState(Frozen, frozen=True, kw_only=True):
+    """One output that can be fetched."""
+
+    name: str
+    size: int
+    category: Category
+
+
+class BatchState(Frozen, frozen=True, kw_only=True):
+    """A batch as the page shows it."""
+
+    id: str
+    state: str
+    error: Text | None
+    files: tuple[FileState, ...]
+    summary: dict[Status, int] | None
+    outputs: tuple[OutputState, ...]
+
+
 @dataclass(slots=True)
 class Batch:
     """Files dropped together, and how far their run is."""
@@ -67,7 +97,7 @@ class Batch:
     state: str = "collecting"  # waiting, running, reporting, done, failed, stopped
     fractions: dict[int, float] = field(default_factory=dict)
     statuses: dict[int, str] = field(default_factory=dict)
-    error: dict[str, str] | None = None  # in both languages
+    error: Text | None = None
     document: Document | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     touched: float = field(default_factory=time.monotonic)
@@ -91,24 +121,26 @@ class Batch:
         path = (self.folder / held[number].path).resolve()
         return path if path.is_relative_to(top) and path.is_file() else None
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> BatchState:
         """The batch as the page shows it."""
-        return {
-            "id": self.id,
-            "state": self.state,
-            "error": self.error,
-            "files": [
-                {
-                    "name": file.name,
-                    "size": file.size,
-                    "fraction": self.fractions.get(number, 0.0),
-                    "status": self.statuses.get(number),
-                }
+        return BatchState(
+            id=self.id,
+            state=self.state,
+            error=self.error,
+            files=tuple(
+                FileState(
+                    name=file.name,
+                    size=file.size,
+                    fraction=float(self.fractions.get(number, 0.0)),  # a share that knows its speed is no JSON
+                    status=self.statuses.get(number),
+                )
                 for number, file in enumerate(self.files)
-            ],
-            "summary": self.document.summary if self.document else None,
-            "outputs": [{"name": Path(o.path).name, "size": o.size, "category": o.category} for o in self.outputs()],
-        }
+            ),
+            summary=self.document.summary if self.document else None,
+            outputs=tuple(
+                OutputState(name=Path(o.path).name, size=o.size, category=o.category) for o in self.outputs()
+            ),
+        )
 
 
 class Full(Exception):
@@ -116,7 +148,7 @@ class Full(Exception):
 
     def __init__(self, status: int, en: str, zh: str) -> None:
         super().__init__(en)
-        self.status, self.told = status, {"en": en, "zh": zh}
+        self.status, self.text = status, Text(en, zh)
 
 
 class Room:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from pipeline.documents import entry as document
+from pipeline.documents.types import FileEntry, PackageEntry
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Kind, default_sound
 from pipeline.model.job import Job, Progress
+from pipeline.model.results import Status
 from pipeline.model.rules import Role
 from pipeline.rules import presets
 from pipeline.stages.check import check, problem
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +53,26 @@ def joins(role: Role) -> bool:
     return Kind.ARCHIVE not in role.kinds
 
 
-def build_entry(order: Order, progress: Progress) -> Entry:
+def build_entry(order: Order, progress: Progress) -> PackageEntry:
     """Build, judge and publish one package; what goes wrong is in the entry."""
-    entry: Entry = {"source": document.shown(order.source), "cuts": None, "outputs": [], "findings": [], "error": None}
+    listed: list[str] = []
     try:
-        entry |= _built(order, progress, entry)
+        entry = _built(order, progress, listed)
     except Exception as error:  # noqa: BLE001  comes back as a value, as from every worker
         blocked = type(error) is AssetError  # it is for the person who records, not for us
-        entry |= {
-            "status": "blocked" if blocked else "failed",
-            "error": document.plain(document.error(problem(error), order.lang)),
-        }
-    return entry
+        entry = PackageEntry(
+            source=document.shown(order.source),
+            cuts=None,
+            outputs=(),
+            findings=(),
+            error=document.error(problem(error), order.lang),
+            status=Status.BLOCKED if blocked else Status.FAILED,
+        )
+    return msgspec.structs.replace(entry, cuts=listed[0]) if listed else entry
 
 
-def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
-    """What is known of the package in the end; the list of cuts is told in `entry` even when it comes to nothing."""
+def _built(order: Order, progress: Progress, cuts_at: list[str]) -> PackageEntry:
+    """What is known of the package in the end; where its cuts are listed is told even when it comes to nothing."""
     from pipeline.convert.package import build as package_build
     from pipeline.convert.package import cut_take as package_build_take
     from pipeline.probe import probe
@@ -96,7 +101,7 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
                 cuts = package_build_take.find(source, stream, package_build.lines(Path(str(order.script))))
                 listed = work / f"{source.stem}.cuts.csv"
                 listed.write_text(package_build_take.listed(cuts, order.lang), encoding="utf-8")
-                entry["cuts"] = _published(listed, out, replace=True)["path"]
+                cuts_at.append(_published(listed, out, replace=True).path)
             heard = recogniser.installed() is not None
             package_build_take.settled(cuts, source.name, in_order=order.in_order or heard)
             clips = package_build_take.clips(source, stream, cuts, parts)
@@ -106,7 +111,7 @@ def _built(order: Order, progress: Progress, entry: Entry) -> Entry:
         return _judged(order, role, made, out)
 
 
-def _joined(order: Order, role: Role, source: Path, out: Path) -> Entry:
+def _joined(order: Order, role: Role, source: Path, out: Path) -> PackageEntry:
     """The clips of a folder as one recording."""
     from pipeline.convert.package import build as package_build
     from pipeline.convert.package import join as package_join
@@ -117,17 +122,22 @@ def _joined(order: Order, role: Role, source: Path, out: Path) -> Entry:
         return _judged(order, role, package_join.join(clips, work / f"{source.stem}.wav", parts), out)
 
 
-def _judged(order: Order, role: Role, made: Path, out: Path) -> Entry:
+def _judged(order: Order, role: Role, made: Path, out: Path) -> PackageEntry:
     """What the rules say about what was made; published when it passes."""
     job = Job(path=str(made), stem=made.stem, preset=order.preset, role=role.name, lang=order.lang)
-    report = document.plain(document.report(check(job).report, order.lang))
-    told: Entry = {"status": report["status"], "findings": report["findings"], "error": report["error"]}
-    if report["status"] == "pass":
-        told |= {"status": "ready", "outputs": [_published(made, out, replace=order.replace)]}
-    return told
+    report = check(job).report
+    passed = report.status is Status.PASS
+    return PackageEntry(
+        source=document.shown(order.source),
+        cuts=None,
+        outputs=(_published(made, out, replace=order.replace),) if passed else (),
+        findings=document.findings(report.findings, order.lang),
+        error=document.error(report.error, order.lang),
+        status=Status.READY if passed else report.status,
+    )
 
 
-def _published(file: Path, out: Path, *, replace: bool) -> Entry:
-    told = {"path": file.name, "size": file.stat().st_size, "md5": content_md5(file)}
+def _published(file: Path, out: Path, *, replace: bool) -> FileEntry:
+    told = FileEntry(path=document.shown(file.name), size=file.stat().st_size, md5=content_md5(file))
     publish.publish(file, out / file.name, replace=replace)
     return told

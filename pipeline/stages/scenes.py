@@ -7,16 +7,27 @@ the text to speak, and how long it takes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.text.convert import budget_of
 from pipeline.convert.text.segment import bare, split, without_tags
 from pipeline.documents import entry
+from pipeline.documents.types import (
+    SCENES,
+    Background,
+    Scene,
+    ScenesDocument,
+    ScenesSummary,
+    SceneText,
+    SumFinding,
+)
 from pipeline.errors import AssetError
 from pipeline.model.facts import Kind, MediaInfo
 from pipeline.model.job import Job, Progress
@@ -31,12 +42,9 @@ from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.stages.check import check, role_of
 
-SCHEMA: Final = "media-preflight/scenes/1"
 _PAGES: Final = "convert/slides-to-pages"
 # What subtitles lose (MS-Intro 4.6 Table 4-5): a break inside becomes a space, one at the end nothing.
 _BREAKS: Final = re.compile(r"[，。、；：！？,.;:!?…]+(?=\s|$)|[，。、；：！？…]+")
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ class ScenesJob:
     lang: str
 
 
-def scenes_entry(job: ScenesJob, progress: Progress) -> Entry:
+def scenes_document(job: ScenesJob, progress: Progress) -> ScenesDocument:
     """The whole document. Raises AssetError."""
     path = Path(job.path)
     info = probe(path)
@@ -63,32 +71,32 @@ def scenes_entry(job: ScenesJob, progress: Progress) -> Entry:
             f"{preset.id} 没有文案角色；请更换场景。",
         )
     if info.kind is Kind.TEXT:
-        scenes = list(_of_text(path, info, role, job))
+        scenes = tuple(_of_text(path, info, role, job))
     elif info.kind is Kind.SLIDES:
-        scenes = list(_of_deck(job, info, role, progress))
+        scenes = tuple(_of_deck(job, info, role, progress))
     else:
         raise AssetError(
             f"{path.name} is {info.kind.value}: scenes are made of a script or a deck.",
             f"{path.name} 为 {info.kind.value}：场景只能由文案或演示文稿生成。",
         )
-    return {
-        **entry.plain(entry.head(SCHEMA, preset)),
-        "source": entry.shown(job.path),
-        "role": role.name,
-        "scenes": scenes,
-        "findings": list(_about_all(scenes, role, job.lang)),
-        "summary": {
-            "scenes": len(scenes),
-            "characters": sum(scene["spoken"] for scene in scenes),
-            "seconds": sum(scene["seconds"] for scene in scenes),
-        },
-    }
+    return ScenesDocument(
+        **msgspec.structs.asdict(entry.head(SCENES, preset)),
+        source=entry.shown(job.path),
+        role=role.name,
+        scenes=scenes,
+        findings=tuple(_about_all(scenes, role, job.lang)),
+        summary=ScenesSummary(
+            scenes=len(scenes),
+            characters=sum(scene.spoken for scene in scenes),
+            seconds=sum(scene.seconds for scene in scenes),
+        ),
+    )
 
 
 # --- scripts ------------------------------------------------------------------------------------------
 
 
-def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterator[Entry]:
+def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterator[Scene]:
     text = load(path, info.size).text
     if text is None or info.text is None:
         raise AssetError(
@@ -143,29 +151,29 @@ def _as_info(text: str, *, tagged: bool) -> MediaInfo:
     )
 
 
-def _scene(number: int, text: str, role: Role, lang: str, *, tagged: bool) -> Entry:
+def _scene(number: int, text: str, role: Role, lang: str, *, tagged: bool) -> Scene:
     """One scene: the words of the request, then what is known about them."""
     info = _as_info(text, tagged=tagged)
     spoken = info.text.spoken if info.text and info.text.spoken is not None else 0
     words = bare(text) if tagged else text
     findings = [f for f in judging.judge(info, role) if f.verdict is not Verdict.PASS and not f.rule.batch]
-    return {
-        "sequence_no": number,
-        "title": next((line.strip()[:60] for line in words.splitlines() if line.strip()), ""),
-        "text_config": {"text": text},
-        "subtitle": " ".join(_BREAKS.sub(" ", line).strip() for line in words.splitlines() if line.strip()),
-        "characters": info.text.characters if info.text else None,
-        "spoken": spoken,
-        "seconds": round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1),
-        "background": None,
-        "findings": entry.plain([entry.finding(f, lang) for f in findings]),
-    }
+    return Scene(
+        sequence_no=number,
+        title=next((line.strip()[:60] for line in words.splitlines() if line.strip()), ""),
+        text_config=SceneText(text=text),
+        subtitle=" ".join(_BREAKS.sub(" ", line).strip() for line in words.splitlines() if line.strip()),
+        characters=info.text.characters if info.text else None,
+        spoken=spoken,
+        seconds=round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1),
+        background=None,
+        findings=entry.findings(findings, lang),
+    )
 
 
 # --- decks --------------------------------------------------------------------------------------------
 
 
-def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) -> Iterator[Entry]:
+def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) -> Iterator[Scene]:
     """A scene a visible page: its picture, and its notes, else the words on it; more scenes where those are long."""
     from pipeline.stages.prepare import prepare
 
@@ -189,44 +197,37 @@ def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) ->
         text = HIDDEN.sub("", said)
         for part in _within(text, role, tagged=False):
             scene = _scene(number, part, role, job.lang, tagged=False)
-            background = {
-                "path": output.path,
-                "size": output.size,
-                "md5": output.md5,
-                "content_type": output.content_type,
-            }
-            yield scene | {"page": page, "background": background}
+            background = Background(
+                path=entry.shown(output.path), size=output.size, md5=output.md5, content_type=output.content_type
+            )
+            yield msgspec.structs.replace(scene, page=page, background=background)
             number += 1
 
 
 # --- all together -------------------------------------------------------------------------------------
 
 
-def _about_all(scenes: list[Entry], role: Role, lang: str) -> Iterator[Entry]:
+def _about_all(scenes: Sequence[Scene], role: Role, lang: str) -> Iterator[SumFinding]:
     """The number of scenes, and sums over them."""
     most = role.wants("scenes")
     if isinstance(most, int):
-        yield {
-            "check": "scenes",
-            "verdict": _verdict(len(scenes) <= most),
-            "actual": len(scenes),
-            "limit": f"<= {most}",
-        }
+        yield SumFinding(check="scenes", verdict=_verdict(len(scenes) <= most), actual=len(scenes), limit=f"<= {most}")
     for rule in role.rules:
         if rule.batch and rule.check in {"text.spoken", "text.characters"} and not rule.when:
-            total = sum(scene["spoken" if rule.check == "text.spoken" else "characters"] or 0 for scene in scenes)
+            spoken = rule.check == "text.spoken"
+            total = sum(scene.spoken if spoken else scene.characters or 0 for scene in scenes)
             yield _sum(rule, total, lang)
 
 
-def _sum(rule: Rule, total: int, lang: str) -> Entry:
-    return {
-        "check": rule.check,
-        "rule": rule.id,
-        "verdict": _verdict(rule.limit.accepts(total)),
-        "actual": total,
-        "limit": rule.limit.describe(lang),
-    }
+def _sum(rule: Rule, total: int, lang: str) -> SumFinding:
+    return SumFinding(
+        check=rule.check,
+        rule=rule.id,
+        verdict=_verdict(rule.limit.accepts(total)),
+        actual=total,
+        limit=rule.limit.describe(lang),
+    )
 
 
-def _verdict(holds: bool) -> str:
-    return (Verdict.PASS if holds else Verdict.FAIL).value
+def _verdict(holds: bool) -> Verdict:
+    return Verdict.PASS if holds else Verdict.FAIL

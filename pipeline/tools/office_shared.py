@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import PreflightError, TimedOut, ToolFailed
 from pipeline.model.ceilings import OFFICE, Ceiling
@@ -48,6 +48,14 @@ def library(program: str) -> Path | None:
 def _ceiling() -> Ceiling:
     # Silence is what ends it: the office says every second that it waits, and nothing while it works.
     return replace(OFFICE, wall=_DAY, cpu=OFFICE.cpu * (LIFE + 1), quiet=OFFICE.wall)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the office says of one deck."""
+
+    id: int
+    said: str  # why there is no PDF; empty when there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ class Office:
         os.mkfifo(self.folder / "requests", 0o600)
         # For reading too, so that opening does not wait for the other side.
         self._requests = os.open(self.folder / "requests", os.O_RDWR)
-        self._answers: queue.SimpleQueue[dict[str, Any] | _Gone] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[_Answer | _Gone] = queue.SimpleQueue()
         self._command = (sys.executable, "-I", "-S", _SCRIPT, str(kit.parent), str(kit), str(IDLE))
         self._thread = threading.Thread(target=self._run, daemon=True, name="office")
         self._thread.start()
@@ -115,7 +123,7 @@ class Office:
             if isinstance(told, dict):
                 self.ready = self.ready or "ready" in told
                 if "id" in told:
-                    self._answers.put(told)
+                    self._answers.put(_Answer(told["id"], str(told.get("said") or "")))
 
     @property
     def alive(self) -> bool:
@@ -137,11 +145,11 @@ class Office:
             told = self._answers.get()
             if isinstance(told, _Gone):
                 raise self._why(told, deck.name)
-            if told["id"] == self.served:
+            if told.id == self.served:
                 break
         (self.folder / source).unlink(missing_ok=True)
-        if told["said"]:
-            raise _refused(deck.name, str(told["said"]))
+        if told.said:
+            raise _refused(deck.name, told.said)
         return self.folder / target
 
     def _why(self, gone: _Gone, name: str) -> PreflightError:

@@ -267,12 +267,13 @@ def test_a_take_becomes_a_package_that_its_preset_takes(tmp_path: Path) -> None:
     script = tmp_path / "script.txt"
     script.write_text("\n".join(LINES), encoding="utf-8")
     entry = build_entry(order(path, tmp_path / "out", script=str(script)), lambda _: None)
-    assert entry["status"] == "blocked"
-    assert "--in-order" in entry["error"]["message"], "which line is which, only the order tells"
+    assert entry.status == "blocked"
+    assert entry.error
+    assert "--in-order" in entry.error.message, "which line is which, only the order tells"
     with (tmp_path / "out" / "take.cuts.csv").open(encoding="utf-8") as listed:
         assert [row["text"] for row in csv.DictReader(listed) if row["alike"] and not row["doubt"]] == list(LINES)
     entry = build_entry(order(path, tmp_path / "out", script=str(script), in_order=True), lambda _: None)
-    assert (entry["status"], entry["error"]) == ("ready", None)
+    assert (entry.status, entry.error) == ("ready", None)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["take.cuts.csv", "take.zip"]
 
 
@@ -282,22 +283,23 @@ def test_a_doubtful_take_is_blocked_and_a_reviewed_list_of_cuts_settles_it(tmp_p
     script, out = tmp_path / "script.txt", tmp_path / "out"
     script.write_text("\n".join(LINES), encoding="utf-8")
     entry = build_entry(order(path, out, script=str(script), in_order=True), lambda _: None)
-    assert entry["status"] == "blocked"
-    assert "doubtful" in entry["error"]["message"]
+    assert entry.status == "blocked"
+    assert entry.error
+    assert "doubtful" in entry.error.message
     assert [p.name for p in out.iterdir()] == ["take.cuts.csv"]
     del places[6]
     rows = [f"{n},{a:.3f},{b:.3f},{text}," for n, ((a, b), text) in enumerate(zip(places, LINES, strict=True))]
     cuts = tmp_path / "reviewed.csv"
     cuts.write_text("clip,start,end,text,doubt\n" + "\n".join(rows), encoding="utf-8")
     entry = build_entry(order(path, out, cuts=str(cuts)), lambda _: None)
-    assert (entry["status"], entry["error"]) == ("ready", None)
+    assert (entry.status, entry.error) == ("ready", None)
 
 
 def test_what_cannot_be_built_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     three(tmp_path / "clips")
     entry = build_entry(order(tmp_path / "clips", tmp_path / "out"), lambda _: None)
-    assert entry["status"] == "blocked"
+    assert entry.status == "blocked"
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -310,7 +312,7 @@ def test_clips_are_joined_where_a_scenario_takes_one_recording(tmp_path: Path) -
         save(tmp_path / "clips" / f"{number}.wav", speech(LINES[number], RATE))
     wanted = replace(order(tmp_path / "clips", tmp_path / "out"), preset="tencent/voice-instant")
     entry = build_entry(wanted, lambda _: None)
-    assert (entry["status"], entry["error"]) == ("ready", None)
+    assert (entry.status, entry.error) == ("ready", None)
     made = probe(tmp_path / "out" / "clips.wav").duration
     assert made is not None
     spoken = sum(len(speech(LINES[number], RATE)) for number in range(5)) / RATE

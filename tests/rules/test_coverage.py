@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.model.rules import Level, Note, Preset, Role, Rule, Source
 from pipeline.rules import coverage, presets
-from pipeline.rules.catalogue import rows
+from pipeline.rules.catalogue import Statement, rows
 from pipeline.rules.coverage import Keeper
 
-ROWS: dict[str, dict[str, Any]] = {row["id"]: row for row in rows()}
+ROWS: dict[str, Statement] = {row.id: row for row in rows()}
 ACCOUNT = coverage.account()
 PRESETS = [presets.load(name) for name in presets.names()]
 RULES = [(preset, role, rule) for preset in PRESETS for role in preset.roles for rule in role.rules]
@@ -61,10 +60,10 @@ ONLY_ADVISED = {
 }
 
 
-def cited(row: dict[str, Any]) -> set[tuple[str, str, str]]:
+def cited(row: Statement) -> set[tuple[str, str, str]]:
     """(document, section, date) of each citation of a row; dates are in the order of the documents."""
-    dates, found, date, document = iter(row["date"]), set(), "", ""
-    for piece in row["source"].split("; "):
+    dates, found, date, document = iter(row.date), set(), "", ""
+    for piece in row.source.split("; "):
         named = DOCUMENT.fullmatch(piece)
         if named and named[1] != document:
             document, date = named[1], next(dates, date)
@@ -84,11 +83,11 @@ def citing(sources: tuple[Source, ...]) -> set[tuple[str, str, str]]:
     }
 
 
-def codes(row: dict[str, Any]) -> list[str]:
+def codes(row: Statement) -> list[str]:
     """The codes a row names, in order."""
-    if row["code"].startswith(("none", "no code", "see ")):
+    if row.code.startswith(("none", "no code", "see ")):
         return []
-    return re.findall(r"~?(?:MSS\.\d+|(?:face code )?\b\d{6}|DetectionCode -\d|Result\.\w+|TOO_[A-Z_]+)", row["code"])
+    return re.findall(r"~?(?:MSS\.\d+|(?:face code )?\b\d{6}|DetectionCode -\d|Result\.\w+|TOO_[A-Z_]+)", row.code)
 
 
 def test_every_statement_is_taken_care_of() -> None:
@@ -137,7 +136,7 @@ def test_a_stated_limit_rejects_unless_there_is_a_reason() -> None:
 def test_advice_never_rejects() -> None:
     for preset, role, rule in RULES:
         row = coverage.row_of(rule.id, ROWS)
-        if row is not None and ROWS[row]["level"] == "S":
+        if row is not None and ROWS[row].level == "S":
             assert rule.level is not Level.ERROR, f"{preset.id} {role.name} {rule.id} is advice in the documents"
 
 

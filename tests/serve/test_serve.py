@@ -22,9 +22,11 @@ import uvicorn
 
 from pipeline.cli.main import main
 from pipeline.cli.serve import _hosts, _listen, _loopback
+from pipeline.model.facts import Text
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
 from pipeline.serve.sessions import Full, Room, room, safe_name
+from pipeline.tools.ffmpeg import Share
 from samples import build
 from tests import ROOT
 
@@ -391,3 +393,21 @@ def test_the_verb_says_where_it_is_and_cleans_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [["--max-size", "much"], ["--host", "256.1.1.1"], ["--port", "99999"]])
 def test_usage(wrong: list[str]) -> None:
     assert main(["serve", *wrong]) == 2
+
+
+def test_a_batch_is_told_as_the_page_reads_it(held: Room, client: Client) -> None:
+    batch = opened(client)
+    put(client, batch, "你好.txt", b"abc")
+    (kept,) = held.batches.values()
+    kept.state, kept.error, kept.fractions, kept.statuses = "failed", Text("no", "否"), {0: Share(0.5)}, {0: "ready"}
+    answer = client.get(batch)
+    assert answer.headers["content-type"] == "application/json"
+    expected = {
+        "id": kept.id,
+        "state": "failed",
+        "error": {"en": "no", "zh": "否"},
+        "files": [{"name": "你好.txt", "size": 3, "fraction": 0.5, "status": "ready"}],
+        "summary": None,
+        "outputs": [],
+    }
+    assert answer.content.decode() == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli.main import main
+from pipeline.documents.types import Scene, SceneText
 from pipeline.stages import scenes
 from samples import build
 from tests import ROOT
@@ -40,18 +41,33 @@ def test_photo_avatars_speak_five_minutes_at_most(tmp_path: Path) -> None:
     assert all(scene["seconds"] <= 300 for scene in told["scenes"])
 
 
+def spoken(characters: int) -> Scene:
+    """A scene of which so many characters are spoken."""
+    return Scene(
+        sequence_no=0,
+        title="",
+        text_config=SceneText(text=""),
+        subtitle="",
+        characters=1,
+        spoken=characters,
+        seconds=0.0,
+        background=None,
+        findings=(),
+    )
+
+
 def test_too_many_scenes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     role = scenes.presets.load(PRESET).role("text")
     assert role
-    found = list(scenes._about_all([{"spoken": 1, "characters": 1}] * 51, role, "en"))
-    assert [(f["check"], f["verdict"]) for f in found] == [("scenes", "fail"), ("text.spoken", "pass")]
+    found = list(scenes._about_all([spoken(1)] * 51, role, "en"))
+    assert [(f.check, f.verdict) for f in found] == [("scenes", "fail"), ("text.spoken", "pass")]
 
 
 def test_too_much_text_in_all_is_told() -> None:
     role = scenes.presets.load(PRESET).role("text")
     assert role
-    found = list(scenes._about_all([{"spoken": 50_001, "characters": 1}] * 2, role, "en"))
-    assert [f["verdict"] for f in found if f["check"] == "text.spoken"] == ["fail"]
+    found = list(scenes._about_all([spoken(50_001)] * 2, role, "en"))
+    assert [f.verdict for f in found if f.check == "text.spoken"] == ["fail"]
 
 
 def test_refused_tags_go_on_request(tmp_path: Path) -> None:
@@ -69,7 +85,7 @@ def test_subtitles_are_shown_as_the_platform_will() -> None:
     role = scenes.presets.load(PRESET).role("text")
     assert role
     scene = scenes._scene(0, "你好，世界。“再见”——《书》。\n第二句！", role, "en", tagged=False)
-    assert scene["subtitle"] == "你好 世界 “再见”——《书》 第二句"
+    assert scene.subtitle == "你好 世界 “再见”——《书》 第二句"
 
 
 @pytest.mark.parametrize(("name", "code"), [("texts/unclosed.ssml", 4), ("video/60fps.mp4", 4)])
