@@ -108,7 +108,7 @@ def _abilities(lang: str) -> list[dict[str, Any]]:
 
     try:
         program = ffmpeg()
-    except ToolMissing:
+    except ToolMissing:  # the line about ffmpeg says so; what it could do is not asked
         return []
     entries = []
     with tempfile.TemporaryDirectory(prefix="preflight-") as home:

@@ -5,7 +5,6 @@ Whoever runs this decodes nothing; workers see local paths only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import tempfile
@@ -117,11 +116,20 @@ def deliver(job: Job, folder: Path, outputs: Sequence[OutputEntry]) -> str:
                 given.append(url)
             remote.store(folder / path, url, md5)
     except BaseException:
-        for url in [*given, f"{job.far}/{name}"]:
-            with contextlib.suppress(Exception):
-                remote.remove(url)
+        left = [url for url in given if not _removed(url)]
+        if not left:
+            _removed(f"{job.far}/{name}")
         raise
     return name
+
+
+def _removed(url: str) -> bool:
+    """Whether a file of a delivery that broke is gone. Where it is not, the receipt stays and the next run tries."""
+    try:
+        remote.remove(url)
+    except Exception:  # noqa: BLE001  what broke the delivery is the error to tell
+        return False
+    return True
 
 
 def _there(job: Job, path: str, length: int, md5: str) -> bool:

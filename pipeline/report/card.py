@@ -229,7 +229,7 @@ class Pictures:
             try:
                 if self.info and path.is_file() and path.stat().st_size == self.info.size:
                     return path
-            except (OSError, ValueError):
+            except (OSError, ValueError):  # not here, or a name no file can have: maybe in the next folder
                 continue
         return None
 
@@ -240,7 +240,7 @@ class Pictures:
         try:
             inside = path.resolve().is_relative_to(top) and path.is_file()
             return path if inside and path.stat().st_size == output.size else None
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # out of reach, or a name no file can have: the card shows no picture of it
             return None
 
     def all(self) -> Iterator[Picture]:
@@ -296,7 +296,7 @@ class Pictures:
 
         try:
             whole = load(self.source, self.info.size).text
-        except (PreflightError, OSError):
+        except (PreflightError, OSError):  # changed since, or out of reach: a card without lines; its findings stay
             return None
         if whole is None:
             return None
@@ -346,6 +346,6 @@ def _drawn(path: Path, info: MediaInfo) -> Iterator[Picture]:
                 target = Path(work, "sound.png")
                 plot(path, info.audio[0], float(length), target)
                 data = target.read_bytes()
-        except still.DAMAGE:
+        except still.DAMAGE:  # a picture that cannot be made is left out; the card has the numbers
             return
         yield Picture(_uri(still.from_png(data, _SOUND_BOX)), Text("sound", "声音"), wide=True)

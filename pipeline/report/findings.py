@@ -82,7 +82,7 @@ def loadable(preset: str) -> Preset | None:
     """The preset, if it is one that is shipped. A report never makes us open a file it names."""
     try:
         return presets.load(preset) if preset in presets.names() else None
-    except PresetError:
+    except PresetError:  # shipped and broken: checking says so; a report tells what its document does
         return None
 
 
@@ -98,7 +98,7 @@ def value_of(raw: str | float | bool | None, type_: str) -> Value | None:
         if type_ == "size":
             width, _, height = str(raw).partition("x")
             return Size(int(width), int(height))
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError):  # a document of another version, or edited: shown as it is written
         return None
     if type_ == "flag":
         return {"yes": True, "no": False}.get(str(raw), raw if isinstance(raw, bool) else None)

@@ -73,7 +73,7 @@ def _cell(value: object) -> str:
 def _is_number(text: str) -> bool:
     try:
         float(text)
-    except ValueError:
+    except ValueError:  # this is how a number is told from text
         return False
     return True
 
