@@ -18,7 +18,7 @@ from pipeline.model.rules import Level, Preset, Rule
 from pipeline.report.scale import Scale, scale
 from pipeline.rules import presets
 
-Rules = Mapping[str, tuple[Rule, ...]]
+RulesById = Mapping[str, tuple[Rule, ...]]
 
 _LANGS: Final = ("en", "zh")
 _WHOLE: Final = frozenset({"bytes", "hertz", "bits", "count"})
@@ -69,7 +69,7 @@ def rules_of(preset: str) -> Mapping[str, tuple[Rule, ...]]:
     return out
 
 
-def rule_of(finding: FindingEntry, rules: Rules) -> Rule | None:
+def rule_of(finding: FindingEntry, rules: RulesById) -> Rule | None:
     """The rule behind a finding, if its limit is still the one that was written down."""
     for rule in rules.get(finding.rule, ()):
         if any(finding.limit == rule.limit.describe(lang, units=units) for lang in _LANGS for units in (False, True)):
@@ -180,7 +180,9 @@ def wrong(findings: Sequence[FindingEntry]) -> list[FindingEntry]:
     return [f for f in findings if f.verdict is Verdict.FAIL or (f.verdict is Verdict.UNKNOWN and f.blocks)]
 
 
-def grouped(findings: Sequence[FindingEntry], rules: Rules, solved: Collection[str] = ()) -> tuple[list[Shown], int]:
+def grouped(
+    findings: Sequence[FindingEntry], rules: RulesById, solved: Collection[str] = ()
+) -> tuple[list[Shown], int]:
     """What is not in order, worst first, the same rule and value put together; and how many are left out."""
     groups: dict[tuple[str, object, Verdict], list[FindingEntry]] = {}
     for finding in wrong(findings):
