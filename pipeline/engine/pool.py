@@ -302,10 +302,7 @@ class Pool(Generic[J, R]):
     def _hear(self, worker: _Worker, queue: _Queue) -> WorkerEvent[R] | None:
         try:
             message: Message = worker.pipe.recv()
-        except (
-            EOFError,
-            ConnectionResetError,
-        ):  # it died: its asset is tried alone, and lost the second time
+        except (EOFError, ConnectionResetError):  # it died: its asset is tried alone, and lost the second time
             return self._lost(worker, queue)
         speed = message[1].speed if isinstance(message[1], Share) else None
         event: WorkerEvent[R] = WorkerEvent(message[0], message[1], message[2], message[3], None, message[4], speed)
