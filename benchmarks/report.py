@@ -15,7 +15,7 @@ from pipeline.engine.pool import Pool, cores
 from pipeline.model.ceilings import CHECK_WALL
 from pipeline.model.job import Progress
 from pipeline.report.card import CardJob, Pictures, card_entry
-from pipeline.report.html import Source, jobs, write
+from pipeline.report.html import LocatedDocument, jobs, write
 from samples import build
 
 PRESET = "metastudio/video-production"
@@ -87,7 +87,7 @@ def main() -> None:
         checked = subprocess.run(
             [*PREFLIGHT, "check", str(folder), "-p", PRESET, "--json"], capture_output=True, check=False
         )
-        source = Source(json.loads(checked.stdout), Path(work))
+        source = LocatedDocument(json.loads(checked.stdout), Path(work))
         todo = jobs([source], {}, pictures=True)
         in_workers(pictures_alone, todo[:16])  # libraries and files are warm in every measurement
         rounds = []

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from pipeline.model.facts import (
+        ArchiveEntry,
         ArchiveInfo,
         AudioStream,
         Embedded,
-        Entry,
         Face,
         ImageInfo,
         Kind,
@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ArchiveEntry",
     "ArchiveInfo",
     "AssetError",
     "AudioStream",
@@ -101,7 +102,6 @@ __all__ = [
     "CeilingExceeded",
     "Condition",
     "Embedded",
-    "Entry",
     "Face",
     "Finding",
     "Fix",

@@ -25,11 +25,11 @@ from pipeline.model.rules import Preset, Safety
 from pipeline.rules import presets as shipped
 
 if TYPE_CHECKING:
-    from pipeline.stages.reverify import Again
+    from pipeline.stages.reverify import Recheck
 
 A = TypeVar("A", Report, Outcome)
 StrPath = str | os.PathLike[str]
-Told = Callable[[str, News], None]
+ProgressCallback = Callable[[str, News], None]
 """Takes the path of a file and the news of it: the step that begins, the fraction done (0 to 1), or that it ended."""
 
 
@@ -129,7 +129,7 @@ def prepare(
     at_least: Safety = Safety.LOSSY,
     allow: Collection[str] = (),
     overwrite: bool = False,
-    progress: Told | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Outcome:
     """Repair a file, prove the result and publish it below the folder `out`, with `out/manifest.json`.
 
@@ -180,7 +180,7 @@ class Batch(Generic[A]):
         role: str | None = None,
         deep: bool = False,
         jobs: int | None = None,
-        progress: Told | None = None,
+        progress: ProgressCallback | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -192,7 +192,7 @@ class Batch(Generic[A]):
         role: str | None = None,
         deep: bool = False,
         jobs: int | None = None,
-        progress: Told | None = None,
+        progress: ProgressCallback | None = None,
         at_least: Safety = Safety.LOSSY,
         allow: Collection[str] = (),
         overwrite: bool = False,
@@ -206,7 +206,7 @@ class Batch(Generic[A]):
         role: str | None = None,
         deep: bool = False,
         jobs: int | None = None,
-        progress: Told | None = None,
+        progress: ProgressCallback | None = None,
         at_least: Safety = Safety.LOSSY,
         allow: Collection[str] = (),
         overwrite: bool = False,
@@ -280,7 +280,7 @@ def _one(
         return next(pairs)[1]
 
 
-def _watch(jobs: Sequence[Job], told: Told | None) -> Watch:
+def _watch(jobs: Sequence[Job], told: ProgressCallback | None) -> Watch:
     if told is None:
         return unwatched
 
@@ -320,7 +320,7 @@ def _planned(job: Job, _: Progress) -> Planned:
     return Planned(report=case.report, plan=case.plan, steps=steps)
 
 
-def _verified(again: Again, progress: Progress) -> Verified:
+def _verified(again: Recheck, progress: Progress) -> Verified:
     from pipeline.stages.reverify import verify_entry
 
     told = verify_entry(again, progress)
@@ -359,7 +359,7 @@ def _lost(job: Job, error: AssetError) -> Report:
     )
 
 
-def _unverified(again: Again, error: AssetError) -> Verified:
+def _unverified(again: Recheck, error: AssetError) -> Verified:
     return Verified(path=again.path, status="error", message=str(error))
 
 

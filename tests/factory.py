@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.model.facts import (
+    ArchiveEntry,
     ArchiveInfo,
     AudioStream,
-    Entry,
     ImageInfo,
     Kind,
     MediaInfo,
@@ -151,8 +151,8 @@ def archive(**overrides: Any) -> MediaInfo:
         entry
         for number in range(1, 21)
         for entry in (
-            Entry(name=f"{number}.wav", size=960_044, packed=900_000, format="wav", audio=clip),
-            Entry(name=f"{number}.txt", size=30, packed=28, format="plain", text="你好", encoding="utf-8"),
+            ArchiveEntry(name=f"{number}.wav", size=960_044, packed=900_000, format="wav", audio=clip),
+            ArchiveEntry(name=f"{number}.txt", size=30, packed=28, format="plain", text="你好", encoding="utf-8"),
         )
     )
     info = MediaInfo(

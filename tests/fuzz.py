@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.documents.types import AssetEntry
-from pipeline.engine.pool import Event, Pool, cores
+from pipeline.engine.pool import Pool, WorkerEvent, cores
 from pipeline.engine.tasks import check_entry, prepare_entry
 from pipeline.model.job import Job
 from pipeline.storage.publish import sweep
@@ -163,7 +163,7 @@ def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, fou
     shutil.rmtree(folder)
 
 
-def _take(event: Event[AssetEntry], job: Job, seed: int, found: Found) -> None:
+def _take(event: WorkerEvent[AssetEntry], job: Job, seed: int, found: Found) -> None:
     name = f"seed {seed} mutant {Path(job.path).name}"
     if event.result is None:
         found.statuses["lost"] += 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from pipeline.checks.base import Read, check, lossless, of_file
-from pipeline.model.facts import ArchiveInfo, Entry, Kind, MediaInfo, Text, Value
+from pipeline.model.facts import ArchiveEntry, ArchiveInfo, Kind, MediaInfo, Text, Value
 from pipeline.model.rules import Reading
 
 PACKAGE = frozenset({Kind.ARCHIVE})
@@ -27,47 +27,47 @@ def _of(value: Callable[[ArchiveInfo], Value | None]) -> Read:
     return _whole(lambda archive: value(archive) if archive.valid or archive.entries else None)
 
 
-def is_litter(entry: Entry) -> bool:
+def is_litter(entry: ArchiveEntry) -> bool:
     """Something an operating system left behind, not the sender."""
     parts = PurePosixPath(entry.name.replace("\\", "/")).parts
     return any(part in LITTER or part.startswith("._") for part in parts)
 
 
-def _is_hidden(entry: Entry) -> bool:
+def _is_hidden(entry: ArchiveEntry) -> bool:
     """The sender's, but out of sight: its name or a folder on its way begins with a dot."""
     parts = PurePosixPath(entry.name.replace("\\", "/")).parts
     return not is_litter(entry) and any(part.startswith(".") and part not in {".", ".."} for part in parts)
 
 
-def _words(entry: Entry) -> int | None:
+def _words(entry: ArchiveEntry) -> int | None:
     """Letters and digits of a text; None where it could not be read."""
     return None if entry.text is None else sum(letter.isalnum() for letter in entry.text)
 
 
-def _texts(archive: ArchiveInfo) -> list[Entry]:
+def _texts(archive: ArchiveInfo) -> list[ArchiveEntry]:
     return [e for e in files(archive) if _suffix(e) == "txt"]
 
 
-def files(archive: ArchiveInfo) -> list[Entry]:
+def files(archive: ArchiveInfo) -> list[ArchiveEntry]:
     """The entries the sender meant: neither folders nor litter."""
     return [e for e in archive.entries if not e.directory and not is_litter(e)]
 
 
-def clips(archive: ArchiveInfo) -> list[Entry]:
+def clips(archive: ArchiveInfo) -> list[ArchiveEntry]:
     """The sound files."""
     return [e for e in files(archive) if e.format in SOUND]
 
 
-def base(entry: Entry) -> str:
+def base(entry: ArchiveEntry) -> str:
     """The last part of the entry's name."""
     return PurePosixPath(entry.name.replace("\\", "/")).name
 
 
-def _suffix(entry: Entry) -> str:
+def _suffix(entry: ArchiveEntry) -> str:
     return PurePosixPath(base(entry)).suffix.lower().lstrip(".")
 
 
-def _parents(entry: Entry) -> tuple[PurePosixPath, ...]:
+def _parents(entry: ArchiveEntry) -> tuple[PurePosixPath, ...]:
     """The folders an entry lies in, innermost first; the root is none."""
     return tuple(PurePosixPath(entry.name.replace("\\", "/")).parents)[:-1]
 
@@ -95,7 +95,7 @@ def _numbered(archive: ArchiveInfo) -> bool:
     return bool(count) and names == sorted(f"{n}.{s}" for n in range(count) for s in ("wav", "txt"))
 
 
-def _each(value: Callable[[Entry], Value | None], of: Callable[[ArchiveInfo], list[Entry]]) -> Read:
+def _each(value: Callable[[ArchiveEntry], Value | None], of: Callable[[ArchiveInfo], list[ArchiveEntry]]) -> Read:
     def read(info: MediaInfo) -> Iterator[Reading]:
         for entry in of(info.archive) if info.archive else ():
             yield Reading(value(entry), None, Text.same(entry.name))
@@ -108,7 +108,7 @@ def _total(archive: ArchiveInfo) -> int | None:
     return None if any(s is None for s in sizes) else sum(s for s in sizes if s is not None)
 
 
-def _named_wav(archive: ArchiveInfo) -> list[Entry]:
+def _named_wav(archive: ArchiveInfo) -> list[ArchiveEntry]:
     return [e for e in files(archive) if _suffix(e) == "wav"]
 
 

@@ -122,7 +122,7 @@ def _abilities(lang: str) -> list[ToolState]:
 
     try:
         program = ffmpeg()
-    except ToolMissing:
+    except ToolMissing:  # the line about ffmpeg says so; what it could do is not asked
         return []
     tools = []
     with tempfile.TemporaryDirectory(prefix="preflight-") as home:

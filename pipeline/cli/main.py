@@ -124,12 +124,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return module.run(options)
     except PreflightError as error:
         return _failed(error, given)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # asked for, and said; the journal has what is finished
         sys.stderr.write("\ninterrupted; run the same command again to continue\n")
         return 130
-    except _Terminated:
+    except _Terminated:  # asked for by who sent the signal, and told by the exit code
         return 143
-    except BrokenPipeError:
+    except BrokenPipeError:  # nobody reads any more, as after `| head`; the exit code is SIGPIPE's
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 

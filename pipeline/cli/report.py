@@ -13,7 +13,7 @@ from pipeline.cli.options import Options, workers
 from pipeline.documents.read import document
 from pipeline.errors import UsageError
 from pipeline.report.formats import ENDINGS, FLAT, publish
-from pipeline.report.html import Source, write
+from pipeline.report.html import LocatedDocument, write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,9 @@ def run(options: ReportOptions) -> int:
             f"{options.out}: the ending says what is written: {', '.join(ENDINGS)}",
             f"{options.out}：扩展名决定格式：{', '.join(ENDINGS)}",
         )
-    sources = [Source(document(name), Path() if name == "-" else Path(name).parent) for name in options.reports]
+    sources = [
+        LocatedDocument(document(name), Path() if name == "-" else Path(name).parent) for name in options.reports
+    ]
     if any(Path(name).resolve() == target.resolve() for name in options.reports if name != "-"):
         raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
 

@@ -68,7 +68,7 @@ def run(options: ServeOptions) -> int:
             sys.stderr.write(f"preflight: {told.of(options.lang)}\n")
         try:
             uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # how a server is ended: nothing is left to say
             return 0
     return 0
 
@@ -91,7 +91,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+    except ValueError:  # a name and no address; others than this one may lead to any network
         return host == "localhost"
 
 

@@ -26,16 +26,16 @@ from pipeline.storage.atomic import replacing
 from pipeline.upload import destinations
 from pipeline.upload import items as entries
 from pipeline.upload.credentials import Secrets, hush
-from pipeline.upload.deliver import STATUSES, Entry, How, send_all
+from pipeline.upload.deliver import STATUSES, How, UploadEntry, send_all
 from pipeline.upload.destination import Destination, Target
 from pipeline.upload.items import Item
-from pipeline.upload.journal import Journal
+from pipeline.upload.journal import UploadJournal
 from pipeline.upload.rate_limit import amount
 
 SCHEMA: Final = "media-preflight/upload/1"
 RECORD: Final = "upload.json"
 # bytes that went out, an entry that has ended, how far a long task is
-_Watch = tuple[Callable[[int], None], Callable[[Entry], None], Callable[[str, Text], None]]
+_Watch = tuple[Callable[[int], None], Callable[[UploadEntry], None], Callable[[str, Text], None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class UploadRecord(Frozen, frozen=True, kw_only=True):
     manifest: str
     destination: str
     forced: bool
-    assets: tuple[Entry, ...]
+    assets: tuple[UploadEntry, ...]
     summary: dict[str, int]
 
 
@@ -122,10 +122,10 @@ def run(options: UploadOptions) -> int:
     with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
             return _dry_run(place, items, how, options)
-        found: list[Entry | None] = [None] * len(items)
+        found: list[UploadEntry | None] = [None] * len(items)
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
         with (
-            Journal(folder, place.place) as journal,
+            UploadJournal(folder, place.place) as journal,
             _progress(options, items) as (sent, ended, words),
             closing(send_all(place, items, journal, secrets, how, sent, words)) as ending,
         ):
@@ -205,7 +205,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
     with Progress(*columns, console=console.console(error=True), transient=True) as bar:
         task = bar.add_task("upload", total=sum(item.size for item in items if not item.refusal))
 
-        def ended(entry: Entry) -> None:
+        def ended(entry: UploadEntry) -> None:
             """What was skipped or failed will not go: the time that is left is that of the rest."""
             nonlocal done
             with guard:
@@ -221,7 +221,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
         yield (lambda count: bar.advance(task, count)), ended, above
 
 
-def _bytes(entry: Entry) -> int:
+def _bytes(entry: UploadEntry) -> int:
     return sum(int(file["size"]) for file in entry["files"])
 
 

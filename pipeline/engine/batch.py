@@ -244,7 +244,7 @@ def _untouched(job: Job, seen: tuple[str, str]) -> bool:
         return all(seen)
     try:
         return bool(seen[1]) and file_state(job.path) == seen[0]
-    except OSError:
+    except OSError:  # gone or out of reach: nothing is remembered; the next run says what is wrong
         return False
 
 

@@ -138,7 +138,7 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
     place = _place()
     if place is None:
         return None
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # there is none yet, or it cannot be looked at: then opening it says so
         if place.stat().st_size > _MOST:
             place.unlink()
     try:
@@ -228,7 +228,7 @@ class _Memory:
             if job.state and not urls.is_url(job.path):
                 place, slash, name = job.path.rpartition("/")
                 places[place + slash or "."][os.fsencode(name)] = index
-        with contextlib.suppress(_broken()):
+        with contextlib.suppress(_broken()):  # what cannot be remembered is checked anew; verdicts are the same
             for place, names in places.items():
                 for known, row in self._known(_absolute(place), names):
                     index = names.get(known, -1)

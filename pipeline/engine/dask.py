@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Generic, Self, TypeVar
 
 from pipeline.engine import staging as moving
-from pipeline.engine.pool import Event, Pool, Work
+from pipeline.engine.pool import Pool, Work, WorkerEvent
 from pipeline.errors import AssetError, UsageError, WorkerLost
 from pipeline.model.job import Job
 from pipeline.storage import urls
@@ -114,7 +114,7 @@ class Cluster(Generic[J, R]):
         workers: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return workers
 
-    def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
+    def run(self, jobs: Sequence[J]) -> Iterator[WorkerEvent[R]]:
         """One event for each job, as they end."""
         executor = self._client.get_executor(pure=False, retries=_RETRIES, resources=self._resources())
         waiting = {
@@ -132,20 +132,20 @@ class Cluster(Generic[J, R]):
                     seen = time.monotonic()
                 elif time.monotonic() - seen > _DESERTED:
                     for index in waiting.values():
-                        yield Event(index, error=_lost("the cluster has no workers left", "集群中已没有工作进程"))
+                        yield WorkerEvent(index, error=_lost("the cluster has no workers left", "集群中已没有工作进程"))
                     waiting.clear()
         finally:
             for future in waiting:
                 future.cancel()
 
 
-def _told(index: int, future: concurrent.futures.Future[tuple[Any, AssetError | None]]) -> Event[Any]:
+def _told(index: int, future: concurrent.futures.Future[tuple[Any, AssetError | None]]) -> WorkerEvent[Any]:
     try:
         result, error = future.result()
     except (Exception, concurrent.futures.CancelledError) as problem:  # noqa: BLE001  Dask's own ways of losing a task
         how = f"{type(problem).__name__}: {problem}"
-        return Event(index, error=_lost(f"the cluster lost this file ({how})", f"集群丢失了该文件（{how}）"))
-    return Event(index, result=result, error=error)
+        return WorkerEvent(index, error=_lost(f"the cluster lost this file ({how})", f"集群丢失了该文件（{how}）"))
+    return WorkerEvent(index, result=result, error=error)
 
 
 def _lost(en: str, zh: str) -> WorkerLost:

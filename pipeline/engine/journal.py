@@ -238,5 +238,5 @@ def size_in(folder: Path, name: str) -> int | None:
     """Bytes of a file below `folder`; None when there is none."""
     try:
         return (folder / name).stat().st_size
-    except OSError:
+    except OSError:  # gone or out of reach: the asset it belongs to is prepared again
         return None

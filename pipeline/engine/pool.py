@@ -54,7 +54,7 @@ _QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its s
 
 
 @dataclass(frozen=True, slots=True)
-class Event(Generic[R]):
+class WorkerEvent(Generic[R]):
     """News of one job: how far it is, which step of it begins, or how it ended."""
 
     index: int
@@ -215,7 +215,7 @@ class Pool(Generic[J, R]):
         if os.name == "posix":
             self._ears.register(ours, selectors.EVENT_READ, worker)
 
-    def run(self, jobs: Sequence[J]) -> Iterator[Event[R]]:
+    def run(self, jobs: Sequence[J]) -> Iterator[WorkerEvent[R]]:
         """Events of all jobs as they come; exactly one of each job's events has `ended`."""
         queue = _Queue(deque(range(len(jobs))))
         self._ahead = 1 if self._weigh else max(1, min(_AHEAD, len(jobs) // (self._count * 4)))
@@ -299,13 +299,13 @@ class Pool(Generic[J, R]):
         share = max(1, len(every) // rivals)
         return {every[(worker.place * share + n) % len(every)] for n in range(share)}
 
-    def _hear(self, worker: _Worker, queue: _Queue) -> Event[R] | None:
+    def _hear(self, worker: _Worker, queue: _Queue) -> WorkerEvent[R] | None:
         try:
             message: Message = worker.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, ConnectionResetError):  # it died: its asset is tried alone, and lost the second time
             return self._lost(worker, queue)
         speed = message[1].speed if isinstance(message[1], Share) else None
-        event: Event[R] = Event(message[0], message[1], message[2], message[3], None, message[4], speed)
+        event: WorkerEvent[R] = WorkerEvent(message[0], message[1], message[2], message[3], None, message[4], speed)
         if event.ended:
             worker.held.popleft()
             worker.since = time.monotonic()
@@ -320,13 +320,13 @@ class Pool(Generic[J, R]):
         queue.waiting.extendleft(reversed(worker.held))
         return suspect, code, said
 
-    def _lost(self, worker: _Worker, queue: _Queue) -> Event[R] | None:
+    def _lost(self, worker: _Worker, queue: _Queue) -> WorkerEvent[R] | None:
         suspect, code, said = self._drop(worker, queue)
         if suspect not in queue.alone:
             queue.suspects.append(suspect)
             return None
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-        return Event(
+        return WorkerEvent(
             suspect,
             error=WorkerLost(
                 f"the process reading this file died twice ({how}), the second time with nothing beside it: "
@@ -336,10 +336,10 @@ class Pool(Generic[J, R]):
             said=said,
         )
 
-    def _overdue(self, worker: _Worker, queue: _Queue) -> Event[R]:
+    def _overdue(self, worker: _Worker, queue: _Queue) -> WorkerEvent[R]:
         worker.process.kill()
         suspect, _, said = self._drop(worker, queue)
-        return Event(
+        return WorkerEvent(
             suspect,
             error=TimedOut(
                 f"stopped after {self._wall:.0f} s, the time limit for one file",

@@ -68,7 +68,7 @@ class Away:
         try:
             found.invalidate_cache()
             listed: dict[str, Any] = found.find(top, detail=True)
-        except FileNotFoundError:
+        except FileNotFoundError:  # a new folder: nothing lies in it
             listed = {}
         except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
             raise UsageError(remote.told(self.url, error), remote.told(self.url, error)) from None
@@ -162,7 +162,7 @@ def _alive(lock: Path) -> bool:
     try:
         told = json.loads(lock.read_text("utf-8"))
         process, machine, seen = int(told["process"]), str(told["machine"]), float(told["seen"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # stored whole or not at all: no run of ours wrote this
         return False
     if machine == publish.here():
         return publish.alive(process)

@@ -5,7 +5,6 @@ Whoever runs this decodes nothing; workers see local paths only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import tempfile
@@ -21,7 +20,7 @@ from pipeline.documents.entry import named
 from pipeline.documents.read import entry as read
 from pipeline.documents.spool import Line, line
 from pipeline.documents.types import AssetEntry, OutputEntry, PlannedAsset, ProbedAsset
-from pipeline.engine.pool import Event, Pool
+from pipeline.engine.pool import Pool, WorkerEvent
 from pipeline.engine.record import Worked
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import GiB
@@ -117,11 +116,20 @@ def deliver(job: Job, folder: Path, outputs: Sequence[OutputEntry]) -> str:
                 given.append(url)
             remote.store(folder / path, url, md5)
     except BaseException:
-        for url in [*given, f"{job.far}/{name}"]:
-            with contextlib.suppress(Exception):
-                remote.remove(url)
+        left = [url for url in given if not _removed(url)]
+        if not left:
+            _removed(f"{job.far}/{name}")
         raise
     return name
+
+
+def _removed(url: str) -> bool:
+    """Whether a file of a delivery that broke is gone. Where it is not, the receipt stays and the next run tries."""
+    try:
+        remote.remove(url)
+    except Exception:  # noqa: BLE001  what broke the delivery is the error to tell
+        return False
+    return True
 
 
 def _there(job: Job, path: str, length: int, md5: str) -> bool:
@@ -162,7 +170,7 @@ class Mover:
         """As the pool's, with the numbers of all jobs."""
         return [(place, self._numbers[at]) for place, at in self._pool.busy()]
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Event[Result]]:
+    def run(self, jobs: Sequence[Job]) -> Iterator[WorkerEvent[Result]]:
         """Events of all jobs as they come; a job has ended when its outputs are delivered."""
         with _transfers() as movers:
             waves = _waves(jobs, self._workers * _WAVE_FILES)
@@ -181,13 +189,13 @@ class Mover:
         coming: Mapping[int, Future[tuple[Job, Path]]],
         leaving: dict[Future[Result], int],
         movers: ThreadPoolExecutor,
-    ) -> Iterator[Event[Result]]:
+    ) -> Iterator[WorkerEvent[Result]]:
         here: dict[int, tuple[Job, Path]] = {}
         for number, future in coming.items():
             try:
                 here[number] = future.result()
             except AssetError as error:
-                yield Event(number, error=error)
+                yield WorkerEvent(number, error=error)
         self._numbers = list(here)
         numbers = self._numbers
         for event in self._pool.run([here[number][0] for number in numbers]):
@@ -220,11 +228,11 @@ def _left(job: Job, here: Job, scratch: Path, result: Result) -> Result:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _ended(number: int, future: Future[Result]) -> Event[Result]:
+def _ended(number: int, future: Future[Result]) -> WorkerEvent[Result]:
     try:
-        return Event(number, result=future.result())
+        return WorkerEvent(number, result=future.result())
     except AssetError as error:
-        return Event(number, error=error)
+        return WorkerEvent(number, error=error)
 
 
 def _waves(jobs: Sequence[Job], most: int) -> Iterator[list[int]]:

@@ -46,7 +46,7 @@ def serve(
     while True:
         try:
             index, job, processors = pipe.recv()
-        except EOFError:
+        except EOFError:  # the parent hung up: no more work
             return
         if processors and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, processors)

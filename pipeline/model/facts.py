@@ -196,7 +196,7 @@ class SlidesInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ArchiveEntry:
     """One member of an archive. `name` is for showing; nothing is ever written under it."""
 
     name: str
@@ -216,7 +216,7 @@ class ArchiveInfo:
     """A zip, read without extracting."""
 
     valid: bool  # opens as a zip and every header agrees with the directory
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ArchiveEntry, ...] = ()
     unpacked: int | None = None  # bytes actually produced, never the declared size
     ratio: Measured | None = None
     problems: tuple[str, ...] = ()  # duplicate, overlap, nested-archive, bomb, ...

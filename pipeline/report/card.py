@@ -66,7 +66,7 @@ class CardJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Figure:
     """A picture with its caption."""
 
     data: str  # URI
@@ -229,7 +229,7 @@ class Pictures:
             try:
                 if self.info and path.is_file() and path.stat().st_size == self.info.size:
                     return path
-            except (OSError, ValueError):
+            except (OSError, ValueError):  # not here, or a name no file can have: maybe in the next folder
                 continue
         return None
 
@@ -240,10 +240,10 @@ class Pictures:
         try:
             inside = path.resolve().is_relative_to(top) and path.is_file()
             return path if inside and path.stat().st_size == output.size else None
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # out of reach, or a name no file can have: the card shows no picture of it
             return None
 
-    def all(self) -> Iterator[Picture]:
+    def all(self) -> Iterator[Figure]:
         """Source first, then what was made of it."""
         changed = self.main is not None and self.made is not None and self.main.md5 != self.made.source_md5
         if self.source is not None and self.info is not None:
@@ -251,16 +251,16 @@ class Pictures:
             # A photo with its face drawn onto it needs no second picture of itself.
             before = None if drawn and self.info.image else _shot(self.source, self.info)
             if before:
-                yield Picture(_uri(before), Text("before", "修复前") if changed else Text("", ""))
+                yield Figure(_uri(before), Text("before", "修复前") if changed else Text("", ""))
             yield from drawn
         if changed and self.main is not None:
             path, info = self._output(self.main), decoded(self.main.facts)
             after = _shot(path, info) if path and info else None
             if after:
-                yield Picture(_uri(after), Text("after", "修复后"))
+                yield Figure(_uri(after), Text("after", "修复后"))
         yield from self._sheet()
 
-    def _sheet(self) -> Iterator[Picture]:
+    def _sheet(self) -> Iterator[Figure]:
         """The pages of a deck side by side: those that were made, else those of a PDF."""
         named = self._outputs(Category.PAGE)
         made = [path for output in named[:_PAGES] if (path := self._output(output))]
@@ -296,7 +296,7 @@ class Pictures:
 
         try:
             whole = load(self.source, self.info.size).text
-        except (PreflightError, OSError):
+        except (PreflightError, OSError):  # changed since, or out of reach: a card without lines; its findings stay
             return None
         if whole is None:
             return None
@@ -318,16 +318,16 @@ def _shot(path: Path, info: MediaInfo) -> bytes | None:
     return None
 
 
-def _contact(pages: list[Path], count: int) -> Iterator[Picture]:
+def _contact(pages: list[Path], count: int) -> Iterator[Figure]:
     from pipeline.plots.contact_sheet import contact
     from pipeline.plots.still import from_png
 
     data = contact(pages)
     if data:
-        yield Picture(_uri(from_png(data, _WIDE_BOX)), Text(f"{count} page(s)", f"{count} 页"), wide=True)
+        yield Figure(_uri(from_png(data, _WIDE_BOX)), Text(f"{count} page(s)", f"{count} 页"), wide=True)
 
 
-def _drawn(path: Path, info: MediaInfo) -> Iterator[Picture]:
+def _drawn(path: Path, info: MediaInfo) -> Iterator[Figure]:
     """What was measured, drawn: faces onto the photo, speech and clipping onto the sound."""
     from pipeline.plots import still
 
@@ -336,7 +336,7 @@ def _drawn(path: Path, info: MediaInfo) -> Iterator[Picture]:
 
         data = verdict(path, info)
         if data:
-            yield Picture(_uri(still.from_png(data, _WIDE_BOX)), Text("face", "人脸"))
+            yield Figure(_uri(still.from_png(data, _WIDE_BOX)), Text("face", "人脸"))
     length = info.duration
     if info.speech and info.audio and length is not None and length <= _HEARD:
         from pipeline.plots.sound import plot
@@ -346,6 +346,6 @@ def _drawn(path: Path, info: MediaInfo) -> Iterator[Picture]:
                 target = Path(work, "sound.png")
                 plot(path, info.audio[0], float(length), target)
                 data = target.read_bytes()
-        except still.DAMAGE:
+        except still.DAMAGE:  # a picture that cannot be made is left out; the card has the numbers
             return
-        yield Picture(_uri(still.from_png(data, _SOUND_BOX)), Text("sound", "声音"), wide=True)
+        yield Figure(_uri(still.from_png(data, _SOUND_BOX)), Text("sound", "声音"), wide=True)

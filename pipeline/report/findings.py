@@ -18,7 +18,7 @@ from pipeline.model.rules import Level, Preset, Rule
 from pipeline.report.scale import Scale, scale
 from pipeline.rules import presets
 
-Rules = Mapping[str, tuple[Rule, ...]]
+RulesById = Mapping[str, tuple[Rule, ...]]
 
 _LANGS: Final = ("en", "zh")
 _WHOLE: Final = frozenset({"bytes", "hertz", "bits", "count"})
@@ -69,7 +69,7 @@ def rules_of(preset: str) -> Mapping[str, tuple[Rule, ...]]:
     return out
 
 
-def rule_of(finding: FindingEntry, rules: Rules) -> Rule | None:
+def rule_of(finding: FindingEntry, rules: RulesById) -> Rule | None:
     """The rule behind a finding, if its limit is still the one that was written down."""
     for rule in rules.get(finding.rule, ()):
         if any(finding.limit == rule.limit.describe(lang, units=units) for lang in _LANGS for units in (False, True)):
@@ -82,7 +82,7 @@ def loadable(preset: str) -> Preset | None:
     """The preset, if it is one that is shipped. A report never makes us open a file it names."""
     try:
         return presets.load(preset) if preset in presets.names() else None
-    except PresetError:
+    except PresetError:  # shipped and broken: checking says so; a report tells what its document does
         return None
 
 
@@ -98,7 +98,7 @@ def value_of(raw: str | float | bool | None, type_: str) -> Value | None:
         if type_ == "size":
             width, _, height = str(raw).partition("x")
             return Size(int(width), int(height))
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError):  # a document of another version, or edited: shown as it is written
         return None
     if type_ == "flag":
         return {"yes": True, "no": False}.get(str(raw), raw if isinstance(raw, bool) else None)
@@ -180,7 +180,9 @@ def wrong(findings: Sequence[FindingEntry]) -> list[FindingEntry]:
     return [f for f in findings if f.verdict is Verdict.FAIL or (f.verdict is Verdict.UNKNOWN and f.blocks)]
 
 
-def grouped(findings: Sequence[FindingEntry], rules: Rules, solved: Collection[str] = ()) -> tuple[list[Shown], int]:
+def grouped(
+    findings: Sequence[FindingEntry], rules: RulesById, solved: Collection[str] = ()
+) -> tuple[list[Shown], int]:
     """What is not in order, worst first, the same rule and value put together; and how many are left out."""
     groups: dict[tuple[str, object, Verdict], list[FindingEntry]] = {}
     for finding in wrong(findings):

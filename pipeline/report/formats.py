@@ -17,11 +17,11 @@ from pipeline.documents.types import AssetEntry, FindingEntry, OutputEntry, Prep
 from pipeline.errors import UsageError
 from pipeline.model.results import Status
 from pipeline.report.findings import stream_of, wrong
-from pipeline.report.html import Source
+from pipeline.report.html import LocatedDocument
 from pipeline.report.labels import UNSEEN, WORDS
 from pipeline.storage.atomic import replacing
 
-Write = Callable[[IO[str], Sequence[Source], str], None]
+Write = Callable[[IO[str], Sequence[LocatedDocument], str], None]
 
 _MARKS: Final = {
     "pass": "✅",
@@ -40,13 +40,13 @@ def _shown(text: object) -> str:
     return UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", "" if text is None else str(text))
 
 
-def _assets(sources: Sequence[Source]) -> Iterator[tuple[str, AssetEntry]]:
+def _assets(sources: Sequence[LocatedDocument]) -> Iterator[tuple[str, AssetEntry]]:
     for source in sources:
         for entry in source.document.assets:
             yield _preset(source), entry
 
 
-def _preset(source: Source) -> str:
+def _preset(source: LocatedDocument) -> str:
     return source.document.preset.id if source.document.preset else "-"
 
 
@@ -73,7 +73,7 @@ def _cell(value: object) -> str:
 def _is_number(text: str) -> bool:
     try:
         float(text)
-    except ValueError:
+    except ValueError:  # this is how a number is told from text
         return False
     return True
 
@@ -82,7 +82,7 @@ def _written(found: FindingEntry) -> str | float | None:
     return {True: "yes", False: "no"}[found.actual] if isinstance(found.actual, bool) else found.actual
 
 
-def write_csv(out: IO[str], sources: Sequence[Source], lang: str) -> None:
+def write_csv(out: IO[str], sources: Sequence[LocatedDocument], lang: str) -> None:
     """One row a finding that is not in order, one row an asset without any. Excel needs the mark in front."""
     out.write("\ufeff")
     rows = csv.writer(out, lineterminator="\r\n")
@@ -101,7 +101,7 @@ def write_csv(out: IO[str], sources: Sequence[Source], lang: str) -> None:
             rows.writerow(map(_cell, [*head, *[""] * 7, said, *[""] * 5, outputs]))
 
 
-def write_junit(out: IO[str], sources: Sequence[Source], lang: str) -> None:
+def write_junit(out: IO[str], sources: Sequence[LocatedDocument], lang: str) -> None:
     """One test case an asset: what blocks is a failure, what could not be read an error."""
     total = [entry for _, entry in _assets(sources)]
     failed = sum(_stuck(entry) and not entry.error for entry in total)
@@ -161,7 +161,7 @@ def _markdown(text: object) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~@" else c for c in flat)
 
 
-def write_markdown(out: IO[str], sources: Sequence[Source], lang: str) -> None:
+def write_markdown(out: IO[str], sources: Sequence[LocatedDocument], lang: str) -> None:
     """A comment for a pull request: the summary, then what is not in order, worst first."""
     from pipeline.report.card import ORDER
 
@@ -192,7 +192,7 @@ _ROWS: Final = 200  # a comment on GitHub holds 65,536 characters
 _CELLS: Final = 5
 
 
-def write_json(out: IO[str], sources: Sequence[Source], lang: str) -> None:
+def write_json(out: IO[str], sources: Sequence[LocatedDocument], lang: str) -> None:
     """The document itself; several under one roof."""
     del lang
     texts = [encode(source.document) for source in sources]
@@ -220,7 +220,7 @@ def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:
         raise UsageError(f"{target}: {error.strerror}", f"{target}：{error.strerror}") from None
 
 
-def as_text(write_: Write, sources: Sequence[Source], lang: str) -> str:
+def as_text(write_: Write, sources: Sequence[LocatedDocument], lang: str) -> str:
     """What one of the flat formats writes, as a string."""
     out = io.StringIO()
     write_(out, sources, lang)

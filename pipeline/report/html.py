@@ -36,7 +36,7 @@ _GROUPS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LocatedDocument:
     """One report or manifest and the folder it came from (where its outputs lie)."""
 
     document: Document
@@ -44,7 +44,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BrokenRule:
     """A rule in the summary: how many assets break it."""
 
     number: int
@@ -68,7 +68,7 @@ def _broken(entry: AssetEntry) -> set[str]:
     }
 
 
-def _top(sources: Sequence[Source]) -> tuple[list[Row], dict[str, int]]:
+def _top(sources: Sequence[LocatedDocument]) -> tuple[list[BrokenRule], dict[str, int]]:
     """The rules broken most, and the number of each."""
     counts: Counter[str] = Counter()
     samples: dict[str, Shown] = {}
@@ -81,13 +81,13 @@ def _top(sources: Sequence[Source]) -> tuple[list[Row], dict[str, int]]:
                     samples[f.rule] = shown(f, rule_of(f, rules))
     most = counts.most_common(_TOP)
     rows = [
-        Row(number, samples[rule].title, samples[rule].limit, samples[rule].level, count, count / most[0][1])
+        BrokenRule(number, samples[rule].title, samples[rule].limit, samples[rule].level, count, count / most[0][1])
         for number, (rule, count) in enumerate(most, 1)
     ]
     return rows, {rule: number for number, (rule, _) in enumerate(most, 1)}
 
 
-def jobs(sources: Sequence[Source], numbers: Mapping[str, int], pictures: bool) -> list[CardJob]:
+def jobs(sources: Sequence[LocatedDocument], numbers: Mapping[str, int], pictures: bool) -> list[CardJob]:
     """The cards, worst first."""
     pairs = [(source, entry) for source in sources for entry in source.document.assets]
     pairs.sort(key=lambda pair: _rank(pair[1]))
@@ -132,7 +132,9 @@ def _headline(statuses: Counter[str]) -> Text:
     return Text(f"{total} asset{'' if total == 1 else 's'}: {', '.join(en)}", f"共 {total} 个素材：{'，'.join(zh)}")
 
 
-def _context(sources: Sequence[Source], rows: list[Row], lang: str, todo: Sequence[CardJob]) -> dict[str, Any]:
+def _context(
+    sources: Sequence[LocatedDocument], rows: list[BrokenRule], lang: str, todo: Sequence[CardJob]
+) -> dict[str, Any]:
     statuses: Counter[str] = Counter()
     table: dict[str, Counter[str]] = defaultdict(Counter)
     kinds: Counter[str] = Counter()
@@ -176,7 +178,7 @@ def _stale(document: Document) -> bool:
     return found is None or found.sha256 != sha256
 
 
-def _batch(sources: Sequence[Source]) -> Iterator[tuple[Source, FindingEntry]]:
+def _batch(sources: Sequence[LocatedDocument]) -> Iterator[tuple[LocatedDocument, FindingEntry]]:
     for source in sources:
         for finding in source.document.batch:
             if finding.verdict is not Verdict.PASS:
@@ -217,7 +219,7 @@ def _at(place_: str) -> str:
     return f" · {place_}" if place_ else ""
 
 
-def _tools(sources: Sequence[Source]) -> list[str]:
+def _tools(sources: Sequence[LocatedDocument]) -> list[str]:
     out = []
     for source in sources:
         tool, (preset, sha256) = source.document.tool, _preset(source.document)
@@ -235,7 +237,7 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def write(out: IO[str], sources: Sequence[Source], lang: str, cards: Cards, *, pictures: bool = True) -> None:
+def write(out: IO[str], sources: Sequence[LocatedDocument], lang: str, cards: Cards, *, pictures: bool = True) -> None:
     """Write the report. Cards are written as `cards` makes them, in workers or here."""
     rows, numbers = _top(sources)
     todo = jobs(sources, numbers, pictures)

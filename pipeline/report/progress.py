@@ -21,7 +21,7 @@ _BETWEEN: Final = 30.0
 _OFTEN: Final = 0.25
 
 
-class Measure:
+class BatchProgress:
     """How far a batch is, and how long the rest takes at the cost measured so far."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -101,7 +101,7 @@ def progress(
     With `events` every step and every share done is a JSON event of its own on standard output; with `silent` there
     is nothing; with `noisy` also what libraries printed.
     """
-    measure = Measure(sizes)
+    measure = BatchProgress(sizes)
     with ExitStack() as stack:
         show: Callable[[News], None]
         if events:
@@ -129,7 +129,7 @@ def _say(name: str, said: str) -> None:
         console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
 
 
-def _event(measure: Measure, event: News) -> None:
+def _event(measure: BatchProgress, event: News) -> None:
     if event.ended:
         return
     measure.see(event)
@@ -141,7 +141,7 @@ def _event(measure: Measure, event: News) -> None:
     sys.stdout.flush()
 
 
-def _lines(verb: str, measure: Measure) -> Callable[[News], None]:
+def _lines(verb: str, measure: BatchProgress) -> Callable[[News], None]:
     due = time.monotonic() + _FIRST
 
     def tell(event: News) -> None:
@@ -159,7 +159,7 @@ def _lines(verb: str, measure: Measure) -> Callable[[News], None]:
 
 
 @contextmanager
-def _bars(verb: str, names: Sequence[str], measure: Measure, busy: Busy) -> Iterator[Callable[[News], None]]:
+def _bars(verb: str, names: Sequence[str], measure: BatchProgress, busy: Busy) -> Iterator[Callable[[News], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     from pipeline.report import console

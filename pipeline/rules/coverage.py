@@ -43,7 +43,7 @@ ELSEWHERE: Final = (Keeper.UPLOAD, Keeper.SERVER, Keeper.SCRIPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RowKeeper:
     """One place that takes care of a row."""
 
     keeper: Keeper
@@ -57,14 +57,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RowCoverage:
     """One row of the documents and every place that takes care of it; none means that it was forgotten."""
 
     id: str
     scenario: str
     level: str  # H, S, V or R, see the head of the document
     statement: str
-    places: tuple[Place, ...]
+    places: tuple[RowKeeper, ...]
 
     @property
     def keeper(self) -> Keeper | None:
@@ -86,7 +86,7 @@ def row_of(rule: str, known: Iterable[str]) -> str | None:
     return next((each for each in tries if each in ids), None)
 
 
-def _places(known: set[str]) -> Iterator[tuple[str, Place]]:
+def _places(known: set[str]) -> Iterator[tuple[str, RowKeeper]]:
     for name in presets.names():
         preset = presets.load(name)
         for role in preset.roles:
@@ -94,7 +94,7 @@ def _places(known: set[str]) -> Iterator[tuple[str, Place]]:
                 if row := row_of(rule.id, known):
                     yield (
                         row,
-                        Place(
+                        RowKeeper(
                             keeper=Keeper.ERROR if rule.level is Level.ERROR else Keeper.ADVICE,
                             preset=name,
                             role=role.name,
@@ -106,20 +106,20 @@ def _places(known: set[str]) -> Iterator[tuple[str, Place]]:
                     )
         for note in preset.notes:
             if row := row_of(note.id, known):
-                yield row, Place(keeper=Keeper.NOTE, preset=name, rule=note.id)
+                yield row, RowKeeper(keeper=Keeper.NOTE, preset=name, rule=note.id)
     for keeper, entries in elsewhere().items():
         for row, text in entries.items():
-            yield row, Place(keeper=keeper, text=text)
+            yield row, RowKeeper(keeper=keeper, text=text)
 
 
-def account() -> list[Account]:
+def account() -> list[RowCoverage]:
     """All rows in the order of the documents, each with every place that takes care of it."""
     catalogue = rows()
-    places: dict[str, list[Place]] = {row.id: [] for row in catalogue}
+    places: dict[str, list[RowKeeper]] = {row.id: [] for row in catalogue}
     for row, place in _places(set(places)):
         places.setdefault(row, []).append(place)
     return [
-        Account(
+        RowCoverage(
             id=row.id,
             scenario=row.scenario,
             level=row.level,
@@ -150,7 +150,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _rules(places: Iterable[Place]) -> Iterator[str]:
+def _rules(places: Iterable[RowKeeper]) -> Iterator[str]:
     """Rules of one check and level in one sentence, with all presets and roles that have it."""
     grouped: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for place in places:
@@ -165,7 +165,7 @@ def _rules(places: Iterable[Place]) -> Iterator[str]:
         yield f"`{check}` {level}{decimal}: {who}"
 
 
-def _where(entry: Account) -> str:
+def _where(entry: RowCoverage) -> str:
     told = list(_rules(entry.places))
     notes = [place.preset for place in entry.places if place.keeper is Keeper.NOTE]
     if notes:
@@ -178,7 +178,7 @@ def _line(cells: Iterable[object]) -> str:
     return f"| {' | '.join(map(str, cells))} |\n"
 
 
-def _summary(scenarios: Mapping[str, list[Account]]) -> Iterator[str]:
+def _summary(scenarios: Mapping[str, list[RowCoverage]]) -> Iterator[str]:
     yield _line(["scenario", "statements", *_HEADINGS.values()])
     yield _line(["---"] + ["---:"] * (len(_HEADINGS) + 1))
     counted = {title: Counter(entry.keeper for entry in entries) for title, entries in scenarios.items()}
@@ -189,9 +189,9 @@ def _summary(scenarios: Mapping[str, list[Account]]) -> Iterator[str]:
     yield "\nEach statement is counted once, under the leftmost heading that applies.\n"
 
 
-def document(entries: Iterable[Account]) -> str:
+def document(entries: Iterable[RowCoverage]) -> str:
     """The coverage document as Markdown."""
-    scenarios: dict[str, list[Account]] = {}
+    scenarios: dict[str, list[RowCoverage]] = {}
     for entry in entries:
         scenarios.setdefault(entry.scenario, []).append(entry)
     lines = [_HEAD.format(count=sum(map(len, scenarios.values()))), *_summary(scenarios)]

@@ -27,7 +27,7 @@ from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
 from pipeline.rules import presets
 from pipeline.serve import runs
-from pipeline.serve.sessions import Batch, Full, Room
+from pipeline.serve.sessions import DroppedBatch, Full, Room
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _BODY: Final = 1 << 16  # bytes of a JSON request
@@ -120,7 +120,7 @@ class _Desk:
     def __init__(self, room: Room, token: str, workers: int, lang: str) -> None:
         self.room, self.token, self.workers, self.lang = room, token, workers, lang
 
-    def _batch(self, request: Request) -> Batch:
+    def _batch(self, request: Request) -> DroppedBatch:
         batch = self.room.get(request.path_params["id"])
         if batch is None:
             raise Full(404, "This batch is gone.", "该批次已不存在。")

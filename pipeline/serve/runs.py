@@ -35,14 +35,16 @@ from pipeline.model.ceilings import PREPARE_WALL
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset
-from pipeline.report.html import Source, write
-from pipeline.serve.sessions import Batch
+from pipeline.report.html import LocatedDocument, write
+from pipeline.serve.sessions import DroppedBatch
 from pipeline.stages.check import wall
 
 _TURN: Final = threading.Semaphore(1)  # one run at a time: it uses every processor
 
 
-def start(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> threading.Thread:
+def start(
+    batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int
+) -> threading.Thread:
     """Run the batch in a thread of its own. `verb` is check or prepare."""
     batch.state = "waiting"
     thread = threading.Thread(target=_run, args=(batch, preset, role, verb, lang, workers), daemon=True)
@@ -50,7 +52,7 @@ def start(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
     return thread
 
 
-def _run(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
+def _run(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
     try:
         with _TURN:
             if not batch.stop.is_set():
@@ -64,7 +66,7 @@ def _run(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, w
         batch.state = "stopped"
 
 
-def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
+def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
     out = batch.folder / "out"
     out.mkdir(exist_ok=True)
     jobs = [
@@ -101,11 +103,11 @@ def _work(batch: Batch, preset: Preset, role: str | None, verb: str, lang: str, 
     batch.state = "reporting"
     batch.document = told
     with batch.report.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        write(file, [Source(told, batch.folder)], lang, partial(cards, workers=workers))
+        write(file, [LocatedDocument(told, batch.folder)], lang, partial(cards, workers=workers))
     batch.state = "done"
 
 
-def _stems(batch: Batch) -> list[str]:
+def _stems(batch: DroppedBatch) -> list[str]:
     """A name for the outputs of each file, no two alike on any file system."""
     taken: set[str] = set()
     out = []

@@ -88,7 +88,7 @@ class BatchState(Frozen, frozen=True, kw_only=True):
 
 
 @dataclass(slots=True)
-class Batch:
+class DroppedBatch:
     """Files dropped together, and how far their run is."""
 
     id: str
@@ -156,26 +156,26 @@ class Room:
 
     def __init__(self, folder: Path, max_size: int) -> None:
         self.folder, self.max_size = folder, max_size
-        self.batches: dict[str, Batch] = {}
+        self.batches: dict[str, DroppedBatch] = {}
 
-    def open(self) -> Batch:
+    def open(self) -> DroppedBatch:
         """A new, empty batch. Raises Full when there are too many that are still looked at."""
         self.sweep()
         if len(self.batches) >= MAX_BATCHES:
             raise Full(429, "Too many batches are open. Close one.", "打开的批次过多，请先关闭一个。")
-        batch = Batch(id=secrets.token_urlsafe(12), folder=Path(tempfile.mkdtemp(dir=self.folder)))
+        batch = DroppedBatch(id=secrets.token_urlsafe(12), folder=Path(tempfile.mkdtemp(dir=self.folder)))
         (batch.folder / "in").mkdir()
         self.batches[batch.id] = batch
         return batch
 
-    def get(self, id_: str) -> Batch | None:
+    def get(self, id_: str) -> DroppedBatch | None:
         """The batch with this id, kept from being swept for a while."""
         batch = self.batches.get(id_)
         if batch:
             batch.touched = time.monotonic()
         return batch
 
-    def close(self, batch: Batch) -> None:
+    def close(self, batch: DroppedBatch) -> None:
         """Forget a batch and everything in it."""
         batch.stop.set()
         self.batches.pop(batch.id, None)
@@ -188,7 +188,7 @@ class Room:
             if now - batch.touched > IDLE and batch.state not in {"waiting", "running", "reporting"}:
                 self.close(batch)
 
-    def place(self, batch: Batch, name: str, announced: int | None) -> Dropped:
+    def place(self, batch: DroppedBatch, name: str, announced: int | None) -> Dropped:
         """Where the next dropped file goes. Raises Full."""
         if batch.state != "collecting":
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
@@ -212,13 +212,13 @@ class Room:
         if shutil.disk_usage(self.folder).free - size < RESERVE:
             raise Full(507, "The disk is nearly full.", "磁盘空间不足。")
 
-    def drop(self, batch: Batch, file: Dropped) -> None:
+    def drop(self, batch: DroppedBatch, file: Dropped) -> None:
         """Take back a file that did not arrive whole."""
         shutil.rmtree(file.path.parent, ignore_errors=True)
         if file in batch.files:
             batch.files.remove(file)
 
-    def packed(self, batch: Batch) -> Path:
+    def packed(self, batch: DroppedBatch) -> Path:
         """All outputs in one zip, stored and not compressed: media do not shrink."""
         target = batch.folder / "all.zip"
         if not target.exists():

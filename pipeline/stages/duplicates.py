@@ -24,7 +24,7 @@ def made(job: Job, work: Path) -> tuple[Made, ...]:
         source, target = Path(job.out, name), work / f"twin{number}{Path(name).suffix}"
         try:
             publish.share(source, target)
-        except OSError:
+        except OSError:  # moved or removed since: then it is made from the source, as if it had no twin
             return ()
         if content_md5(target) != md5:
             return ()
@@ -67,7 +67,7 @@ def suspects(jobs: Sequence[Job], todo: Iterable[int]) -> list[int]:
     for index in todo:
         try:
             sizes[Path(jobs[index].path).stat().st_size].append(index)
-        except OSError:
+        except OSError:  # no twin of another; its own check tells what is wrong with it
             continue
     ends: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     for size, indices in sizes.items():
@@ -75,7 +75,7 @@ def suspects(jobs: Sequence[Job], todo: Iterable[int]) -> list[int]:
             for index in indices:
                 try:
                     ends[size, _ends(Path(jobs[index].path), size)].append(index)
-                except OSError:
+                except OSError:  # as above
                     continue
     return sorted(index for indices in ends.values() if len(indices) > 1 for index in indices)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Recheck:
     """One output to look at again."""
 
     folder: str
@@ -35,10 +35,10 @@ class Again:
     lang: str
 
 
-def outputs(manifest: ManifestDocument, folder: Path, lang: str) -> list[Again]:
+def outputs(manifest: ManifestDocument, folder: Path, lang: str) -> list[Recheck]:
     """Every output that the manifest names."""
     return [
-        Again(
+        Recheck(
             folder=str(folder),
             path=output.path,
             size=output.size,
@@ -53,7 +53,7 @@ def outputs(manifest: ManifestDocument, folder: Path, lang: str) -> list[Again]:
     ]
 
 
-def verify_entry(again: Again, _: Progress) -> VerifiedOutput:
+def verify_entry(again: Recheck, _: Progress) -> VerifiedOutput:
     """Whether one output is still what the manifest says."""
     try:
         changed = _changed(again, Path(again.folder, again.path))
@@ -65,13 +65,13 @@ def verify_entry(again: Again, _: Progress) -> VerifiedOutput:
     )
 
 
-def failed(again: Again, error: Exception) -> VerifiedOutput:
+def failed(again: Recheck, error: Exception) -> VerifiedOutput:
     """The entry of an output that could not be looked at."""
     told = document.error(problem(error), again.lang)
     return VerifiedOutput(path=again.path, status="error", message="", said=None, error=told)
 
 
-def _changed(again: Again, path: Path) -> Text | None:
+def _changed(again: Recheck, path: Path) -> Text | None:
     """What is not as the manifest says; None: all is."""
     if not path.resolve().is_relative_to(Path(again.folder).resolve()):
         return Text("path leaves the folder of the manifest", "路径超出清单所在的目录")
@@ -86,7 +86,7 @@ def _changed(again: Again, path: Path) -> Text | None:
     return _judged(again, path)
 
 
-def _judged(again: Again, path: Path) -> Text | None:
+def _judged(again: Recheck, path: Path) -> Text | None:
     if not again.main or not again.preset:
         return None
     info = probe(path)

@@ -131,7 +131,7 @@ def fetch(url: str, folder: Path) -> Path:
     callbacks: Any = importlib.import_module("fsspec.callbacks")
     begun = time.monotonic()
 
-    class Meter(callbacks.Callback):  # type: ignore[misc]  # untyped
+    class FetchLimit(callbacks.Callback):  # type: ignore[misc]  # untyped
         """Ends what grows or lasts beyond the ceilings, whatever size was told before."""
 
         def relative_update(self, inc: int = 1) -> None:
@@ -144,7 +144,7 @@ def fetch(url: str, folder: Path) -> Path:
         size = info.get("size")
         _within(url, size if isinstance(size, int) else 0, 0)
         target = folder / _name(url, path)
-        found.get_file(path, str(target), callback=Meter())
+        found.get_file(path, str(target), callback=FetchLimit())
         if not target.is_file():
             raise AssetError(f"{urls.shown(url)} is no file", f"{urls.shown(url)} 不是文件")  # noqa: TRY301  the sentence is made where it is known
         found.invalidate_cache()

@@ -23,7 +23,7 @@ from pipeline.errors import UploadError
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.rate_limit import Bucket
-from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.retry import Patience, Retryable, retry
 from pipeline.upload.transfer import LOOPBACK, Body, Refused, Unknown, secure
 
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
@@ -151,17 +151,17 @@ class Caller:
             try:
                 answer = self.once(method, target, sign(body), body)
             except httpx.ConnectError as error:  # nothing has been sent
-                raise Again(self._unreached(what, target, error)) from None
+                raise Retryable(self._unreached(what, target, error)) from None
             except httpx.TransportError as error:  # it may have been done
                 lost = self._lost(what, error, Unknown)
-                raise (Again(lost) if again else lost) from None
+                raise (Retryable(lost) if again else lost) from None
             if answer.status == 429 or (answer.status >= 400 and answer.code in self.codes.busy):
-                raise Again(self.refused(what, answer))
+                raise Retryable(self.refused(what, answer))
             if answer.status >= 500 and self.codes.may_pass(answer.code):
                 unsure = Unknown(*self._said(what, answer))
-                raise Again(unsure) if again else unsure
+                raise Retryable(unsure) if again else unsure
             if answer.status in (401, 403) and self.catch_up(answer, used):
-                raise Again(self.refused(what, answer))
+                raise Retryable(self.refused(what, answer))
             if answer.status >= 300:
                 raise self.refused(what, answer)
             return answer
@@ -205,18 +205,18 @@ class Caller:
             except httpx.TransportError as error:
                 if body.whole:  # it may have arrived: who called asks before anything is sent again
                     raise self._lost(what, error, Unknown) from None
-                raise Again(self._lost(what, error, UploadError)) from None
+                raise Retryable(self._lost(what, error, UploadError)) from None
             if answer.status == 507:
                 raise self.refused(what, answer)
             if answer.status >= 500 and body.whole:
                 raise Unknown(*self._said(what, answer))
             if answer.status == 429 or answer.status >= 500 or answer.code in ("BadDigest", "IncompleteBody"):
-                raise Again(UploadError(*self._said(what, answer)))
+                raise Retryable(UploadError(*self._said(what, answer)))
             if answer.status >= 300:
                 raise self.refused(what, answer)
             tag = answer.headers.get("etag", "").strip('"').lower()
             if expected and tag != expected and not _encrypted(answer):
-                raise Again(
+                raise Retryable(
                     UploadError(
                         f"{what}: the store answers with ETag {tag or 'none'} where {expected} was sent",
                         f"{what}：存储返回的 ETag 为 {tag or '无'}，发送的是 {expected}",

@@ -13,10 +13,10 @@ from pipeline.model.facts import Text
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, GaveUp, Receipt, Stopped, Tools, Unit
 from pipeline.upload.items import Item, fresh
-from pipeline.upload.journal import Journal
+from pipeline.upload.journal import UploadJournal
 from pipeline.upload.rate_limit import Bucket
 
-Entry = dict[str, Any]
+UploadEntry = dict[str, Any]
 _INTERRUPTED: Final = Text("interrupted; run again to continue", "已中断，重新运行即可继续")
 STATUSES: Final = ("sent", "skipped", "pending", "refused", "failed")
 
@@ -35,12 +35,12 @@ class How:
 def send_all(
     destination: Destination,
     items: Sequence[Item],
-    journal: Journal,
+    journal: UploadJournal,
     secrets: Secrets,
     how: How,
     sent: Callable[[int], None],
     told: Callable[[str, Text], None] = lambda _name, _words: None,
-) -> Generator[tuple[int, Entry], None, None]:
+) -> Generator[tuple[int, UploadEntry], None, None]:
     """Every item's entry with its place in `items`, as they end. Raises UsageError when nothing can go there."""
     places: dict[str, int] = {}
     sendable: list[Item] = []
@@ -65,7 +65,7 @@ def send_all(
     tools = Tools(journal=journal, sent=counted, bandwidth=limit, wait=how.wait, told=told)
     units = destination.units(sendable)
     with ThreadPoolExecutor(how.jobs, thread_name_prefix="upload") as executor:
-        running: dict[Future[list[Entry]], Unit] = {
+        running: dict[Future[list[UploadEntry]], Unit] = {
             executor.submit(_deliver, destination, unit, tools, secrets, how, stop): unit for unit in units
         }
         try:
@@ -84,7 +84,7 @@ def send_all(
 
 def _deliver(
     destination: Destination, unit: Unit, tools: Tools, secrets: Secrets, how: How, stop: threading.Event
-) -> list[Entry]:
+) -> list[UploadEntry]:
     """One unit from first to last; an entry for each of its items."""
     if stop.is_set():
         return [_entry(item, "failed", _INTERRUPTED.of(how.lang)) for item in unit.items]
@@ -116,7 +116,7 @@ def _unchanged(items: Sequence[Item]) -> None:
                 )
 
 
-def _entry(item: Item, status: str, message: str) -> Entry:
+def _entry(item: Item, status: str, message: str) -> UploadEntry:
     return {
         "source": item.source,
         "role": item.role,
@@ -133,7 +133,7 @@ def _entry(item: Item, status: str, message: str) -> Entry:
     }
 
 
-def _delivered(item: Item, receipt: Receipt, lang: str) -> Entry:
+def _delivered(item: Item, receipt: Receipt, lang: str) -> UploadEntry:
     return _entry(item, receipt.status, receipt.message.of(lang)) | {
         "ids": receipt.ids,
         "verified": receipt.verified,
@@ -141,7 +141,9 @@ def _delivered(item: Item, receipt: Receipt, lang: str) -> Entry:
     }
 
 
-def _failed(item: Item, error: UploadError | UsageError, secrets: Secrets, how: How, left: list[Entry]) -> Entry:
+def _failed(
+    item: Item, error: UploadError | UsageError, secrets: Secrets, how: How, left: list[UploadEntry]
+) -> UploadEntry:
     said = secrets.redact(error.text.of(how.lang))
     told = {"type": type(error).__name__, "message": said}
     return _entry(item, "failed", said) | {"abandoned": left, "error": told}

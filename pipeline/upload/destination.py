@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
 from pipeline.upload.items import File, Item
-from pipeline.upload.journal import Journal
-from pipeline.upload.multipart import Part, Parts, Stretch
+from pipeline.upload.journal import UploadJournal
+from pipeline.upload.multipart import Parts, Stretch, UploadPart
 from pipeline.upload.order import Order
 from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.transfer import Body, late
@@ -60,7 +60,7 @@ class Stopped(BaseException):
 class Tools:
     """What the sender gives a destination: the journal, a counter of sent bytes, the bandwidth limit, patience."""
 
-    journal: Journal
+    journal: UploadJournal
     sent: Callable[[int], None]
     bandwidth: Bucket | None
     wait: float  # seconds to wait for the far end's verdict
@@ -71,7 +71,7 @@ class Tools:
         md5 = file.md5 if late(file.size) else None
         return Body(file.path, 0, file.size, self.sent, self.bandwidth, md5)
 
-    def part(self, file: File, part: Part) -> Body:
+    def part(self, file: File, part: UploadPart) -> Body:
         """A part of a file to send."""
         return Body(file.path, part.start, part.length, self.sent, self.bandwidth)
 

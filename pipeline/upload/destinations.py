@@ -35,7 +35,7 @@ class OrderModule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DestinationRow:
     """One kind of destination. Its modules are imported when they are asked for and not before."""
 
     shown: str  # as the list of destinations writes it
@@ -45,11 +45,13 @@ class Row:
 
 _ANY: Final = "://"
 # what --to says, a name or how an address begins -> who delivers there; addresses that are not here are fsspec's
-DESTINATIONS: Final[dict[str, Row]] = {
-    "file://": Row("file:///folder", "pipeline.upload.filesystem"),
-    "metastudio": Row("metastudio", "pipeline.upload.metastudio.destination", "pipeline.upload.metastudio.order"),
-    "tencent": Row("tencent", "pipeline.upload.tencent.destination", "pipeline.upload.tencent.order"),
-    _ANY: Row("any URL of fsspec", "pipeline.upload.filesystem"),
+DESTINATIONS: Final[dict[str, DestinationRow]] = {
+    "file://": DestinationRow("file:///folder", "pipeline.upload.filesystem"),
+    "metastudio": DestinationRow(
+        "metastudio", "pipeline.upload.metastudio.destination", "pipeline.upload.metastudio.order"
+    ),
+    "tencent": DestinationRow("tencent", "pipeline.upload.tencent.destination", "pipeline.upload.tencent.order"),
+    _ANY: DestinationRow("any URL of fsspec", "pipeline.upload.filesystem"),
 }
 
 
@@ -74,11 +76,11 @@ def opened(target: Target, secrets: Secrets) -> Destination:
         ) from None
 
 
-def _order(row: Row) -> OrderModule:
+def _order(row: DestinationRow) -> OrderModule:
     return cast("OrderModule", import_module(row.order))
 
 
-def _row(where: str) -> Row:
+def _row(where: str) -> DestinationRow:
     scheme, colon, _ = where.partition(":")
     row = None if colon and not scheme else DESTINATIONS.get(f"{scheme}://" if colon else where)
     if row is None and scheme and _ANY in where:

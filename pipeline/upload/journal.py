@@ -35,7 +35,7 @@ CREATE INDEX IF NOT EXISTS step_of ON step (place, key);
 """
 
 
-class Journal:
+class UploadJournal:
     """The journal of one manifest's uploads to one place. Threads share it; processes do not."""
 
     def __init__(self, folder: Path, place: str) -> None:

@@ -16,7 +16,7 @@ Stretch = tuple[int, int]  # start and length, bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UploadPart:
     """One part to send."""
 
     number: int  # from 1
@@ -36,14 +36,14 @@ class Parts:
 
     def __init__(self, file: File, stretches: Sequence[Stretch], alive: Callable[[], object]) -> None:
         self._file, self._stretches, self._alive = file, stretches, alive
-        self._known: list[Part] = []
+        self._known: list[UploadPart] = []
         # What is small was digested whole before anything was asked.
         self._whole: Final = hashlib.md5(usedforsecurity=False) if late(file.size) else None
 
     def __len__(self) -> int:
         return len(self._stretches)
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[UploadPart]:
         with ThreadPoolExecutor(1, thread_name_prefix="digest") as executor:
             ahead: Future[None] | None = None
             for number in range(1, len(self) + 1):
@@ -72,7 +72,7 @@ class Parts:
                     self._whole.update(chunk)
                 left -= len(chunk)
         md5 = base64.b64encode(digest.digest()).decode("ascii")
-        self._known.append(Part(len(self._known) + 1, start, length, md5, digest.hexdigest()))
+        self._known.append(UploadPart(len(self._known) + 1, start, length, md5, digest.hexdigest()))
 
     @property
     def etag(self) -> str:

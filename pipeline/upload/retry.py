@@ -30,7 +30,7 @@ class Patience:
         time.sleep(random.uniform(0.5, 1.0) * min(self.cap, self.first * 2 ** (attempt - 1)))  # noqa: S311  jitter
 
 
-class Again(Exception):
+class Retryable(Exception):
     """An attempt failed in a way that another one may mend. `error` is what is said when none is left."""
 
     def __init__(self, error: UploadError, *, at_once: bool = False) -> None:
@@ -39,14 +39,14 @@ class Again(Exception):
 
 
 def retry(patience: Patience, attempt: Callable[[int], T]) -> T:
-    """What `attempt` returns, called with 1, 2, ... until it does not raise Again, with growing pauses.
+    """What `attempt` returns, called with 1, 2, ... until it does not raise Retryable, with growing pauses.
 
-    Raises the error of the last Again, and at once whatever else an attempt raises.
+    Raises the error of the last Retryable, and at once whatever else an attempt raises.
     """
     for number in range(1, patience.attempts + 1):
         try:
             return attempt(number)
-        except Again as again:  # what is said is the last attempt's error, below
+        except Retryable as again:  # what is said is the last attempt's error, below
             last = again
         if number < patience.attempts and not last.at_once:
             patience.pause(number)

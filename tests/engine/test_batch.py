@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.model.job import Job
 from pipeline.report import progress as shown
-from pipeline.report.progress import Measure, clock
+from pipeline.report.progress import BatchProgress, clock
 from pipeline.rules import presets
 from pipeline.stages.duplicates import groups, suspects
 from pipeline.storage.inputs import find
@@ -249,7 +249,7 @@ class News:
 
 
 def test_progress_is_of_the_work_not_of_the_number_of_files() -> None:
-    measure = Measure([0, 0, 100_000_000])
+    measure = BatchProgress([0, 0, 100_000_000])
     measure.see(News(0, None))
     measure.see(News(1, None))
     assert measure.ended == 2
@@ -295,7 +295,7 @@ def test_a_terminal_that_is_a_log_gets_lines(name: str, value: str, bar: bool, m
 
 
 def test_speed_is_that_of_a_job_and_of_all_that_run_together() -> None:
-    measure = Measure([1, 1, 1])
+    measure = BatchProgress([1, 1, 1])
     assert measure.speed() is None
     measure.see(News(0, 0.1, speed=3.2))
     measure.see(News(1, 0.1))
@@ -319,5 +319,5 @@ def test_speed_comes_from_what_ffmpeg_reports() -> None:
 
 
 def test_before_anything_was_measured_nothing_is_promised() -> None:
-    assert Measure([1]).remaining() is None
+    assert BatchProgress([1]).remaining() is None
     assert [clock(s) for s in (None, 0, 61, 3723.4)] == ["-:--", "0:00", "1:01", "1:02:03"]

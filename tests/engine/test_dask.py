@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.engine.dask import Cluster
-from pipeline.engine.pool import Event, Pool
+from pipeline.engine.pool import Pool, WorkerEvent
 from pipeline.errors import TimedOut, UsageError, WorkerLost
 from pipeline.storage.digest import content_md5
 from tests import ROOT
@@ -107,7 +107,7 @@ class Here:
     def __init__(self) -> None:
         self.pool: Pool[Job, Any] | None = None
 
-    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[Event[Any]]:
+    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[WorkerEvent[Any]]:
         with Pool(work, 2, wall) as self.pool:
             yield from (event for event in self.pool.run(jobs) if event.ended)
 
@@ -123,7 +123,7 @@ class There:
     def __init__(self, farm: Farm) -> None:
         self.farm = farm
 
-    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[Event[Any]]:
+    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[WorkerEvent[Any]]:
         with Cluster(work, self.farm.address, wall, weighed=True) as cluster:
             yield from cluster.run(jobs)
 
@@ -139,7 +139,7 @@ def place(request: pytest.FixtureRequest) -> Here | There:
     return Here() if request.param == "local" else There(request.getfixturevalue("farm"))
 
 
-def once(found: Sequence[Event[Any]], count: int) -> dict[int, Event[Any]]:
+def once(found: Sequence[WorkerEvent[Any]], count: int) -> dict[int, WorkerEvent[Any]]:
     assert Counter(event.index for event in found) == Counter(range(count)), "nothing lost, nothing double"
     return {event.index: event for event in found}
 
@@ -175,7 +175,7 @@ def test_the_same_job_twice_is_done_twice(place: Here | There, tmp_path: Path) -
 
 def test_a_worker_process_killed_midway_loses_nothing(place: Here | There, tmp_path: Path) -> None:
     jobs: list[Job] = [("note", (str(tmp_path), n)) for n in range(40)]
-    events: list[Event[Any]] = []
+    events: list[WorkerEvent[Any]] = []
     for event in place.run(jobs):
         events.append(event)
         if len(events) == 8:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.pool import Event, Pool, cores, memory
+from pipeline.engine.pool import Pool, WorkerEvent, cores, memory
 from pipeline.errors import AssetError, TimedOut, WorkerLost
 from pipeline.model.ceilings import WORKER_MEMORY
 from pipeline.tools import isolation
@@ -24,12 +24,12 @@ from tests import ROOT
 from tests.engine.pool_work import Job, work
 
 
-def events(jobs: Sequence[Job], workers: int = 2, wall: float = 30.0) -> list[Event[Any]]:
+def events(jobs: Sequence[Job], workers: int = 2, wall: float = 30.0) -> list[WorkerEvent[Any]]:
     with Pool(work, workers, wall) as pool:
         return list(pool.run(jobs))
 
 
-def ended(found: Sequence[Event[Any]]) -> dict[int, Event[Any]]:
+def ended(found: Sequence[WorkerEvent[Any]]) -> dict[int, WorkerEvent[Any]]:
     """The last event of every job; it is an error for a job to have two."""
     last = [event for event in found if event.ended]
     assert len({event.index for event in last}) == len(last)
@@ -202,7 +202,9 @@ def test_workers_that_only_read_can_write_nowhere_else(tmp_path: Path) -> None:
 # --- sharing the machine ----------------------------------------------------------------------------
 
 
-def heavy(jobs: Sequence[Job], workers: int, weigh: Callable[[Job], int], room: int = 1 << 40) -> list[Event[Any]]:
+def heavy(
+    jobs: Sequence[Job], workers: int, weigh: Callable[[Job], int], room: int = 1 << 40
+) -> list[WorkerEvent[Any]]:
     with Pool(work, workers, 30.0, weigh=weigh) as pool:
         pool._room = room
         return [event for event in pool.run(jobs) if event.ended]

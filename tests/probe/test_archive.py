@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model.facts import ArchiveInfo, Entry, MediaInfo
+from pipeline.model.facts import ArchiveEntry, ArchiveInfo, MediaInfo
 from pipeline.probe import probe
 from pipeline.probe.av.wav import sound
 from samples import build
@@ -30,7 +30,7 @@ def read(path: Path, *entries: Put) -> ArchiveInfo:
     return info
 
 
-def entry(info: MediaInfo, name: str) -> Entry:
+def entry(info: MediaInfo, name: str) -> ArchiveEntry:
     assert info.archive is not None
     return next(e for e in info.archive.entries if e.name == name)
 

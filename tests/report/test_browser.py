@@ -19,7 +19,7 @@ from pipeline.documents.types import MANIFEST, REPORT, CheckDocument, ManifestDo
 from pipeline.engine.cards import cards
 from pipeline.engine.tasks import check_entry, prepare_entry
 from pipeline.model.job import Job
-from pipeline.report.html import Source, write
+from pipeline.report.html import LocatedDocument, write
 from pipeline.rules import presets
 from samples import build
 from tests import ROOT
@@ -59,7 +59,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checked = CheckDocument(**head, assets=(other,), batch=(), summary={})
     target = folder / "report.html"
     with target.open("w", encoding="utf-8") as out:
-        write(out, [Source(made, folder), Source(checked, folder)], "en", partial(cards, workers=2))
+        write(out, [LocatedDocument(made, folder), LocatedDocument(checked, folder)], "en", partial(cards, workers=2))
     return target
 
 

@@ -44,7 +44,7 @@ from pipeline.model.rules import Limit
 from pipeline.report import formats as export
 from pipeline.report.card import CardJob, bare, card_entry
 from pipeline.report.findings import grouped, rules_of, stopped
-from pipeline.report.html import Source, write
+from pipeline.report.html import LocatedDocument, write
 from pipeline.report.scale import WIDTH, scale
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
@@ -92,7 +92,7 @@ def report(*assets: AssetEntry) -> CheckDocument:
 
 def page(*assets: AssetEntry, lang: str = "en", pictures: bool = False) -> str:
     out = io.StringIO()
-    write(out, [Source(report(*assets), OUT)], lang, partial(cards, workers=1), pictures=pictures)
+    write(out, [LocatedDocument(report(*assets), OUT)], lang, partial(cards, workers=1), pictures=pictures)
     return out.getvalue()
 
 
@@ -384,7 +384,7 @@ def test_words_are_not_drawn() -> None:
 
 
 def flat(write_: export.Write, *assets: AssetEntry, lang: str = "en") -> str:
-    return export.as_text(write_, [Source(report(*assets), Path())], lang)
+    return export.as_text(write_, [LocatedDocument(report(*assets), Path())], lang)
 
 
 def test_csv_opens_in_a_spreadsheet_with_chinese_intact() -> None:

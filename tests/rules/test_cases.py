@@ -37,9 +37,9 @@ from typing import Any, get_type_hints
 import pytest
 
 from pipeline.model.facts import (
+    ArchiveEntry,
     ArchiveInfo,
     AudioStream,
-    Entry,
     Face,
     FontSwap,
     ImageInfo,
@@ -95,7 +95,7 @@ def several(raw: Any) -> list[Table]:
     return [raw] if isinstance(raw, Mapping) else list(raw)
 
 
-def entries(raw: list[Any]) -> Iterator[Entry]:
+def entries(raw: list[Any]) -> Iterator[ArchiveEntry]:
     """Entries of a package: names, or tables with more facts; "{0-19}" in a name counts."""
     for each in raw:
         table = {"name": each} if isinstance(each, str) else dict(each)
@@ -106,7 +106,7 @@ def entries(raw: list[Any]) -> Iterator[Entry]:
         for number in numbers:
             name = table["name"].replace(counted[0], str(number)) if counted else table["name"]
             sound = block(AudioStream, audio, index=0) if audio else None
-            yield block(Entry, table | {"name": name}, audio=sound)
+            yield block(ArchiveEntry, table | {"name": name}, audio=sound)
 
 
 def info(table: Table) -> MediaInfo:

@@ -148,6 +148,16 @@ def test_all_outputs_of_an_asset_arrive_or_none(
         moving.deliver(Job(path="x", stem="x", far=f"{top}/out"), tmp_path, promises)
     assert below(memory, f"{top}/out") == {}
 
+    def kept(self: Any, path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(type(memory), "rm_file", kept)
+    with pytest.raises(AssetError, match="No space left"):
+        moving.deliver(Job(path="x", stem="x", far=f"{top}/out"), tmp_path, promises)
+    left = set(below(memory, f"{top}/out"))
+    assert len(left) == 2, "the receipt stays for the next run, which takes back what could not be removed"
+    assert "1.png" in left
+
 
 def test_one_run_at_a_time(top: str, memory: Any, sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["prepare", str(sample("images/good.jpeg")), "-p", PICTURES, "-o", f"{top}/out"]

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from pipeline.upload import items as entries
 from pipeline.upload import rate_limit
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.deliver import Entry, How, send_all
+from pipeline.upload.deliver import How, UploadEntry, send_all
 from pipeline.upload.destination import Destination
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.faults import KINDS as KINDS_OF_FAULT
 from pipeline.upload.emulator.faults import LASTING, Faults, fits
 from pipeline.upload.emulator.server import Emulator
-from pipeline.upload.journal import Journal
+from pipeline.upload.journal import UploadJournal
 from pipeline.upload.metastudio.api import Api
-from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.retry import Patience
 from pipeline.upload.tencent.destination import Tencent
 
@@ -85,8 +85,8 @@ def emulator(folder: Path, **backend: Any) -> Iterator[Emulator]:
         yield running
 
 
-def library(running: Emulator, order: dict[str, Any] | None = None, **environment: str) -> Library:
-    return Library(api(running, **environment), order or {})
+def library(running: Emulator, order: dict[str, Any] | None = None, **environment: str) -> AssetLibrary:
+    return AssetLibrary(api(running, **environment), order or {})
 
 
 def api(running: Emulator, **environment: str) -> Api:
@@ -102,7 +102,7 @@ def tencent(running: Emulator, order: dict[str, dict[str, Any]] | None = None, *
 
 def deliver(
     place: Destination, manifest: Path, *, force: bool = False, jobs: int = 4, wait: float = 5.0, keep: bool = False
-) -> list[Entry]:
+) -> list[UploadEntry]:
     """Send a manifest; the entries in its order. The place is closed afterwards unless it is to be kept."""
     try:
         return _deliver(place, manifest, How(jobs=jobs, force=force, wait=wait, bandwidth=None, lang="en"))
@@ -111,12 +111,12 @@ def deliver(
             place.close()
 
 
-def _deliver(place: Destination, manifest: Path, how: How) -> list[Entry]:
+def _deliver(place: Destination, manifest: Path, how: How) -> list[UploadEntry]:
     data = json.loads(manifest.read_text(encoding="utf-8"))
     items = entries.items(data, manifest.parent)
-    found: list[Entry | None] = [None] * len(items)
+    found: list[UploadEntry | None] = [None] * len(items)
     secrets = Secrets(environment={})
-    with Journal(manifest.parent, place.place) as journal:
+    with UploadJournal(manifest.parent, place.place) as journal:
         for number, entry in send_all(place, items, journal, secrets, how, lambda _: None):
             found[number] = entry
     assert None not in found
@@ -128,7 +128,7 @@ def items(manifest: Path) -> list[entries.Item]:
     return entries.items(json.loads(manifest.read_text(encoding="utf-8")), manifest.parent)
 
 
-def statuses(told: list[Entry]) -> dict[str, int]:
+def statuses(told: list[UploadEntry]) -> dict[str, int]:
     return {status: sum(e["status"] == status for e in told) for status in {e["status"] for e in told}}
 
 
@@ -162,11 +162,13 @@ def until_done(
     make: Callable[[], Destination], manifest: Path, monkeypatch: pytest.MonkeyPatch, *, jobs: int = 4
 ) -> int:
     """Killed at its first, second, third... row of the journal, always continued; how many rows there were."""
-    written = Journal._write
+    written = UploadJournal._write
     for rows in range(1, 300):
         count = 0
 
-        def write(self: Journal, key: str, step: str, phase: str, facts: dict[str, Any], stop: int = rows) -> None:
+        def write(
+            self: UploadJournal, key: str, step: str, phase: str, facts: dict[str, Any], stop: int = rows
+        ) -> None:
             nonlocal count
             count += 1
             if count == stop:
@@ -174,7 +176,7 @@ def until_done(
             written(self, key, step, phase, facts)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Journal, "_write", write)
+            patch.setattr(UploadJournal, "_write", write)
             try:
                 deliver(make(), manifest, jobs=jobs)
             except Killed:

@@ -13,7 +13,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.upload.destination import Destination
 from pipeline.upload.filesystem import Anywhere, Folder
-from pipeline.upload.journal import NAME, Journal
+from pipeline.upload.journal import NAME, UploadJournal
 from tests.upload import made
 
 
@@ -107,14 +107,14 @@ def test_a_password_in_a_url_is_not_kept() -> None:
 
 
 def test_what_is_begun_and_not_ended_is_open(tmp_path: Path) -> None:
-    with Journal(tmp_path, "there") as journal:
+    with UploadJournal(tmp_path, "there") as journal:
         assert not journal.open("key", "put")
         journal.begin("key", "put", id="1")
         assert journal.open("key", "put")
         journal.end("key", "put", done=True)
         assert not journal.open("key", "put")
         journal.begin("key", "put")
-    with Journal(tmp_path, "there") as journal:
+    with UploadJournal(tmp_path, "there") as journal:
         assert journal.open("key", "put")
         assert journal.facts("key") == {"id": "1", "done": True}
         assert journal.steps("key") == [("put", "begin"), ("put", "end"), ("put", "begin")]
@@ -123,19 +123,19 @@ def test_what_is_begun_and_not_ended_is_open(tmp_path: Path) -> None:
 
 
 def test_places_and_keys_are_apart(tmp_path: Path) -> None:
-    with Journal(tmp_path, "here") as journal:
+    with UploadJournal(tmp_path, "here") as journal:
         journal.end("key", "put", id="1")
         assert journal.facts("other") == {}
-    with Journal(tmp_path, "there") as journal:
+    with UploadJournal(tmp_path, "there") as journal:
         assert journal.facts("key") == {}
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
-    with Journal(tmp_path, "here"):
+    with UploadJournal(tmp_path, "here"):
         assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
 
 
 def test_a_damaged_journal_is_not_ignored(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"this is no database at all, not even nearly" * 100)
     with pytest.raises(UsageError, match="could be sent twice"):
-        Journal(tmp_path, "here")
+        UploadJournal(tmp_path, "here")

@@ -78,7 +78,7 @@ def test_a_part_of_other_bytes_is_not_taken_for_sent(
     manifest = _manifest(near, "metastudio")
     (near / "clip.png").write_bytes(b"!" + DATA[1:])
     with monkeypatch.context() as patch:
-        patch.setattr(made.Library, "_give_up", lambda _self, _item, _id, error, _tools: error)  # as a kill would
+        patch.setattr(made.AssetLibrary, "_give_up", lambda _self, _item, _id, error, _tools: error)  # as a kill would
         assert made.deliver(made.library(running), manifest)[0]["status"] == "failed"
     (near / "clip.png").write_bytes(DATA)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}

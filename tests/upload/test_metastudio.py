@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
-from pipeline.upload.journal import Journal
+from pipeline.upload.journal import UploadJournal
 from pipeline.upload.metastudio import fields
 from tests.upload import made
 
@@ -183,10 +183,10 @@ class _Killed(BaseException):
 
 def _killed_at(place: Any, manifest: Path, where: str | int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run until the journal writes a row (before or after which the process dies)."""
-    written = Journal._write
+    written = UploadJournal._write
     count = 0
 
-    def write(self: Journal, key: str, step: str, phase: str, facts: dict[str, Any]) -> None:
+    def write(self: UploadJournal, key: str, step: str, phase: str, facts: dict[str, Any]) -> None:
         nonlocal count
         count += 1
         if count == where:
@@ -196,7 +196,7 @@ def _killed_at(place: Any, manifest: Path, where: str | int, monkeypatch: pytest
             raise _Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "_write", write)
+        patch.setattr(UploadJournal, "_write", write)
         made.deliver(place, manifest, jobs=1)
 
 
@@ -224,7 +224,7 @@ def test_killed_before_any_row_of_the_journal_it_goes_on(
 
 def test_two_runs_at_once_are_refused(near: Path, running: Emulator) -> None:
     manifest, place = _one(near), made.library(running)
-    with Journal(near, place.place), pytest.raises(UsageError, match="another upload"):
+    with UploadJournal(near, place.place), pytest.raises(UsageError, match="another upload"):
         made.deliver(place, manifest)
 
 
@@ -287,13 +287,13 @@ def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
     near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = _one(near)
-    original = made.Library._create
+    original = made.AssetLibrary._create
 
     def create(self: Any, *args: Any) -> Any:
         (near / "clip.mp4").write_bytes(b"FILM" * 5000)
         return original(self, *args)
 
-    monkeypatch.setattr(made.Library, "_create", create)
+    monkeypatch.setattr(made.AssetLibrary, "_create", create)
     told = made.deliver(made.library(running), manifest)
     assert told[0]["status"] == "failed"
     assert made.held(running.backend) == {}

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipeline.errors import UploadError
-from pipeline.upload.retry import Again, Patience, Waiting, retry
+from pipeline.upload.retry import Patience, Retryable, Waiting, retry
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def _error(number: int) -> UploadError:
 def test_it_ends_with_the_first_attempt_that_succeeds(slept: list[float], good: int) -> None:
     def attempt(number: int) -> str:
         if number < good:
-            raise Again(_error(number))
+            raise Retryable(_error(number))
         return f"done at {number}"
 
     assert retry(Patience(attempts=3), attempt) == f"done at {good}"
@@ -36,7 +36,7 @@ def test_it_ends_with_the_first_attempt_that_succeeds(slept: list[float], good: 
 
 def test_the_last_error_is_said_and_nothing_is_waited_for_after_it(slept: list[float]) -> None:
     def attempt(number: int) -> None:
-        raise Again(_error(number))
+        raise Retryable(_error(number))
 
     with pytest.raises(UploadError, match=r"^attempt 4$"):
         retry(Patience().times(4), attempt)
@@ -58,7 +58,7 @@ def test_what_no_attempt_can_mend_is_said_at_once(slept: list[float]) -> None:
 def test_what_may_be_done_at_once_is_not_waited_for(slept: list[float]) -> None:
     def attempt(number: int) -> int:
         if number < 3:
-            raise Again(_error(number), at_once=True)
+            raise Retryable(_error(number), at_once=True)
         return number
 
     assert retry(Patience(), attempt) == 3

@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import scripts
-from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.retry import Waiting
 from tests.upload import made
@@ -41,7 +41,7 @@ def _manifest(near: Path, first: bytes = SOUND["scene0"]) -> Path:
 
 def _place(running: Emulator, order: dict[str, Any] = ORDER) -> Production:
     api = made.api(running)
-    return Production(api, order, Library(api, {}))
+    return Production(api, order, AssetLibrary(api, {}))
 
 
 def _subtitled(near: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pipeline.convert.av import split as parts
 from pipeline.convert.av.filters import Filter, of_picture, of_sound
-from pipeline.convert.av.formats import Options
+from pipeline.convert.av.formats import EncoderOptions
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.recipe import Recipe
 from pipeline.convert.av.sound import Sound
@@ -91,12 +91,12 @@ def filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
 _FINE: Final = 2560 * 1440  # pixels; above, those of one picture are too small for single ones to be seen
 
 
-def _numbered(number: int, options: Options) -> dict[str, str]:
+def _numbered(number: int, options: EncoderOptions) -> dict[str, str]:
     """Options of the output's stream `number`."""
     return {f"{key}:{number}": value for key, value in options}
 
 
-def _picture_options(made: Picture) -> Options:
+def _picture_options(made: Picture) -> EncoderOptions:
     options = dict(made.encoder.options) | (dict(made.encoder.alpha_options) if made.alpha else {})
     options["pix_fmt"] = made.pixel_format
     if made.encoder.fine and made.shown and made.shown.width * made.shown.height > _FINE:
@@ -113,7 +113,7 @@ def _picture_options(made: Picture) -> Options:
     return tuple(options.items())
 
 
-def _sound_options(made: Sound) -> Options:
+def _sound_options(made: Sound) -> EncoderOptions:
     bits = (("b", str(made.bit_rate)),) if made.bit_rate else ()
     return (("c", made.encoder.encoder), *bits)
 

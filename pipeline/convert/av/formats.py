@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.checks.preferences import ALPHA_HOMES
 
-Options = tuple[tuple[str, str], ...]
+EncoderOptions = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Container:
     audio: frozenset[str] | None
     new_video: str | None  # the codec of a picture made anew for it; None: no encoder of ours suits it
     new_audio: str | None
-    options: Options = ()
+    options: EncoderOptions = ()
 
     def holds_video(self, codec: str | None) -> bool:
         """Whether a stream of this codec can be copied into it; an unknown codec cannot."""
@@ -46,7 +46,7 @@ def _container(
     audio: frozenset[str] | None,
     new_video: str | None = None,
     new_audio: str | None = None,
-    options: Options = (),
+    options: EncoderOptions = (),
 ) -> Container:
     return Container(
         muxer=muxer,
@@ -93,9 +93,9 @@ class VideoEncoder:
     """How pictures are encoded. `alpha` is the pixel format that keeps transparency, None when none does."""
 
     pixel_format: str
-    options: Options
+    options: EncoderOptions
     alpha: str | None = None
-    alpha_options: Options = ()
+    alpha_options: EncoderOptions = ()
     capped: bool = True  # its rate can be kept below a figure
     fine: str | None = None  # quality (crf) of pictures with more pixels than a screen of 1440 rows
 

@@ -25,7 +25,7 @@ from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS
 from pipeline.model.facts import ImageInfo, MediaInfo, Size, Text, Value
 from pipeline.model.results import Fix, Made, Plan, Step
 from pipeline.model.rules import Level, Role
-from pipeline.probe.face.crop import Box
+from pipeline.probe.face.crop import CropBox
 from pipeline.probe.heic import ready
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class ImageRecipe:
     background: str | None = None  # under what was transparent; None: stays transparent
     budget: int | None = None  # bytes
     straight: Upright | None = None  # how it is turned before anything is cut off
-    crop: Box | None = None  # the part that is kept, as seen; None: the middle, as far as the shape asks
+    crop: CropBox | None = None  # the part that is kept, as seen; None: the middle, as far as the shape asks
 
 
 def recipe(info: MediaInfo, plan: Plan, role: Role) -> ImageRecipe:
@@ -186,7 +186,7 @@ def _stays_animated(picture: ImageInfo, format_: str, edits: Iterable[Fix]) -> b
     return format_ in _MOVING and (format_ == picture.format or format_ != "png")
 
 
-def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None, *, larger: bool) -> Size:
+def _size(shown: Size, edits: Iterable[Fix], role: Role, part: CropBox | None, *, larger: bool) -> Size:
     """What the picture measures afterwards: cropped to the ratio asked for, then scaled.
 
     Scaled up only where `larger` was asked for, and then in proportion until the rules have enough.
@@ -236,7 +236,7 @@ def _size(shown: Size, edits: Iterable[Fix], role: Role, part: Box | None, *, la
     return Size(*(max(1, int(side * scale)) for side in size))
 
 
-def _place(part: Box | None) -> str:
+def _place(part: CropBox | None) -> str:
     return f"{part[2]}x{part[3]}+{part[0]}+{part[1]}" if part else ""
 
 

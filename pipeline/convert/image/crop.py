@@ -10,13 +10,13 @@ from pipeline.errors import AssetError
 from pipeline.model.facts import Face, MediaInfo, Size
 from pipeline.model.results import Fix
 from pipeline.model.rules import Role
-from pipeline.probe.face.crop import Box, crop_for
+from pipeline.probe.face.crop import CropBox, crop_for
 
 # A crop aims above the least share by this part of what is left: the next measurement differs by a percent or so.
 _ABOVE = Fraction(6, 100)
 
 
-def face_crop(info: MediaInfo, edits: Iterable[Fix], role: Role) -> Box | None:
+def face_crop(info: MediaInfo, edits: Iterable[Fix], role: Role) -> CropBox | None:
     """The part to keep where faces were measured and a crop is asked for; None where there is nothing to decide.
 
     Raises AssetError when no crop gives the face the share that is wanted, or the ratio wanted would cut the face.
@@ -32,7 +32,7 @@ def face_crop(info: MediaInfo, edits: Iterable[Fix], role: Role) -> Box | None:
     return _ratio_only(info.name, face, size, wanted_ratio) if wanted_ratio else None
 
 
-def _closer(name: str, face: Face, size: Size, share: Fraction, ratio: Fraction | None, role: Role) -> Box:
+def _closer(name: str, face: Face, size: Size, share: Fraction, ratio: Fraction | None, role: Role) -> CropBox:
     above = share + (1 - share) * _ABOVE
     own = Fraction(size.width, size.height)
     for target in (above, share):
@@ -51,7 +51,7 @@ def _closer(name: str, face: Face, size: Size, share: Fraction, ratio: Fraction 
     )
 
 
-def _ratio_only(name: str, face: Face, size: Size, ratio: Fraction) -> Box:
+def _ratio_only(name: str, face: Face, size: Size, ratio: Fraction) -> CropBox:
     """The largest part of that proportion, moved towards the face, none of which it may cut."""
     wide = min(size.width, max(1, round(size.height * ratio)))
     tall = min(size.height, max(1, round(wide / ratio)))

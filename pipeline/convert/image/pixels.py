@@ -20,7 +20,7 @@ from pipeline.convert.image.straighten import Upright
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_PIXELS, MAX_SIDE
 from pipeline.model.facts import Size
-from pipeline.probe.face.crop import Box
+from pipeline.probe.face.crop import CropBox
 from pipeline.probe.heic import ready
 from pipeline.probe.image.read import DAMAGE, UPRIGHT, damage, oversize
 
@@ -87,7 +87,7 @@ def seen(
     size: Size,
     orientation: int,
     background: str | None,
-    part: Box | None = None,
+    part: CropBox | None = None,
     straight: Upright | None = None,
 ) -> Image.Image:
     """The current frame upright, at `size`, in sRGB; mode L, LA, RGB or RGBA.
@@ -123,7 +123,7 @@ def _upright_part(
     size: Size,
     orientation: int,
     background: str | None,
-    part: Box | None,
+    part: CropBox | None,
     straight: Upright | None,
 ) -> Image.Image:
     """`part` of the picture as seen and straightened, scaled to `size`; otherwise as `seen`."""

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.convert.slides.sanitise import ems
 from pipeline.probe.slides import ppt_text
 from pipeline.probe.slides.ole import Ole
-from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Record, Records, listed, persisted
+from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, listed, persisted
 
 # [MS-ODRAW]: a shape with its properties (2.2.14, 2.2.9); [MS-PPT]: where it is, and its text (2.7.1, 2.9.76).
 _SHAPE, _PROPERTIES, _ANCHOR, _TEXT_BOX = 0xF004, 0xF00B, 0xF010, 0xF00D
@@ -45,7 +45,7 @@ def for_office(source: Path, work: Path) -> Path:
     return target
 
 
-def _loose(records: Records, slide: Record, inherited: dict[int, list[ppt_text.Look]]) -> Iterator[int]:
+def _loose(records: Records, slide: PptRecord, inherited: dict[int, list[ppt_text.Look]]) -> Iterator[int]:
     """Where it says of a text box of this slide that it does not wrap, and all of its lines fit."""
     for shape in records.walk(slide):
         if shape.type != _SHAPE:

@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import GiB
-from pipeline.model.facts import ArchiveInfo, AudioStream, Entry, Kind, MediaInfo, Text
+from pipeline.model.facts import ArchiveEntry, ArchiveInfo, AudioStream, Kind, MediaInfo, Text
 from pipeline.probe.archive.zip import BadZip, Member, Zip
 from pipeline.probe.av.wav import sound
 from pipeline.probe.sniff import sniff_head
@@ -28,9 +28,9 @@ _COPIED: Final = GiB  # bytes of a recording that are copied at most
 _PACKED: Final = frozenset({"zip", "rar", "7z", "gzip", "bzip2", "xz", "zstd"})
 
 
-def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], faults: list[Text]) -> Entry:
+def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], faults: list[Text]) -> ArchiveEntry:
     """One entry, its bytes unpacked piece by piece and forgotten. Raises CeilingExceeded for a bomb."""
-    entry = Entry(
+    entry = ArchiveEntry(
         name=member.name,
         size=member.size,
         packed=member.packed,
@@ -60,7 +60,7 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
         found = decode(head)
         text = found.text
         encoding = f"{found.encoding}-sig" if found.bom and found.encoding == "utf-8" else found.encoding
-    return Entry(
+    return ArchiveEntry(
         name=member.name,
         size=size,
         packed=member.packed,

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.model.facts import Size
 
-Box = tuple[int, int, int, int]  # left, top, width, height in pixels
+CropBox = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 # Shares by box of the widest and the tightest crop: inside 50 % to 70 %, with a point to spare for rounding and
 # for another detector's idea of the box.
@@ -21,7 +21,7 @@ _ROOM: Final = Fraction(2, 100)  # of the side of the box, kept free around it
 _SHAPES: Final = tuple(Fraction(*pair) for pair in ((1, 1), (9, 16), (16, 9), (4, 3), (3, 4)))
 
 
-def suggested(size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction) -> Box | None:
+def suggested(size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction) -> CropBox | None:
     """The crop in which `box` fills `share`: in the picture's own proportions, else square, else in usual ones."""
     shapes = (Fraction(size.width, size.height), *_SHAPES)
     return next((crop for shape in shapes if (crop := crop_for(size, box, share, shape))), None)
@@ -29,7 +29,7 @@ def suggested(size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], sh
 
 def crop_for(
     size: Size, box: tuple[Fraction, Fraction, Fraction, Fraction], share: Fraction, ratio: Fraction = Fraction(1)
-) -> Box | None:
+) -> CropBox | None:
     """The crop in which `box` fills `share` of the picture, as centred on it as the edges allow.
 
     `ratio` is width / height. None when the crop would cut the box or leave the picture: nothing

@@ -26,7 +26,7 @@ _TURNS: Final = (90, -90, 180, 45, -45, 135, -135)  # degrees
 _LARGE: Final = 0.2  # of the shorter side: where a face this wide is found, nobody looks for tiny ones
 
 
-class Detection(NamedTuple):
+class DetectedFace(NamedTuple):
     """A face as the detectors see it; points in pixels."""
 
     score: float
@@ -47,7 +47,7 @@ def _letterbox(picture: Pixels, side: int) -> tuple[Pixels, float, Numbers]:
     return square, scale, np.array([left, top], float)
 
 
-def _look(detector: Detector, picture: Pixels) -> list[Detection]:
+def _look(detector: Detector, picture: Pixels) -> list[DetectedFace]:
     square, scale, corner = _letterbox(picture, detector.side)
     found = []
     for score, points in zip(*detect(detector, square, _LEAST), strict=True):
@@ -55,20 +55,20 @@ def _look(detector: Detector, picture: Pixels) -> list[Detection]:
         middle = (points[0] * detector.side - corner) / scale
         marks = (points[2:] * detector.side - corner) / scale
         if half.min() > 0:
-            found.append(Detection(float(score), np.concatenate([middle - half, middle + half]), marks))
+            found.append(DetectedFace(float(score), np.concatenate([middle - half, middle + half]), marks))
     return found
 
 
-def _moved(found: Detection, by: Numbers) -> Detection:
+def _moved(found: DetectedFace, by: Numbers) -> DetectedFace:
     return found._replace(box=found.box + np.tile(by, 2), points=found.points + by)
 
 
-def _turned_back(found: Detection, matrix: Numbers) -> Detection:
+def _turned_back(found: DetectedFace, matrix: Numbers) -> DetectedFace:
     """A find in a turned picture, in the picture as it was."""
     points = found.points @ matrix[:, :2].T + matrix[:, 2]
     middle = (found.box[:2] + found.box[2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     half = (found.box[2:] - found.box[:2]) / 2
-    return Detection(found.score, np.concatenate([middle - half, middle + half]), points, turned=True)
+    return DetectedFace(found.score, np.concatenate([middle - half, middle + half]), points, turned=True)
 
 
 def overlap(one: Numbers, other: Numbers) -> float:
@@ -81,7 +81,7 @@ def overlap(one: Numbers, other: Numbers) -> float:
     return common / (sum(areas) - common)
 
 
-def merged(finds: list[Detection]) -> list[Detection]:
+def merged(finds: list[DetectedFace]) -> list[DetectedFace]:
     """One find per face: the surest, weighed with those that overlap it."""
     left = sorted(finds, key=lambda f: (-f.score, f.box[0], f.box[1]))
     faces = []
@@ -92,7 +92,7 @@ def merged(finds: list[Detection]) -> list[Detection]:
         weights = np.array([f.score for f in same])
         weights /= weights.sum()
         faces.append(
-            Detection(
+            DetectedFace(
                 best.score,
                 np.einsum("n,nk->k", weights, np.stack([f.box for f in same])),
                 np.einsum("n,nkj->kj", weights, np.stack([f.points for f in same])),
@@ -102,7 +102,7 @@ def merged(finds: list[Detection]) -> list[Detection]:
     return faces
 
 
-def _tiles(picture: Pixels) -> list[Detection]:
+def _tiles(picture: Pixels) -> list[DetectedFace]:
     height, width = picture.shape[:2]
     tall, wide = max(1, round(height * _TILE)), max(1, round(width * _TILE))
     finds = []
@@ -114,7 +114,7 @@ def _tiles(picture: Pixels) -> list[Detection]:
     return finds
 
 
-def _whole(found: Detection, wide: int, tall: int, left: int, top: int, picture: Pixels) -> bool:
+def _whole(found: DetectedFace, wide: int, tall: int, left: int, top: int, picture: Pixels) -> bool:
     """Whether a find is not cut by a tile's edge that is not also the picture's."""
     height, width = picture.shape[:2]
     return bool(
@@ -125,7 +125,7 @@ def _whole(found: Detection, wide: int, tall: int, left: int, top: int, picture:
     )
 
 
-def _turned(picture: Pixels, degrees: float) -> list[Detection]:
+def _turned(picture: Pixels, degrees: float) -> list[DetectedFace]:
     height, width = picture.shape[:2]
     middle = (width / 2, height / 2)
     matrix = cv2.getRotationMatrix2D(middle, degrees, 1.0)
@@ -137,17 +137,17 @@ def _turned(picture: Pixels, degrees: float) -> list[Detection]:
     return [_turned_back(f, back) for f in (*_look(FULL, view), *_look(SHORT, view))]
 
 
-def _surest(finds: list[Detection]) -> float:
+def _surest(finds: list[DetectedFace]) -> float:
     return max((found.score for found in finds), default=0.0)
 
 
-def _steepness(found: Detection) -> float:
+def _steepness(found: DetectedFace) -> float:
     """Degrees between the line of the eyes and the horizontal, 0 to 180 where the right eye is on the right."""
     across, down = found.points[1] - found.points[0]
     return abs(float(np.degrees(np.arctan2(down, across))))
 
 
-def candidates(picture: Pixels) -> list[Detection]:
+def candidates(picture: Pixels) -> list[DetectedFace]:
     """Where faces may be, surest first; one face may be in it twice, turned and as it is.
 
     `picture` is RGB (height, width, 3), a few hundred pixels a side.
@@ -157,7 +157,7 @@ def candidates(picture: Pixels) -> list[Detection]:
     the largest face is small, the picture is also searched in nine overlapping tiles.
     """
     finds = [*_look(FULL, picture), *_look(SHORT, picture)]
-    turned: list[Detection] = []
+    turned: list[DetectedFace] = []
     upright = _surest([found for found in finds if _steepness(found) <= _STEEP])
     if upright < _SURE:
         best = max((_turned(picture, degrees) for degrees in _TURNS), key=_surest)

@@ -19,7 +19,7 @@ from pipeline.errors import ToolMissing, Unreadable
 from pipeline.model.facts import Face, ImageInfo, MediaInfo, Size, Text
 from pipeline.probe.face import lighting
 from pipeline.probe.face.crop import TIGHTEST, WIDEST, suggested
-from pipeline.probe.face.detect import Detection, candidates, overlap
+from pipeline.probe.face.detect import DetectedFace, candidates, overlap
 from pipeline.probe.face.mesh import OUTLINE, Mesh, eyes_open, fit, gaze, irises, mouth_open
 from pipeline.probe.face.models import Numbers, Pixels, load
 from pipeline.probe.face.occlusion import COVERED, cover
@@ -134,7 +134,7 @@ def _known(value: float | None) -> Fraction | None:
     return None if value is None else _exact(value)
 
 
-def _face(view: _View, found: Detection, mesh: Mesh, bounds: Numbers) -> Face:
+def _face(view: _View, found: DetectedFace, mesh: Mesh, bounds: Numbers) -> Face:
     height, width = view.pixels.shape[:2]
     whole = bounds * view.scale
     box = (

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from pipeline.probe.face.detect import Detection
+from pipeline.probe.face.detect import DetectedFace
 from pipeline.probe.face.models import IRIS_SIDE, MESH_SIDE, Numbers, Pixels, iris, mesh
 
 # Rows of the mesh (MediaPipe face mesh topology). Right and left are the person's; rings run in order.
@@ -75,7 +75,7 @@ class Square(NamedTuple):
         return np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=flags), np.uint8)
 
 
-def _of_found(found: Detection) -> Square:
+def _of_found(found: DetectedFace) -> Square:
     right, left = found.points[0], found.points[1]
     size = float((found.box[2:] - found.box[:2]).max())
     middle = (found.box[:2] + found.box[2:]) / 2
@@ -93,7 +93,7 @@ def _of_mesh(points: Numbers) -> Square:
     return Square(middle, float((high - low).max()) * _ROOM, turn)
 
 
-def fit(picture: Pixels, found: Detection) -> Mesh:
+def fit(picture: Pixels, found: DetectedFace) -> Mesh:
     """The mesh of the face that was found. `picture` is RGB (height, width, 3)."""
     square = _of_found(found)
     result = Mesh(0.0, np.zeros((468, 3)))

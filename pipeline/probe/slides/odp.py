@@ -13,7 +13,7 @@ from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import Zip
 from pipeline.probe.slides.odp_fonts import Style, Styles
 from pipeline.probe.slides.opc import Package
-from pipeline.probe.slides.reflow import Box, reflows
+from pipeline.probe.slides.reflow import TextBox, reflows
 from pipeline.probe.text.xml_safe import Position
 from pipeline.tools.fonts import swaps
 
@@ -249,7 +249,7 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     used = tuple(sorted(set[str]().union(*(page.fonts for page in shown))))
     replaced = swaps(used, styles.carried)
     boxes = [
-        Box(number, *box)
+        TextBox(number, *box)
         for number, page in enumerate(content.pages, 1)
         if page.style not in content.hidden
         for box in page.boxes

@@ -11,8 +11,8 @@ from pipeline.model.ceilings import MAX_PAGES
 from pipeline.model.facts import OnSlide, SlidesInfo, Text
 from pipeline.probe.slides import ppt_sounds, ppt_text
 from pipeline.probe.slides.ole import BadOle, Ole
-from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Record, Records, listed, persisted
-from pipeline.probe.slides.reflow import Box, reflows
+from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, listed, persisted
+from pipeline.probe.slides.reflow import TextBox, reflows
 from pipeline.tools.fonts import swaps
 
 # Record types (2.13.24).
@@ -51,7 +51,7 @@ class _Slide(NamedTuple):
         return _said([piece.words for piece in self.pieces])
 
 
-def _slide(records: Records, offset: int, outline: list[Record], objects: dict[int, int]) -> _Slide:
+def _slide(records: Records, offset: int, outline: list[PptRecord], objects: dict[int, int]) -> _Slide:
     slide = records.at(offset)
     if slide.type != _SLIDE:
         raise BadOle("a slide is not where the list says", "幻灯片不在目录所述位置")
@@ -89,7 +89,7 @@ def _notes(records: Records, offset: int | None) -> str:
     return _said([piece.words for piece in found if piece.kind == _NOTES_BODY])
 
 
-def _boxes(records: Records, slides: list[_Slide], names: list[str], styles: list[Record]) -> list[Box] | None:
+def _boxes(records: Records, slides: list[_Slide], names: list[str], styles: list[PptRecord]) -> list[TextBox] | None:
     """The texts that are shown, with the names of the fonts that their letters take; None where a look is damaged."""
     try:
         inherited = ppt_text.masters(records, styles)
@@ -98,7 +98,7 @@ def _boxes(records: Records, slides: list[_Slide], names: list[str], styles: lis
     if any(piece.runs is None for slide in slides if not slide.hidden for piece in slide.pieces):
         return None
     return [
-        Box(number, frozenset(names[face] for face in used if face < len(names) and names[face]), piece.words)
+        TextBox(number, frozenset(names[face] for face in used if face < len(names) and names[face]), piece.words)
         for number, slide in enumerate(slides, 1)
         if not slide.hidden
         for piece in slide.pieces
@@ -203,7 +203,7 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     )
 
 
-def _master(records: Records, places: dict[int, int], persist: int) -> list[Record]:
+def _master(records: Records, places: dict[int, int], persist: int) -> list[PptRecord]:
     """What is right inside a main master; nothing of another kind of master."""
     if persist not in places or records.at(places[persist]).type != _MASTER:
         return []

@@ -17,7 +17,7 @@ _MAX_RECORDS: Final = 2_000_000
 _MAX_DEPTH: Final = 64
 
 
-class Record(NamedTuple):
+class PptRecord(NamedTuple):
     """A record: an atom, or a container of others."""
 
     type: int
@@ -34,7 +34,7 @@ class Records:
         self.data = data
         self.seen = 0
 
-    def at(self, offset: int) -> Record:
+    def at(self, offset: int) -> PptRecord:
         """The record whose header is there. Raises BadOle."""
         if not 0 <= offset <= len(self.data) - 8:
             raise BadOle("a record lies outside the document", "记录位于文档之外")
@@ -42,9 +42,9 @@ class Records:
         end = offset + 8 + length
         if end > len(self.data):
             raise BadOle("a record reaches beyond the document", "记录超出文档")
-        return Record(type_, first >> 4, offset + 8, end, first & 15 == 15)
+        return PptRecord(type_, first >> 4, offset + 8, end, first & 15 == 15)
 
-    def children(self, parent: Record) -> Iterator[Record]:
+    def children(self, parent: PptRecord) -> Iterator[PptRecord]:
         """The records right inside `parent`. Raises BadOle."""
         at = parent.start
         while at + 8 <= parent.end:
@@ -57,31 +57,31 @@ class Records:
             yield record
             at = record.end
 
-    def walk(self, parent: Record, depth: int = 0) -> Iterator[Record]:
+    def walk(self, parent: PptRecord, depth: int = 0) -> Iterator[PptRecord]:
         """All records inside `parent`, each before what it holds. Raises BadOle."""
         for record in self.children(parent):
             yield record
             if (record.container or record.type == _TAG_BLOB) and depth < _MAX_DEPTH:
                 yield from self.walk(record, depth + 1)
 
-    def number(self, record: Record, offset: int, size: int = 4) -> int:
+    def number(self, record: PptRecord, offset: int, size: int = 4) -> int:
         """An unsigned number of `size` bytes in an atom. Raises BadOle."""
         if record.start + offset + size > record.end:
             raise BadOle("a record is too short", "记录过短")
         at = record.start + offset
         return int.from_bytes(self.data[at : at + size], "little")
 
-    def content(self, record: Record) -> bytes:
+    def content(self, record: PptRecord) -> bytes:
         """The bytes of an atom."""
         return self.data[record.start : record.end]
 
-    def words(self, record: Record) -> str:
+    def words(self, record: PptRecord) -> str:
         """The text of an atom of text, one paragraph or line break a line."""
         data = self.content(record)
         text = data.decode("utf-16-le" if record.type == _TEXT_CHARS else "latin-1", "replace")
         return text.replace("\r", "\n").replace("\v", "\n")
 
-    def properties(self, shape: Record) -> dict[int, tuple[int, int]]:
+    def properties(self, shape: PptRecord) -> dict[int, tuple[int, int]]:
         """Of a shape's property table: number -> value and where it stands in the stream ([MS-ODRAW] 2.2.7)."""
         count = min(shape.instance, (shape.end - shape.start) // 6)
         pairs = (shape.start + 6 * n for n in range(count))
@@ -126,10 +126,10 @@ class Listed(NamedTuple):
 
     persist: int
     id: int
-    outline: list[Record]
+    outline: list[PptRecord]
 
 
-def listed(records: Records, document: Record, instance: int) -> list[Listed]:
+def listed(records: Records, document: PptRecord, instance: int) -> list[Listed]:
     """The entries of a list: of slides (0), masters (1) or notes (2)."""
     out: list[Listed] = []
     for part in records.children(document):

@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.model.facts import Embedded
 from pipeline.probe.slides.ole import Ole
-from pipeline.probe.slides.ppt_records import DOCUMENT, USER, Record, Records, persisted
+from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, persisted
 
 _SOUND, _STRING, _DATA = 0x07E6, 0x0FBA, 0x07E7  # SoundContainer and what it holds (2.4.16.3)
 _EXTENSION, _ID = 1, 2  # instances of _STRING
@@ -20,9 +20,9 @@ _NAMES: Final = {0x03F9: 4, 0x0FF1: 8, 0x0FF3: 0}
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,5}")
 
 
-def sounds(records: Records, inside: Iterable[Record]) -> dict[int, tuple[str, Record]]:
+def sounds(records: Records, inside: Iterable[PptRecord]) -> dict[int, tuple[str, PptRecord]]:
     """By number: name of the part and data of each sound that the deck carries. Raises BadOle."""
-    out: dict[int, tuple[str, Record]] = {}
+    out: dict[int, tuple[str, PptRecord]] = {}
     for record in inside:
         if record.type != _SOUND:
             continue
@@ -40,7 +40,7 @@ def sounds(records: Records, inside: Iterable[Record]) -> dict[int, tuple[str, R
     return out
 
 
-def objects(records: Records, inside: Iterable[Record]) -> dict[int, int]:
+def objects(records: Records, inside: Iterable[PptRecord]) -> dict[int, int]:
     """Of each object that is an embedded sound: its number, and the sound's. Raises BadOle."""
     out: dict[int, int] = {}
     for record in inside:
@@ -51,7 +51,7 @@ def objects(records: Records, inside: Iterable[Record]) -> dict[int, int]:
     return out
 
 
-def named(records: Records, inside: Collection[Record], objects_: dict[int, int]) -> set[int]:
+def named(records: Records, inside: Collection[PptRecord], objects_: dict[int, int]) -> set[int]:
     """Numbers of the sounds that the records of one slide refer to. Raises BadOle."""
     out = {records.number(record, _NAMES[record.type]) for record in inside if record.type in _NAMES}
     out |= {
@@ -62,7 +62,7 @@ def named(records: Records, inside: Collection[Record], objects_: dict[int, int]
     return out
 
 
-def embedded(found: dict[int, tuple[str, Record]], slides: Sequence[set[int]]) -> tuple[Embedded, ...]:
+def embedded(found: dict[int, tuple[str, PptRecord]], slides: Sequence[set[int]]) -> tuple[Embedded, ...]:
     """Each sound with the first slide that names it, from 1; 0 for one that none does."""
     first = {number: next((n for n, names in enumerate(slides, 1) if number in names), 0) for number in found}
     return tuple(Embedded(first[number], part) for number, (part, _) in sorted(found.items()))

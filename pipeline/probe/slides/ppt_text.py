@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from pipeline.probe.slides.ole import BadOle
-from pipeline.probe.slides.ppt_records import Record, Records
+from pipeline.probe.slides.ppt_records import PptRecord, Records
 from pipeline.probe.slides.reflow import scripts
 
 HEADER, CHARS, BYTES, STYLE, MASTER_STYLE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0FA1, 0x0FA3
@@ -117,7 +117,7 @@ def _runs(data: bytes, letters: int) -> tuple[tuple[int, Look], ...]:
     return tuple(out)
 
 
-def pieces(records: Records, found: Iterable[Record]) -> list[Piece]:
+def pieces(records: Records, found: Iterable[PptRecord]) -> list[Piece]:
     """The texts among these records, in their order. Raises BadOle for a damaged header."""
     out: list[Piece] = []
     kind = _OTHER
@@ -137,7 +137,7 @@ def pieces(records: Records, found: Iterable[Record]) -> list[Piece]:
     return out
 
 
-def masters(records: Records, found: Iterable[Record]) -> dict[int, list[Look]]:
+def masters(records: Records, found: Iterable[PptRecord]) -> dict[int, list[Look]]:
     """Of each kind of text, its look at the first level in every master among these records. Raises BadOle."""
     out: dict[int, list[Look]] = {}
     for record in found:

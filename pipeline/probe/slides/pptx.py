@@ -11,7 +11,7 @@ from pipeline.model.ceilings import MAX_PAGES
 from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.opc import CLICKED, MOVING, Link, Package
-from pipeline.probe.slides.reflow import Box, reflows, scripts
+from pipeline.probe.slides.reflow import TextBox, reflows, scripts
 from pipeline.probe.text.xml_safe import BadXml, Position, local
 from pipeline.tools.fonts import swaps
 
@@ -135,7 +135,7 @@ class _Deck:
     """What is collected over all slides."""
 
     fonts: dict[str, None] = field(default_factory=dict)  # an ordered set
-    boxes: list[Box] = field(default_factory=list)  # those that are shown
+    boxes: list[TextBox] = field(default_factory=list)  # those that are shown
     places: list[OnSlide] = field(default_factory=list)
     media: dict[str, int | None] = field(default_factory=dict)  # part or address, and the slide it is on
     outside: set[tuple[str, str]] = field(default_factory=set)
@@ -224,7 +224,7 @@ def _slide(package: Package, name: str, number: int, deck: _Deck, themes: dict[s
         return {font for font in fonts if font}
 
     deck.fonts.update(dict.fromkeys(sorted(named(faces))))
-    deck.boxes.extend(Box(number, frozenset(named(faces)), words) for faces, words in page.boxes)
+    deck.boxes.extend(TextBox(number, frozenset(named(faces)), words) for faces, words in page.boxes)
 
 
 def _main_part(package: Package) -> str:

@@ -12,7 +12,7 @@ _COMPLEX: Final = (0x0590, 0x1000)  # Hebrew to Tibetan: scripts that take the c
 _QUOTED: Final = 24  # letters of a box that are quoted
 
 
-class Box(NamedTuple):
+class TextBox(NamedTuple):
     """A text box that is shown."""
 
     slide: int  # from 1, hidden ones counted
@@ -37,7 +37,7 @@ def _named(words: str, fonts: str) -> Text:
     return Text(f"“{words}” in {fonts}", f"“{words}”，字体为 {fonts}")
 
 
-def reflows(boxes: Iterable[Box], swaps: Sequence[FontSwap] | None) -> tuple[OnSlide, ...] | None:
+def reflows(boxes: Iterable[TextBox], swaps: Sequence[FontSwap] | None) -> tuple[OnSlide, ...] | None:
     """The boxes whose text is drawn with a font of other widths; None where replacements are not known."""
     if swaps is None:
         return None

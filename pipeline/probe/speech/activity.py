@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.probe.speech.spectra import FRAMES, Decibels, Levels
+from pipeline.probe.speech.spectra import FRAMES, Decibels, HalfDecibels
 
 Flags = npt.NDArray[np.bool_]
 
@@ -97,7 +97,7 @@ class Floors(NamedTuple):
         return np.repeat(self.noise[:, band], [part.stop - part.start for part in self.parts])
 
 
-def floors(levels: Levels) -> Floors:
+def floors(levels: HalfDecibels) -> Floors:
     """Noise level of each band and how much it wavers there.
 
     The quietest tenths of a second of each minute, in the mean over the bands, are taken for pauses.
@@ -118,7 +118,7 @@ def floors(levels: Levels) -> Floors:
     return Floors(parts, np.asarray(noise, np.float32), np.asarray(wavers, np.float32))
 
 
-def find(levels: Levels) -> Activity:
+def find(levels: HalfDecibels) -> Activity:
     """Speech in a recording, given `BandLevels.levels` of all of it."""
     if not len(levels):
         return Activity(np.zeros(0, bool), -130.0, -130.0)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipeline.probe.speech.activity import floors
-from pipeline.probe.speech.spectra import Levels
+from pipeline.probe.speech.spectra import HalfDecibels
 
 _LAG: Final = 6  # frames: 50 ms and half a window, so that nothing before the fall is still seen after it
 _STEEPEST: Final = 98  # percentile of the falls of a band
@@ -33,7 +33,7 @@ class Fall(NamedTuple):
     room: float  # from the loudest down to the noise
 
 
-def fall(levels: Levels) -> Fall | None:
+def fall(levels: HalfDecibels) -> Fall | None:
     """The steepest falls in `BandLevels.levels` of a whole recording; None where noise leaves no room for them."""
     if len(levels) < 2 * _BEGINS:
         return None
@@ -54,7 +54,7 @@ def fall(levels: Levels) -> Fall | None:
     return Fall(float(np.mean(falls)), float(np.mean(rooms))) if falls else None
 
 
-def c50(levels: Levels) -> float | None:
+def c50(levels: HalfDecibels) -> float | None:
     """C50 in dB from `BandLevels.levels` of the whole recording; None when noise hides how sounds die away.
 
     Median error on rooms and voices not used for fitting: see docs/benchmarks.md.

@@ -12,7 +12,7 @@ from pipeline.probe.speech.levels import FLOOR, Samples
 from pipeline.probe.speech.trace import Trace
 
 Decibels = npt.NDArray[np.float32]
-Levels = npt.NDArray[np.float16]  # dB, to 0.06 at -100: half the memory
+HalfDecibels = npt.NDArray[np.float16]  # dB, to 0.06 at -100: half the memory
 
 FRAMES: Final = 100  # a second
 # Hz. The first band holds mains hum, the last what telephones cut off.
@@ -66,7 +66,7 @@ class BandLevels:
         self._rest = joined[count * self.hop :].copy()
 
     @property
-    def levels(self) -> Levels:
+    def levels(self) -> HalfDecibels:
         """A row a frame: one column a band of EDGES, the last for everything above its first edge."""
         if len(self._levels) != 1:
             empty = np.zeros((0, len(EDGES)), np.float16)

@@ -46,7 +46,7 @@ def admitted(backend: Backend, request: Request) -> Response | None:
         return fail(401, "APIGW.0301", "Incorrect IAM authentication information")
     try:
         date = datetime.strptime(request.headers.get("x-sdk-date", ""), signing.DATE).replace(tzinfo=UTC)
-    except ValueError:
+    except ValueError:  # the answer says it, in the platform's words
         return fail(401, "APIGW.0301", "X-Sdk-Date is missing")
     if abs(date.timestamp() - backend.now()) > _WINDOW.total_seconds():
         return fail(401, "APIGW.0301", "Incorrect IAM authentication information: x-sdk-date expired")
@@ -91,7 +91,7 @@ def handle(backend: Backend, request: Request) -> Response:
         if method == request.method and found:
             try:
                 body = json.loads(request.body) if request.body else {}
-            except ValueError:
+            except ValueError:  # the answer says it, in the platform's words
                 return fail(400, "MSS.10000002", "Invalid JSON")
             return limited(backend, group) or function(backend, request, body, *found.groups())
     return fail(404, "APIGW.0101", "The API does not exist or has not been published")
@@ -100,7 +100,7 @@ def handle(backend: Backend, request: Request) -> Response:
 def _token(backend: Backend, request: Request) -> Response:
     try:
         scope = json.loads(request.body)["auth"]["scope"]["project"]["id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # the answer says it, in the platform's words
         return fail(400, "IAM.0011", "Request body is invalid")
     if scope != backend.account.project:
         return fail(401, "IAM.0101", "The project does not exist")

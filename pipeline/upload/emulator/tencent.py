@@ -40,7 +40,7 @@ def handle(backend: Backend, request: Request) -> Response:
         payload = body["Payload"]
         if not isinstance(body["Header"], dict) or not isinstance(payload, dict):
             return _said(backend, {}, 100001, "miss Content Length")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # the answer says it, in the platform's words
         return _said(backend, {}, 100001, "miss Content Length")
     name = request.path.rsplit("/", 1)[-1]
     handlers = {

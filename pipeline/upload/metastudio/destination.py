@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Target
 from pipeline.upload.metastudio.api import Api
-from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.metastudio.training import Avatar
 from pipeline.upload.metastudio.voice import Voice
@@ -20,5 +20,5 @@ def opened(target: Target, secrets: Secrets) -> Destination:
         return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
     if "/voice-" in preset:
         return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
-    library = Library(api, order.get("asset", {}))
+    library = AssetLibrary(api, order.get("asset", {}))
     return Production(api, order["script"], library) if "script" in order else library

@@ -22,8 +22,8 @@ from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields
 from pipeline.upload.metastudio.api import Api
-from pipeline.upload.multipart import Part
-from pipeline.upload.retry import Again, Waiting, retry
+from pipeline.upload.multipart import UploadPart
+from pipeline.upload.retry import Retryable, Waiting, retry
 from pipeline.upload.transfer import Body, Changed, Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds; an upload URL is valid for 24 h (Table 4-180)
@@ -35,7 +35,7 @@ _TAKEN: Final = frozenset({"MSS.10001008", "MSS.10001009", "MSS.10001012"})  # t
 _TRIES: Final = 8  # times a file is put before it is given up
 
 
-class Library:
+class AssetLibrary:
     """The asset library of one project."""
 
     def __init__(self, api: Api, order: dict[str, Any]) -> None:
@@ -126,12 +126,12 @@ class Library:
                     "POST", "/digital-assets", body, group="create asset", what=f"create asset {name!r}", again=False
                 )
             except Unknown as error:  # the next attempt looks for it first
-                raise Again(error) from None
+                raise Retryable(error) from None
             except Refused as error:
                 if error.code != "MSS.20010008":  # the name is taken by something else: a suffix from the bytes
                     raise
                 body["asset_name"] = f"{name[: fields.NAME - 9]}_{item.marker[9:17]}"
-                raise Again(error, at_once=True) from None
+                raise Retryable(error, at_once=True) from None
             tools.journal.end(item.key, "create asset", asset_id=made["asset_id"])
             return made, False
 
@@ -149,7 +149,7 @@ class Library:
         retry(patience, lambda _: self._attempt(item, file, kind, asset_id, tools))
 
     def _attempt(self, item: Item, file: File, kind: str, asset_id: str, tools: Tools) -> None:
-        """One attempt from where the journal says it stands. Raises Again where the next one may come further."""
+        """One attempt from where the journal says it stands. Raises Retryable where the next one may come further."""
         step = f"{file.category} {file.name}"
         known = tools.journal.facts(item.key).get("files", {}).get(step, {})
         if not known:
@@ -170,15 +170,15 @@ class Library:
         try:
             self._put(item, file, step, known, urls, tools)
         except Unknown as error:  # every byte went out: the next attempt asks whether it is there
-            raise Again(error) from None
+            raise Retryable(error) from None
         except Refused as error:
             if error.status != 403:
                 raise
             self._finish(str(known["id"]), "CANCELLED")  # the URL has lapsed: a new file, a new URL
             self._note(item, step, None, tools)
-            raise Again(error, at_once=True) from None
+            raise Retryable(error, at_once=True) from None
         if not self._confirmed(item, file, step, known | {"put": True}, asset_id, tools):
-            raise Again(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
+            raise Retryable(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
 
     def _note(self, item: Item, step: str, entry: dict[str, Any] | None, tools: Tools) -> None:
         files = dict(tools.journal.facts(item.key).get("files", {}))
@@ -213,11 +213,11 @@ class Library:
             try:
                 return self.api.call("POST", path, body, group="file", what=f"create file {file.name!r}", again=False)
             except Unknown as error:
-                raise Again(error) from None  # if it was created, the next attempt cancels it first
+                raise Retryable(error) from None  # if it was created, the next attempt cancels it first
             except Refused as error:
                 if error.code not in _TAKEN:
                     raise
-                raise Again(error, at_once=True) from None  # likewise
+                raise Retryable(error, at_once=True) from None  # likewise
 
         made = retry(self.api.caller.patience, attempt)
         urls = [str(url) for url in made.get("upload_urls") or [made["upload_url"]]]
@@ -244,7 +244,7 @@ class Library:
                 continue
             tools.journal.begin(item.key, f"put {step} part {part.number}")
 
-            def body(part: Part = part) -> Body:
+            def body(part: UploadPart = part) -> Body:
                 return tools.part(file, part)
 
             self.api.put(

@@ -19,10 +19,10 @@ from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
-from pipeline.upload.metastudio.library import Library
+from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.order import SCRIPT
 from pipeline.upload.metastudio.training import OCTETS
-from pipeline.upload.retry import Again, Waiting, retry
+from pipeline.upload.retry import Retryable, Waiting, retry
 from pipeline.upload.transfer import Refused, Unknown
 
 PATH: Final = "/digital-human-video-scripts"
@@ -38,7 +38,7 @@ _PLAIN: Final = ("script_description", "view_mode", "model_asset_id")
 class Production:
     """Scripts of one project, and its library for what is no scene."""
 
-    def __init__(self, api: Api, order: dict[str, Any], library: Library) -> None:
+    def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
         SCRIPT.check("order", order)
         self.api, self.order, self.library = api, order, library
         self.place = api.place
@@ -215,12 +215,12 @@ class Production:
             try:
                 made = self._call("POST", PATH, body, what=f"create script {body['script_name']!r}", again=False)
             except Unknown as error:  # the next attempt looks for it first
-                raise Again(error) from None
+                raise Retryable(error) from None
             except Refused as error:
                 if error.code != "MSS.20010005" or body["script_name"] == other:
                     raise
                 body["script_name"] = other
-                raise Again(error, at_once=True) from None
+                raise Retryable(error, at_once=True) from None
             tools.journal.end(unit.key, "create script", script_id=made["script_id"])
             return str(made["script_id"]), _uploads(made), True
 
@@ -259,13 +259,13 @@ class Production:
                     target, file.content_type, file.md5, make, etag=file.hex_md5, what=f"PUT {step} {file.name!r}"
                 )
             except Unknown as error:  # the next attempt asks whether it is there
-                raise Again(error) from None
+                raise Retryable(error) from None
             except Refused as error:
                 if error.status != 403:
                     raise
-                raise Again(error) from None  # the URL has lapsed
+                raise Retryable(error) from None  # the URL has lapsed
             if self._held(there(number)) != wanted:
-                raise Again(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
+                raise Retryable(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
             self._note(unit, step, file, tools)
             return True
 

@@ -20,9 +20,9 @@ from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.order import TRAINING
-from pipeline.upload.multipart import Part
+from pipeline.upload.multipart import UploadPart
 from pipeline.upload.order import Table
-from pipeline.upload.retry import Again, retry
+from pipeline.upload.retry import Retryable, retry
 from pipeline.upload.transfer import Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds
@@ -47,7 +47,7 @@ _NEEDED: Final = ("training_video", "id_card_image1", "id_card_image2", "grant_f
 _KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) | {"cover"} | set(_BEAUTY)
 
 
-class Job:
+class TrainingJob:
     """What both kinds of job share."""
 
     def __init__(self, api: Api, order: dict[str, Any], table: Table, path: str) -> None:
@@ -94,7 +94,7 @@ class Job:
             try:
                 return self._call("POST", path, body, what="create job", again=False)
             except Unknown as error:  # the next attempt looks for it first
-                raise Again(error) from None
+                raise Retryable(error) from None
 
         return retry(self.api.caller.patience, attempt)
 
@@ -118,7 +118,7 @@ class Job:
         tools.journal.end(unit.key, "forget job", job_id=None, urls=None, at=None, done=None, parts=None)
 
 
-class Avatar(Job):
+class Avatar(TrainingJob):
     """An avatar training job, standard or Flexus."""
 
     def __init__(self, api: Api, order: dict[str, Any], *, flexus: bool) -> None:
@@ -213,7 +213,7 @@ class Avatar(Job):
                     return self._accepted(unit, self._show(job_id), "sent", tools)
                 self._delete(unit, job_id, tools, abandoned)
                 gave_up = GaveUp(error, abandoned)
-                raise (Again(gave_up, at_once=True) if error.code in _ANEW else gave_up) from None
+                raise (Retryable(gave_up, at_once=True) if error.code in _ANEW else gave_up) from None
             receipt = self._accepted(unit, self._show(job_id), "sent", tools)
             receipt.abandoned = abandoned
             return receipt
@@ -316,7 +316,7 @@ class Avatar(Job):
             if tools.journal.facts(unit.key).get("parts", {}).get(slot, {}).get(str(part.number)) == part.tag:
                 continue
 
-            def attempt(number: int, part: Part = part, step: str = step) -> None:
+            def attempt(number: int, part: UploadPart = part, step: str = step) -> None:
                 if number > 1 or tools.journal.open(unit.key, step):
                     held = self._command(job_id, f"GET_{word}").get("multipart_data") or []
                     if (part.number, part.tag) in {(p.get("part_number"), str(p.get("etag")).strip('"')) for p in held}:
@@ -332,11 +332,11 @@ class Avatar(Job):
                         what=step,
                     )
                 except Unknown as error:  # the next attempt asks whether it is held
-                    raise Again(error, at_once=True) from None
+                    raise Retryable(error, at_once=True) from None
                 except Refused as error:
                     if error.status != 403:
                         raise
-                    raise Again(error, at_once=True) from None  # taken before, and the URL with it: asked likewise
+                    raise Retryable(error, at_once=True) from None  # taken before, and the URL with it: asked likewise
 
             retry(self.api.caller.patience.times(_TRIES), attempt)
             known = tools.journal.facts(unit.key).get("parts", {})

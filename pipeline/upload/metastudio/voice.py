@@ -23,8 +23,8 @@ from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.error_codes import CODES
 from pipeline.upload.metastudio.order import VOICE
-from pipeline.upload.metastudio.training import OCTETS, ZIP, Job
-from pipeline.upload.retry import Again, retry
+from pipeline.upload.metastudio.training import OCTETS, ZIP, TrainingJob
+from pipeline.upload.retry import Retryable, retry
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
 
 _TRIES: Final = 4
@@ -38,7 +38,7 @@ _HALVES: Final = {".wav": ("audio_uploading_url", "audio/wav"), ".txt": ("txt_up
 Locate = Callable[[dict[str, Any]], object]  # finds an address in the platform's answer
 
 
-class Voice(Job):
+class Voice(TrainingJob):
     """A voice training job: basic, middle or advanced."""
 
     def __init__(self, api: Api, order: dict[str, Any], edition: str) -> None:
@@ -160,11 +160,11 @@ class Voice(Job):
             try:
                 self._put(unit, slot, str(locate(answer)), kind, file, tools)
             except Unknown as error:  # sent once more, to a new address
-                raise Again(error, at_once=True) from None
+                raise Retryable(error, at_once=True) from None
             except Refused as error:
                 if error.status != 403:
                     raise
-                raise Again(error, at_once=True) from None  # the address has lapsed
+                raise Retryable(error, at_once=True) from None  # the address has lapsed
 
         retry(self.api.caller.patience.times(_TRIES), attempt)
         self._done(unit, slot, tools)
@@ -190,7 +190,7 @@ class Voice(Job):
                     except Refused as error:
                         if error.code not in _NOT_STORED:
                             raise
-                        raise Again(error, at_once=True) from None  # `_confirm` has noted that both go again
+                        raise Retryable(error, at_once=True) from None  # `_confirm` has noted that both go again
 
                 retry(self.api.caller.patience.times(_TRIES), attempt)
 

@@ -20,8 +20,8 @@ from pipeline.upload.credentials import Secrets, hush
 from pipeline.upload.destination import Tools
 from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.items import File
-from pipeline.upload.multipart import Part, Parts, Stretch
-from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.multipart import Parts, Stretch, UploadPart
+from pipeline.upload.retry import Patience, Retryable, retry
 from pipeline.upload.transfer import Refused, Unknown, secure
 
 R = TypeVar("R")
@@ -179,7 +179,7 @@ class Store:
             except Refused:
                 raise
             except UploadError as error:  # not done, or not known whether: `done` is asked before it is done again
-                raise Again(error) from None
+                raise Retryable(error) from None
 
         return retry(self._patience, attempt)
 
@@ -223,7 +223,7 @@ class Store:
                 self._multipart(key, file, parts, journal_key, tools, held)
             etag = held()
             if not etag:  # asked of the store itself: a 200 is not an object
-                raise Again(
+                raise Retryable(
                     UploadError(
                         f"{key}: the store does not hold what was sent ({file.size} bytes, MD5 {file.md5})",
                         f"{key}：存储中的对象与发送内容不符（{file.size} 字节，MD5 {file.md5}）",
@@ -265,7 +265,7 @@ class Store:
             step = f"put {key} part {part.number}"
             tools.journal.begin(journal_key, step)
 
-            def send(client: Any, bucket: str, part: Part = part) -> str:
+            def send(client: Any, bucket: str, part: UploadPart = part) -> str:
                 told = client.upload_part(
                     Bucket=bucket,
                     Key=key,
@@ -276,7 +276,7 @@ class Store:
                 )
                 return str(told["ETag"]).strip('"').lower()
 
-            def stored(part: Part = part) -> str | None:
+            def stored(part: UploadPart = part) -> str | None:
                 return part.tag if self._listed(key, upload).get(part.number) == part.tag else None
 
             if self._until(step, send, stored) != part.tag and not stored():

@@ -21,7 +21,7 @@ from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
 from pipeline.upload.rate_limit import Bucket
-from pipeline.upload.retry import Again, Patience, retry
+from pipeline.upload.retry import Patience, Retryable, retry
 from pipeline.upload.tencent import cos, error_codes, signing
 from pipeline.upload.tencent import tasks as making
 from pipeline.upload.tencent.cos import Credentials, Store, prefix
@@ -104,11 +104,11 @@ class Tencent:
             sentence = f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"
             refused = Refused(*sentence, status=answer.status, code=code)
             if code == "100005" and self.caller.catch_up(answer, used):
-                raise Again(refused, at_once=True)
+                raise Retryable(refused, at_once=True)
             if code != "100000":
                 raise refused
             unsure = Unknown(*sentence)
-            raise Again(unsure) if again else unsure
+            raise Retryable(unsure) if again else unsure
 
         return retry(self.caller.patience, attempt)
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload.destination import Tools, Unit
-from pipeline.upload.retry import Again, Patience, Waiting, retry
+from pipeline.upload.retry import Patience, Retryable, Waiting, retry
 from pipeline.upload.tencent.error_codes import DETECTION, told
 from pipeline.upload.tencent.evaluation import shortcomings
 from pipeline.upload.transfer import Refused, Unknown
@@ -149,7 +149,7 @@ def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: P
             return call(MANAGER + "make", body, again=False).get("TaskId")
         except Unknown as error:  # repeated under the same AnchorName, which is taken only once
             doubt = True
-            raise Again(error) from None
+            raise Retryable(error) from None
         except Refused as error:
             if not doubt:
                 tools.journal.end(unit.key, "make")
