@@ -19,6 +19,7 @@ from pipeline.probe.archive.zip import BadZip, Member, Zip
 from pipeline.probe.av.wav import sound
 from pipeline.probe.sniff import sniff_head
 from pipeline.probe.text.encoding import decode
+from pipeline.probe.unopened import unopened
 
 HEAD: Final = 1 << 16  # bytes of an entry that are looked at
 # sniff's word for text that is nothing else; packages call it by its extension.
@@ -144,11 +145,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002, ARG001
     """
     faults: list[Text] = []
     info = _info(path, faults)
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.ARCHIVE,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
+    return replace(
+        unopened(path, Kind.ARCHIVE, size),
         container="zip",
         archive=info,
         remarks=tuple(Text(f"{path.name}: {fault.en}.", f"{path.name}：{fault.zh}。") for fault in faults),
