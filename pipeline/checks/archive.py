@@ -123,12 +123,7 @@ CHECKS = (
         _of(lambda a: not any(e.unsafe for e in a.entries)),
     ),
     check(
-        "archive.problems",
-        "faults in the package",
-        "压缩包缺陷",
-        "count",
-        PACKAGE,
-        _whole(lambda a: len(a.problems)),
+        "archive.problems", "faults in the package", "压缩包缺陷", "count", PACKAGE, _whole(lambda a: len(a.problems))
     ),
     check(
         "archive.encrypted",
@@ -140,21 +135,9 @@ CHECKS = (
     ),
     check("archive.unpacked", "unpacked size", "解压后大小", "bytes", PACKAGE, _of(lambda a: a.unpacked)),
     check("archive.ratio", "compression ratio", "压缩比", "number", PACKAGE, _of(lambda a: a.ratio)),
+    check("archive.clips", "recordings in the package", "包内录音数量", "count", PACKAGE, _of(lambda a: len(clips(a)))),
     check(
-        "archive.clips",
-        "recordings in the package",
-        "包内录音数量",
-        "count",
-        PACKAGE,
-        _of(lambda a: len(clips(a))),
-    ),
-    check(
-        "archive.wavs",
-        "wav files in the package",
-        "包内 wav 数量",
-        "count",
-        PACKAGE,
-        _of(lambda a: len(_named_wav(a))),
+        "archive.wavs", "wav files in the package", "包内 wav 数量", "count", PACKAGE, _of(lambda a: len(_named_wav(a)))
     ),
     check("archive.paired", "one text per recording", "录音与文本一一对应", "flag", PACKAGE, _of(_paired)),
     check(
@@ -166,15 +149,7 @@ CHECKS = (
         _of(_numbered),
         safety=lossless,
     ),
-    check(
-        "archive.directories",
-        "folders",
-        "目录数",
-        "count",
-        PACKAGE,
-        _of(_directories),
-        safety=lossless,
-    ),
+    check("archive.directories", "folders", "目录数", "count", PACKAGE, _of(_directories), safety=lossless),
     check(
         "archive.places",
         "places that hold files, root included",
@@ -212,12 +187,7 @@ CHECKS = (
         _each(lambda e: e.format, _named_wav),
     ),
     check(
-        "archive.sound_format",
-        "format of a recording",
-        "录音格式",
-        "text",
-        PACKAGE,
-        _each(lambda e: e.format, files),
+        "archive.sound_format", "format of a recording", "录音格式", "text", PACKAGE, _each(lambda e: e.format, files)
     ),
     check(
         "archive.sample_rate",

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pipeline.checks.preferences import Obeys
 from pipeline.model.facts import AudioStream, Kind, Mark, MediaInfo, Size, Text, Value, VideoStream
-from pipeline.model.rules import Check, Reading, Safety
+from pipeline.model.rules import Check, Limit, Reading, Safety
 
 Grade = Callable[[Value, Value], Safety]
 Read = Callable[[MediaInfo], Iterator[Reading]]
@@ -96,6 +96,7 @@ def check(
     untold: Text | None = None,
     prefer: Callable[[MediaInfo, Reading, Value, Obeys], Value] | None = None,
     says: Callable[[Value, Value], Text] | None = None,
+    advise: Callable[[MediaInfo, Limit], Text | None] | None = None,
 ) -> Check:
     """A check, written as one line of a table. `repairs` defaults to all its kinds when it has a `safety`."""
     return Check(
@@ -112,4 +113,5 @@ def check(
         untold=untold,
         prefer=prefer,
         says=says,
+        advise=advise,
     )

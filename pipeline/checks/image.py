@@ -39,15 +39,7 @@ CHECKS = (
         safety=lossy,
         unit="px",
     ),
-    check(
-        "image.aspect",
-        "aspect ratio",
-        "宽高比",
-        "ratio",
-        PICTURE,
-        _of(lambda i: Fraction(*i.size)),
-        safety=lossy,
-    ),
+    check("image.aspect", "aspect ratio", "宽高比", "ratio", PICTURE, _of(lambda i: Fraction(*i.size)), safety=lossy),
     check("image.mode", "colour mode", "色彩模式", "text", PICTURE, _of(lambda i: i.mode), safety=lossy),
     check(
         "image.bit_depth",

@@ -184,12 +184,5 @@ CHECKS = (
         _of(lambda s: s.longest_page_text),
         unit="characters",
     ),
-    check(
-        "slides.producer",
-        "program that wrote the file",
-        "生成文件的程序",
-        "text",
-        DECK,
-        _of(lambda s: s.producer),
-    ),
+    check("slides.producer", "program that wrote the file", "生成文件的程序", "text", DECK, _of(lambda s: s.producer)),
 )

@@ -39,51 +39,18 @@ def _one(what: str) -> Read:
 
 
 CHECKS = (
+    check("subtitle.format", "subtitle format", "字幕格式", "text", TITLES, _of(lambda t: t.format), safety=lossless),
     check(
-        "subtitle.format",
-        "subtitle format",
-        "字幕格式",
-        "text",
-        TITLES,
-        _of(lambda t: t.format),
-        safety=lossless,
-    ),
-    check(
-        "subtitle.encoding",
-        "subtitle encoding",
-        "字幕编码",
-        "text",
-        TITLES,
-        _of(lambda t: t.encoding),
-        safety=lossless,
+        "subtitle.encoding", "subtitle encoding", "字幕编码", "text", TITLES, _of(lambda t: t.encoding), safety=lossless
     ),
     check("subtitle.cues", "cues", "字幕条数", "count", TITLES, _count("cue")),
     check(
-        "subtitle.disorder",
-        "cues out of order",
-        "乱序字幕",
-        "count",
-        TITLES,
-        _count("fault.order"),
-        safety=lossless,
+        "subtitle.disorder", "cues out of order", "乱序字幕", "count", TITLES, _count("fault.order"), safety=lossless
     ),
     check(
-        "subtitle.overlaps",
-        "cues that overlap",
-        "重叠字幕",
-        "count",
-        TITLES,
-        _count("fault.overlap"),
-        safety=lossless,
+        "subtitle.overlaps", "cues that overlap", "重叠字幕", "count", TITLES, _count("fault.overlap"), safety=lossless
     ),
-    check(
-        "subtitle.faults",
-        "cues that cannot be read",
-        "无法解析的字幕",
-        "count",
-        TITLES,
-        _count("fault.syntax"),
-    ),
+    check("subtitle.faults", "cues that cannot be read", "无法解析的字幕", "count", TITLES, _count("fault.syntax")),
     check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", TITLES, _one("cue.shortest")),
     check("subtitle.longest", "longest cue", "最长字幕时长", "seconds", TITLES, _one("cue.longest")),
     check("subtitle.width", "widest line in columns", "最宽一行（列数）", "count", TITLES, _one("cue.width")),

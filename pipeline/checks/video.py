@@ -77,15 +77,7 @@ CHECKS = (
         safety=lossy,
         prefer=preferences.alpha_codec,
     ),
-    check(
-        "video.codec_in_container",
-        "codec in container",
-        "编码与封装组合",
-        "text",
-        MOVING,
-        _packing,
-        safety=lossy,
-    ),
+    check("video.codec_in_container", "codec in container", "编码与封装组合", "text", MOVING, _packing, safety=lossy),
     check("video.profile", "codec profile", "编码档次", "text", MOVING, of_video(lambda s: s.profile)),
     check(
         "video.size",
@@ -156,15 +148,7 @@ CHECKS = (
             "文件未提供该信息，或其编码不在可解码之列：请导出为 H.264、H.265 或 ProRes",
         ),
     ),
-    check(
-        "video.chroma",
-        "chroma sampling",
-        "色度采样",
-        "text",
-        MOVING,
-        of_video(lambda s: s.chroma),
-        safety=lossy,
-    ),
+    check("video.chroma", "chroma sampling", "色度采样", "text", MOVING, of_video(lambda s: s.chroma), safety=lossy),
     check(
         "video.bit_depth",
         "bits per component",
@@ -174,15 +158,7 @@ CHECKS = (
         of_video(lambda s: s.bit_depth),
         safety=only_down,
     ),
-    check(
-        "video.hdr",
-        "high dynamic range",
-        "高动态范围",
-        "flag",
-        MOVING,
-        of_video(lambda s: s.hdr),
-        safety=_to_false,
-    ),
+    check("video.hdr", "high dynamic range", "高动态范围", "flag", MOVING, of_video(lambda s: s.hdr), safety=_to_false),
     check(
         "video.base_layer",
         "picture without Dolby Vision can be seen",
@@ -191,23 +167,9 @@ CHECKS = (
         MOVING,
         _base_layer,
     ),
+    check("video.alpha", "transparency", "透明通道", "flag", MOVING, of_video(lambda s: s.alpha), safety=_to_false),
     check(
-        "video.alpha",
-        "transparency",
-        "透明通道",
-        "flag",
-        MOVING,
-        of_video(lambda s: s.alpha),
-        safety=_to_false,
-    ),
-    check(
-        "video.interlaced",
-        "interlaced",
-        "隔行扫描",
-        "flag",
-        MOVING,
-        of_video(lambda s: s.interlaced),
-        safety=_to_false,
+        "video.interlaced", "interlaced", "隔行扫描", "flag", MOVING, of_video(lambda s: s.interlaced), safety=_to_false
     ),
     check("video.square_pixels", "square pixels", "方形像素", "flag", MOVING, of_video(_square), safety=_to_true),
     check(
@@ -221,13 +183,7 @@ CHECKS = (
         unit="degrees",
     ),
     check(
-        "video.bit_rate",
-        "video bit rate",
-        "视频码率",
-        "bits",
-        MOVING,
-        of_video(lambda s: s.bit_rate),
-        safety=only_down,
+        "video.bit_rate", "video bit rate", "视频码率", "bits", MOVING, of_video(lambda s: s.bit_rate), safety=only_down
     ),
     check(
         "video.codec_name_length",
