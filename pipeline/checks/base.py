@@ -80,6 +80,17 @@ def of_file(value: Callable[[MediaInfo], Value | None]) -> Read:
     return read
 
 
+def marks(what: str) -> Read:
+    """Read every mark of one sort in a text, with its place."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        for mark in info.text.marks if info.text else ():
+            if mark.what == what:
+                yield Reading(mark.value, None, at(mark))
+
+    return read
+
+
 def check(
     name: str,
     en: str,

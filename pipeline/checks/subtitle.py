@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pipeline.checks.base import Read, at, check, lossless, of_file
+from pipeline.checks.base import Read, at, check, lossless, marks, of_file
 from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
 from pipeline.model.rules import Reading
 
@@ -28,17 +28,6 @@ def _count(what: str) -> Read:
     return read
 
 
-def _one(what: str) -> Read:
-    """The mark of which a file has at most one."""
-
-    def read(info: MediaInfo) -> Iterator[Reading]:
-        for mark in info.text.marks if info.text else ():
-            if mark.what == what:
-                yield Reading(mark.value, None, at(mark))
-
-    return read
-
-
 _check = partial(check, kinds=TITLES)
 
 CHECKS = (
@@ -52,14 +41,14 @@ CHECKS = (
         "subtitle.overlaps", "cues that overlap", "重叠字幕", "count", read=_count("fault.overlap"), safety=lossless
     ),
     _check("subtitle.faults", "cues that cannot be read", "无法解析的字幕", "count", read=_count("fault.syntax")),
-    _check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", read=_one("cue.shortest")),
-    _check("subtitle.longest", "longest cue", "最长字幕时长", "seconds", read=_one("cue.longest")),
-    _check("subtitle.width", "widest line in columns", "最宽一行（列数）", "count", read=_one("cue.width")),
+    _check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", read=marks("cue.shortest")),
+    _check("subtitle.longest", "longest cue", "最长字幕时长", "seconds", read=marks("cue.longest")),
+    _check("subtitle.width", "widest line in columns", "最宽一行（列数）", "count", read=marks("cue.width")),
     _check(
         "subtitle.punctuation",
         "cues that end in punctuation",
         "以断句标点结尾的字幕",
         "count",
-        read=_one("cue.punctuation"),
+        read=marks("cue.punctuation"),
     ),
 )

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Final
 
-from pipeline.checks.base import Read, at, check, lossless, lossy, of_file
+from pipeline.checks.base import Read, at, check, lossless, lossy, marks, of_file
 from pipeline.model.facts import Kind, MediaInfo, Text, TextInfo, Value
 from pipeline.model.rules import Reading, Safety
 
@@ -17,17 +17,6 @@ CHARACTERS_A_MINUTE: Final = 250  # Chinese characters at speed 100 (MS-API Tabl
 
 def _of(value: Callable[[TextInfo], Value | None]) -> Read:
     return of_file(lambda info: value(info.text) if info.text else None)
-
-
-def marks(what: str) -> Read:
-    """Read every mark of one sort."""
-
-    def read(info: MediaInfo) -> Iterator[Reading]:
-        for mark in info.text.marks if info.text else ():
-            if mark.what == what:
-                yield Reading(mark.value, None, at(mark))
-
-    return read
 
 
 def _spoken(text: TextInfo) -> Fraction | None:

@@ -58,30 +58,6 @@ def byte_readings(raw: object) -> tuple[int, int]:
     return exact, exact
 
 
-def _bytes(raw: object) -> Value:
-    return byte_readings(raw)[1]
-
-
-def _seconds(raw: object) -> Value:
-    return _scaled(raw, _SECONDS, "s")
-
-
-def _rate(raw: object) -> Value:
-    return _scaled(raw, {"fps": Fraction(1)}, "fps")
-
-
-def _hertz(raw: object) -> Value:
-    return int(_scaled(raw, {"Hz": Fraction(1), "kHz": Fraction(1000)}, "Hz"))
-
-
-def _bits(raw: object) -> Value:
-    return int(_scaled(raw, {"bps": Fraction(1), "kbps": Fraction(1000), "Mbps": Fraction(1_000_000)}, "bps"))
-
-
-def _share(raw: object) -> Value:
-    return _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, "")
-
-
 def _number(raw: object) -> Value:
     number, unit = _amount(raw)
     if unit:
@@ -129,12 +105,14 @@ def _yes_no(raw: object) -> Value:
 
 
 PARSERS: Final[dict[str, Callable[[object], Value]]] = {
-    "bytes": _bytes,
-    "seconds": _seconds,
-    "rate": _rate,
-    "hertz": _hertz,
-    "bits": _bits,
-    "share": _share,
+    "bytes": lambda raw: byte_readings(raw)[1],
+    "seconds": lambda raw: _scaled(raw, _SECONDS, "s"),
+    "rate": lambda raw: _scaled(raw, {"fps": Fraction(1)}, "fps"),
+    "hertz": lambda raw: int(_scaled(raw, {"Hz": Fraction(1), "kHz": Fraction(1000)}, "Hz")),
+    "bits": lambda raw: int(
+        _scaled(raw, {"bps": Fraction(1), "kbps": Fraction(1000), "Mbps": Fraction(1_000_000)}, "bps")
+    ),
+    "share": lambda raw: _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, ""),
     "number": _number,
     "count": _whole,
     "size": _size,

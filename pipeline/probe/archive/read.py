@@ -61,11 +61,9 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
         found = decode(head)
         text = found.text
         encoding = f"{found.encoding}-sig" if found.bom and found.encoding == "utf-8" else found.encoding
-    return Entry(
-        name=member.name,
+    return replace(
+        entry,
         size=size,
-        packed=member.packed,
-        unsafe=member.unsafe,
         format="txt" if is_text else _WORDS.get(format_ or "", format_),
         audio=opened or sound(format_, head, size),
         text=text,

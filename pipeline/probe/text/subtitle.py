@@ -133,10 +133,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     if text is not None:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         cues, faults = parse(text, format)
-        info = TextInfo(
-            format=format,
-            encoding=encoding,
-            bom=bom,
+        info = replace(
+            info,
             characters=len(text.strip()),
             spoken=sum(len(cue.text) for cue in cues),
             marks=_marks(cues, faults),
