@@ -150,9 +150,9 @@ def _show_bytes(value: int, lang: str) -> str:
     return f"{value} {word}"
 
 
-def _plain(value: Fraction | float, places: int = 3) -> str:
+def _plain(value: Fraction | float) -> str:
     """A number without trailing noughts, never rounded so far that it seems to reach a limit it misses."""
-    return f"{float(value):.{places}f}".rstrip("0").rstrip(".")
+    return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
 def _show_seconds(value: Fraction) -> str:

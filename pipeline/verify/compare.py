@@ -275,37 +275,27 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     cropped = any(fix.check in _CROPS for fix in (*plan.fixes, *plan.advised))
     wanted = None if cropped else _fix(plan, "image.size")
     if "image.enlarge" in plan.allowed:
-        yield from _enlarged(source.image.size, output, wanted)
+        yield _enlarged(source.image.size, output, wanted)
         return
     expected = wanted if isinstance(wanted, Size) else source.image.size
     found = output.image.size if output.image else None
-    small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
     if isinstance(wanted, Size) or not asked:
-        yield Proof(
-            name=Text("picture size", "画面尺寸"),
-            expected=_shown(expected),
-            found=_shown(found),
-            passed=found == expected,
-        )
+        yield _sized(_shown(expected), found, found == expected)
     else:
-        yield Proof(
-            name=Text("picture size", "画面尺寸"),
-            expected=Text(f"not above {source.image.size}", f"不超过 {source.image.size}"),
-            found=_shown(found),
-            passed=small,
-        )
+        small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
+        yield _sized(Text(f"not above {source.image.size}", f"不超过 {source.image.size}"), found, small)
 
 
-def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Iterator[Proof]:
+def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Proof:
     """On request a picture may grow, until the rules have enough."""
     least = wanted if isinstance(wanted, Size) and grows(before, wanted) else Size(1, 1)
     found = output.image.size if output.image else None
-    yield Proof(
-        name=Text("picture size", "画面尺寸"),
-        expected=Text(f"at least {least}", f"至少 {least}"),
-        found=_shown(found),
-        passed=found is not None and found.width >= least.width and found.height >= least.height,
-    )
+    enough = found is not None and found.width >= least.width and found.height >= least.height
+    return _sized(Text(f"at least {least}", f"至少 {least}"), found, enough)
+
+
+def _sized(expected: Text, found: Size | None, passed: bool) -> Proof:
+    return Proof(name=Text("picture size", "画面尺寸"), expected=expected, found=_shown(found), passed=passed)
 
 
 # Edits that cut something off: a size that is wanted too was named for the whole picture.
