@@ -72,18 +72,11 @@ def _whole(raw: object) -> Value:
     return int(number)
 
 
-def _size(raw: object) -> Value:
-    found = re.fullmatch(r"(\d+)\s*[xX*×]\s*(\d+)", raw) if isinstance(raw, str) else None
+def _two(raw: object, between: str, wanted: str) -> tuple[int, int]:
+    found = re.fullmatch(rf"(\d+){between}(\d+)", raw) if isinstance(raw, str) else None
     if not found or not (int(found[1]) and int(found[2])):
-        raise ValueError(f"{raw!r} is not a size such as 1920x1080")
-    return Size(int(found[1]), int(found[2]))
-
-
-def _ratio(raw: object) -> Value:
-    found = re.fullmatch(r"(\d+):(\d+)", raw) if isinstance(raw, str) else None
-    if not found or not (int(found[1]) and int(found[2])):
-        raise ValueError(f"{raw!r} is not a ratio such as 16:9")
-    return Fraction(int(found[1]), int(found[2]))
+        raise ValueError(f"{raw!r} is not a {wanted}")
+    return int(found[1]), int(found[2])
 
 
 def _text(raw: object) -> Value:
@@ -115,8 +108,8 @@ PARSERS: Final[dict[str, Callable[[object], Value]]] = {
     "share": lambda raw: _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, ""),
     "number": _number,
     "count": _whole,
-    "size": _size,
-    "ratio": _ratio,
+    "size": lambda raw: Size(*_two(raw, r"\s*[xX*×]\s*", "size such as 1920x1080")),
+    "ratio": lambda raw: Fraction(*_two(raw, ":", "ratio such as 16:9")),
     "text": _text,
     "word": _text,  # one of ours, with a word for it in each language
     "colour": _colour,
