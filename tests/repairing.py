@@ -18,7 +18,8 @@ from pipeline.model.results import Fix, Plan
 from pipeline.model.rules import Level, Role, Rule, Safety, Source
 from pipeline.probe import probe
 from pipeline.tools import programs
-from pipeline.verify import compare as verify
+from pipeline.verify.compare import prove
+from pipeline.verify.decode import decoded
 
 Find = Callable[[str], Path]
 
@@ -92,7 +93,7 @@ def repair(source: Path, work: Path, wanted: Role | None = None, **fixes: Value)
     assert len(made) == 1
     path = Path(made[0].path)
     after = probe(path)
-    proofs = [*verify.prove(info, after, plan), verify.decoded(path, after, work)]
+    proofs = [*prove(info, after, plan), decoded(path, after, work)]
     assert [proof for proof in proofs if not proof.passed] == []
     return Repaired(source, info, path, after)
 

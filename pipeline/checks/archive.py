@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from pipeline.checks.base import Read, check, lossless, of_file
@@ -112,154 +113,110 @@ def _named_wav(archive: ArchiveInfo) -> list[ArchiveEntry]:
     return [e for e in files(archive) if _suffix(e) == "wav"]
 
 
+_check = partial(check, kinds=PACKAGE)
+
 CHECKS = (
-    check("archive.valid", "valid zip", "有效的 zip", "flag", PACKAGE, _whole(lambda a: a.valid)),
-    check(
+    _check("archive.valid", "valid zip", "有效的 zip", "flag", read=_whole(lambda a: a.valid)),
+    _check(
         "archive.safe",
         "entry names stay inside the package",
         "条目路径安全",
         "flag",
-        PACKAGE,
-        _of(lambda a: not any(e.unsafe for e in a.entries)),
+        read=_of(lambda a: not any(e.unsafe for e in a.entries)),
     ),
-    check(
-        "archive.problems",
-        "faults in the package",
-        "压缩包缺陷",
-        "count",
-        PACKAGE,
-        _whole(lambda a: len(a.problems)),
-    ),
-    check(
+    _check("archive.problems", "faults in the package", "压缩包缺陷", "count", read=_whole(lambda a: len(a.problems))),
+    _check(
         "archive.encrypted",
         "encrypted entries",
         "加密条目",
         "count",
-        PACKAGE,
-        _of(lambda a: sum(e.encrypted for e in a.entries)),
+        read=_of(lambda a: sum(e.encrypted for e in a.entries)),
     ),
-    check("archive.unpacked", "unpacked size", "解压后大小", "bytes", PACKAGE, _of(lambda a: a.unpacked)),
-    check("archive.ratio", "compression ratio", "压缩比", "number", PACKAGE, _of(lambda a: a.ratio)),
-    check(
-        "archive.clips",
-        "recordings in the package",
-        "包内录音数量",
-        "count",
-        PACKAGE,
-        _of(lambda a: len(clips(a))),
+    _check("archive.unpacked", "unpacked size", "解压后大小", "bytes", read=_of(lambda a: a.unpacked)),
+    _check("archive.ratio", "compression ratio", "压缩比", "number", read=_of(lambda a: a.ratio)),
+    _check("archive.clips", "recordings in the package", "包内录音数量", "count", read=_of(lambda a: len(clips(a)))),
+    _check(
+        "archive.wavs", "wav files in the package", "包内 wav 数量", "count", read=_of(lambda a: len(_named_wav(a)))
     ),
-    check(
-        "archive.wavs",
-        "wav files in the package",
-        "包内 wav 数量",
-        "count",
-        PACKAGE,
-        _of(lambda a: len(_named_wav(a))),
-    ),
-    check("archive.paired", "one text per recording", "录音与文本一一对应", "flag", PACKAGE, _of(_paired)),
-    check(
+    _check("archive.paired", "one text per recording", "录音与文本一一对应", "flag", read=_of(_paired)),
+    _check(
         "archive.numbered",
         "named 0.wav, 0.txt, 1.wav, ...",
         "按 0.wav、0.txt、1.wav……命名",
         "flag",
-        PACKAGE,
-        _of(_numbered),
+        read=_of(_numbered),
         safety=lossless,
     ),
-    check(
-        "archive.directories",
-        "folders",
-        "目录数",
-        "count",
-        PACKAGE,
-        _of(_directories),
-        safety=lossless,
-    ),
-    check(
+    _check("archive.directories", "folders", "目录数", "count", read=_of(_directories), safety=lossless),
+    _check(
         "archive.places",
         "places that hold files, root included",
         "文件所在位置数（含根目录）",
         "count",
-        PACKAGE,
-        _of(_places),
+        read=_of(_places),
         safety=lossless,
     ),
-    check("archive.entry_name", "entry name", "条目名称", "text", PACKAGE, _each(base, files), safety=lossless),
-    check(
+    _check("archive.entry_name", "entry name", "条目名称", "text", read=_each(base, files), safety=lossless),
+    _check(
         "archive.litter",
         "files that operating systems add",
         "系统附带的多余文件",
         "count",
-        PACKAGE,
-        _of(lambda a: sum(is_litter(e) for e in a.entries if not e.directory)),
+        read=_of(lambda a: sum(is_litter(e) for e in a.entries if not e.directory)),
         safety=lossless,
     ),
-    check(
+    _check(
         "archive.hidden",
         "hidden files",
         "隐藏文件",
         "count",
-        PACKAGE,
-        _of(lambda a: sum(_is_hidden(e) for e in a.entries if not e.directory)),
+        read=_of(lambda a: sum(_is_hidden(e) for e in a.entries if not e.directory)),
     ),
-    check("archive.entry_type", "type of an entry", "条目类型", "text", PACKAGE, _each(_suffix, files)),
-    check(
+    _check("archive.entry_type", "type of an entry", "条目类型", "text", read=_each(_suffix, files)),
+    _check(
         "archive.clip_format",
         "format of a recording, by content",
         "录音格式（按内容）",
         "text",
-        PACKAGE,
-        _each(lambda e: e.format, _named_wav),
+        read=_each(lambda e: e.format, _named_wav),
     ),
-    check(
-        "archive.sound_format",
-        "format of a recording",
-        "录音格式",
-        "text",
-        PACKAGE,
-        _each(lambda e: e.format, files),
-    ),
-    check(
+    _check("archive.sound_format", "format of a recording", "录音格式", "text", read=_each(lambda e: e.format, files)),
+    _check(
         "archive.sample_rate",
         "sample rate of a recording",
         "录音采样率",
         "hertz",
-        PACKAGE,
-        _each(lambda e: e.audio.sample_rate if e.audio else None, clips),
+        read=_each(lambda e: e.audio.sample_rate if e.audio else None, clips),
     ),
-    check(
+    _check(
         "archive.channels",
         "channels of a recording",
         "录音声道数",
         "count",
-        PACKAGE,
-        _each(lambda e: e.audio.channels if e.audio else None, clips),
+        read=_each(lambda e: e.audio.channels if e.audio else None, clips),
     ),
-    check(
+    _check(
         "archive.clip_duration",
         "length of a recording",
         "录音时长",
         "seconds",
-        PACKAGE,
-        _each(lambda e: e.audio.duration if e.audio else None, clips),
+        read=_each(lambda e: e.audio.duration if e.audio else None, clips),
     ),
-    check("archive.total_bytes", "size of all recordings", "录音总大小", "bytes", PACKAGE, _of(_total)),
-    check(
+    _check("archive.total_bytes", "size of all recordings", "录音总大小", "bytes", read=_of(_total)),
+    _check(
         "archive.text_encoding",
         "encoding of a text",
         "文本编码",
         "text",
-        PACKAGE,
-        _each(lambda e: e.encoding, _texts),
+        read=_each(lambda e: e.encoding, _texts),
         safety=lossless,
     ),
-    check(
+    _check(
         "archive.text_words",
         "letters and digits of a text",
         "文本的字符数（不计标点）",
         "count",
-        PACKAGE,
-        _each(_words, _texts),
+        read=_each(_words, _texts),
         help=Text("Save what the recording says as UTF-8.", "请将录音内容存为 UTF-8 文本。"),
     ),
 )

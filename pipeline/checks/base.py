@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pipeline.checks.preferences import Obeys
 from pipeline.model.facts import AudioStream, Kind, Mark, MediaInfo, Size, Text, Value, VideoStream
-from pipeline.model.rules import Check, Reading, Safety
+from pipeline.model.rules import Check, Limit, Reading, Safety
 
 Grade = Callable[[Value, Value], Safety]
 Read = Callable[[MediaInfo], Iterator[Reading]]
@@ -80,6 +80,17 @@ def of_file(value: Callable[[MediaInfo], Value | None]) -> Read:
     return read
 
 
+def marks(what: str) -> Read:
+    """Read every mark of one sort in a text, with its place."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        for mark in info.text.marks if info.text else ():
+            if mark.what == what:
+                yield Reading(mark.value, None, at(mark))
+
+    return read
+
+
 def check(
     name: str,
     en: str,
@@ -96,6 +107,7 @@ def check(
     untold: Text | None = None,
     prefer: Callable[[MediaInfo, Reading, Value, Obeys], Value] | None = None,
     says: Callable[[Value, Value], Text] | None = None,
+    advise: Callable[[MediaInfo, Limit], Text | None] | None = None,
 ) -> Check:
     """A check, written as one line of a table. `repairs` defaults to all its kinds when it has a `safety`."""
     return Check(
@@ -112,4 +124,5 @@ def check(
         untold=untold,
         prefer=prefer,
         says=says,
+        advise=advise,
     )

@@ -161,8 +161,7 @@ def _covered(_: MediaInfo, face: Face, __: Limit) -> Text | None:
             "请露出眼睛、鼻子和嘴：移开头发、手、口罩和墨镜。",
         )
     return Text(
-        f"Uncover the {' and the '.join(name.en for name in names)}.",
-        f"请露出{'、'.join(name.zh for name in names)}。",
+        f"Uncover the {' and the '.join(name.en for name in names)}.", f"请露出{'、'.join(name.zh for name in names)}。"
     )
 
 

@@ -103,13 +103,7 @@ CHECKS = (
         safety=lambda a, w: Safety.LOSSLESS if isinstance(a, int) and isinstance(w, int) and w < a else Safety.MANUAL,
     ),
     check(
-        "file.extension",
-        "file extension",
-        "文件扩展名",
-        "text",
-        ANY,
-        of_file(lambda i: i.extension),
-        safety=lossless,
+        "file.extension", "file extension", "文件扩展名", "text", ANY, of_file(lambda i: i.extension), safety=lossless
     ),
     check(
         "file.extension_agrees",
@@ -139,14 +133,7 @@ CHECKS = (
         repairs=frozenset({Kind.IMAGE, Kind.SLIDES, Kind.AUDIO, Kind.VIDEO}),
         prefer=preferences.alpha_container,
     ),
-    check(
-        "file.not_empty",
-        "file is not empty",
-        "文件不为空",
-        "flag",
-        ANY,
-        of_file(lambda i: i.size > 0),
-    ),
+    check("file.not_empty", "file is not empty", "文件不为空", "flag", ANY, of_file(lambda i: i.size > 0)),
     check(
         "container.format",
         "container",
@@ -174,40 +161,16 @@ CHECKS = (
         SOUNDING,
         of_file(lambda i: i.duration),
         safety=only_down,
-        says=lambda _, target: Text(
-            f"at most {target} s in a file",
-            f"每个文件不超过 {target} 秒",
-        ),
+        says=lambda _, target: Text(f"at most {target} s in a file", f"每个文件不超过 {target} 秒"),
         help=Text(
             "Too long: cut it, or have it cut off at the limit with --trim; a video is also split into parts with "
             "--split. Too short: record again.",
             "过长：请剪短，或用 --trim 截去超出部分，视频也可用 --split 拆分；过短：请重新录制。",
         ),
     ),
-    check(
-        "media.bit_rate",
-        "bit rate of the file",
-        "文件码率",
-        "bits",
-        SOUNDING,
-        of_file(lambda i: i.bit_rate),
-    ),
-    check(
-        "media.intact",
-        "complete and undamaged",
-        "完整且无损坏",
-        "flag",
-        SOUNDING,
-        of_file(lambda i: i.intact),
-    ),
-    check(
-        "media.has_sound",
-        "has sound",
-        "含有声音",
-        "flag",
-        SOUNDING,
-        of_file(lambda i: bool(i.audio)),
-    ),
+    check("media.bit_rate", "bit rate of the file", "文件码率", "bits", SOUNDING, of_file(lambda i: i.bit_rate)),
+    check("media.intact", "complete and undamaged", "完整且无损坏", "flag", SOUNDING, of_file(lambda i: i.intact)),
+    check("media.has_sound", "has sound", "含有声音", "flag", SOUNDING, of_file(lambda i: bool(i.audio))),
     check(
         "media.other_streams",
         "streams that are neither picture nor sound",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 
 from pipeline.checks.base import Read, check, lossy, of_file
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text, Value
@@ -80,74 +81,69 @@ def _aspect(slides: SlidesInfo) -> Fraction | None:
     return Fraction(width) / Fraction(height) if width > 0 and height > 0 else None
 
 
+_check = partial(check, kinds=DECK)
+
 CHECKS = (
-    check("slides.format", "deck format", "演示文稿格式", "text", DECK, _of(lambda s: s.format), safety=lossy),
-    check(
+    _check("slides.format", "deck format", "演示文稿格式", "text", read=_of(lambda s: s.format), safety=lossy),
+    _check(
         "slides.pages",
         "slides",
         "幻灯片页数",
         "count",
-        DECK,
-        _of(lambda s: s.pages),
+        read=_of(lambda s: s.pages),
         safety=_split,
         help=Text("Split the deck into parts (--split does it).", "请拆分演示文稿（--split 可代为拆分）。"),
     ),
-    check("slides.hidden", "hidden slides", "隐藏页", "count", DECK, _of(lambda s: s.hidden)),
-    check(
+    _check("slides.hidden", "hidden slides", "隐藏页", "count", read=_of(lambda s: s.hidden)),
+    _check(
         "slides.valid",
         "every part of the deck can be parsed",
         "文稿各部分均可解析",
         "flag",
-        DECK,
-        _of(lambda s: s.valid),
+        read=_of(lambda s: s.valid),
     ),
-    check("slides.encrypted", "encrypted", "已加密", "flag", DECK, _of(lambda s: s.encrypted)),
-    check(
+    _check("slides.encrypted", "encrypted", "已加密", "flag", read=_of(lambda s: s.encrypted)),
+    _check(
         "slides.restricted",
         "rights to print, copy or change are withheld",
         "限制打印、复制或修改",
         "flag",
-        DECK,
-        _of(lambda s: s.restricted),
+        read=_of(lambda s: s.restricted),
     ),
-    check("slides.fonts", "font used", "所用字体", "text", DECK, _fonts),
-    check("slides.font_kept", "font here, or one with its widths", "字体可用或有等宽替代", "flag", DECK, _kept),
-    check("slides.font_embedded", "font embedded", "字体已嵌入", "flag", DECK, _embedded),
-    check(
+    _check("slides.fonts", "font used", "所用字体", "text", read=_fonts),
+    _check("slides.font_kept", "font here, or one with its widths", "字体可用或有等宽替代", "flag", read=_kept),
+    _check("slides.font_embedded", "font embedded", "字体已嵌入", "flag", read=_embedded),
+    _check(
         "slides.reflowing",
         "text boxes whose text will break elsewhere",
         "换行会改变的文本框",
         "count",
-        DECK,
-        _of(lambda s: s.reflowing, "reflow"),
+        read=_of(lambda s: s.reflowing, "reflow"),
     ),
-    check("slides.aspect", "page shape", "页面宽高比", "ratio", DECK, _of(_aspect)),
-    check("slides.page_sizes", "different page sizes", "不同页面尺寸数", "count", DECK, _of(lambda s: s.page_sizes)),
-    check("slides.scanned", "scanned pages", "扫描页", "count", DECK, _of(lambda s: s.scanned)),
-    check(
+    _check("slides.aspect", "page shape", "页面宽高比", "ratio", read=_of(_aspect)),
+    _check("slides.page_sizes", "different page sizes", "不同页面尺寸数", "count", read=_of(lambda s: s.page_sizes)),
+    _check("slides.scanned", "scanned pages", "扫描页", "count", read=_of(lambda s: s.scanned)),
+    _check(
         "slides.animations",
         "slides with animation",
         "含动画的页",
         "count",
-        DECK,
-        _of(lambda s: s.animations, "animation"),
+        read=_of(lambda s: s.animations, "animation"),
     ),
-    check(
+    _check(
         "slides.transitions",
         "slides with transitions",
         "含切换效果的页",
         "count",
-        DECK,
-        _of(lambda s: s.transitions, "transition"),
+        read=_of(lambda s: s.transitions, "transition"),
     ),
-    check("slides.media", "embedded videos and sounds", "内嵌音视频", "count", DECK, _of(lambda s: s.media, "media")),
-    check(
+    _check("slides.media", "embedded videos and sounds", "内嵌音视频", "count", read=_of(lambda s: s.media, "media")),
+    _check(
         "slides.moving",
         "animations, videos, sounds and moving pictures",
         "动画、音视频与动图",
         "count",
-        DECK,
-        _of(
+        read=_of(
             lambda s: (
                 None
                 if s.animations is None or s.media is None or s.animated_pictures is None
@@ -158,38 +154,28 @@ CHECKS = (
             "gif",
         ),
     ),
-    check(
+    _check(
         "slides.external_links",
         "links to outside files",
         "外部链接",
         "count",
-        DECK,
-        _of(lambda s: s.external_links, "link"),
+        read=_of(lambda s: s.external_links, "link"),
     ),
-    check("slides.macros", "macros", "宏", "flag", DECK, _of(lambda s: s.macros)),
-    check(
+    _check("slides.macros", "macros", "宏", "flag", read=_of(lambda s: s.macros)),
+    _check(
         "slides.compression_ratio",
         "unpacked / packed size",
         "解压后/压缩大小之比",
         "number",
-        DECK,
-        _of(lambda s: s.compression_ratio),
+        read=_of(lambda s: s.compression_ratio),
     ),
-    check(
+    _check(
         "slides.page_text",
         "longest text of a page",
         "单页文本最长字数",
         "count",
-        DECK,
-        _of(lambda s: s.longest_page_text),
+        read=_of(lambda s: s.longest_page_text),
         unit="characters",
     ),
-    check(
-        "slides.producer",
-        "program that wrote the file",
-        "生成文件的程序",
-        "text",
-        DECK,
-        _of(lambda s: s.producer),
-    ),
+    _check("slides.producer", "program that wrote the file", "生成文件的程序", "text", read=_of(lambda s: s.producer)),
 )

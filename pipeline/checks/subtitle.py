@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from pipeline.checks.base import Read, at, check, lossless, of_file
+from pipeline.checks.base import Read, at, check, lossless, marks, of_file
 from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
 from pipeline.model.rules import Reading
 
@@ -27,72 +28,27 @@ def _count(what: str) -> Read:
     return read
 
 
-def _one(what: str) -> Read:
-    """The mark of which a file has at most one."""
-
-    def read(info: MediaInfo) -> Iterator[Reading]:
-        for mark in info.text.marks if info.text else ():
-            if mark.what == what:
-                yield Reading(mark.value, None, at(mark))
-
-    return read
-
+_check = partial(check, kinds=TITLES)
 
 CHECKS = (
-    check(
-        "subtitle.format",
-        "subtitle format",
-        "字幕格式",
-        "text",
-        TITLES,
-        _of(lambda t: t.format),
-        safety=lossless,
+    _check("subtitle.format", "subtitle format", "字幕格式", "text", read=_of(lambda t: t.format), safety=lossless),
+    _check(
+        "subtitle.encoding", "subtitle encoding", "字幕编码", "text", read=_of(lambda t: t.encoding), safety=lossless
     ),
-    check(
-        "subtitle.encoding",
-        "subtitle encoding",
-        "字幕编码",
-        "text",
-        TITLES,
-        _of(lambda t: t.encoding),
-        safety=lossless,
+    _check("subtitle.cues", "cues", "字幕条数", "count", read=_count("cue")),
+    _check("subtitle.disorder", "cues out of order", "乱序字幕", "count", read=_count("fault.order"), safety=lossless),
+    _check(
+        "subtitle.overlaps", "cues that overlap", "重叠字幕", "count", read=_count("fault.overlap"), safety=lossless
     ),
-    check("subtitle.cues", "cues", "字幕条数", "count", TITLES, _count("cue")),
-    check(
-        "subtitle.disorder",
-        "cues out of order",
-        "乱序字幕",
-        "count",
-        TITLES,
-        _count("fault.order"),
-        safety=lossless,
-    ),
-    check(
-        "subtitle.overlaps",
-        "cues that overlap",
-        "重叠字幕",
-        "count",
-        TITLES,
-        _count("fault.overlap"),
-        safety=lossless,
-    ),
-    check(
-        "subtitle.faults",
-        "cues that cannot be read",
-        "无法解析的字幕",
-        "count",
-        TITLES,
-        _count("fault.syntax"),
-    ),
-    check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", TITLES, _one("cue.shortest")),
-    check("subtitle.longest", "longest cue", "最长字幕时长", "seconds", TITLES, _one("cue.longest")),
-    check("subtitle.width", "widest line in columns", "最宽一行（列数）", "count", TITLES, _one("cue.width")),
-    check(
+    _check("subtitle.faults", "cues that cannot be read", "无法解析的字幕", "count", read=_count("fault.syntax")),
+    _check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", read=marks("cue.shortest")),
+    _check("subtitle.longest", "longest cue", "最长字幕时长", "seconds", read=marks("cue.longest")),
+    _check("subtitle.width", "widest line in columns", "最宽一行（列数）", "count", read=marks("cue.width")),
+    _check(
         "subtitle.punctuation",
         "cues that end in punctuation",
         "以断句标点结尾的字幕",
         "count",
-        TITLES,
-        _one("cue.punctuation"),
+        read=marks("cue.punctuation"),
     ),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
-from pipeline.checks.base import Read, at, check, lossless, lossy, of_file
+from pipeline.checks.base import Read, at, check, lossless, lossy, marks, of_file
 from pipeline.model.facts import Kind, MediaInfo, Text, TextInfo, Value
 from pipeline.model.rules import Reading, Safety
 
@@ -16,17 +17,6 @@ CHARACTERS_A_MINUTE: Final = 250  # Chinese characters at speed 100 (MS-API Tabl
 
 def _of(value: Callable[[TextInfo], Value | None]) -> Read:
     return of_file(lambda info: value(info.text) if info.text else None)
-
-
-def marks(what: str) -> Read:
-    """Read every mark of one sort."""
-
-    def read(info: MediaInfo) -> Iterator[Reading]:
-        for mark in info.text.marks if info.text else ():
-            if mark.what == what:
-                yield Reading(mark.value, None, at(mark))
-
-    return read
 
 
 def _spoken(text: TextInfo) -> Fraction | None:
@@ -101,90 +91,84 @@ def _cleaned(actual: Value, _: Value) -> Text:
 
 _SAYS: Final = {"tag": _untagged}
 
+_check = partial(check, kinds=WORDS)
+
 CHECKS = (
-    check("text.format", "text format", "文本格式", "word", WORDS, _of(lambda t: t.format)),
-    check(
+    _check("text.format", "text format", "文本格式", "word", read=_of(lambda t: t.format)),
+    _check(
         "text.encoding",
         "text encoding",
         "文本编码",
         "text",
-        WORDS,
-        _of(lambda t: t.encoding),
+        read=_of(lambda t: t.encoding),
         safety=lossless,
         help=Text("Save the text as UTF-8", "请另存为 UTF-8"),
     ),
-    check(
+    _check(
         "text.hidden",
         "invisible and control characters",
         "不可见字符与控制字符",
         "count",
-        WORDS,
-        _hidden,
+        read=_hidden,
         safety=lossless,
         says=_cleaned,
     ),
-    check(
+    _check(
         "text.characters",
         "characters, tags included",
         "字符数（含标签）",
         "count",
-        WORDS,
-        _of(lambda t: t.characters),
+        read=_of(lambda t: t.characters),
         safety=_split,
         unit="characters",
         says=_in_parts("characters", "字"),
     ),
-    check(
+    _check(
         "text.spoken",
         "characters without tags",
         "字符数（不含标签）",
         "count",
-        WORDS,
-        _of(lambda t: t.spoken),
+        read=_of(lambda t: t.spoken),
         unit="characters",
     ),
-    check(
+    _check(
         "text.bytes",
         "size of the text in bytes",
         "文本字节数",
         "bytes",
-        WORDS,
-        of_file(lambda i: i.size),
+        read=of_file(lambda i: i.size),
         safety=_split,
         says=_in_parts("bytes", "字节"),
     ),
-    check(
+    _check(
         "text.paragraph",
         "characters of a paragraph",
         "段落字符数",
         "count",
-        WORDS,
-        _paragraphs,
+        read=_paragraphs,
         safety=_split,
         unit="characters",
         says=_more_lines,
     ),
-    check(
+    _check(
         "text.speech_seconds",
         "estimated speaking time",
         "预计朗读时长",
         "seconds",
-        WORDS,
-        _of(_spoken),
+        read=_of(_spoken),
         safety=_split,
         says=_parts_of_time,
     ),
     # A rule that only advises asks this one: nothing is taken out of a script for advice.
-    check("ssml.effective", "SSML element that takes effect", "生效的 SSML 元素", "text", WORDS, marks("tag")),
-    check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", WORDS, _well_formed),
+    _check("ssml.effective", "SSML element that takes effect", "生效的 SSML 元素", "text", read=marks("tag")),
+    _check("ssml.well_formed", "well-formed SSML", "SSML 格式良好", "flag", read=_well_formed),
     *(
-        check(
+        _check(
             f"ssml.{what.replace('.', '_')}",
             en,
             zh,
             type_,
-            WORDS,
-            marks(what),
+            read=marks(what),
             safety=_SAFETY.get(what),
             says=_SAYS.get(what),
         )

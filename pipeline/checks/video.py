@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 
 from pipeline.checks import preferences
 from pipeline.checks.base import MOVING, check, lossy, of_file, of_video, only_down
@@ -57,43 +58,34 @@ def _base_layer(info: MediaInfo) -> Iterator[Reading]:
             yield Reading(not stream.dolby_vision.endswith(".0"), stream.index)
 
 
+_check = partial(check, kinds=MOVING)
+
 CHECKS = (
-    check(
+    _check(
         "video.count",
         "moving-picture streams",
         "视频流数量",
         "count",
-        MOVING,
-        of_file(lambda i: len(i.video)),
+        read=of_file(lambda i: len(i.video)),
         safety=lambda a, w: Safety.LOSSLESS if a != w and w == 1 and a != 0 else Safety.MANUAL,
     ),
-    check(
+    _check(
         "video.codec",
         "video codec",
         "视频编码",
         "text",
-        MOVING,
-        of_video(lambda s: s.codec),
+        read=of_video(lambda s: s.codec),
         safety=lossy,
         prefer=preferences.alpha_codec,
     ),
-    check(
-        "video.codec_in_container",
-        "codec in container",
-        "编码与封装组合",
-        "text",
-        MOVING,
-        _packing,
-        safety=lossy,
-    ),
-    check("video.profile", "codec profile", "编码档次", "text", MOVING, of_video(lambda s: s.profile)),
-    check(
+    _check("video.codec_in_container", "codec in container", "编码与封装组合", "text", read=_packing, safety=lossy),
+    _check("video.profile", "codec profile", "编码档次", "text", read=of_video(lambda s: s.profile)),
+    _check(
         "video.size",
         "picture size",
         "画面尺寸",
         "size",
-        MOVING,
-        of_video(lambda s: s.size),
+        read=of_video(lambda s: s.size),
         safety=_shrunk,
         help=Text(
             "A picture is only ever shrunk in its own shape: enlarging, bars and cropping would invent or lose pixels. "
@@ -101,141 +93,91 @@ CHECKS = (
             "画面只能按原比例缩小：放大、加黑边或裁剪会虚构或丢失像素。请将摄像机设为所需分辨率和横竖方向后重新拍摄。",
         ),
     ),
-    check(
+    _check(
         "video.width",
         "picture width",
         "画面宽度",
         "count",
-        MOVING,
-        of_video(lambda s: s.size and s.size.width),
+        read=of_video(lambda s: s.size and s.size.width),
         safety=only_down,
         unit="px",
     ),
-    check(
+    _check(
         "video.height",
         "picture height",
         "画面高度",
         "count",
-        MOVING,
-        of_video(lambda s: s.size and s.size.height),
+        read=of_video(lambda s: s.size and s.size.height),
         safety=only_down,
         unit="px",
     ),
-    check("video.even", "even width and height", "宽高为偶数", "flag", MOVING, of_video(_even), safety=_to_true),
-    check("video.aspect", "aspect ratio", "宽高比", "ratio", MOVING, of_video(_aspect)),
-    check(
+    _check("video.even", "even width and height", "宽高为偶数", "flag", read=of_video(_even), safety=_to_true),
+    _check("video.aspect", "aspect ratio", "宽高比", "ratio", read=of_video(_aspect)),
+    _check(
         "video.frame_rate",
         "frame rate",
         "帧率",
         "rate",
-        MOVING,
-        of_video(lambda s: s.frame_rate),
+        read=of_video(lambda s: s.frame_rate),
         safety=only_down,
         unit="fps",
         prefer=preferences.whole_steps,
     ),
-    check(
+    _check(
         "video.rate_mode",
         "constant or variable frame rate",
         "固定或可变帧率",
         "text",
-        MOVING,
-        of_video(_rate_mode),
+        read=of_video(_rate_mode),
         safety=lambda a, w: Safety.LOSSY if a == "variable" and w == "constant" else Safety.MANUAL,
     ),
-    check(
+    _check(
         "video.pixel_format",
         "pixel format",
         "像素格式",
         "text",
-        MOVING,
-        of_video(lambda s: s.pixel_format),
+        read=of_video(lambda s: s.pixel_format),
         safety=lossy,
         untold=Text(
             "the file does not tell, or its codec is none that is decoded here: export it as H.264, H.265 or ProRes",
             "文件未提供该信息，或其编码不在可解码之列：请导出为 H.264、H.265 或 ProRes",
         ),
     ),
-    check(
-        "video.chroma",
-        "chroma sampling",
-        "色度采样",
-        "text",
-        MOVING,
-        of_video(lambda s: s.chroma),
-        safety=lossy,
+    _check("video.chroma", "chroma sampling", "色度采样", "text", read=of_video(lambda s: s.chroma), safety=lossy),
+    _check(
+        "video.bit_depth", "bits per component", "位深", "count", read=of_video(lambda s: s.bit_depth), safety=only_down
     ),
-    check(
-        "video.bit_depth",
-        "bits per component",
-        "位深",
-        "count",
-        MOVING,
-        of_video(lambda s: s.bit_depth),
-        safety=only_down,
-    ),
-    check(
-        "video.hdr",
-        "high dynamic range",
-        "高动态范围",
-        "flag",
-        MOVING,
-        of_video(lambda s: s.hdr),
-        safety=_to_false,
-    ),
-    check(
+    _check("video.hdr", "high dynamic range", "高动态范围", "flag", read=of_video(lambda s: s.hdr), safety=_to_false),
+    _check(
         "video.base_layer",
         "picture without Dolby Vision can be seen",
         "不经杜比视界解码亦可正常观看",
         "flag",
-        MOVING,
-        _base_layer,
+        read=_base_layer,
     ),
-    check(
-        "video.alpha",
-        "transparency",
-        "透明通道",
-        "flag",
-        MOVING,
-        of_video(lambda s: s.alpha),
-        safety=_to_false,
+    _check("video.alpha", "transparency", "透明通道", "flag", read=of_video(lambda s: s.alpha), safety=_to_false),
+    _check(
+        "video.interlaced", "interlaced", "隔行扫描", "flag", read=of_video(lambda s: s.interlaced), safety=_to_false
     ),
-    check(
-        "video.interlaced",
-        "interlaced",
-        "隔行扫描",
-        "flag",
-        MOVING,
-        of_video(lambda s: s.interlaced),
-        safety=_to_false,
-    ),
-    check("video.square_pixels", "square pixels", "方形像素", "flag", MOVING, of_video(_square), safety=_to_true),
-    check(
+    _check("video.square_pixels", "square pixels", "方形像素", "flag", read=of_video(_square), safety=_to_true),
+    _check(
         "video.rotation",
         "rotation left to the player",
         "由播放器执行的旋转",
         "count",
-        MOVING,
-        of_video(lambda s: s.rotation),
+        read=of_video(lambda s: s.rotation),
         safety=lambda a, w: Safety.LOSSY if a != w and w == 0 else Safety.MANUAL,
         unit="degrees",
     ),
-    check(
-        "video.bit_rate",
-        "video bit rate",
-        "视频码率",
-        "bits",
-        MOVING,
-        of_video(lambda s: s.bit_rate),
-        safety=only_down,
+    _check(
+        "video.bit_rate", "video bit rate", "视频码率", "bits", read=of_video(lambda s: s.bit_rate), safety=only_down
     ),
-    check(
+    _check(
         "video.codec_name_length",
         "length of the codec name",
         "编码名称长度",
         "count",
-        MOVING,
-        of_video(lambda s: len(s.codec) if s.codec else None),
+        read=of_video(lambda s: len(s.codec) if s.codec else None),
         unit="characters",
     ),
 )

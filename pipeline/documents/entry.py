@@ -121,8 +121,8 @@ def probed(source: str, info: MediaInfo | None, problem: Problem | None, lang: s
     return ProbedAsset(source=name, id=id_of(name), facts=held.encoded(info), error=error(problem, lang))
 
 
-def report(one: Report, lang: str) -> AssetEntry:
-    """One asset of a report."""
+def report(one: Report | Outcome, lang: str) -> AssetEntry:
+    """One asset of a report; of an outcome, what a report says too."""
     name = shown(one.source)
     return AssetEntry(
         source=name,
@@ -162,21 +162,13 @@ def _output(one: Output, lang: str) -> OutputEntry:
 
 def outcome(one: Outcome, lang: str) -> PreparedAsset:
     """One asset of a manifest."""
-    name = shown(one.source)
     return PreparedAsset(
-        source=name,
-        id=id_of(name),
+        **msgspec.structs.asdict(report(one, lang)),
         source_md5=one.source_md5,
-        kind=one.kind,
-        role=one.role,
-        status=one.status,
-        facts=held.encoded(one.facts),
-        findings=findings(one.findings, lang),
         steps=steps(one.steps, lang),
         outputs=tuple([_output(o, lang) for o in one.outputs]),
         proof=one.proof,
         seconds=round(one.seconds, 3),
-        error=error(one.error, lang),
         blocked=findings(one.blocked, lang),
         inside=one.inside or msgspec.UNSET,
     )

@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from types import TracebackType
 from typing import IO, Final, Generic, NamedTuple, Self, TypeVar
 
 import msgspec
@@ -73,9 +72,7 @@ class Spool(Generic[E]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def put(self, index: int, one: Line) -> None:

@@ -58,30 +58,6 @@ def byte_readings(raw: object) -> tuple[int, int]:
     return exact, exact
 
 
-def _bytes(raw: object) -> Value:
-    return byte_readings(raw)[1]
-
-
-def _seconds(raw: object) -> Value:
-    return _scaled(raw, _SECONDS, "s")
-
-
-def _rate(raw: object) -> Value:
-    return _scaled(raw, {"fps": Fraction(1)}, "fps")
-
-
-def _hertz(raw: object) -> Value:
-    return int(_scaled(raw, {"Hz": Fraction(1), "kHz": Fraction(1000)}, "Hz"))
-
-
-def _bits(raw: object) -> Value:
-    return int(_scaled(raw, {"bps": Fraction(1), "kbps": Fraction(1000), "Mbps": Fraction(1_000_000)}, "bps"))
-
-
-def _share(raw: object) -> Value:
-    return _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, "")
-
-
 def _number(raw: object) -> Value:
     number, unit = _amount(raw)
     if unit:
@@ -96,18 +72,11 @@ def _whole(raw: object) -> Value:
     return int(number)
 
 
-def _size(raw: object) -> Value:
-    found = re.fullmatch(r"(\d+)\s*[xX*×]\s*(\d+)", raw) if isinstance(raw, str) else None
+def _two(raw: object, between: str, wanted: str) -> tuple[int, int]:
+    found = re.fullmatch(rf"(\d+){between}(\d+)", raw) if isinstance(raw, str) else None
     if not found or not (int(found[1]) and int(found[2])):
-        raise ValueError(f"{raw!r} is not a size such as 1920x1080")
-    return Size(int(found[1]), int(found[2]))
-
-
-def _ratio(raw: object) -> Value:
-    found = re.fullmatch(r"(\d+):(\d+)", raw) if isinstance(raw, str) else None
-    if not found or not (int(found[1]) and int(found[2])):
-        raise ValueError(f"{raw!r} is not a ratio such as 16:9")
-    return Fraction(int(found[1]), int(found[2]))
+        raise ValueError(f"{raw!r} is not a {wanted}")
+    return int(found[1]), int(found[2])
 
 
 def _text(raw: object) -> Value:
@@ -129,16 +98,18 @@ def _yes_no(raw: object) -> Value:
 
 
 PARSERS: Final[dict[str, Callable[[object], Value]]] = {
-    "bytes": _bytes,
-    "seconds": _seconds,
-    "rate": _rate,
-    "hertz": _hertz,
-    "bits": _bits,
-    "share": _share,
+    "bytes": lambda raw: byte_readings(raw)[1],
+    "seconds": lambda raw: _scaled(raw, _SECONDS, "s"),
+    "rate": lambda raw: _scaled(raw, {"fps": Fraction(1)}, "fps"),
+    "hertz": lambda raw: int(_scaled(raw, {"Hz": Fraction(1), "kHz": Fraction(1000)}, "Hz")),
+    "bits": lambda raw: int(
+        _scaled(raw, {"bps": Fraction(1), "kbps": Fraction(1000), "Mbps": Fraction(1_000_000)}, "bps")
+    ),
+    "share": lambda raw: _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, ""),
     "number": _number,
     "count": _whole,
-    "size": _size,
-    "ratio": _ratio,
+    "size": lambda raw: Size(*_two(raw, r"\s*[xX*×]\s*", "size such as 1920x1080")),
+    "ratio": lambda raw: Fraction(*_two(raw, ":", "ratio such as 16:9")),
     "text": _text,
     "word": _text,  # one of ours, with a word for it in each language
     "colour": _colour,
@@ -172,9 +143,9 @@ def _show_bytes(value: int, lang: str) -> str:
     return f"{value} {word}"
 
 
-def _plain(value: Fraction | float, places: int = 3) -> str:
+def _plain(value: Fraction | float) -> str:
     """A number without trailing noughts, never rounded so far that it seems to reach a limit it misses."""
-    return f"{float(value):.{places}f}".rstrip("0").rstrip(".")
+    return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
 def _show_seconds(value: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
@@ -9,6 +10,7 @@ from typing import Final, Protocol, cast
 
 from pipeline.model.facts import MEASURES, Kind, MediaInfo
 from pipeline.probe.sniff import sniff
+from pipeline.probe.unopened import unopened
 
 # Readers are imported when a file of their kind turns up: the libraries behind them are heavy.
 _READERS: Final[dict[Kind, str]] = {
@@ -48,8 +50,7 @@ def probe(path: Path, needs: frozenset[str] = frozenset(), *, moving: bool = Fal
         kind = Kind.VIDEO
     size = path.stat().st_size
     if format_ is None or kind is Kind.UNKNOWN:
-        extension = path.suffix.lower().lstrip(".")
-        return MediaInfo(name=path.name, kind=kind, size=size, extension=extension, container=format_)
+        return replace(unopened(path, kind, size), container=format_)
     return measure(path, reader(kind, format_)(path, size, format_), needs)
 
 

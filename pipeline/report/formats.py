@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -218,10 +217,3 @@ def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:
             fill(file)
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}", f"{target}：{error.strerror}") from None
-
-
-def as_text(write_: Write, sources: Sequence[LocatedDocument], lang: str) -> str:
-    """What one of the flat formats writes, as a string."""
-    out = io.StringIO()
-    write_(out, sources, lang)
-    return out.getvalue()

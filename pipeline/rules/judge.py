@@ -99,8 +99,3 @@ def _fix(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Role
     if target is None or (safety := check.safety(value, target)) is Safety.MANUAL:
         return None
     return Fix(check=check.name, stream=reading.stream, actual=value, value=target, safety=safety)
-
-
-def failures(findings: Iterable[Finding], level: Level) -> tuple[Finding, ...]:
-    """The findings of one level that failed."""
-    return tuple(f for f in findings if f.verdict is Verdict.FAIL and f.rule.level is level)

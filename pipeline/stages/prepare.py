@@ -28,8 +28,8 @@ from pipeline.stages import duplicates
 from pipeline.stages.check import problem
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5, content_type, file_state
-from pipeline.verify import compare as verify
 from pipeline.verify import media as proving
+from pipeline.verify.compare import prove
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
@@ -195,7 +195,7 @@ def _proven(
                 edits = without_names(plan)
                 proofs.extend(proving.media(Path(job.path), info, path, probed, edits, role, work, one.part))
             else:
-                proofs.extend(verify.prove(info, probed, plan))
+                proofs.extend(prove(info, probed, plan))
         proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings, digest.result()))
     if plan.parts:

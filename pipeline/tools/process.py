@@ -42,9 +42,9 @@ class Completed:
     stderr: str  # the last 64 KiB
     peak_memory: int | None  # bytes, resident; None where it cannot be told, or not from that of this process
 
-    def last_words(self, lines: int = 3) -> str:
+    def last_words(self) -> str:
         """The end of its complaints, for people."""
-        return " | ".join(line for line in self.stderr.strip().splitlines()[-lines:] if line.strip())
+        return " | ".join(line for line in self.stderr.strip().splitlines()[-3:] if line.strip())
 
 
 class _Watch:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -20,13 +21,16 @@ _FFMPEG: Final = r"ffmpeg version n?(\S+)"
 _OFFICE: Final = r"LibreOffice (\S+)"
 
 
-def _ask(program: str, pattern: str, *arguments: str) -> str | None:
+def _ask(program: Callable[[], str], pattern: str, argument: str) -> str | None:
     from pipeline.model.ceilings import ASK
     from pipeline.storage.publish import workshop
     from pipeline.tools.process import run
 
-    with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed
-        done = run([program, *arguments], cwd=home, ceiling=ASK)
+    try:
+        with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed
+            done = run([program(), argument], cwd=home, ceiling=ASK)
+    except PreflightError:  # `doctor` and whoever needs it say what is missing
+        return None
     found = re.search(pattern, done.stdout)
     return found[1] if found else None
 
@@ -54,16 +58,10 @@ def ffmpeg_version() -> str | None:
 
 def asked_ffmpeg() -> str | None:
     """As `ffmpeg_version`, by starting it now."""
-    try:
-        return _ask(ffmpeg(), _FFMPEG, "-version")
-    except PreflightError:  # as above
-        return None
+    return _ask(ffmpeg, _FFMPEG, "-version")
 
 
 @cache
 def office_version() -> str | None:
     """Such as "7.4.7.2"; None when there is no usable LibreOffice. Takes a second: it is started."""
-    try:
-        return _ask(soffice(), _OFFICE, "--version")
-    except PreflightError:  # as above
-        return None
+    return _ask(soffice, _OFFICE, "--version")

@@ -73,9 +73,9 @@ class Table:
 # --- fields that tables are made of ---------------------------------------------------------------------
 
 
-def text(least: int, most: int, *, needed: bool = False) -> Field:
+def text(least: int, most: int) -> Field:
     """A text of so many characters."""
-    return Field(lambda v: isinstance(v, str) and least <= len(v) <= most, f"{least} to {most} characters", needed)
+    return Field(lambda v: isinstance(v, str) and least <= len(v) <= most, f"{least} to {most} characters")
 
 
 def one_of(*words: object, needed: bool = False) -> Field:

@@ -1,4 +1,4 @@
-"""Proof that an output is what the plan promised: its facts against those of its source, and one full decode.
+"""Proof that an output is what the plan promised: its facts against those of its source.
 
 That it obeys the rules is judged elsewhere, by the same rules; here it is asked whether anything got lost.
 What the source does not tell cannot be compared and yields no proof; what the output does not tell is a
@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 from pipeline.checks.base import grows
 from pipeline.convert.av.formats import keeps_alpha
 from pipeline.convert.av.sound import silence
-from pipeline.model import ceilings
 from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Text, Value, VideoStream, default_sound
 from pipeline.model.results import Plan, Proof
-from pipeline.tools import process, programs
-from pipeline.tools.ffmpeg import HEAD, link_input, out_time, pulse, reading
 
 # Encoders pad sound: a delay in front and a last frame filled up. Two frames of the longest kind (1152
 # samples in MP3, 1024 in AAC) or 1/10 s, whichever is more, for not every container reports the padding.
-_SOUND_SLACK: Final = Fraction(1, 10)
+SOUND_SLACK: Final = Fraction(1, 10)
 _PADDING: Final = 2 * 1152  # samples
 # Containers with a clock of 1/1000 s round every time they store.
 _CLOCK: Final = Fraction(1, 500)
@@ -35,7 +31,7 @@ _SYNC: Final = Fraction(1, 50)
 _UNMARKED: Final = frozenset({"avi", "flv", "wmv", "mpegts", "mpeg"})
 _LEAD_IN: Final = 2 * 2048  # samples
 # Containers without any index of times: their length is an estimate from the bit rate.
-_ESTIMATED: Final = frozenset({"aac", "amr"})
+ESTIMATED: Final = frozenset({"aac", "amr"})
 
 
 def prove(source: MediaInfo, output: MediaInfo, plan: Plan) -> tuple[Proof, ...]:
@@ -55,8 +51,9 @@ def _wish(plan: Plan, check: str) -> Value | None:
 _UNKNOWN: Final = Text("unknown", "未知")
 
 
-def _seconds(seconds: Fraction | None) -> Text:
-    return _UNKNOWN if seconds is None else Text.same(f"{float(seconds):.3f} s")
+def seconds(length: Fraction | None) -> Text:
+    """A length as proofs show it, to the millisecond."""
+    return _UNKNOWN if length is None else Text.same(f"{float(length):.3f} s")
 
 
 def _shown(value: object) -> Text:
@@ -70,10 +67,10 @@ def _within(value: object, slack: int) -> Text:
 def _close(name: Text, expected: Fraction, found: Fraction | None, slack: Fraction) -> Proof:
     return Proof(
         name=name,
-        expected=_seconds(expected).plus(
+        expected=seconds(expected).plus(
             Text(f" within {float(slack) * 1000:.0f} ms", f"，误差 {float(slack) * 1000:.0f} 毫秒内")
         ),
-        found=_seconds(found),
+        found=seconds(found),
         passed=found is not None and abs(found - expected) <= slack,
     )
 
@@ -126,7 +123,7 @@ def _cut(output: MediaInfo, limit: Fraction) -> Proof:
         expected=Text(
             f"{float(limit - _CUT):.3f} to {float(limit):.3f} s", f"{float(limit - _CUT):.3f} 至 {float(limit):.3f} s"
         ),
-        found=_seconds(found),
+        found=seconds(found),
         passed=found is not None and limit - _CUT <= found <= limit,
     )
 
@@ -143,8 +140,8 @@ def _shortened(source: MediaInfo, output: MediaInfo) -> MediaInfo:
 def _without_silence(source: MediaInfo, cut: tuple[Fraction, Fraction | None]) -> MediaInfo:
     """The source as long as it is between the two cuts."""
 
-    def left(seconds: Fraction | None) -> Fraction | None:
-        return None if seconds is None else min(seconds, cut[1] or seconds) - cut[0]
+    def left(length: Fraction | None) -> Fraction | None:
+        return None if length is None else min(length, cut[1] or length) - cut[0]
 
     audio = tuple(replace(s, duration=left(s.duration)) for s in source.audio)
     return replace(source, duration=left(source.duration), audio=audio)
@@ -197,7 +194,7 @@ def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream,
         slack = (1 / min(rates) if rates else Fraction(0)) + _CLOCK
         # With nothing but the container's length, the padding of its sound is in it.
         if source.audio and (old.duration is None or source.container in _UNMARKED):
-            slack = max(slack, _SOUND_SLACK)
+            slack = max(slack, SOUND_SLACK)
         yield _close(Text("video duration", "视频时长"), expected, found, slack)
     yield from _frames(old, new, found)
     if old.alpha and new.alpha is not None and _wish(plan, "video.alpha") is not False:
@@ -241,13 +238,13 @@ def _alpha(output: MediaInfo, new: VideoStream) -> Iterator[Proof]:
 
 def _sound(source: MediaInfo, output: MediaInfo, old: AudioStream, new: AudioStream) -> Iterator[Proof]:
     before = _lengths(source, old)
-    if not before or source.container in _ESTIMATED:
+    if not before or source.container in ESTIMATED:
         return
     expected, found = _nearest(before, _lengths(output, new))
     rates = [rate for rate in (old.sample_rate, new.sample_rate) if rate]
     padding = Fraction(_PADDING, min(rates)) if rates else Fraction(0)
     name = Text(f"audio duration (stream {new.index})", f"音频时长（第 {new.index} 条流）")
-    yield _close(name, expected, found, max(_SOUND_SLACK, padding))
+    yield _close(name, expected, found, max(SOUND_SLACK, padding))
 
 
 def _sync(
@@ -278,37 +275,27 @@ def _image(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]:
     cropped = any(fix.check in _CROPS for fix in (*plan.fixes, *plan.advised))
     wanted = None if cropped else _fix(plan, "image.size")
     if "image.enlarge" in plan.allowed:
-        yield from _enlarged(source.image.size, output, wanted)
+        yield _enlarged(source.image.size, output, wanted)
         return
     expected = wanted if isinstance(wanted, Size) else source.image.size
     found = output.image.size if output.image else None
-    small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
     if isinstance(wanted, Size) or not asked:
-        yield Proof(
-            name=Text("picture size", "画面尺寸"),
-            expected=_shown(expected),
-            found=_shown(found),
-            passed=found == expected,
-        )
+        yield _sized(_shown(expected), found, found == expected)
     else:
-        yield Proof(
-            name=Text("picture size", "画面尺寸"),
-            expected=Text(f"not above {source.image.size}", f"不超过 {source.image.size}"),
-            found=_shown(found),
-            passed=small,
-        )
+        small = found is not None and all(a <= b for a, b in zip(found, source.image.size, strict=True))
+        yield _sized(Text(f"not above {source.image.size}", f"不超过 {source.image.size}"), found, small)
 
 
-def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Iterator[Proof]:
+def _enlarged(before: Size, output: MediaInfo, wanted: Value | None) -> Proof:
     """On request a picture may grow, until the rules have enough."""
     least = wanted if isinstance(wanted, Size) and grows(before, wanted) else Size(1, 1)
     found = output.image.size if output.image else None
-    yield Proof(
-        name=Text("picture size", "画面尺寸"),
-        expected=Text(f"at least {least}", f"至少 {least}"),
-        found=_shown(found),
-        passed=found is not None and found.width >= least.width and found.height >= least.height,
-    )
+    enough = found is not None and found.width >= least.width and found.height >= least.height
+    return _sized(Text(f"at least {least}", f"至少 {least}"), found, enough)
+
+
+def _sized(expected: Text, found: Size | None, passed: bool) -> Proof:
+    return Proof(name=Text("picture size", "画面尺寸"), expected=expected, found=_shown(found), passed=passed)
 
 
 # Edits that cut something off: a size that is wanted too was named for the whole picture.
@@ -333,83 +320,3 @@ def _slides(source: MediaInfo, output: MediaInfo, plan: Plan) -> Iterator[Proof]
 
 
 _PROOFS: Final = {Kind.VIDEO: _media, Kind.AUDIO: _media, Kind.IMAGE: _image, Kind.SLIDES: _slides}
-
-
-# --- one full decode --------------------------------------------------------------------------------
-
-# The filter that smooths block edges reads nothing from the file, so leaving it out hides no damage; it takes a
-# sixth of an H.264 decoder's time.
-_UNFILTERED: Final = ("-skip_loop_filter", "all")
-
-
-def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False) -> Proof:
-    """Whether the file at `path` (facts `info`) decodes from end to end and holds what its container says.
-
-    Pictures are counted, sound alone is timed; `sound_only` leaves the pictures out. Runs ffmpeg in `work`.
-    Raises TimedOut and ToolFailed.
-    """
-    if sound_only:
-        info = replace(info, video=())
-    what: tuple[str, ...] = ("-map", "0")
-    if info.video:
-        what = ("-map", f"0:{info.video[0].index}", "-map", "0:a?", "-fps_mode", "passthrough")
-    elif info.audio:
-        what = ("-map", f"0:{info.audio[0].index}")
-    link_input(path, work, "decode0")
-    command = (
-        programs.ffmpeg(),
-        *HEAD,
-        "-xerror",
-        *reading("decode0", *_UNFILTERED, "-err_detect", "explode"),
-        *what,
-        "-f",
-        "null",
-        "-",
-    )
-    frames, last = 0, Fraction(0)
-
-    def on_line(line: str) -> None:
-        nonlocal frames, last
-        key, _, value = line.partition("=")
-        if key == "frame" and value.strip().isdigit():
-            frames = int(value)
-        last = out_time(line) or last
-
-    ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
-    (work / "decode0").unlink()
-    complained = ended.code or ended.stderr.strip()
-    complaint = Text(f"; code {ended.code}: {ended.last_words()}", f"；代码 {ended.code}：{ended.last_words()}")
-    if info.video:
-        expected, found, whole = _counted(info.video[0], frames)
-    else:
-        expected, found, whole = _timed(info, last)
-    return Proof(
-        name=Text("decodes whole", "完整解码"),
-        expected=expected,
-        found=found.plus(complaint) if complained else found,
-        passed=whole and not complained,
-    )
-
-
-def _frames_of(count: int) -> Text:
-    return Text(f"{count} frames", f"{count} 帧")
-
-
-def _counted(stream: VideoStream, frames: int) -> tuple[Text, Text, bool]:
-    """The container's count where it has one, else what length and rate make of it within one frame."""
-    if stream.frames is not None:
-        return _frames_of(stream.frames), _frames_of(frames), frames == stream.frames
-    ticks = None
-    if stream.duration is not None and stream.frame_rate and not stream.variable:
-        ticks = round(stream.duration * stream.frame_rate)
-    if ticks is None:
-        return Text("at least 1 frame", "至少 1 帧"), _frames_of(frames), frames > 0
-    about = Text(f"{ticks} frames within 1", f"{ticks} 帧，误差 1 内")
-    return about, _frames_of(frames), abs(frames - ticks) <= 1
-
-
-def _timed(info: MediaInfo, last: Fraction) -> tuple[Text, Text, bool]:
-    length = info.audio[0].duration or info.duration if info.audio else None
-    if length is None or info.container in _ESTIMATED:
-        return Text("some sound", "有声音"), _seconds(last), last > 0
-    return _seconds(length), _seconds(last), abs(length - last) <= _SOUND_SLACK

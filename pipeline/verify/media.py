@@ -20,8 +20,9 @@ from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.results import Part, Plan, Proof
 from pipeline.model.rules import Role
 from pipeline.storage.digest import file_state
-from pipeline.verify import compare as verify
 from pipeline.verify import quality
+from pipeline.verify.compare import prove
+from pipeline.verify.decode import decoded
 
 if TYPE_CHECKING:
     from pipeline.probe.av.packets import Coded
@@ -74,7 +75,7 @@ def _media(
         whole = _whole(source, file_state(source), tuple(old for old, _ in copied))
         info, plan = _part_alone(info, plan, part, followed, whole, origin)
         followed = replace(followed, part=part)
-    compared = verify.prove(info, output, plan)
+    compared = prove(info, output, plan)
     if before and before.restarts is not None and not all(proof.passed for proof in compared):
         yield Proof(
             name=Text("clock of the source", "源文件时钟"),
@@ -107,11 +108,11 @@ def _media(
         # A part begins where its source was entered: whether that needs nothing of before, decoding alone tells.
         sound_only = same is not None and same.passed and not part
         if not sound_only or any(followed.sounds):
-            yield verify.decoded(made, output, work, sound_only=sound_only)
+            yield decoded(made, output, work, sound_only=sound_only)
         return
     # Two programs at once: neither alone keeps every processor busy.
     with ThreadPoolExecutor(1) as other:
-        decoding = other.submit(verify.decoded, made, output, work)
+        decoding = other.submit(decoded, made, output, work)
         quality_proofs = tuple(quality.measure(source, info, before, followed, made, output, role, work))
         if same and (same.passed or strict):
             yield same

@@ -17,7 +17,6 @@ from pipeline.model.facts import Kind, MediaInfo, Size
 from pipeline.probe import probe
 from pipeline.probe.av import read as media
 from pipeline.probe.av.h264 import read_extradata
-from pipeline.probe.av.mp4 import read_boxes
 from pipeline.probe.sniff.mpeg_audio import adts_frame, count
 from samples import build
 from tests import ROOT
@@ -316,7 +315,7 @@ def test_bytes_behind_the_last_box_are_no_missing_data(sample: Sample, tmp_path:
 def test_fragmented_mp4_is_timed_by_its_packets(made: Callable[..., Path], sample: Sample) -> None:
     args = ["-c", "copy", "-movflags", "frag_keyframe+empty_moov"]
     fragmented = made("frag.mp4", *args, source=sample("video/variable-rate.mp4"))
-    assert read_boxes(fragmented, fragmented.stat().st_size).fragmented
+    assert b"moof" in fragmented.read_bytes()
     assert (probe(fragmented).video[0].variable, probe(fragmented).video[0].frames) == (True, 45)
 
 

@@ -384,7 +384,9 @@ def test_words_are_not_drawn() -> None:
 
 
 def flat(write_: export.Write, *assets: AssetEntry, lang: str = "en") -> str:
-    return export.as_text(write_, [LocatedDocument(report(*assets), Path())], lang)
+    out = io.StringIO()
+    write_(out, [LocatedDocument(report(*assets), Path())], lang)
+    return out.getvalue()
 
 
 def test_csv_opens_in_a_spreadsheet_with_chinese_intact() -> None:

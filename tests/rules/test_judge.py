@@ -14,7 +14,7 @@ from pipeline.model.job import Job
 from pipeline.model.limits import Between, FitsBox, OneOf
 from pipeline.model.results import Finding, Fix, Status, Verdict
 from pipeline.model.rules import Condition, Level, Rule, Safety
-from pipeline.rules.judge import failures, holds, judge, needs
+from pipeline.rules.judge import holds, judge, needs
 from pipeline.rules.plan import plan
 from tests import factory
 
@@ -192,13 +192,6 @@ def test_a_fix_that_shrinks_is_offered() -> None:
     (finding,) = judge(large, factory.role(factory.rule("video.size", FitsBox((Size(1920, 1080),)))))
     assert finding.fix is not None
     assert finding.fix.value == Size(1920, 1080)
-
-
-def test_failures_are_picked_by_level() -> None:
-    warning = replace(MAX_30, id="soft", level=Level.WARNING)
-    findings = judge(at(60), factory.role(MAX_30, warning))
-    assert [f.rule.id for f in failures(findings, Level.WARNING)] == ["soft"]
-    assert [f.rule.id for f in failures(findings, Level.ERROR)] == [MAX_30.id]
 
 
 # --- costly facts -----------------------------------------------------------------------------------

@@ -32,9 +32,9 @@ from pipeline.rules import presets
 from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
-from pipeline.verify import compare as verify
 from pipeline.verify import media as proving
 from pipeline.verify import quality
+from pipeline.verify.decode import decoded
 
 Find = Callable[[str], Path]
 
@@ -244,13 +244,13 @@ def test_colours_that_are_told_wrong_fail_their_proof(tags: tuple[str | None, ..
 def test_damage_is_found_without_the_deblocking_filter(sample: Find, tmp_path: Path) -> None:
     whole = sample("video/4k.mp4")
     info = probe(whole)
-    assert verify.decoded(whole, info, tmp_path).passed
+    assert decoded(whole, info, tmp_path).passed
     data = bytearray(whole.read_bytes())
     for number, damage in enumerate((bytes(40), bytes([0xFF]) * 40, bytes(n * 73 % 251 for n in range(40)))):
         bad = tmp_path / f"bad{number}.mp4"
         middle = data.find(b"mdat") + len(data) // 3
         bad.write_bytes(data[:middle] + damage + data[middle + len(damage) :])
-        assert not verify.decoded(bad, info, tmp_path).passed
+        assert not decoded(bad, info, tmp_path).passed
 
 
 def test_the_peak_memory_of_ffmpeg_is_told(sample: Find, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pipeline.checks.preferences import ALPHA_HOMES
 EncoderOptions = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Container:
     """One container format. `video` and `audio` are codecs it may carry (ffmpeg's names); None: any."""
 
@@ -18,8 +18,8 @@ class Container:
     extension: str
     video: frozenset[str] | None
     audio: frozenset[str] | None
-    new_video: str | None  # the codec of a picture made anew for it; None: no encoder of ours suits it
-    new_audio: str | None
+    new_video: str | None = None  # the codec of a picture made anew for it; None: no encoder of ours suits it
+    new_audio: str | None = None
     options: EncoderOptions = ()
 
     def holds_video(self, codec: str | None) -> bool:
@@ -38,33 +38,12 @@ _ISO_AUDIO: Final = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "ala
 _PCM: Final = frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8"})
 _WINDOWS_AUDIO: Final = frozenset({"wmav1", "wmav2", "wmapro", "wmalossless"})
 
-
-def _container(
-    muxer: str,
-    extension: str,
-    video: frozenset[str] | None,
-    audio: frozenset[str] | None,
-    new_video: str | None = None,
-    new_audio: str | None = None,
-    options: EncoderOptions = (),
-) -> Container:
-    return Container(
-        muxer=muxer,
-        extension=extension,
-        video=video,
-        audio=audio,
-        new_video=new_video,
-        new_audio=new_audio,
-        options=options,
-    )
-
-
 # What the container may carry by its specification and what common players take; a codec that ffmpeg would
 # mux but players refuse (Opus in QuickTime) is left out, so that it is encoded instead.
 CONTAINERS: Final[dict[str, Container]] = {
-    "mp4": _container("mp4", "mp4", _ISO_VIDEO, _ISO_AUDIO, "h264", "aac", _FRONT),
-    "m4v": _container("ipod", "m4v", frozenset({"h264"}), frozenset({"aac", "ac3"}), "h264", "aac", _FRONT),
-    "mov": _container(
+    "mp4": Container("mp4", "mp4", _ISO_VIDEO, _ISO_AUDIO, "h264", "aac", _FRONT),
+    "m4v": Container("ipod", "m4v", frozenset({"h264"}), frozenset({"aac", "ac3"}), "h264", "aac", _FRONT),
+    "mov": Container(
         "mov",
         "mov",
         frozenset({"h264", "hevc", "mpeg4", "mjpeg", "prores", "dnxhd"}),
@@ -73,17 +52,17 @@ CONTAINERS: Final[dict[str, Container]] = {
         "aac",
         _FRONT,
     ),
-    "webm": _container("webm", "webm", frozenset({"vp8", "vp9", "av1"}), frozenset({"opus", "vorbis"}), "vp9", "opus"),
-    "mkv": _container("matroska", "mkv", None, None, "h264", "aac"),
-    "avi": _container("avi", "avi", frozenset({"mpeg4", "mjpeg", "msmpeg4v3"}), frozenset({"mp3", "pcm_s16le"})),
-    "flv": _container("flv", "flv", frozenset({"h264", "flv1"}), frozenset({"aac", "mp3"}), "h264", "aac"),
-    "wmv": _container("asf", "wmv", frozenset({"wmv1", "wmv2", "wmv3", "vc1"}), _WINDOWS_AUDIO),
-    "m4a": _container("ipod", "m4a", _NONE, frozenset({"aac", "alac"}), None, "aac", _FRONT),
-    "mp3": _container("mp3", "mp3", _NONE, frozenset({"mp3"}), None, "mp3"),
-    "wav": _container("wav", "wav", _NONE, _PCM, None, "pcm_s16le"),
-    "aac": _container("adts", "aac", _NONE, frozenset({"aac"}), None, "aac"),
-    "wma": _container("asf", "wma", _NONE, _WINDOWS_AUDIO),
-    "flac": _container("flac", "flac", _NONE, frozenset({"flac"})),
+    "webm": Container("webm", "webm", frozenset({"vp8", "vp9", "av1"}), frozenset({"opus", "vorbis"}), "vp9", "opus"),
+    "mkv": Container("matroska", "mkv", None, None, "h264", "aac"),
+    "avi": Container("avi", "avi", frozenset({"mpeg4", "mjpeg", "msmpeg4v3"}), frozenset({"mp3", "pcm_s16le"})),
+    "flv": Container("flv", "flv", frozenset({"h264", "flv1"}), frozenset({"aac", "mp3"}), "h264", "aac"),
+    "wmv": Container("asf", "wmv", frozenset({"wmv1", "wmv2", "wmv3", "vc1"}), _WINDOWS_AUDIO),
+    "m4a": Container("ipod", "m4a", _NONE, frozenset({"aac", "alac"}), None, "aac", _FRONT),
+    "mp3": Container("mp3", "mp3", _NONE, frozenset({"mp3"}), None, "mp3"),
+    "wav": Container("wav", "wav", _NONE, _PCM, None, "pcm_s16le"),
+    "aac": Container("adts", "aac", _NONE, frozenset({"aac"}), None, "aac"),
+    "wma": Container("asf", "wma", _NONE, _WINDOWS_AUDIO),
+    "flac": Container("flac", "flac", _NONE, frozenset({"flac"})),
 }
 SOUND_ONLY: Final = frozenset(name for name, c in CONTAINERS.items() if c.video == _NONE)
 

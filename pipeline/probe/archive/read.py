@@ -19,6 +19,7 @@ from pipeline.probe.archive.zip import BadZip, Member, Zip
 from pipeline.probe.av.wav import sound
 from pipeline.probe.sniff import sniff_head
 from pipeline.probe.text.encoding import decode
+from pipeline.probe.unopened import unopened
 
 HEAD: Final = 1 << 16  # bytes of an entry that are looked at
 # sniff's word for text that is nothing else; packages call it by its extension.
@@ -60,11 +61,9 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
         found = decode(head)
         text = found.text
         encoding = f"{found.encoding}-sig" if found.bom and found.encoding == "utf-8" else found.encoding
-    return ArchiveEntry(
-        name=member.name,
+    return replace(
+        entry,
         size=size,
-        packed=member.packed,
-        unsafe=member.unsafe,
         format="txt" if is_text else _WORDS.get(format_ or "", format_),
         audio=opened or sound(format_, head, size),
         text=text,
@@ -144,11 +143,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002, ARG001
     """
     faults: list[Text] = []
     info = _info(path, faults)
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.ARCHIVE,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
+    return replace(
+        unopened(path, Kind.ARCHIVE, size),
         container="zip",
         archive=info,
         remarks=tuple(Text(f"{path.name}: {fault.en}.", f"{path.name}：{fault.zh}。") for fault in faults),

@@ -12,13 +12,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_ENTRIES, MAX_ENTRY, MAX_RATIO, MAX_UNPACKED, MiB
-from pipeline.model.facts import Text
+from pipeline.probe.opened import Damaged, Opened
 
 STORED: Final = 0
 DEFLATED: Final = 8
@@ -35,12 +33,8 @@ _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")  # turn the direction
 _LINK: Final = 0o120000  # file type of a symbolic link in a Unix mode
 
 
-class BadZip(Exception):
+class BadZip(Damaged):
     """It does not open, or a part of it does not agree with another. `text` says which."""
-
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.text = Text(en, zh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +104,12 @@ def _wide(extra: bytes, values: list[int]) -> list[int]:
     return values
 
 
-class Zip:
+class Zip(Opened):
     """An open archive. Raises BadZip without a usable directory, CeilingExceeded for too many entries."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self.file: BinaryIO = path.open("rb")
-        try:
-            self.size = self.file.seek(0, 2)
-            self.members, self.shift, self.start = self._directory()
-        except BaseException:
-            self.file.close()
-            raise
+    def _read_tables(self) -> None:
+        self.members, self.shift, self.start = self._directory()
         self.unpacked = 0  # bytes actually produced so far
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.file.close()
 
     def _at(self, offset: int, length: int) -> bytes:
         self.file.seek(offset)

@@ -68,18 +68,23 @@ def _track(data: bytes, at: int, end: int) -> Track | None:
     return track
 
 
-def _encrypted(data: bytes, at: int, end: int) -> bool:
-    """Whether one of the track's content encodings is an encryption."""
-    for wanted in _ENCRYPTION:
+def _inside(data: bytes, at: int, end: int, *path: int) -> tuple[int, int] | None:
+    """Where the contents of the element at the end of this path are, each the first of its name."""
+    for wanted in path:
         inner = next(((a, e) for name, a, e in _elements(data, at, end) if name == wanted), None)
         if inner is None:
-            return False
+            return None
         at, end = inner
-    return True
+    return at, end
+
+
+def _encrypted(data: bytes, at: int, end: int) -> bool:
+    """Whether one of the track's content encodings is an encryption."""
+    return _inside(data, at, end, *_ENCRYPTION) is not None
 
 
 def _clean(data: bytes, at: int, end: int) -> tuple[int, int] | None:
-    inner = next(((a, e) for name, a, e in _elements(data, at, end) if name == _VIDEO), None)
+    inner = _inside(data, at, end, _VIDEO)
     if inner is None:
         return None
     values = {name: int.from_bytes(data[a:e], "big") for name, a, e in _elements(data, *inner) if e - a <= 8}
@@ -90,12 +95,10 @@ def _clean(data: bytes, at: int, end: int) -> tuple[int, int] | None:
 
 
 def _turned(data: bytes, at: int, end: int) -> Track | None:
-    for wanted in (_VIDEO, _PROJECTION):
-        inner = next(((a, e) for name, a, e in _elements(data, at, end) if name == wanted), None)
-        if inner is None:
-            return None
-        at, end = inner
-    values = {name: data[a:e] for name, a, e in _elements(data, at, end)}
+    inner = _inside(data, at, end, _VIDEO, _PROJECTION)
+    if inner is None:
+        return None
+    values = {name: data[a:e] for name, a, e in _elements(data, *inner)}
     roll = values.get(_ROLL, b"")
     if any(values.get(_KIND, b"")) or len(roll) not in {4, 8}:  # spheres are not turned but looked around in
         return None

@@ -42,7 +42,6 @@ class Boxes:
     brand: str | None = None
     moov: bool = False  # there is one, and it is whole
     faststart: bool | None = None  # moov before the first mdat; None without one of them
-    fragmented: bool = False
     missing: int = 0  # bytes that the last box announces and the file does not have
     tracks: dict[int, Track] = field(default_factory=dict)  # by track_ID
 
@@ -79,8 +78,6 @@ def read_boxes(path: Path, size: int) -> Boxes:
                 file.seek(at + start)
                 major = file.read(min(length - start, 4)).decode("latin-1")
                 found.brand = major.strip(" \0") or None if len(major) == 4 else None
-            elif name == b"moof":
-                found.fragmented = True
             at += length
     if moov_at is not None and mdat_at is not None:
         found.faststart = moov_at < mdat_at
@@ -106,8 +103,6 @@ def _movie(data: bytes, found: Boxes) -> None:
     for name, at, end in _children(data, 0, len(data)):
         if name == b"trak":
             _track(data, at, end, found)
-        elif name == b"mvex":
-            found.fragmented = True
 
 
 def _track(data: bytes, at: int, end: int, found: Boxes) -> None:

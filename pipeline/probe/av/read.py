@@ -36,6 +36,7 @@ from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, d
 from pipeline.probe.av.truncation import missing_bytes, mp3_padding
 from pipeline.probe.av.wav import wav
 from pipeline.probe.sniff.mpeg_audio import adts_frame, count, mp3_frame
+from pipeline.probe.unopened import unopened
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -63,14 +64,13 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     `intact` is False when the container shows that bytes are missing, else None: see `pipeline.probe.decode`.
     Raises Unreadable and CeilingExceeded.
     """
-    extension = path.suffix.lower().lstrip(".")
     if format not in OPENS:
         remark = Text(
             f"{format} is recognised but not opened: no scenario accepts it.",
             f"识别为 {format}，但不打开：没有场景接受该格式。",
         )
         kind = Kind.VIDEO if format in {"mpegvideo", "rm"} else Kind.AUDIO
-        return MediaInfo(name=path.name, kind=kind, size=size, extension=extension, container=format, remarks=(remark,))
+        return replace(unopened(path, kind, size), container=format, remarks=(remark,))
     boxes = read_boxes(path, size) if format in ISO_MEDIA else None
     if boxes is not None and not boxes.moov:
         raise Unreadable(
@@ -151,11 +151,8 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     if untimed := [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]:
         timings = _timings(container, untimed, cut=cut)  # last: it reads on
         video = tuple(_timed(facts, timings.get(facts.index)) for facts in video)
-    return MediaInfo(
-        name=path.name,
-        kind=kind,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
+    return replace(
+        unopened(path, kind, size),
         container=_container(format_, kind),
         brand=boxes.brand if boxes else None,
         faststart=boxes.faststart if boxes else None,

@@ -47,11 +47,16 @@ class Pose(NamedTuple):
     roll: float
 
 
+def _table(name: str) -> Numbers:
+    """A file of ours that holds thousandths."""
+    with (files("pipeline.probe.face") / name).open(encoding="ascii") as file:
+        return np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 1000
+
+
 @cache
 def head() -> Numbers:
     """The mean head: 468 rows (x, y, z) in eye widths, looking into the camera."""
-    with (files("pipeline.probe.face") / "head.csv").open(encoding="ascii") as file:
-        return np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 1000
+    return _table("head.csv")
 
 
 def angles(rotation: Numbers) -> tuple[float, float, float]:
@@ -114,8 +119,7 @@ def shape(points: Numbers) -> Numbers:
 @cache
 def _leaning() -> Numbers:
     """Degrees of yaw and pitch (columns) that each number of `shape` adds."""
-    with (files("pipeline.probe.face") / "turn.csv").open(encoding="ascii") as file:
-        return np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 1000
+    return _table("turn.csv")
 
 
 def aligned(model: Numbers, points: Numbers) -> Numbers:

@@ -21,6 +21,7 @@ from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
 from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name
 from pipeline.probe.image.svg import svg_size
+from pipeline.probe.unopened import unopened
 
 # By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
 PILLOW: Final[dict[str, tuple[str, ...]]] = {
@@ -120,14 +121,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     """
     remarks: list[Text] = []
     info = _info(path, format, False, remarks)
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.IMAGE,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
-        image=info,
-        remarks=tuple(remarks),
-    )
+    return replace(unopened(path, Kind.IMAGE, size), image=info, remarks=tuple(remarks))
 
 
 def decoded(path: Path, info: MediaInfo) -> MediaInfo:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MiB
-from pipeline.model.facts import Text
+from pipeline.probe.opened import Damaged, Opened
 from pipeline.probe.sniff.names import LAST, OLE, ole_name
 
 MAX_STREAM: Final = 256 * MiB  # of one stream that is read whole
@@ -18,12 +16,8 @@ _MAX_DIRECTORY: Final = 16 * MiB
 _STREAM, _ROOT = 2, 5  # object types (2.6.1)
 
 
-class BadOle(Exception):
+class BadOle(Damaged):
     """The compound file contradicts itself. `text` says how."""
-
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.text = Text(en, zh)
 
 
 class _Stream(NamedTuple):
@@ -31,32 +25,14 @@ class _Stream(NamedTuple):
     size: int
 
 
-class Ole:
+class Ole(Opened):
     """An open compound file. Raises BadOle when its tables cannot be followed."""
-
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self.file: BinaryIO = path.open("rb")
-        try:
-            self.size = self.file.seek(0, 2)
-            self._tables()
-        except BaseException:
-            self.file.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.file.close()
 
     def _sector(self, number: int) -> bytes:
         self.file.seek((number + 1) * self.sector)
         return self.file.read(self.sector)
 
-    def _tables(self) -> None:
+    def _read_tables(self) -> None:
         self.file.seek(0)
         head = self.file.read(512)
         if len(head) < 512 or head[:8] != OLE:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ import pypdfium2.raw as pdfium
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_PAGE_POINTS, MAX_PAGES
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
+from pipeline.probe.unopened import unopened
 
 # Annotations that play something (PDF 2.0, table 171).
 _MEDIA: Final = frozenset(
@@ -57,14 +59,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     else:
         with document:
             slides = _facts(path.name, document, remarks)
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.SLIDES,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
-        slides=slides,
-        remarks=tuple(remarks),
-    )
+    return replace(unopened(path, Kind.SLIDES, size), slides=slides, remarks=tuple(remarks))
 
 
 def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:

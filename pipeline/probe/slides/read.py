@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.errors import Unreadable
@@ -13,6 +14,7 @@ from pipeline.probe.slides.ppt import read_ppt
 from pipeline.probe.slides.pptx import read_pptx
 from pipeline.probe.sniff.names import OLE
 from pipeline.probe.text.xml_safe import BadXml
+from pipeline.probe.unopened import unopened
 
 _Read = tuple[SlidesInfo, list[Text]]
 
@@ -33,14 +35,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
             f"{path.name} cannot be read as a {format} deck: {reason.en}. Save it anew from PowerPoint.",
             f"{path.name} 无法作为 {format} 演示文稿读取：{reason.zh}。请用 PowerPoint 重新保存。",
         ) from error
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.SLIDES,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
-        slides=slides,
-        remarks=tuple(remarks),
-    )
+    return replace(unopened(path, Kind.SLIDES, size), slides=slides, remarks=tuple(remarks))
 
 
 def _package(path: Path, format_: str) -> _Read:

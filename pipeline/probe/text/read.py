@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from pipeline.model.ceilings import MAX_TEXT
 from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo
 from pipeline.probe.text.encoding import HIDDEN, Decoded, decode
 from pipeline.probe.text.ssml import looks_like_ssml, read_ssml
+from pipeline.probe.unopened import unopened
 
 MAX_HIDDEN: Final = 1000  # marks; a text of nothing else would hold millions
 
@@ -58,14 +60,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
         info, remarks = TextInfo(format=format, encoding=encoding, bom=bom), (unknown_encoding(path.name),)
     else:
         info, remarks = info_of(path.name, text, format, encoding, bom=bom)
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.TEXT,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
-        text=info,
-        remarks=remarks,
-    )
+    return replace(unopened(path, Kind.TEXT, size), text=info, remarks=remarks)
 
 
 def info_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 
 from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo, Value
 from pipeline.probe.text.read import load, unknown_encoding
+from pipeline.probe.unopened import unopened
 
 _STAMP: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[,.](\d{1,3})"
 _TIMES: Final = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s+[^\n]*)?")
@@ -131,19 +133,11 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     if text is not None:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         cues, faults = parse(text, format)
-        info = TextInfo(
-            format=format,
-            encoding=encoding,
-            bom=bom,
+        info = replace(
+            info,
             characters=len(text.strip()),
             spoken=sum(len(cue.text) for cue in cues),
             marks=_marks(cues, faults),
         )
-    return MediaInfo(
-        name=path.name,
-        kind=Kind.SUBTITLE,
-        size=size,
-        extension=path.suffix.lower().lstrip("."),
-        text=info,
-        remarks=() if text is not None else (unknown_encoding(path.name),),
-    )
+    remarks = () if text is not None else (unknown_encoding(path.name),)
+    return replace(unopened(path, Kind.SUBTITLE, size), text=info, remarks=remarks)

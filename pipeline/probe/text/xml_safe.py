@@ -12,15 +12,17 @@ from xml.parsers import expat
 
 from pipeline.model.ceilings import MAX_XML, MAX_XML_DEPTH
 from pipeline.model.facts import Text
+from pipeline.probe.opened import Damaged
 
 
-class BadXml(Exception):
+class BadXml(Damaged):
     """Not well-formed, or more than a document from a stranger may hold. `reason` and `text` say which."""
 
     def __init__(self, reason: Text, line: int = 1, column: int = 1) -> None:
-        super().__init__(f"{reason.en} (line {line}, column {column})")
+        super().__init__(
+            f"{reason.en} (line {line}, column {column})", f"XML 有误：{reason.zh}（第 {line} 行第 {column} 列）"
+        )
         self.reason = reason
-        self.text = Text(str(self), f"XML 有误：{reason.zh}（第 {line} 行第 {column} 列）")
         self.line = line
         self.column = column
 
