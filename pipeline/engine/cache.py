@@ -126,8 +126,13 @@ def _connected(place: Path) -> sqlite3.Connection:
     import sqlite3
 
     db = sqlite3.connect(place, timeout=_BUSY)
-    db.execute("PRAGMA synchronous=OFF")  # a power cut may cost the cache: every text has its checksum
-    db.execute("PRAGMA journal_mode=TRUNCATE")
+    try:
+        db.execute("PRAGMA synchronous=OFF")  # a power cut may cost the cache: every text has its checksum
+        db.execute("PRAGMA journal_mode=TRUNCATE")
+        db.executescript(_TABLES)
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
@@ -143,7 +148,6 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
             place.unlink()
     try:
         db = _connected(place)
-        db.executescript(_TABLES)
     except _broken():  # no database, or another run's work on it: this one goes without, a later one begins anew
         with contextlib.suppress(OSError):
             place.unlink()

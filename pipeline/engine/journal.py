@@ -8,6 +8,7 @@ folder, so it can be moved. Rows hold a `Record`, as JSON.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -98,15 +99,17 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
-        try:
-            self._db = sqlite3.connect(self._path, timeout=_WAIT)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            known = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('seen', 'assets')")
-            if known.fetchone()[0] < len(_TABLES):
-                self._db.executescript(f"BEGIN; {'; '.join(_TABLES)}; COMMIT")
-        except sqlite3.Error as error:
-            raise self._unusable(error) from None
+        with contextlib.ExitStack() as opened:
+            try:
+                self._db = opened.enter_context(contextlib.closing(sqlite3.connect(self._path, timeout=_WAIT)))
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                known = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('seen', 'assets')")
+                if known.fetchone()[0] < len(_TABLES):
+                    self._db.executescript(f"BEGIN; {'; '.join(_TABLES)}; COMMIT")
+            except sqlite3.Error as error:
+                raise self._unusable(error) from None
+            opened.pop_all()  # it is closed where this journal is
 
     def _unusable(self, error: Exception) -> UsageError:
         return UsageError(

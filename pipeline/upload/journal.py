@@ -10,6 +10,7 @@ Nothing secret is stored: pre-signed URLs only sealed with the account's own sec
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -40,23 +41,27 @@ class UploadJournal:
     def __init__(self, folder: Path, place: str) -> None:
         self._path, self._place = folder / NAME, place
         self._guard = threading.RLock()
-        try:
-            self._lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
-            self._lock.execute("BEGIN EXCLUSIVE")  # let go by the kernel when this process ends, however it ends
-        except sqlite3.Error as error:
-            raise UsageError(
-                f"{folder}: another upload of this manifest is running ({error}); wait for it to end",
-                f"{folder}：该清单的另一个上传正在进行（{error}），请等待其结束",
-            ) from None
-        try:
-            handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-            os.close(handle)
-            self._db = sqlite3.connect(self._path, timeout=_WAIT, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_TABLES)
-        except (sqlite3.Error, OSError) as error:
-            raise self._unusable(error) from None
+        with contextlib.ExitStack() as opened:
+            try:
+                lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
+                self._lock = opened.enter_context(contextlib.closing(lock))
+                self._lock.execute("BEGIN EXCLUSIVE")  # let go by the kernel when this process ends, however it ends
+            except sqlite3.Error as error:
+                raise UsageError(
+                    f"{folder}: another upload of this manifest is running ({error}); wait for it to end",
+                    f"{folder}：该清单的另一个上传正在进行（{error}），请等待其结束",
+                ) from None
+            try:
+                handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+                os.close(handle)
+                db = sqlite3.connect(self._path, timeout=_WAIT, check_same_thread=False)
+                self._db = opened.enter_context(contextlib.closing(db))
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.executescript(_TABLES)
+            except (sqlite3.Error, OSError) as error:
+                raise self._unusable(error) from None
+            opened.pop_all()  # both are closed where this journal is
 
     def _unusable(self, error: Exception) -> UsageError:
         return UsageError(

@@ -14,7 +14,7 @@ from pipeline.checks import CHECKS
 from pipeline.cli import package
 from pipeline.cli.main import main
 from pipeline.documents.messages import limit
-from pipeline.engine.pool import Event
+from pipeline.engine.pool import WorkerEvent
 from pipeline.errors import TimedOut
 from pipeline.model.limits import Size
 from pipeline.rules import presets
@@ -180,7 +180,7 @@ def test_a_lost_package_is_told_as_every_other(
 ) -> None:
     class Lost(package.Pool):  # type: ignore[type-arg]
         def run(self, jobs: Any) -> Any:
-            yield Event(0, error=TimedOut("stopped after 9 s", "9 秒后已终止"))
+            yield WorkerEvent(0, error=TimedOut("stopped after 9 s", "9 秒后已终止"))
 
     monkeypatch.setattr(package, "Pool", Lost)
     code = main(
