@@ -69,7 +69,8 @@ FILES = {
         ("4 GHz", DRIVE, Status.ERROR, "cannot be opened"),
         ("no channels", INSTANT, Status.ERROR, "no sample rate or no channels"),
         ("32 channels", INSTANT, Status.BLOCKED, "effective speech"),
-        ("1000 channels", INSTANT, Status.ERROR, "channels"),  # FFmpeg 8 tells none of them, 9 all: more than are read
+        # PyAV 18 tells nothing of such a stream, 19 the number that the header claims.
+        ("1000 channels", INSTANT, Status.ERROR, "no sample rate or no channels|claims 1000 channels"),
         ("cut short", DRIVE, Status.BLOCKED, "complete and undamaged"),
         ("a text called WAV", INSTANT, Status.BLOCKED, "kind of content: text"),
         ("nothing", INSTANT, Status.ERROR, "is empty"),
@@ -82,7 +83,7 @@ def test_bad_sound_has_a_reason(what: str, preset: str, status: Status, reason: 
     told = [finding.message for finding in asset.findings if finding.verdict != "pass"]
     told += [asset.error.message] if asset.error else []
     assert asset.status == status
-    assert any(reason in one for one in told), told
+    assert any(words in one for words in reason.split("|") for one in told), told
 
 
 def test_frames_that_do_not_decode_stop_the_conversion(sample: Sample, tmp_path: Path) -> None:
