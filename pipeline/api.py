@@ -115,7 +115,10 @@ def plan(
     """What `prepare` would do with a file, with the exact commands; changes nothing. Arguments and errors as there."""
     loaded, path = _preset(preset, role), os.fspath(path)
     job = Job(path=path, stem="", preset=preset, role=role, deep=deep, at_least=at_least, allow=_allowed(allow))
-    lost = lambda job, error: Planned(report=_lost(job, error), plan=Plan(), steps=())  # noqa: E731
+
+    def lost(job: Job, error: AssetError) -> Planned:
+        return Planned(report=_lost(job, error), plan=Plan(), steps=())
+
     return cast(Planned, _one(_planned, job, loaded, lost))
 
 
