@@ -258,7 +258,10 @@ def test_the_verb_prints_settings_and_stops() -> None:
         told = json.loads(process.stdout.readline())
         assert httpx.get(f"{told['url']}/_sandbox/state", trust_env=False).json()["assets"] == []
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
+        try:
+            assert process.wait(timeout=60) == 130
+        finally:
+            process.kill()
     assert told["environment"]["PREFLIGHT_METASTUDIO_ENDPOINT"] == told["url"]
     assert told["url"].startswith("http://127.0.0.1:")
 
