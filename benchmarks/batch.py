@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -205,13 +206,11 @@ def journaled(out: Path) -> dict[str, str]:
 
     if not (out / NAME).exists():
         return {}
-    with sqlite3.connect(f"file:{out / NAME}?mode=ro", uri=True) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{out / NAME}?mode=ro", uri=True)) as db:
         try:
             return {slot: hashlib.sha256(entry.encode()).hexdigest() for slot, entry in db.execute(_ENTRIES)}
         except sqlite3.OperationalError:  # killed before its tables were made
             return {}
-        finally:
-            db.commit()
 
 
 _ENTRIES = "SELECT slot, entry FROM assets"
