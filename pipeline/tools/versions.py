@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,11 +22,11 @@ _OFFICE: Final = r"LibreOffice (\S+)"
 
 def _ask(program: Callable[[], str], pattern: str, argument: str) -> str | None:
     from pipeline.model.ceilings import ASK
-    from pipeline.storage.publish import workshop
+    from pipeline.storage.publish import scratched
     from pipeline.tools.process import run
 
     try:
-        with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed
+        with scratched() as home:
             done = run([program(), argument], cwd=home, ceiling=ASK)
     except PreflightError:  # `doctor` and whoever needs it say what is missing
         return None
