@@ -18,7 +18,7 @@ from pipeline.engine import staging as moving
 from pipeline.engine.pool import Pool, Work, WorkerEvent
 from pipeline.errors import AssetError, UsageError, WorkerLost
 from pipeline.model.job import Job
-from pipeline.storage import urls
+from pipeline.storage import publish, urls
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -48,7 +48,7 @@ def digest(*words: str) -> str:
 def content(path: Path) -> str:
     """The identity of a file's bytes (BLAKE2b, 256 bits). Raises OSError, also for what is not a regular file."""
     with reading(path) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()  # type: ignore[arg-type]  # typeshed wants more than is used
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
 class _Output(msgspec.Struct):
@@ -222,7 +222,8 @@ class Journal:
         raise UsageError(
             f"{self._path} was removed while the run was at work, with the folder or out of it: what was made since is "
             "not remembered. Run the same command again, and leave the folder alone meanwhile.",
-            f"{self._path} 在运行期间被删除（或其目录被删除）：之后的结果未被记录。请重新运行同一命令，期间不要改动该目录。",
+            f"{self._path} 在运行期间被删除（或随目录被删除）：之后的结果未被记录。请重新运行同一命令，"
+            "期间不要改动该目录。",
         )
 
     def copy(self, target: sqlite3.Connection) -> None:
@@ -243,7 +244,7 @@ class Journal:
 def _text(value: object) -> bytes:
     """A text as the tables hold it. Raises ValueError."""
     if not isinstance(value, str):
-        raise ValueError("a row that is no text")  # noqa: TRY004  as for any text that cannot be read
+        raise ValueError("a row that is no text")
     return value.encode("utf-8", "surrogatepass")
 
 

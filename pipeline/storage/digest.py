@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from pipeline.storage.regular import reading
 
@@ -28,9 +28,9 @@ def content_md5(path: Path) -> str:
         return md5_of(file)
 
 
-def md5_of(file: BinaryIO) -> str:
+def md5_of(file: BufferedReader) -> str:
     """As `content_md5`, of what is open. Raises OSError."""
-    digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))  # type: ignore[arg-type]  # typeshed wants more than is used
+    digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     return base64.b64encode(digest.digest()).decode("ascii")
 
 

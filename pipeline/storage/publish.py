@@ -64,7 +64,10 @@ def workshop(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    with contextlib.suppress(OSError), state.Folder.at(folder) as held:  # removed by somebody: nothing is left to do
+    with (
+        contextlib.suppress(OSError),
+        state.HeldFolder.at(folder) as held,
+    ):  # removed by somebody: nothing is left to do
         held.clear(but=RECEIPT)
         if held.stat(RECEIPT) is None:
             folder.rmdir()
@@ -122,7 +125,7 @@ def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *,
     import msgspec
 
     todo = list(pairs)
-    with state.Folder.at(work) as ours_alone:
+    with state.HeldFolder.at(work) as ours_alone:
         with os.fdopen(ours_alone.open(RECEIPT, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write(msgspec.json.encode([promise for _, promise in todo]))
             file.flush()
@@ -143,14 +146,14 @@ def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *,
 
 def promised(out: Path, name: str, md5: str) -> bool:
     """Whether a receipt says that this file was made for its name: by an attempt that was lost before it could tell."""
-    with state.Folder.at(out) as top:
+    with state.HeldFolder.at(out) as top:
         return any(entry[0] == name and entry[2] == md5 for folder in _works(top) for entry in _promises(top, folder))
 
 
 def settle(out: Path, folder: str) -> None:
     """The journal knows these outputs: their receipt is no longer needed."""
     if folder.startswith(WORK) and "/" not in folder:
-        with state.Folder.at(out) as top:
+        with state.HeldFolder.at(out) as top:
             top.remove(folder)
 
 
@@ -163,7 +166,7 @@ def claim(out: Path) -> Iterator[None]:
     import fcntl
 
     try:
-        with state.Folder.at(out) as top:
+        with state.HeldFolder.at(out) as top:
             lock = os.fdopen(top.own(LOCK, os.O_RDWR | os.O_CREAT), "rb")
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
@@ -190,7 +193,7 @@ def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) 
     deadline = time.monotonic() + wait
     names: set[str] | None = None
     try:
-        top = state.Folder.at(out)
+        top = state.HeldFolder.at(out)
     except OSError:  # none, or it cannot be looked into: whoever writes there says so
         return
     with top:
@@ -208,7 +211,7 @@ def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) 
             top.remove(name)
 
 
-def _works(top: state.Folder) -> Iterator[str]:
+def _works(top: state.HeldFolder) -> Iterator[str]:
     """The names of private folders that this user made in `top`."""
     for name in top.names():
         folder = top.ours(name) if name.startswith(WORK) else None
@@ -220,17 +223,19 @@ def _works(top: state.Folder) -> Iterator[str]:
 def _take_back(out: Path, promise: Promise) -> None:
     """Remove an output that was given its name and is still what was promised."""
     name, size, md5 = promise
-    with contextlib.suppress(OSError, AssetError):  # gone, or not ours to remove; the name stays taken and is told
-        with state.beneath(out, name) as (folder, last), os.fdopen(folder.open(last), "rb") as file:
-            found = os.fstat(file.fileno())
-            if found.st_size != size or md5_of(file) != md5:
-                return
+    with (
+        contextlib.suppress(OSError, AssetError),  # gone, or not ours to remove; the name stays taken and is told
+        state.beneath(out, name) as (folder, last),
+        os.fdopen(folder.open(last), "rb") as file,
+    ):
+        found = os.fstat(file.fileno())
+        if found.st_size == size and md5_of(file) == md5:
             now = folder.stat(last)
             if now and os.path.samestat(now, found):
                 folder.unlink(last)
 
 
-def _promises(top: state.Folder, name: str) -> list[Promise]:
+def _promises(top: state.HeldFolder, name: str) -> list[Promise]:
     """What the receipt in a private folder says; nothing where none was written to its end: no name had been given."""
     folder = top.ours(name)
     if folder is None:
@@ -255,7 +260,7 @@ def _mine(name: str) -> bool:
     return name.startswith(f"{WORK}{os.getpid()}-")
 
 
-def _dead(top: state.Folder, name: str) -> bool:
+def _dead(top: state.HeldFolder, name: str) -> bool:
     """Whether whoever made the folder is gone; not told where that cannot be known."""
     made_by = _MADE_BY.fullmatch(name)
     if not made_by:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 _AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
 _BYTES: Final = getattr(os, "O_BINARY", 0)  # Windows would end lines and files by itself
@@ -16,6 +17,7 @@ _KINDS: Final = (
     (stat.S_ISFIFO, "Is a named pipe"),
     (stat.S_ISSOCK, "Is a socket"),
 )
+_REFUSED: Final = {errno.ENXIO: "Is a pipe or a socket", errno.ELOOP: "Is a symbolic link"}  # told as what it is
 
 
 def kind(mode: int) -> str:
@@ -34,9 +36,10 @@ def opened(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600, *, fol
     try:
         handle = os.open(path, flags | _AT_ONCE | _BYTES, mode, dir_fd=folder)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # a socket, or a pipe that nobody reads, told as what it is
+        said = _REFUSED.get(error.errno or 0)
+        if said is None:
             raise
-        raise OSError(errno.ENXIO, "Is a pipe or a socket, not a file", str(path)) from None
+        raise OSError(error.errno, said, str(path)) from None
     said = kind(os.fstat(handle).st_mode)
     if said:
         os.close(handle)
@@ -46,6 +49,6 @@ def opened(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600, *, fol
     return handle
 
 
-def reading(path: str | Path) -> IO[bytes]:
+def reading(path: str | Path) -> BufferedReader:
     """The regular file at `path`, to be read. Raises OSError."""
     return os.fdopen(opened(path), "rb")

@@ -57,7 +57,7 @@ def _user() -> int:
     return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
-class Folder:
+class HeldFolder:
     """A folder that is held: what is done below it is done there, whatever becomes of its path meanwhile.
 
     Names are single, no part of a path, so no link is followed. Methods raise OSError unless they say otherwise.
@@ -86,17 +86,17 @@ class Folder:
     def _named(self, name: str) -> str:
         return name if self.handle is not None else str(self.path / name)
 
-    def below(self, name: str, *, make: bool = False) -> Folder:
+    def below(self, name: str, *, make: bool = False) -> HeldFolder:
         """The folder of this name in here, made where there is none and `make` asks for it; never through a link."""
         if make:
             with contextlib.suppress(FileExistsError):  # of whatever kind: opening it says so
-                os.mkdir(self._named(name), dir_fd=self.handle)  # noqa: PTH102  by descriptor
+                os.mkdir(self._named(name), dir_fd=self.handle)
         if self.handle is not None:
-            return Folder(self.path / name, os.open(name, _FOLDER | NO_LINK, dir_fd=self.handle))
+            return HeldFolder(self.path / name, os.open(name, _FOLDER | NO_LINK, dir_fd=self.handle))
         found = self.stat(name)
         if found is None or not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(20, "Is no folder", str(self.path / name))
-        return Folder(self.path / name, None)
+        return HeldFolder(self.path / name, None)
 
     def names(self) -> list[str]:
         """Of everything in here, sorted."""
@@ -105,7 +105,7 @@ class Folder:
     def stat(self, name: str) -> os.stat_result | None:
         """Of what has this name, be it a link; None when nothing has."""
         try:
-            return os.stat(self._named(name), dir_fd=self.handle, follow_symlinks=False)  # noqa: PTH116  by descriptor
+            return os.stat(self._named(name), dir_fd=self.handle, follow_symlinks=False)
         except FileNotFoundError:  # the answer
             return None
 
@@ -115,16 +115,16 @@ class Folder:
 
     def unlink(self, name: str) -> None:
         """Take this name away, of whatever it is."""
-        os.unlink(self._named(name), dir_fd=self.handle)  # noqa: PTH108  by descriptor
+        os.unlink(self._named(name), dir_fd=self.handle)
 
     def take(self, made: Path | str, name: str, *, link: bool = False) -> None:
-        """Give a finished file (a path, or the name of one in here) its name: over what has it, or as a `link` beside."""
+        """Give a finished file this name: in place of what has it, or beside (`link`)."""
         source = self.handle if isinstance(made, str) else None
         path = self._named(made) if isinstance(made, str) else made
         if link:
             os.link(path, self._named(name), src_dir_fd=source, dst_dir_fd=self.handle)
         else:
-            os.replace(path, self._named(name), src_dir_fd=source, dst_dir_fd=self.handle)  # noqa: PTH105  as above
+            os.replace(path, self._named(name), src_dir_fd=source, dst_dir_fd=self.handle)
 
     def sync(self) -> None:
         """Let new names in here survive a loss of power."""
@@ -150,11 +150,11 @@ class Folder:
             if folder:
                 with folder:
                     folder.clear()
-                os.rmdir(self._named(name), dir_fd=self.handle)  # noqa: PTH106  by descriptor
+                os.rmdir(self._named(name), dir_fd=self.handle)
 
     # --- what is ours
 
-    def ours(self, name: str) -> Folder | None:
+    def ours(self, name: str) -> HeldFolder | None:
         """The folder of this name, if this user made it and nobody else may write to it."""
         try:
             folder = self.below(name)
@@ -168,7 +168,7 @@ class Folder:
 
     @cached_property
     def _like(self) -> tuple[int, int]:
-        """Owner of a file that is made in here now, and who else may write to it: what this file system keeps of ours."""
+        """Owner of a file that is made in here now, and who else may write to it."""
         name = f".preflight-{uuid.uuid4().hex}"
         handle = self.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
@@ -198,20 +198,25 @@ class Folder:
             return Text(f"may be written to by others (mode {mode:04o})", f"其他用户可写（权限 {mode:04o}）")
         return None
 
+    def unlike_folder(self, found: os.stat_result) -> Text | None:
+        """As `wrong`, of what should be a folder."""
+        return self.wrong(found) or (None if stat.S_ISDIR(found.st_mode) else Text("is no folder", "不是目录"))
+
+    def unlike_file(self, found: os.stat_result) -> Text | None:
+        """As `wrong`, of what should be a file."""
+        return self.wrong(found) or _folder(found)
+
     def own(self, name: str, flags: int = os.O_RDONLY) -> int:
         """A descriptor of a file of our own, made (mode 0600) where `flags` say so. Raises UsageError, OSError."""
         found = self.stat(name)
-        wrong = found and (self.wrong(found) or _folder(found))
+        wrong = found and self.unlike_file(found)
         if wrong:
             raise refused(self.path / name, wrong)
         handle = self.open(name, flags)
-        try:
-            wrong = self.wrong(os.fstat(handle))
-            if wrong:  # somebody was quicker
-                raise refused(self.path / name, wrong)
-        except BaseException:
+        wrong = self.wrong(os.fstat(handle))
+        if wrong:  # somebody was quicker
             os.close(handle)
-            raise
+            raise refused(self.path / name, wrong)
         return handle
 
     def read(self, name: str, most: int) -> bytes:
@@ -241,7 +246,7 @@ def refused(path: Path, wrong: Text) -> UsageError:
 
 
 @contextmanager
-def beneath(top: Path, name: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
+def beneath(top: Path, name: str, *, make: bool = False) -> Iterator[tuple[HeldFolder, str]]:
     """The folder that a plain path below `top` is in, and its last part; `make` makes the folders on the way.
 
     Raises AssetError when the path could lead elsewhere, OSError when there is no way.
@@ -250,14 +255,15 @@ def beneath(top: Path, name: str, *, make: bool = False) -> Iterator[tuple[Folde
         raise AssetError(f"{name!r} would leave the folder {top}", f"{name!r} 将超出目录 {top}")
     *folders, last = name.split("/")
     with contextlib.ExitStack() as held:
-        place = held.enter_context(Folder.at(top))
+        place = held.enter_context(HeldFolder.at(top))
         for part in folders:
             found = place.stat(part)
             if found is not None and stat.S_ISLNK(found.st_mode):
                 raise AssetError(
                     f"{place.path / part} is a symbolic link, and {name!r} would leave the folder {top} by it. Remove "
                     "the link, or name the folder that it leads to.",
-                    f"{place.path / part} 是符号链接，{name!r} 将由此超出目录 {top}。请删除该链接，或直接指定其目标目录。",
+                    f"{place.path / part} 是符号链接，{name!r} 将由此超出目录 {top}。"
+                    "请删除该链接，或直接指定其目标目录。",
                 )
             place = held.enter_context(place.below(part, make=make))
         yield place, last
@@ -271,17 +277,17 @@ def database(path: Path, **options: Any) -> sqlite3.Connection:
     """
     import sqlite3
 
-    with Folder.at(path.parent) as folder:
+    with HeldFolder.at(path.parent) as folder:
         for name in (path.name + ending for ending in _BESIDE):
             found = folder.stat(name)
-            wrong = found and (folder.wrong(found) or _folder(found))
+            wrong = found and folder.unlike_file(found)
             if wrong:
                 raise refused(folder.path / name, wrong)
         if folder.stat(path.name) is None:
             with contextlib.suppress(FileExistsError):  # another run was quicker: looked at below
                 os.close(folder.open(path.name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         before = folder.stat(path.name)
-        db = sqlite3.connect(path, **options)
+        db: sqlite3.Connection = sqlite3.connect(path, **options)
         after = folder.stat(path.name)
         wrong = folder.wrong(after) if after else Text("went away", "已消失")
         if before is None or after is None or wrong or not os.path.samestat(before, after):
@@ -301,7 +307,7 @@ def temporary() -> Path:
     place = Path(tempfile.gettempdir(), f"preflight-{_user()}")
     with contextlib.suppress(FileExistsError):  # an earlier run's, or not ours
         place.mkdir(mode=0o700)
-    with Folder.at(place.parent) as top:
+    with HeldFolder.at(place.parent) as top:
         folder = top.ours(place.name)
         if folder:
             folder.__exit__()
@@ -319,7 +325,7 @@ def replaceable(*targets: Path) -> None:
     """
     top = targets[0].parent
     try:
-        with Folder.at(top) as folder:
+        with HeldFolder.at(top) as folder:
             name = f".preflight-{uuid.uuid4().hex}"
             os.close(folder.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
             folder.unlink(name)
@@ -335,7 +341,7 @@ def replaceable(*targets: Path) -> None:
         raise UsageError(f"{top}: {error.strerror}", f"{top}：{error.strerror}") from None
 
 
-def _kept(folder: Folder, found: os.stat_result) -> Text | None:
+def _kept(folder: HeldFolder, found: os.stat_result) -> Text | None:
     """Why a file may not be replaced: in a folder with the sticky bit only owners do that."""
     if folder.handle is None or _user() in {0, found.st_uid}:
         return None

@@ -10,13 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import PreflightError
+from pipeline.errors import PreflightError, UsageError
 from pipeline.storage.atomic import replacing
 from pipeline.storage.digest import file_state
+from pipeline.storage.state import HeldFolder
 from pipeline.tools.cache import folder
 from pipeline.tools.programs import ffmpeg, soffice
 
 _FFMPEG: Final = r"ffmpeg version n?(\S+)"
+_NOTE: Final = 4096  # bytes of the note that remembers it
 _OFFICE: Final = r"LibreOffice (\S+)"
 
 
@@ -42,8 +44,10 @@ def ffmpeg_version() -> str | None:
     try:
         now = f"{ffmpeg()} {file_state(ffmpeg())}"
         if note:
-            with contextlib.suppress(OSError, ValueError, TypeError):  # never asked, or a damaged note: asked now
-                seen, answer = json.loads(note.read_text("utf-8"))
+            with contextlib.suppress(
+                OSError, ValueError, TypeError, RecursionError, UsageError
+            ):  # never asked, or damage
+                seen, answer = json.loads(_noted(note))
                 if seen == now:
                     return str(answer)
         version: str | None = asked_ffmpeg()
@@ -53,6 +57,11 @@ def ffmpeg_version() -> str | None:
         with contextlib.suppress(OSError), replacing(note) as file:  # asked again next time
             json.dump([now, version], file)
     return version
+
+
+def _noted(note: Path) -> bytes:
+    with HeldFolder.at(note.parent) as place:
+        return place.read(note.name, _NOTE)
 
 
 def asked_ffmpeg() -> str | None:
