@@ -64,13 +64,13 @@ def workshop(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    with (
-        contextlib.suppress(OSError),
-        state.HeldFolder.at(folder) as held,
-    ):  # removed by somebody: nothing is left to do
-        held.clear(but=RECEIPT)
-        if held.stat(RECEIPT) is None:
-            folder.rmdir()
+    try:
+        with state.HeldFolder.at(folder) as held:
+            held.clear(but=RECEIPT)
+            if held.stat(RECEIPT) is None:
+                folder.rmdir()
+    except OSError:  # removed by somebody, or the disk refuses: the next run removes it
+        return
 
 
 def scratch() -> Path:
