@@ -219,7 +219,7 @@ class Batch(Generic[A]):
         self._preset, self._out = _preset(preset, role), None if out is None else Path(out)
         asked: dict[str, Any] = {"preset": preset, "role": role, "deep": deep, "out": "" if out is None else str(out)}
         asked |= {"at_least": at_least, "allow": _allowed(allow), "replace": overwrite}
-        found = inputs.find([os.fspath(path) for path in paths])
+        found = inputs.find([os.fspath(path) for path in paths], outputs=[] if out is None else [os.fspath(out)])
         self._jobs = [Job(path=one.path, stem=one.stem, state=one.state, **asked) for one in found]
         self._running = Running(workers=jobs, resume=False, watch=_watch(self._jobs, progress))
 

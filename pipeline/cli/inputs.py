@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.checks.speech import SILENCES
 from pipeline.cli.options import Inputs, Repairs, Rules
-from pipeline.documents import entry as document
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Value
 from pipeline.model.job import Job
@@ -39,12 +37,10 @@ def jobs_of(
         null=options.null,
         include=options.include,
         exclude=options.exclude,
+        outputs=[folder for folder in (plots, out) if folder],
     )
     made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, replace=replace, **asked)
-    jobs = [made(path=one.path, state=one.state, stem=one.stem) for one in found]
-    for folder in filter(None, (plots, out)):
-        _keep_apart(jobs, folder)
-    return jobs
+    return [made(path=one.path, state=one.state, stem=one.stem) for one in found]
 
 
 def preset_of(options: Rules) -> Preset:
@@ -76,21 +72,3 @@ def _asked(options: Repairs) -> dict[str, Any]:
         "allow": frozenset(check for check, wanted in allow.items() if wanted),
         "deliver": tuple(sorted(deliver.items())),
     }
-
-
-def _keep_apart(jobs: Sequence[Job], out: str) -> None:
-    """No output may take the place of a source."""
-    far, top = urls.is_url(out), Path(out).resolve()
-    for job in jobs:
-        if urls.is_url(job.path):
-            from pipeline.storage import remote
-
-            inside = far and remote.inside(job.path, out)
-        else:
-            inside = not far and Path(job.path).resolve().is_relative_to(top)
-        if inside:
-            named, folder = document.shown(job.path), document.shown(out)
-            raise UsageError(
-                f"{named} lies in the output folder {folder}; choose another one",
-                f"{named} 位于输出目录 {folder} 中；请更换输出目录",
-            )

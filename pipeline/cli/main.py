@@ -117,7 +117,10 @@ def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code of the contract."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _terminated)
+    for name in _ENDING:
+        number = getattr(signal, name, None)  # Windows has but one of them
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` wants it
+            signal.signal(number, _terminated)
     gc.set_threshold(50_000, 20, 20)  # many small values, hardly a circle among them: looking for some costs a tenth
     try:
         module, options = parsed(given)
@@ -127,19 +130,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # asked for, and said; the journal has what is finished
         sys.stderr.write("\ninterrupted; run the same command again to continue\n")
         return 130
-    except _Terminated:  # asked for by who sent the signal, and told by the exit code
-        return 143
+    except _Terminated as ended:  # asked for by who sent the signal, and told by the exit code
+        return 128 + ended.number
     except BrokenPipeError:  # nobody reads any more, as after `| head`; the exit code is SIGPIPE's
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 
 
+_ENDING: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")  # asked to end; the terminal went away; the key that asks harder
+
+
 class _Terminated(BaseException):
-    """SIGTERM, raised where the main thread is so that every `finally` runs."""
+    """One of them, raised where the main thread is so that every `finally` runs."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
-def _terminated(*_: object) -> None:
-    raise _Terminated
+def _terminated(number: int, _: object) -> None:
+    for name in _ENDING:  # a terminal that closes tells its group, and then a shell its jobs: once is enough
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    raise _Terminated(number)
 
 
 def _failed(error: PreflightError, given: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ from pipeline.model.job import Progress
 from pipeline.model.results import Verdict
 from pipeline.stages.scenes import ScenesJob, scenes_document
 from pipeline.storage.publish import publish, workshop
+from pipeline.storage.state import replaceable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ def run(options: ScenesOptions) -> int:
     if not Path(options.path).is_file():
         raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
     out.mkdir(parents=True, exist_ok=True)
+    replaceable(out / "scenes.json")
     job = ScenesJob(
         path=options.path,
         preset=options.preset,

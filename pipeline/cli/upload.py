@@ -23,6 +23,7 @@ from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage import urls
 from pipeline.storage.atomic import replacing
+from pipeline.storage.state import replaceable
 from pipeline.upload import destinations
 from pipeline.upload import items as entries
 from pipeline.upload.credentials import Secrets, hush
@@ -122,6 +123,7 @@ def run(options: UploadOptions) -> int:
     with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
             return _dry_run(place, items, how, options)
+        replaceable(folder / RECORD)
         found: list[UploadEntry | None] = [None] * len(items)
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
         with (

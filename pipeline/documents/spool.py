@@ -76,10 +76,13 @@ class Spool(Generic[E]):
         self._file.close()
 
     def put(self, index: int, one: Line) -> None:
-        """Keep the entry of the asset with this index."""
+        """Keep the entry of the asset with this index, in place of an earlier one that was in order."""
         while index >= len(self._places):  # found inside another one
             self._places.append(None)
             self.expected += 1
+        earlier = self._places[index]
+        if earlier:
+            self.statuses[earlier[2]] -= 1
         self._places[index] = (self._end, len(one.text), one.status)
         self._end += self._file.write(one.text)
         self.statuses[one.status] += 1
@@ -95,6 +98,11 @@ class Spool(Generic[E]):
         for place in self._places:
             if place is not None and place[2] not in leaving:
                 yield os.pread(number, place[1], place[0])
+
+    def numbered(self) -> Iterator[tuple[int, bytes]]:
+        """As `lines`, each with its index."""
+        kept = [index for index, place in enumerate(self._places) if place is not None]
+        return zip(kept, self.lines(), strict=True)
 
     def __iter__(self) -> Iterator[E]:
         return self.entries()

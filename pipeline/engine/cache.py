@@ -28,15 +28,16 @@ from pipeline.documents import entry as document
 from pipeline.documents.facts import encode
 from pipeline.documents.spool import Line
 from pipeline.engine.journal import digest, fingerprint
+from pipeline.errors import UsageError
 from pipeline.model.ceilings import GiB
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
 from pipeline.model.rules import Preset
 from pipeline.rules import presets
 from pipeline.stages.check import role_of
-from pipeline.storage import urls
+from pipeline.storage import state, urls
 from pipeline.storage.digest import file_state
-from pipeline.tools.cache import folder
+from pipeline.tools.cache import folder, passed_by
 from pipeline.tools.programs import states
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def anything(path: str) -> bool:
     try:
         with contextlib.closing(_connected(place)) as db:
             return db.execute(ask, (os.path.dirname(top), top, top + b"0")).fetchone() is not None  # noqa: PTH120  bytes
-    except _broken():
+    except (UsageError, OSError, _broken()):
         return False
 
 
@@ -123,14 +124,12 @@ def _broken() -> type[Exception]:
 
 
 def _connected(place: Path) -> sqlite3.Connection:
-    import sqlite3
-
-    db = sqlite3.connect(place, timeout=_BUSY)
+    db = state.database(place, timeout=_BUSY)
     try:
         db.execute("PRAGMA synchronous=OFF")  # a power cut may cost the cache: every text has its checksum
         db.execute("PRAGMA journal_mode=TRUNCATE")
         db.executescript(_TABLES)
-    except sqlite3.Error:
+    except _broken():
         db.close()
         raise
     return db
@@ -142,13 +141,17 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
         return None
     place = _place()
     if place is None:
+        told = passed_by()
+        if told:
+            sys.stderr.write(f"preflight: {told.of(jobs[0].lang)}\n")
         return None
     with contextlib.suppress(OSError):  # there is none yet, or it cannot be looked at: then opening it says so
         if place.stat().st_size > _MOST:
             place.unlink()
     try:
         db = _connected(place)
-    except _broken():  # no database, or another run's work on it: this one goes without, a later one begins anew
+    except (UsageError, OSError, _broken()):  # no database, or another run's work on it: this one goes without, a
+        # later one begins anew
         with contextlib.suppress(OSError):
             place.unlink()
         return None

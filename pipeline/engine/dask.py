@@ -18,7 +18,7 @@ from pipeline.engine import staging as moving
 from pipeline.engine.pool import Pool, Work, WorkerEvent
 from pipeline.errors import AssetError, UsageError, WorkerLost
 from pipeline.model.job import Job
-from pipeline.storage import urls
+from pipeline.storage import publish, urls
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -54,7 +54,7 @@ def _done(pool: Pool[Any, Any], job: Any) -> tuple[Any, AssetError | None]:
 def _around(pool: Pool[Any, Any], job: Job) -> tuple[Any, AssetError | None]:
     """What is elsewhere is fetched by this host and delivered by it."""
     try:
-        with moving.home() as home:
+        with publish.scratched() as home:
             here, _ = moving.begin(job, home)
             result, error = _done(pool, here)
             return (None if result is None else moving.end(job, here, result)), error

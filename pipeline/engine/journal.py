@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import sqlite3
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
@@ -25,8 +26,9 @@ from pipeline.documents.facts import encode
 from pipeline.documents.read import entry
 from pipeline.engine.record import Record
 from pipeline.errors import UsageError
-from pipeline.storage import urls
+from pipeline.storage import state, urls
 from pipeline.storage.digest import file_state
+from pipeline.storage.regular import reading
 
 NAME: Final = ".preflight-journal.sqlite"
 _WAIT: Final = 30.0  # seconds for another run's write to finish
@@ -44,8 +46,8 @@ def digest(*words: str) -> str:
 
 
 def content(path: Path) -> str:
-    """The identity of a file's bytes (BLAKE2b, 256 bits). Raises OSError."""
-    with path.open("rb") as file:
+    """The identity of a file's bytes (BLAKE2b, 256 bits). Raises OSError, also for what is not a regular file."""
+    with reading(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
@@ -101,13 +103,14 @@ class Journal:
         self._path = folder / NAME
         with contextlib.ExitStack() as opened:
             try:
-                self._db = opened.enter_context(contextlib.closing(sqlite3.connect(self._path, timeout=_WAIT)))
+                self._db = opened.enter_context(contextlib.closing(state.database(self._path, timeout=_WAIT)))
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 known = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('seen', 'assets')")
                 if known.fetchone()[0] < len(_TABLES):
                     self._db.executescript(f"BEGIN; {'; '.join(_TABLES)}; COMMIT")
-            except sqlite3.Error as error:
+                self._file = self._path.stat()
+            except (sqlite3.Error, OSError) as error:
                 raise self._unusable(error) from None
             opened.pop_all()  # it is closed where this journal is
 
@@ -162,10 +165,10 @@ class Journal:
         if row is None or not self._same(path, now, row[0], row[1]):
             return None
         try:
-            record = entry(row[3].encode(), Record)
+            record = entry(_text(row[3]), Record)
         except msgspec.ValidationError:
             return None  # of another version: what it holds is ours, and it is made again
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._unusable(error) from None
         if rules(record) != row[2] or any(size(o.path) != o.size for o in record.outputs):
             return None
@@ -176,10 +179,10 @@ class Journal:
             return now != "" and self.seen(path, now) == content
         return Path(path).stat().st_size == size and self.content(Path(path)) == content
 
-    def _held(self, text: str) -> tuple[_Output, ...]:
+    def _held(self, text: object) -> tuple[_Output, ...]:
         try:
-            return entry(text.encode(), _Held).all()
-        except ValueError as error:
+            return entry(_text(text), _Held).all()
+        except (ValueError, RecursionError) as error:
             raise self._unusable(error) from None
 
     def outputs(self, slot: Slot) -> dict[str, str]:
@@ -198,8 +201,9 @@ class Journal:
     def write(self, slot: Slot, path: str, seen: tuple[str, str], rules: str, record: Record) -> None:
         """Remember an asset; on return the row is on the disk. `seen` is its state and content when it was read.
 
-        Raises UsageError when it cannot be written.
+        Raises UsageError when it cannot be written, or would be lost: with the folder, the file was taken away.
         """
+        self._there()
         now, found = seen
         row = (slot.name, int(now.split()[0]), found, slot.made_by, rules, encode(record).decode())
         try:
@@ -208,6 +212,19 @@ class Journal:
                 self._db.execute("INSERT OR REPLACE INTO assets VALUES (?, ?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             raise self._unusable(error) from None
+
+    def _there(self) -> None:
+        try:
+            if os.path.samestat(self._path.stat(), self._file):
+                return
+        except OSError:  # told like one that was replaced
+            pass
+        raise UsageError(
+            f"{self._path} was removed while the run was at work, with the folder or out of it: what was made since is "
+            "not remembered. Run the same command again, and leave the folder alone meanwhile.",
+            f"{self._path} 在运行期间被删除（或随目录被删除）：之后的结果未被记录。请重新运行同一命令，"
+            "期间不要改动该目录。",
+        )
 
     def copy(self, target: sqlite3.Connection) -> None:
         """All of it as it is now. Raises UsageError."""
@@ -224,6 +241,13 @@ class Journal:
             raise self._unusable(error) from None
 
 
+def _text(value: object) -> bytes:
+    """A text as the tables hold it. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError("a row that is no text")
+    return value.encode("utf-8", "surrogatepass")
+
+
 def _key(slot: Slot) -> tuple[str, str]:
     return slot.name, slot.made_by
 
@@ -237,6 +261,7 @@ def _bytes(path: str) -> bytes:
 def size_in(folder: Path, name: str) -> int | None:
     """Bytes of a file below `folder`; None when there is none."""
     try:
-        return (folder / name).stat().st_size
-    except OSError:  # gone or out of reach: the asset it belongs to is prepared again
+        found = (folder / name).stat()
+    except (OSError, ValueError):  # gone or out of reach: the asset it belongs to is prepared again
         return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -16,15 +16,12 @@ import contextlib
 import multiprocessing
 import os
 import selectors
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -110,7 +107,6 @@ def warmed() -> Iterator[None]:
 
     Only code is loaded there; no file is opened before a worker has limited itself.
     """
-    _temporary()
     if not _forking():
         yield
         return
@@ -128,14 +124,6 @@ def warm() -> None:
     lasting = contextlib.ExitStack()
     lasting.enter_context(warmed())
     atexit.register(lasting.close)
-
-
-@cache
-def _temporary() -> Path:
-    """Where workers have their private folders. What earlier runs left there is removed."""
-    top = Path(tempfile.gettempdir())
-    publish.sweep(top)
-    return top
 
 
 def _spawned(words: tuple[Any, ...]) -> Any:
@@ -189,7 +177,7 @@ class Pool(Generic[J, R]):
         if self._home:
             if _forking():
                 fork_server.SERVER.release()
-            shutil.rmtree(self._home, ignore_errors=True)
+            publish.drop(self._home)
             self._home = None
 
     def busy(self) -> list[tuple[int, int]]:
@@ -198,7 +186,7 @@ class Pool(Generic[J, R]):
 
     def _start(self) -> None:
         if self._home is None:  # private, and known to be ours should we be killed
-            self._home = publish.private(_temporary())
+            self._home = publish.scratch()
             if _forking():
                 fork_server.SERVER.hold(_PRELOADED)
         writes = None if self._writes is None else (*self._writes, str(self._home))

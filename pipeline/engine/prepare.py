@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pipeline.documents import entry as document
 from pipeline.documents import manifest as manifests
 from pipeline.documents import totals
-from pipeline.documents.spool import Spool
+from pipeline.documents.read import entry as read
+from pipeline.documents.spool import Spool, line
 from pipeline.documents.types import MANIFEST, PREPARED, FindingEntry, Head, PreparedAsset
 from pipeline.engine import batch
-from pipeline.engine.journal import Journal
-from pipeline.errors import UsageError
+from pipeline.engine.journal import Journal, size_in
+from pipeline.errors import AssetError, UsageError
+from pipeline.model.facts import Text
 from pipeline.model.job import Job, Running
+from pipeline.model.results import Problem, Status
 from pipeline.model.rules import Preset
-from pipeline.storage import publish, urls
+from pipeline.storage import publish, state, urls
 
 if TYPE_CHECKING:
     from pipeline.engine.remote_output import Away
@@ -62,6 +67,7 @@ def claimed(out: Path) -> Iterator[Journal]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
+    state.replaceable(out / manifests.NAME, out / manifests.QUARANTINE)
     with publish.claim(out), Journal(out) as journal:
         publish.sweep(out, journal.names, wait=publish.DYING)
         try:
@@ -79,15 +85,51 @@ def _there(
             keep(batch.prepared(jobs, running, journal, preset, out))
         finally:
             out.push(journal)
-    made = recorded(jobs, preset, out.folder, lang, spool)
+    made = recorded(jobs, preset, out.folder, lang, spool, far=True)
     out.finish()
     return made
 
 
-def recorded(jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset]) -> Prepared:
-    """Manifest and quarantine list in `folder`."""
+class _Size(msgspec.Struct):
+    path: str
+    size: int
+
+
+class _Sizes(msgspec.Struct):
+    """As much of an entry as tells what is in the output folder."""
+
+    outputs: tuple[_Size, ...]
+
+
+def _still_there(out: Path, lang: str, spool: Spool[PreparedAsset]) -> None:
+    """An asset whose outputs were taken away while others were prepared is not ready: its entry says so."""
+    for index, text in spool.numbered():
+        gone = [one.path for one in read(text, _Sizes).outputs if size_in(out, one.path) != one.size]
+        if gone:
+            said = Text(
+                f"{gone[0]} was made, and then removed or changed by somebody. Run the same command again.",
+                f"{gone[0]} 生成后被删除或修改。请重新运行同一命令。",
+            )
+            error = document.error(Problem(type=AssetError.__name__, message=said), lang)
+            made = read(text, PreparedAsset)
+            lost = msgspec.structs.replace(made, status=Status.FAILED, outputs=(), proof=(), error=error)
+            spool.put(index, line(lost))
+
+
+def recorded(
+    jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset], *, far: bool = False
+) -> Prepared:
+    """Manifest and quarantine list in `folder`, where the outputs are too unless they are `far`. Raises UsageError."""
+    if not far:
+        _still_there(folder, lang, spool)
     summed = totals.findings(preset, spool, lang)
-    manifests.quarantine(folder, [job.path for job in jobs], spool)
     head = document.head(MANIFEST, preset)
-    manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
+    try:
+        manifests.quarantine(folder, [job.path for job in jobs], spool)
+        manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: the manifest could not be written: {error.strerror}. Run the same command again.",
+            f"{folder}：无法写入清单：{error.strerror}。请重新运行同一命令。",
+        ) from None
     return Prepared(head=head, batch=summed)

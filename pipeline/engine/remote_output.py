@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -40,7 +38,7 @@ class Away:
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
-        self.folder = publish.private(Path(tempfile.gettempdir()))
+        self.folder = publish.scratch()
         try:
             self._list()
             self._claim()
@@ -61,7 +59,7 @@ class Away:
                 self._beating.join()
                 with contextlib.suppress(Exception):  # it ends by itself when nobody refreshes it
                     remote.remove(f"{self.url}/{LOCK}")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        publish.drop(self.folder)
 
     def _list(self) -> None:
         found, top = remote.system(self.url)
@@ -108,12 +106,16 @@ class Away:
 
     def take_back(self, journal: Journal) -> None:
         """Remove what runs that were killed delivered and the journal does not know. Raises UsageError."""
-        receipts = [name for name in self._sizes if name.startswith(publish.WORK) and name.endswith(".json")]
+        receipts = [
+            name
+            for name, size in self._sizes.items()
+            if name.startswith(publish.WORK) and name.endswith(".json") and size <= publish.RECEIPT_MOST
+        ]
         known = journal.names() if receipts else set[str]()
         try:
             for name in receipts:
                 path = remote.fetch(f"{self.url}/{name}", self.folder)
-                for promised, size, md5 in json.loads(path.read_text("utf-8")):
+                for promised, size, md5 in publish.receipt(path.read_bytes()):
                     url = f"{self.url}/{promised}"
                     if promised not in known and remote.same(url, size, md5):
                         remote.remove(url)

@@ -34,27 +34,12 @@ _WAVE_FILES: Final = 4  # for each worker
 _MOVERS: Final = 8  # transfers at a time
 
 
-@contextmanager
-def home() -> Iterator[Path]:
-    """A private folder for what is fetched; the next run removes it should this one be killed. Raises AssetError."""
-    top = Path(tempfile.gettempdir())
-    publish.sweep(top)
-    try:
-        folder = publish.private(top)
-    except OSError as error:
-        raise _no_scratch(error) from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def begin(job: Job, home: Path) -> tuple[Job, Path]:
     """The job with everything here, and the folder below `home` that it is in. Raises AssetError."""
     try:
         scratch = Path(tempfile.mkdtemp(dir=home))
     except OSError as error:
-        raise _no_scratch(error) from None
+        raise publish.no_scratch(error) from None
     try:
         here = job
         if urls.is_url(job.path):
@@ -64,18 +49,11 @@ def begin(job: Job, home: Path) -> tuple[Job, Path]:
             here = replace(here, out=str(scratch / "out"))
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
-        raise _no_scratch(error) from None
+        raise publish.no_scratch(error) from None
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     return here, scratch
-
-
-def _no_scratch(error: OSError) -> AssetError:
-    return AssetError(
-        f"no scratch space in {tempfile.gettempdir()}: {error.strerror}; set TMPDIR to a larger disk",
-        f"{tempfile.gettempdir()} 中没有临时空间：{error.strerror}；请将 TMPDIR 指向更大的磁盘",
-    )
 
 
 def end(job: Job, here: Job, result: Result) -> Result:
@@ -160,7 +138,7 @@ class Mover:
 
     def __enter__(self) -> Self:
         self._held.enter_context(self._pool)
-        self._home = self._held.enter_context(home())
+        self._home = self._held.enter_context(publish.scratched())
         return self
 
     def __exit__(self, *_: object) -> None:

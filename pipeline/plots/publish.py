@@ -32,7 +32,7 @@ def draw(job: Job, info: MediaInfo | None, made: Sequence[Made] = (), work: Path
     with publish.workshop(out) as ours:
         if not _drawn(Path(job.path), info, made, work or ours, ours / "plot.png"):
             return
-        publish.publish(ours / "plot.png", out / f"{job.stem}.png", replace=True)
+        publish.publish(ours / "plot.png", out / f"{job.stem}.png", replace=True, below=out)
 
 
 def missing(job: Job, entry: PreparedAsset) -> bool:

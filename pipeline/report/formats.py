@@ -19,6 +19,7 @@ from pipeline.report.findings import stream_of, wrong
 from pipeline.report.html import LocatedDocument
 from pipeline.report.labels import UNSEEN, WORDS
 from pipeline.storage.atomic import replacing
+from pipeline.storage.state import replaceable
 
 Write = Callable[[IO[str], Sequence[LocatedDocument], str], None]
 
@@ -212,6 +213,7 @@ ENDINGS: Final = (".html", *FLAT)
 
 def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:
     """A text file that appears complete or not at all. Raises UsageError when its folder cannot be written."""
+    replaceable(target)
     try:
         with replacing(target, errors="backslashreplace") as file:
             fill(file)

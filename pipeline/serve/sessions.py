@@ -21,11 +21,10 @@ import msgspec
 
 from pipeline.documents.facts import encode
 from pipeline.documents.types import Document, Frozen, ManifestDocument, OutputEntry
-from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.model.results import Category, Status
+from pipeline.storage.publish import scratched
 
-NAME: Final = "preflight-serve-"  # first part of the name of every private folder
 MAX_FILES: Final = 1000  # of one batch
 MAX_BATCHES: Final = 20  # kept at once
 IDLE: Final = 2 * 3600.0  # seconds after which a batch that nobody looks at is swept
@@ -236,20 +235,14 @@ class Room:
 
 @contextmanager
 def room(max_size: int) -> Iterator[Room]:
-    """A private folder (mode 0700) for as long as the server runs; those of dead servers are swept."""
-    top = Path(tempfile.gettempdir())
-    for old in top.glob(f"{NAME}*"):
-        owner = old.name.removeprefix(NAME).split("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists() and not old.is_symlink():
-            shutil.rmtree(old, ignore_errors=True)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{NAME}{os.getpid()}-"))
-    except OSError as error:
-        raise UsageError(f"no private folder: {error.strerror}", f"无法建立临时目录：{error.strerror}") from None
-    held = Room(folder, max_size)
-    try:
-        yield held
-    finally:
-        for batch in held.batches.values():
-            batch.stop.set()
-        shutil.rmtree(folder, ignore_errors=True)
+    """A private folder (mode 0700) for as long as the server runs; those of dead servers are swept.
+
+    Raises AssetError when there is no room for one.
+    """
+    with scratched() as folder:
+        held = Room(folder, max_size)
+        try:
+            yield held
+        finally:
+            for batch in held.batches.values():
+                batch.stop.set()

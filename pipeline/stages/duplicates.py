@@ -13,6 +13,7 @@ from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5
+from pipeline.storage.regular import reading
 
 _HEAD: Final = 64 * 1024  # bytes at either end that tell most files of one size apart
 
@@ -81,7 +82,7 @@ def suspects(jobs: Sequence[Job], todo: Iterable[int]) -> list[int]:
 
 
 def _ends(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
+    with reading(path) as file:
         known = hashlib.blake2b(file.read(_HEAD), digest_size=16)
         if size > 2 * _HEAD:
             file.seek(-_HEAD, 2)

@@ -29,14 +29,3 @@ def replacing(target: Path, *, errors: str = "strict", mode: int = 0o644) -> Ite
     except BaseException:
         made.unlink(missing_ok=True)
         raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Let a new name in `folder` survive a loss of power. Raises OSError."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from io import BufferedReader
 from pathlib import Path
+
+from pipeline.storage.regular import reading
 
 # As the platform's upload page lists them (MS-API 4.2.1 Table 4-180); everything else is octet-stream.
 CONTENT_TYPES = {
@@ -20,9 +23,14 @@ CONTENT_TYPES = {
 
 
 def content_md5(path: Path) -> str:
-    """The 24 characters for `Content-MD5`. Raises OSError."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    """The 24 characters for `Content-MD5`. Raises OSError, also for what is not a regular file."""
+    with reading(path) as file:
+        return md5_of(file)
+
+
+def md5_of(file: BufferedReader) -> str:
+    """As `content_md5`, of what is open. Raises OSError."""
+    digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     return base64.b64encode(digest.digest()).decode("ascii")
 
 

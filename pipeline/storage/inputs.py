@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
@@ -16,8 +17,12 @@ from typing import Final
 from pipeline.errors import UsageError
 from pipeline.storage import urls
 from pipeline.storage.digest import strict_state
+from pipeline.storage.regular import reading
 
 _MAGIC: Final = re.compile(r"[*?\[]")
+_NOT_PLAIN: Final = re.compile(r"\\|(?<=^[A-Za-z]):")  # on other systems they lead out of the output folder
+_MOST: Final = 256 << 20  # bytes of a list
+_HANDED: Final = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # open already: what a shell makes of <(a command)
 # What operating systems and editors leave lying about; never an asset when found by walking.
 _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
@@ -46,22 +51,27 @@ def find(
     null: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    outputs: Sequence[str] = (),
 ) -> list[Input]:
     """Every file named, those below a folder named, sorted, and those that a pattern (`*?[]`, `**`) matches.
 
     Each may be an address that fsspec knows. `from_file` names a list, one path per line (NUL-separated with `null`
     and when it holds NULs; "-" is standard input); what it names and is not there is told with the asset.
-    Files named outright are always taken; `include` and `exclude` filter what walking finds.
-    Raises UsageError for a path that does not exist and when nothing at all was named.
+    Files named outright are always taken; `include` and `exclude` filter what walking finds. `outputs` are folders, or
+    their addresses, that outputs go to: one inside a folder that was named is passed over by walking, like hidden ones.
+    Raises UsageError for a path that does not exist, a source in such a folder, and when nothing at all was named.
     """
     listed = list(_listed(from_file, null=null)) if from_file else []
     named = list(paths)
     if not named and not listed:
         raise UsageError("nothing to do: name at least one file or folder", "没有输入：请至少给出一个文件或文件夹")
+    walk = _Walk(include, exclude, _Apart(outputs))
     distinct: dict[str, _Named] = {}
     for number, name in enumerate([*named, *listed]):
-        for one in _expand(urls.local(name), include, exclude, listed=number >= len(named)):
+        for one in _expand(urls.local(name), walk, listed=number >= len(named)):
             distinct.setdefault(one.real, one)
+    for one in distinct.values():
+        walk.apart.hold(one.path)
     # Two sources that would make the same output keep their extensions in its name.
     stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
     taken = {stem for stem, count in stems.items() if count == 1}
@@ -89,7 +99,7 @@ def _stem(relative: str) -> str:
     stem = name[:dot] if 0 < dot < len(name) - 1 else name
     if stem.startswith("."):
         stem = name.lstrip(".") or "file"
-    stem = f"{folder}{slash}{stem}"
+    stem = _NOT_PLAIN.sub("_", f"{folder}{slash}{stem}")
     # Names that are not UTF-8 become printable; outputs can then be listed in a manifest.
     return stem if stem.isascii() else stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
@@ -100,9 +110,17 @@ def _ending(relative: str) -> str:
 
 def _listed(name: str, *, null: bool) -> Iterator[str]:
     try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            raw = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(name).open("rb") if name.startswith(_HANDED) else reading(name) as file:
+                raw = file.read(_MOST + 1)
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}", f"{name}：{error.strerror}") from None
+    if len(raw) > _MOST:
+        raise UsageError(
+            f"{name}: larger than {_MOST >> 20} MiB, too long for a list", f"{name}：大于 {_MOST >> 20} MiB，列表过长"
+        )
     null = null or b"\0" in raw
     for line in raw.split(b"\0" if null else b"\n"):
         text = os.fsdecode(line if null else line.removesuffix(b"\r"))
@@ -110,9 +128,73 @@ def _listed(name: str, *, null: bool) -> Iterator[str]:
             yield text
 
 
-def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed: bool) -> Iterator[_Named]:
+class _Apart:
+    """The folders of outputs: no source may lie in one, and walking passes them over."""
+
+    def __init__(self, outputs: Sequence[str]) -> None:
+        self._far = [name for name in outputs if urls.is_url(name)]
+        self._near = {name: Path(name).resolve() for name in outputs if name and not urls.is_url(name)}
+        self._known = list[tuple[int, int]]()
+        for folder in self._near.values():
+            with contextlib.suppress(OSError):  # not there yet, so nothing is found in it
+                found = folder.stat()
+                self._known.append((found.st_ino, found.st_dev))
+
+    def passes(self, one: os.DirEntry[str]) -> bool:
+        """Whether this folder is one of them, by whatever name."""
+        inode = one.inode() if self._known else 0
+        return any(inode == known and _device(one) == device for known, device in self._known)
+
+    def passes_far(self, named: str, url: str) -> bool:
+        """Whether `url`, found below `named`, is in one of them, and that is below `named`."""
+        from pipeline.storage import remote
+
+        return any(remote.inside(url, far) and not remote.inside(named, far) for far in self._far)
+
+    def hold(self, path: str) -> None:
+        """Raises UsageError when a source lies in one of them: an output could take its place."""
+        if urls.is_url(path):
+            from pipeline.storage import remote
+
+            inside = next((far for far in self._far if remote.inside(path, far)), None)
+        else:
+            inside = next((name for name, top in self._near.items() if Path(path).resolve().is_relative_to(top)), None)
+        if inside is not None:
+            named, folder = _printable(path), _printable(inside)
+            raise UsageError(
+                f"{named} lies in the output folder {folder}; choose another one",
+                f"{named} 位于输出目录 {folder} 中；请更换输出目录",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What is wanted of what walking finds."""
+
+    include: Sequence[str]
+    exclude: Sequence[str]
+    apart: _Apart
+
+    def wants(self, relative: str) -> bool:
+        taken = not self.include or _matches(relative, self.include)
+        return taken and not _matches(relative, self.exclude)
+
+
+def _device(one: os.DirEntry[str]) -> int:
+    try:
+        return one.stat(follow_symlinks=False).st_dev
+    except OSError:  # it went away
+        return -1
+
+
+def _printable(name: str) -> str:
+    name = urls.shown(name) if urls.is_url(name) else name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _expand(name: str, walk: _Walk, *, listed: bool) -> Iterator[_Named]:
     if urls.is_url(name):
-        yield from _elsewhere(name, include, exclude)
+        yield from _elsewhere(name, walk)
         return
     try:
         seen = os.stat(name)  # noqa: PTH116  a list may name thousands
@@ -120,34 +202,34 @@ def _expand(name: str, include: Sequence[str], exclude: Sequence[str], *, listed
         if listed:
             yield _Named(name, Path(name).name, real=name)
         elif _MAGIC.search(name):
-            yield from _matching(name, include, exclude)
+            yield from _matching(name, walk)
         else:
             said = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"{name}: {said}", f"{name}：{said}") from None
         return
     if stat.S_ISDIR(seen.st_mode):
-        yield from _walk(Path(name), include, exclude)
+        yield from _walk(Path(name), walk)
     else:
         yield _Named(name, Path(name).name, strict_state(seen), os.path.realpath(name))
 
 
-def _elsewhere(url: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
+def _elsewhere(url: str, walk: _Walk) -> Iterator[_Named]:
     from pipeline.storage import remote
 
     for one in remote.find(url):
         if one.url == url:
             yield _Named(url, one.relative, one.state, url)
-        elif not _hidden(one.relative) and _wanted(one.relative, include, exclude):
+        elif not _hidden(one.relative) and walk.wants(one.relative) and not walk.apart.passes_far(url, one.url):
             yield _Named(one.url, one.relative, one.state, one.url)
 
 
-def _matching(pattern: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Named]:
+def _matching(pattern: str, walk: _Walk) -> Iterator[_Named]:
     """Files that the pattern matches; their outputs keep their place below its fixed part. Raises UsageError."""
     parts = Path(pattern).parts
     first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
     top, wild = Path(*parts[:first]), parts[first:]
     depth = None if "**" in wild else len(wild)
-    found = [one for one in _walk(top, include, exclude, depth) if _fits(one.relative.split("/"), wild)]
+    found = [one for one in _walk(top, walk, depth) if _fits(one.relative.split("/"), wild)]
     if not found:
         raise UsageError(f"{pattern}: no file matches", f"{pattern}：没有匹配的文件")
     yield from found
@@ -161,7 +243,7 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int | None = None) -> Iterator[_Named]:
+def _walk(top: Path, walk: _Walk, depth: int | None = None) -> Iterator[_Named]:
     """Files below `top`, at most `depth` folders down; links are not followed.
 
     Raises UsageError for a folder that cannot be listed: passed over, nothing in it would be looked at.
@@ -177,11 +259,11 @@ def _walk(top: Path, include: Sequence[str], exclude: Sequence[str], depth: int 
             raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
         for one in inside:
             relative = folder + one.name
-            if one.is_file(follow_symlinks=False) and _wanted(relative, include, exclude):
+            if one.is_file(follow_symlinks=False) and walk.wants(relative):
                 yield _Named(base + relative, relative, _state(one), real + relative)
         if deep != depth:
-            below = [(f"{folder}{one.name}/", deep + 1) for one in inside if one.is_dir(follow_symlinks=False)]
-            folders += reversed(below)
+            below = [one for one in inside if one.is_dir(follow_symlinks=False) and not walk.apart.passes(one)]
+            folders += [(f"{folder}{one.name}/", deep + 1) for one in reversed(below)]
 
 
 def _state(one: os.DirEntry[str]) -> str:
@@ -193,10 +275,6 @@ def _state(one: os.DirEntry[str]) -> str:
 
 def _hidden(relative: str) -> bool:
     return any(part[:1] == "." or part in _LITTER for part in relative.split("/"))
-
-
-def _wanted(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    return (not include or _matches(relative, include)) and not _matches(relative, exclude)
 
 
 def _matches(relative: str, globs: Sequence[str]) -> bool:

@@ -3,15 +3,18 @@
 A run can be killed between the moment an output gets its name and the moment the journal knows of it. Before the
 first name is given, the private folder therefore holds a receipt: the names, sizes and digests to come. Whoever
 finds the receipt of a dead run takes back what the journal does not know, and the work is done anew.
+
+Only receipts and folders of this user count, and a receipt only speaks of plain names below its own output folder:
+in a folder that others write to, nothing of theirs is believed or removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
@@ -22,12 +25,15 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import AssetError, UsageError
-from pipeline.storage.atomic import sync_folder
-from pipeline.storage.digest import content_md5
+from pipeline.storage import state
+from pipeline.storage.digest import md5_of
+from pipeline.storage.regular import opened
 
 WORK: Final = ".preflight-work-"  # first part of the name of every private folder
 RECEIPT: Final = "receipt.json"
 LOCK: Final = ".preflight-journal.lock"
+_MADE_BY: Final = re.compile(rf"{re.escape(WORK)}([0-9]{{1,9}})-(h[0-9a-f]{{8}})?.*", re.DOTALL)  # process, machine
+RECEIPT_MOST: Final = 16 << 20  # bytes of a receipt that are read; of the largest deck it has about a tenth
 _STRANGER: Final = 24 * 3600.0  # seconds after which another host's folder that nobody touches counts as left
 DYING: Final = 10.0  # seconds for the workers of a killed run to be gone
 Promise = tuple[str, int, str]  # path below the output folder, bytes, base64 MD5
@@ -58,12 +64,55 @@ def workshop(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    if not (folder / RECEIPT).exists():
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with state.HeldFolder.at(folder) as held:
+            held.clear(but=RECEIPT)
+            if held.stat(RECEIPT) is None:
+                folder.rmdir()
+    except OSError:  # removed by somebody, or the disk refuses: the next run removes it
         return
-    for entry in folder.iterdir():
-        if entry.name != RECEIPT:
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def scratch() -> Path:
+    """A new private folder in the temporary folder, for `drop`; what killed runs of this user left there goes now.
+
+    Raises AssetError when there is no room for it.
+    """
+    try:
+        top = state.temporary()
+        sweep(top)
+        try:
+            return private(top)
+        except FileNotFoundError:  # another run ended just now and took the empty folder away
+            return private(state.temporary())
+    except OSError as error:
+        raise no_scratch(error) from None
+
+
+def drop(folder: Path) -> None:
+    """Remove a folder that `scratch` made."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # others of this user's runs are at work there
+        folder.parent.rmdir()
+
+
+@contextmanager
+def scratched() -> Iterator[Path]:
+    """A folder as `scratch` makes it, gone afterwards."""
+    folder = scratch()
+    try:
+        yield folder
+    finally:
+        drop(folder)
+
+
+def no_scratch(error: OSError) -> AssetError:
+    """What is said where nothing can be written to the temporary folder."""
+    place = os.environ.get("TMPDIR", tempfile.tempdir or "")
+    return AssetError(
+        f"no scratch space in {place}: {error.strerror}; set TMPDIR to a larger disk",
+        f"{place} 中没有临时空间：{error.strerror}；请将 TMPDIR 指向更大的磁盘",
+    )
 
 
 def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *, ours: Callable[[str], bool]) -> None:
@@ -73,34 +122,39 @@ def publish_all(pairs: Iterable[tuple[Path, Promise]], out: Path, work: Path, *,
     given and stays in `work`; after the journal knows the names it is for `settle`.
     Raises AssetError when a name is taken, OSError when the disk refuses.
     """
+    import msgspec
+
     todo = list(pairs)
-    receipt = work / RECEIPT
-    with receipt.open("w", encoding="utf-8") as file:
-        json.dump([promise for _, promise in todo], file)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(work)
-    given: list[Path] = []
-    try:
-        for made, (name, _, _) in todo:
-            publish(made, out / name, replace=ours(name))
-            given.append(out / name)
-    except BaseException:
-        for final in given:
-            final.unlink(missing_ok=True)
-        receipt.unlink(missing_ok=True)
-        raise
+    with state.HeldFolder.at(work) as ours_alone:
+        with os.fdopen(ours_alone.open(RECEIPT, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(msgspec.json.encode([promise for _, promise in todo]))
+            file.flush()
+            os.fsync(file.fileno())
+        ours_alone.sync()
+        given: list[str] = []
+        try:
+            for made, (name, _, _) in todo:
+                publish(made, out / name, replace=ours(name), below=out)
+                given.append(name)
+        except BaseException:
+            for name in given:
+                with state.beneath(out, name) as (folder, last), contextlib.suppress(FileNotFoundError):  # it is gone
+                    folder.unlink(last)
+            ours_alone.unlink(RECEIPT)
+            raise
 
 
 def promised(out: Path, name: str, md5: str) -> bool:
     """Whether a receipt says that this file was made for its name: by an attempt that was lost before it could tell."""
-    return any(entry[0] == name and entry[2] == md5 for folder in out.glob(f"{WORK}*") for entry in _promises(folder))
+    with state.HeldFolder.at(out) as top:
+        return any(entry[0] == name and entry[2] == md5 for folder in _works(top) for entry in _promises(top, folder))
 
 
 def settle(out: Path, folder: str) -> None:
     """The journal knows these outputs: their receipt is no longer needed."""
-    if folder:
-        shutil.rmtree(out / folder, ignore_errors=True)
+    if folder.startswith(WORK) and "/" not in folder:
+        with state.HeldFolder.at(out) as top:
+            top.remove(folder)
 
 
 @contextmanager
@@ -112,7 +166,8 @@ def claim(out: Path) -> Iterator[None]:
     import fcntl
 
     try:
-        lock = (out / LOCK).open("a")
+        with state.HeldFolder.at(out) as top:
+            lock = os.fdopen(top.own(LOCK, os.O_RDWR | os.O_CREAT), "rb")
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
     with lock:
@@ -137,46 +192,84 @@ def sweep(out: Path, known: Callable[[], set[str]] = set, *, wait: float = 0.0) 
     """
     deadline = time.monotonic() + wait
     names: set[str] | None = None
-    for folder in sorted(out.glob(f"{WORK}*")):
-        while not (dead := _dead(folder)) and not _mine(folder) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not dead:
-            continue
-        if (folder / RECEIPT).exists():
-            names = known() if names is None else names
-            _take_back(folder, out, names)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take_back(folder: Path, out: Path, known: set[str]) -> None:
-    for name, size, md5 in _promises(folder):
-        final = out / name
-        with contextlib.suppress(OSError):  # gone already, or not ours to remove; the name stays taken and is told
-            if name not in known and final.stat().st_size == size and content_md5(final) == md5:
-                final.unlink()
-
-
-def _promises(folder: Path) -> list[Promise]:
     try:
-        return [(name, size, md5) for name, size, md5 in json.loads((folder / RECEIPT).read_text("utf-8"))]
-    except (OSError, ValueError):  # none, or killed while it was written: no name had been given
+        top = state.HeldFolder.at(out)
+    except OSError:  # none, or it cannot be looked into: whoever writes there says so
+        return
+    with top:
+        for name in _works(top):
+            while not (dead := _dead(top, name)) and _mine(name) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if not dead:
+                continue
+            promises = _promises(top, name)
+            if promises:
+                names = known() if names is None else names
+                for promise in promises:
+                    if promise[0] not in names:
+                        _take_back(out, promise)
+            top.remove(name)
+
+
+def _works(top: state.HeldFolder) -> Iterator[str]:
+    """The names of private folders that this user made in `top`."""
+    for name in top.names():
+        folder = top.ours(name) if name.startswith(WORK) else None
+        if folder:
+            folder.__exit__()
+            yield name
+
+
+def _take_back(out: Path, promise: Promise) -> None:
+    """Remove an output that was given its name and is still what was promised."""
+    name, size, md5 = promise
+    with (
+        contextlib.suppress(OSError, AssetError),  # gone, or not ours to remove; the name stays taken and is told
+        state.beneath(out, name) as (folder, last),
+        os.fdopen(folder.open(last), "rb") as file,
+    ):
+        found = os.fstat(file.fileno())
+        if found.st_size == size and md5_of(file) == md5:
+            now = folder.stat(last)
+            if now and os.path.samestat(now, found):
+                folder.unlink(last)
+
+
+def _promises(top: state.HeldFolder, name: str) -> list[Promise]:
+    """What the receipt in a private folder says; nothing where none was written to its end: no name had been given."""
+    folder = top.ours(name)
+    if folder is None:
         return []
+    with folder, contextlib.suppress(OSError, UsageError):  # no receipt, or not one of ours
+        return receipt(folder.read(RECEIPT, RECEIPT_MOST))
+    return []
 
 
-def _mine(folder: Path) -> bool:
-    return folder.name.startswith(f"{WORK}{os.getpid()}-")
+def receipt(text: bytes) -> list[Promise]:
+    """The promises of a receipt; none at all where it is not what `publish_all` writes."""
+    import msgspec
+
+    try:
+        promises = msgspec.json.decode(text, type=list[Promise])
+    except (ValueError, RecursionError):  # killed while it was written, or of somebody else's making
+        return []
+    return promises if all(state.plain(name) for name, _, _ in promises) else []
 
 
-def _dead(folder: Path) -> bool:
+def _mine(name: str) -> bool:
+    return name.startswith(f"{WORK}{os.getpid()}-")
+
+
+def _dead(top: state.HeldFolder, name: str) -> bool:
     """Whether whoever made the folder is gone; not told where that cannot be known."""
-    owner, where, *_ = [*folder.name.removeprefix(WORK).split("-"), ""]
-    if not owner.isdigit():
+    made_by = _MADE_BY.fullmatch(name)
+    if not made_by:
         return False
-    if len(where) == len(here()) and where.startswith("h") and where != here():
-        with contextlib.suppress(OSError):  # gone meanwhile: nothing left to sweep
-            return time.time() - folder.stat().st_mtime > _STRANGER
-        return False
-    return not alive(int(owner))
+    process, where = made_by.groups()
+    if where and where != here():
+        found = top.stat(name)
+        return found is not None and time.time() - found.st_mtime > _STRANGER
+    return not alive(int(process))
 
 
 def alive(process: int) -> bool:
@@ -187,6 +280,8 @@ def alive(process: int) -> bool:
         return False
     except PermissionError:  # somebody else's, so it lives
         return True
+    except OverflowError:  # no system has so many
+        return False
     return not _ended(process)
 
 
@@ -211,27 +306,33 @@ def share(source: Path, target: Path) -> str:
     return "copy"
 
 
-def publish(made: Path, final: Path, *, replace: bool) -> None:
+def publish(made: Path, final: Path, *, replace: bool, below: Path | None = None) -> None:
     """Move a finished file to its name: synced, in one rename, and never over a file that must stay.
 
-    Raises AssetError when the name is taken and `replace` is False, OSError when the disk refuses.
+    `below` is a folder that the name is in and that no link on the way to it leads out of.
+    Raises AssetError when the name is taken and `replace` is False, or leads elsewhere; OSError when the disk refuses.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with made.open("rb") as file:
-        os.fsync(file.fileno())
-    if replace:
-        made.replace(final)
-    else:
+    top = below or final.parent
+    top.mkdir(parents=True, exist_ok=True)
+    with state.beneath(top, final.relative_to(top).as_posix(), make=True) as (folder, name):
+        handle = opened(made)
         try:
-            os.link(made, final)  # fails when the name is taken; a rename would not
-        except FileExistsError:
-            raise AssetError(
-                f"{final} exists and is not of this run. Pass --overwrite always, or choose another folder.",
-                f"{final} 已存在且不属于本次运行。请使用 --overwrite always 或更换输出目录。",
-            ) from None
-        except OSError:  # a file system without links
-            if final.exists():
-                raise AssetError(f"{final} exists already.", f"{final} 已存在。") from None
-            made.replace(final)
-        made.unlink(missing_ok=True)
-    sync_folder(final.parent)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if replace:
+            folder.take(made, name)
+        else:
+            try:
+                folder.take(made, name, link=True)  # fails when the name is taken; a rename would not
+            except FileExistsError:
+                raise AssetError(
+                    f"{final} exists and is not of this run. Pass --overwrite always, or choose another folder.",
+                    f"{final} 已存在且不属于本次运行。请使用 --overwrite always 或更换输出目录。",
+                ) from None
+            except OSError:  # a file system without links
+                if folder.stat(name):
+                    raise AssetError(f"{final} exists already.", f"{final} 已存在。") from None
+                folder.take(made, name)
+            made.unlink(missing_ok=True)
+        folder.sync()

@@ -1,15 +1,17 @@
 """One private folder for what can be found out again: versions of programs, reports of files that did not change.
 
 `PREFLIGHT_CACHE` names it ("off" for none), else `media-preflight` in the user's cache folder. It can be deleted at
-any time. One that belongs to somebody else, or that others may write to, is not used.
+any time. One that belongs to somebody else, or that others may write to, is not used, and `passed_by` says so.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from functools import cache
 from pathlib import Path
+
+from pipeline.model.facts import Text
+from pipeline.storage import state
 
 
 def _place() -> Path | None:
@@ -31,11 +33,23 @@ def folder() -> Path | None:
         return None
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = place.lstat()
     except OSError:  # nothing is remembered; all is found out anew
         return None
-    if not stat.S_ISDIR(found.st_mode):
+    return None if passed_by() else place
+
+
+def passed_by() -> Text | None:
+    """Why what is there is not used; None where it is, or nothing is there."""
+    place = _place()
+    if place is None:
         return None
-    if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
+    try:
+        with state.HeldFolder.at(place.parent) as above:
+            found = above.stat(place.name)
+            wrong = found and above.unlike_folder(found)
+    except OSError:  # nothing is there
         return None
-    return place
+    return wrong and Text(
+        f"the cache {place} {wrong.en} and is not used; remove it, or name another with PREFLIGHT_CACHE",
+        f"缓存 {place} {wrong.zh}，因此不予使用；请删除，或用 PREFLIGHT_CACHE 指定其他目录",
+    )

@@ -5,29 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import PreflightError
+from pipeline.errors import PreflightError, UsageError
 from pipeline.storage.atomic import replacing
 from pipeline.storage.digest import file_state
+from pipeline.storage.state import HeldFolder
 from pipeline.tools.cache import folder
 from pipeline.tools.programs import ffmpeg, soffice
 
 _FFMPEG: Final = r"ffmpeg version n?(\S+)"
+_NOTE: Final = 4096  # bytes of the note that remembers it
 _OFFICE: Final = r"LibreOffice (\S+)"
 
 
 def _ask(program: Callable[[], str], pattern: str, argument: str) -> str | None:
     from pipeline.model.ceilings import ASK
-    from pipeline.storage.publish import workshop
+    from pipeline.storage.publish import scratched
     from pipeline.tools.process import run
 
     try:
-        with workshop(Path(tempfile.gettempdir())) as home:  # one that a later run removes, should this one be killed
+        with scratched() as home:
             done = run([program(), argument], cwd=home, ceiling=ASK)
     except PreflightError:  # `doctor` and whoever needs it say what is missing
         return None
@@ -43,8 +44,10 @@ def ffmpeg_version() -> str | None:
     try:
         now = f"{ffmpeg()} {file_state(ffmpeg())}"
         if note:
-            with contextlib.suppress(OSError, ValueError, TypeError):  # never asked, or a damaged note: asked now
-                seen, answer = json.loads(note.read_text("utf-8"))
+            with contextlib.suppress(
+                OSError, ValueError, TypeError, RecursionError, UsageError
+            ):  # never asked, or damage
+                seen, answer = json.loads(_noted(note))
                 if seen == now:
                     return str(answer)
         version: str | None = asked_ffmpeg()
@@ -54,6 +57,11 @@ def ffmpeg_version() -> str | None:
         with contextlib.suppress(OSError), replacing(note) as file:  # asked again next time
             json.dump([now, version], file)
     return version
+
+
+def _noted(note: Path) -> bytes:
+    with HeldFolder.at(note.parent) as place:
+        return place.read(note.name, _NOTE)
 
 
 def asked_ffmpeg() -> str | None:

@@ -7,13 +7,15 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import AssetError, UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.storage import remote
+from pipeline.storage.state import HeldFolder, beneath
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
@@ -54,18 +56,19 @@ class Folder:
         item, skipped, verified = unit.items[0], True, []
         for file in item.files:
             target = self.top / file.place
-
-            def opened(target: Path = target) -> IO[bytes]:
-                return target.open("rb")
-
             try:
-                if not _same(opened, file):
-                    skipped = False
-                    tools.journal.begin(unit.key, f"write {file.name}")
-                    self._copy(file, target, tools)
+                self.top.mkdir(parents=True, exist_ok=True)
+                with beneath(self.top, file.place, make=True) as (folder, name):
+                    opened = partial(_read, folder, name)
                     if not _same(opened, file):
-                        raise _differs(str(target), file)
-                    tools.journal.end(unit.key, f"write {file.name}")
+                        skipped = False
+                        tools.journal.begin(unit.key, f"write {file.name}")
+                        self._copy(file, folder, name, tools)
+                        if not _same(opened, file):
+                            raise _differs(str(target), file)
+                        tools.journal.end(unit.key, f"write {file.name}")
+            except AssetError as error:
+                raise UploadError(error.text.en, error.text.zh) from None
             except OSError as error:
                 raise UploadError(
                     f"{target}: {error.strerror or error}. Free the disk or choose another folder, then run again.",
@@ -74,25 +77,23 @@ class Folder:
             verified.append({"name": str(target), "size": file.size, "md5": file.md5})
         return _receipt(verified, skipped=skipped)
 
-    def _copy(self, file: File, target: Path, tools: Tools) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}{_PART}")
+    def _copy(self, file: File, folder: HeldFolder, name: str, tools: Tools) -> None:
+        part = f".{name}{_PART}"
+        with contextlib.suppress(FileNotFoundError):  # else of an upload that was killed
+            folder.unlink(part)
+        made = os.fdopen(folder.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
         try:
-            with part.open("wb") as out:
+            with made as out:
                 for chunk in tools.body(file):
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
-            part.replace(target)
+            folder.take(part, name)
         except BaseException:
-            part.unlink(missing_ok=True)
+            folder.unlink(part)
             raise
-        with contextlib.suppress(OSError, AttributeError):  # a folder cannot be synced everywhere
-            handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        with contextlib.suppress(OSError):  # a folder cannot be synced everywhere
+            folder.sync()
 
 
 class Anywhere:
@@ -155,6 +156,10 @@ class Anywhere:
             with contextlib.suppress(Exception):  # each file system of fsspec raises its own; the first error counts
                 self._system.rm_file(name)
             raise
+
+
+def _read(folder: HeldFolder, name: str) -> IO[bytes]:
+    return os.fdopen(folder.open(name), "rb")
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import threading
 import time
 from pathlib import Path
 from typing import Any, Final, Self
 
+import msgspec
+
 from pipeline.errors import UsageError
+from pipeline.storage import state
 
 NAME: Final = ".preflight-upload.sqlite"
 LOCK: Final = ".preflight-upload.lock"
@@ -43,18 +45,18 @@ class UploadJournal:
         self._guard = threading.RLock()
         with contextlib.ExitStack() as opened:
             try:
-                lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
+                lock = state.database(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
                 self._lock = opened.enter_context(contextlib.closing(lock))
                 self._lock.execute("BEGIN EXCLUSIVE")  # let go by the kernel when this process ends, however it ends
+            except OSError as error:
+                raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{error.strerror}") from None
             except sqlite3.Error as error:
                 raise UsageError(
                     f"{folder}: another upload of this manifest is running ({error}); wait for it to end",
                     f"{folder}：该清单的另一个上传正在进行（{error}），请等待其结束",
                 ) from None
             try:
-                handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-                os.close(handle)
-                db = sqlite3.connect(self._path, timeout=_WAIT, check_same_thread=False)
+                db = state.database(self._path, timeout=_WAIT, check_same_thread=False)
                 self._db = opened.enter_context(contextlib.closing(db))
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
@@ -85,8 +87,8 @@ class UploadJournal:
                 row = self._db.execute(
                     "SELECT facts FROM item WHERE place = ? AND key = ?", (self._place, key)
                 ).fetchone()
-            return dict(json.loads(row[0])) if row else {}
-        except (sqlite3.Error, ValueError) as error:
+            return msgspec.json.decode(row[0], type=dict[str, Any]) if row else {}
+        except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
             raise self._unusable(error) from None
 
     def begin(self, key: str, step: str, **facts: Any) -> None:

@@ -26,6 +26,7 @@ from pipeline.model.facts import Text
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
 from pipeline.serve.sessions import Full, Room, room, safe_name
+from pipeline.storage.publish import WORK
 from pipeline.tools.ffmpeg import Share
 from samples import build
 from tests import ROOT
@@ -349,8 +350,10 @@ def test_what_nobody_looks_at_is_swept(held: Room, monkeypatch: pytest.MonkeyPat
 
 def test_the_room_is_private_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    dead = tmp_path / f"{rooms.NAME}4194305-x"  # above the kernel's highest process number
-    alive = tmp_path / f"{rooms.NAME}{os.getppid()}-x"
+    ours = tmp_path / f"preflight-{os.geteuid()}"
+    ours.mkdir(mode=0o700)
+    dead = ours / f"{WORK}4194305-x"  # above the kernel's highest process number
+    alive = ours / f"{WORK}{os.getppid()}-x"
     dead.mkdir()
     alive.mkdir()
     with room(1) as made:
@@ -383,7 +386,7 @@ def test_the_verb_says_where_it_is_and_cleans_up(tmp_path: Path) -> None:
             with httpx.Client(trust_env=False, timeout=30) as asker:
                 assert "Media preflight" in asker.get(address).text
                 assert asker.get(address.rsplit("/", 2)[0] + "/").status_code == 404
-            assert [p.name.startswith(rooms.NAME) for p in tmp_path.iterdir()] == [True]
+            assert [p.name.startswith(WORK) for ours in tmp_path.iterdir() for p in ours.iterdir()] == [True]
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0

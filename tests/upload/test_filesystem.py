@@ -68,13 +68,13 @@ def test_nothing_half_written_is_left(near: Path, tmp_path: Path, monkeypatch: p
 def test_what_was_written_is_read_back(near: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that returns other bytes than it was given."""
     manifest = made.mixed(near, 1)
-    original = Path.replace
+    original = os.replace
 
-    def replace(self: Path, target: Path) -> Path:
-        self.write_bytes(b"rot")
-        return original(self, target)
+    def replace(part: str, name: str, **where: Any) -> None:
+        (tmp_path / "far" / part).write_bytes(b"rot")
+        original(part, name, **where)
 
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     told = made.deliver(Folder(f"file://{tmp_path}/far"), manifest)
     assert "read back, it is not what was written" in told[0]["message"]
 
