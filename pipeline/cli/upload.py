@@ -17,7 +17,7 @@ from pipeline.cli.options import Options, workers
 from pipeline.cli.output import print_line
 from pipeline.documents import read
 from pipeline.documents.entry import plain
-from pipeline.documents.read import Reading
+from pipeline.documents.read import ReadDocument
 from pipeline.documents.types import Frozen, ManifestDocument, PresetName
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
@@ -153,7 +153,7 @@ def run(options: UploadOptions) -> int:
     return 5 if undone or doubtful else 0
 
 
-def _doubtful(reading: Reading[ManifestDocument], lang: str) -> bool:
+def _doubtful(reading: ReadDocument[ManifestDocument], lang: str) -> bool:
     """Whether the manifest as a whole is, which is told; what is doubtful about an asset stands with it."""
     about = [doubt for doubt in reading.doubts if doubt.asset is None]
     for doubt in about:

@@ -92,10 +92,10 @@ def doubted(asset: AssetEntry, why: Text, *, usable: bool) -> AssetEntry:
 
 
 def miscounted(summary: dict[Status, int], assets: Sequence[AssetEntry]) -> Text | None:
-    """Where the summary is not that of the list."""
+    """Where the summary says something else than the list."""
     for status in Status:
-        said, there = summary.get(status, 0), sum(asset.status is status for asset in assets)
-        if said != there:
+        said, there = summary.get(status), sum(asset.status is status for asset in assets)
+        if said not in (None, there):
             return Text(
                 f"summary.{status} is {said}, and the list has {there}",
                 f"summary.{status} 为 {said}，列表中为 {there}",

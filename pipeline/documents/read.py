@@ -51,21 +51,21 @@ _WHOLE: Final[dict[type[AssetEntry], type[Document]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[D]):
+class ReadDocument(Generic[D]):
     """A document, and what in it is not believed."""
 
     document: D
     doubts: tuple[Doubt, ...]
 
 
-def document(name: str) -> Reading[Document]:
+def document(name: str) -> ReadDocument[Document]:
     """A report or manifest from a file, or from standard input for "-". Raises UsageError when it is neither."""
     return parsed(_bytes(name), name, (REPORT, MANIFEST))
 
 
-def manifest(name: str) -> Reading[ManifestDocument]:
+def manifest(name: str) -> ReadDocument[ManifestDocument]:
     """A manifest from a file. Raises UsageError when it is none."""
-    return cast(Reading[ManifestDocument], parsed(_bytes(name), name, (MANIFEST,)))
+    return cast(ReadDocument[ManifestDocument], parsed(_bytes(name), name, (MANIFEST,)))
 
 
 class _Schema(msgspec.Struct):
@@ -97,7 +97,7 @@ class _OldParts(Head, frozen=True, kw_only=True):
     batch: tuple[dict[str, Any], ...] = ()
 
 
-def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> Reading[Document]:
+def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> ReadDocument[Document]:
     """The document in `text`, which comes from `name`. Raises UsageError, also where its schema is not `wanted`."""
     schema = _top(text, name, _Schema).schema
     now = _OLD.get(schema, schema)
@@ -122,7 +122,7 @@ def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> Reading[Document]
         summary=found.summary,
         reasons=reasons,
     )
-    return Reading(made, tuple(doubts))
+    return ReadDocument(made, tuple(doubts))
 
 
 def _top(text: bytes, name: str, type_: type[T]) -> T:
@@ -272,7 +272,11 @@ def _hook(type_: type, value: Any) -> Any:
 
 def _bytes(name: str) -> bytes:
     if name != "-":
-        return beneath.whole(urls.near(name), _MOST)
+        try:
+            return beneath.whole(urls.near(name), _MOST)
+        except UsageError as error:
+            said = error.text
+            raise UsageError(f"not a report or manifest: {said.en}", f"不是报告或清单：{said.zh}") from None
     text = sys.stdin.buffer.read(_MOST + 1)
     if len(text) > _MOST:
         raise UsageError(f"-: larger than {_MOST >> 20} MiB", f"-：大于 {_MOST >> 20} MiB")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.documents import entry as document
 from pipeline.documents.doubts import Doubt
 from pipeline.documents.messages import message
-from pipeline.documents.read import Reading
+from pipeline.documents.read import ReadDocument
 from pipeline.documents.types import ManifestDocument, VerifiedOutput
 from pipeline.errors import Doubtful, UsageError
 from pipeline.model.facts import Text
@@ -40,7 +40,7 @@ class Recheck:
     lang: str
 
 
-def outputs(reading: Reading[ManifestDocument], name: str, lang: str) -> list[Recheck]:
+def outputs(reading: ReadDocument[ManifestDocument], name: str, lang: str) -> list[Recheck]:
     """Every output that the manifest called `name` has. Raises UsageError where there is nothing to tell of."""
     manifest = reading.document
     found = [
@@ -94,7 +94,7 @@ def _changed(again: Recheck, path: Path) -> Text | None:
             if size != again.size:
                 return Text(f"{size} bytes, {again.size} in the manifest", f"{size} 字节，清单中为 {again.size}")
             md5 = md5_of(file)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):  # an answer, and no failure
         return Text("missing", "文件缺失")
     if md5 != again.md5:
         return Text(f"md5 {md5}, {again.md5} in the manifest", f"MD5 为 {md5}，清单中为 {again.md5}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.documents.types import ManifestDocument, OutputEntry, PreparedAsset
-from pipeline.errors import AssetError, UploadError
+from pipeline.errors import AssetError, Doubtful, UploadError
 from pipeline.model.facts import Text
 from pipeline.model.results import Category, Status
 from pipeline.model.rules import Preset
@@ -126,6 +126,8 @@ def _file(output: OutputEntry, folder: Path) -> File:
 def _refusal(asset: PreparedAsset, files: tuple[File, ...]) -> Text | None:
     if asset.status not in SENT:
         error = asset.error
+        if error and error.type == Doubtful.__name__:
+            return Text(f"{asset.source}: {error.said.en}", f"{asset.source}：{error.said.zh}")
         why = Text(f": {error.said.en}", f"：{error.said.zh}") if error else Text("", "")
         return Text(
             f"{asset.source}: its status is {asset.status}, not ready or fixed{why.en}. Repair it and prepare again",
