@@ -15,9 +15,10 @@ from typing import Final
 import pipeline
 from pipeline.cli.options import Options, workers
 from pipeline.cli.output import print_line
-from pipeline.documents import manifest as manifests
+from pipeline.documents import read
 from pipeline.documents.entry import plain
-from pipeline.documents.types import Frozen
+from pipeline.documents.read import ReadDocument
+from pipeline.documents.types import Frozen, ManifestDocument, PresetName
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report import console
@@ -67,7 +68,7 @@ class UploadRecord(Frozen, frozen=True, kw_only=True):
 
     schema: str
     tool: Writer
-    preset: object  # as the manifest has it
+    preset: PresetName | None  # as the manifest has it
     manifest: str
     destination: str
     forced: bool
@@ -106,7 +107,8 @@ def run(options: UploadOptions) -> int:
     """Deliver what the manifest holds; the record goes to standard output and to upload.json beside the manifest."""
     hush()
     name, lang = urls.near(options.manifest), options.lang
-    manifest = manifests.read(name)
+    reading = read.manifest(name)
+    manifest, doubtful = reading.document, _doubtful(reading, lang)
     folder = Path(name).resolve().parent
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
     order = destinations.read_order(Path(options.order) if options.order else None)
@@ -118,11 +120,11 @@ def run(options: UploadOptions) -> int:
         bandwidth=amount("--bandwidth", options.bandwidth) if options.bandwidth else None,
         lang=lang,
     )
-    preset = str((manifest.get("preset") or {}).get("id", ""))
+    preset = manifest.preset.id if manifest.preset else ""
     target = Target(options.to, preset, order, region=options.region, project=options.project)
     with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
-            return _dry_run(place, items, how, options)
+            return _dry_run(place, items, how, options) or (5 if doubtful else 0)
         replaceable(folder / RECORD)
         found: list[UploadEntry | None] = [None] * len(items)
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
@@ -140,7 +142,7 @@ def run(options: UploadOptions) -> int:
         document = UploadRecord(
             schema=SCHEMA,
             tool=Writer(version=pipeline.__version__),
-            preset=manifest.get("preset"),
+            preset=manifest.preset,
             manifest=name,
             destination=place.place,
             forced=options.force,
@@ -149,7 +151,17 @@ def run(options: UploadOptions) -> int:
         )
     _record(folder, document)
     _tell(document, options)
-    return 5 if any(entry["status"] in {"failed", "refused", "pending"} for entry in told) else 0
+    undone = any(entry["status"] in {"failed", "refused", "pending"} for entry in told)
+    return 5 if undone or doubtful else 0
+
+
+def _doubtful(reading: ReadDocument[ManifestDocument], lang: str) -> bool:
+    """Whether the manifest as a whole is, which is told; what is doubtful about an asset stands with it."""
+    about = [doubt for doubt in reading.doubts if doubt.asset is None]
+    for doubt in about:
+        said = console.clean(f"preflight: {doubt.source}: {doubt.text.of(lang)}")
+        console.console(error=True).print(said, soft_wrap=True)
+    return bool(about)
 
 
 def _jobs(asked: int | None) -> int:

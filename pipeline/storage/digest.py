@@ -29,7 +29,7 @@ def content_md5(path: Path) -> str:
 
 
 def md5_of(file: BufferedReader) -> str:
-    """As `content_md5`, of what is open. Raises OSError."""
+    """As `content_md5`, of an open file from where it stands. Raises OSError."""
     digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     return base64.b64encode(digest.digest()).decode("ascii")
 

@@ -127,12 +127,7 @@ def test_a_flexus_job_says_what_kind_of_voice(near: Path, running: Emulator) -> 
 
 
 def _unit(near: Path, place: Avatar) -> Any:
-    import json
-
-    from pipeline.upload import items as entries
-
-    manifest = _avatar(near)
-    return place.units(entries.items(json.loads(manifest.read_text()), near))[0]
+    return place.units(made.items_of(_avatar(near)))[0]
 
 
 def _slots(near: Path, place: Avatar) -> Any:
@@ -278,7 +273,7 @@ def test_sentences_are_for_basic_and_middle_jobs(near: Path, running: Emulator) 
     with pytest.raises(UsageError, match="advanced"):
         Voice(made.api(running), order, "advanced")
     place = Voice(made.api(running), order, "basic")
-    planned = place.plan(place.units(made.items(manifest))[0])
+    planned = place.plan(place.units(made.items_of(manifest))[0])
     assert sum("training-segment?job_id={job_id}&index=" in call for call in planned) == 20
     assert sum(call.startswith("PUT") for call in planned) == 41
 

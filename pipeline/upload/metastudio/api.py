@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.upload.client import Answer, Caller
+from pipeline.upload.client import Answer, Caller, Reply
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.metastudio import fields, rates, signing
 from pipeline.upload.metastudio.error_codes import CODES
@@ -92,7 +92,7 @@ class Api:
         what: str,
         again: bool = True,
         query: dict[str, str] | None = None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         """One call below /v1/{project}. Raises Refused, Unknown, UploadError."""
         url = f"{self.endpoint}/v1/{self.project}{path}" + (f"?{urlencode(query)}" if query else "")
 

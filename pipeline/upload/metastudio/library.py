@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.upload.client import answer
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item
@@ -221,7 +222,7 @@ class AssetLibrary:
 
         made = retry(self.api.caller.patience, attempt)
         urls = [str(url) for url in made.get("upload_urls") or [made["upload_url"]]]
-        entry = {"id": made["file_id"], "urls": seal(self.api.seal_key, urls), "at": time.time()}
+        entry = {"id": answer(made, "file_id", str), "urls": seal(self.api.seal_key, urls), "at": time.time()}
         self._note(item, step, entry, tools)
         return entry, urls
 

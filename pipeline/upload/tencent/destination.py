@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.upload.client import Caller
+from pipeline.upload.client import Caller, Reply, answer
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
@@ -79,7 +79,7 @@ class Tencent:
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def call(self, path: str, payload: dict[str, Any], *, again: bool = True) -> dict[str, Any]:
+    def call(self, path: str, payload: dict[str, Any], *, again: bool = True) -> Reply:
         """One call; the payload of its answer. Raises Refused, Unknown, UploadError."""
         what = path.rsplit("/", 1)[-1]
 
@@ -91,19 +91,20 @@ class Tencent:
         body = {"Header": {}, "Payload": payload}
         headers = {"Content-Type": "application/json;charset=utf-8"}
 
-        def attempt(_: int) -> dict[str, Any]:
+        def attempt(_: int) -> Reply:
             used = self.caller.skew
-            answer = self.caller.call("POST", url, lambda _: headers, body, bucket=self._bucket, again=again, what=what)
-            told = answer.json()
-            header = told.get("Header") or {}
+            came = self.caller.call("POST", url, lambda _: headers, body, bucket=self._bucket, again=again, what=what)
+            told = came.json()
+            header = told.get("Header")
+            header = header if isinstance(header, dict) else {}
             code = str(header.get("Code", ""))
             if code == "0":
                 found = told.get("Payload")
-                return found if isinstance(found, dict) else {}
+                return found if isinstance(found, Reply) else Reply({}, came.asked)
             meaning, said = error_codes.told(path, code), self._secrets.redact(str(header.get("Message", "")))
             sentence = f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"
-            refused = Refused(*sentence, status=answer.status, code=code)
-            if code == "100005" and self.caller.catch_up(answer, used):
+            refused = Refused(*sentence, status=came.status, code=code)
+            if code == "100005" and self.caller.catch_up(came, used):
                 raise Retryable(refused, at_once=True)
             if code != "100000":
                 raise refused
@@ -115,14 +116,15 @@ class Tencent:
     def _credentials(self) -> Credentials:
         """Temporary credentials, asked for anew."""
         told = self.call(MANAGER + "getuploadcredentials", {})
-        one = told.get("Credentials") or {}
-        bucket, region, path = prefix(str(told.get("PathPrefix", "")))
-        self._secrets.learn(str(one["Token"]), str(one["TmpSecretKey"]), str(one["TmpSecretId"]))
+        one = Reply(answer(told, "Credentials", dict), told.asked)
+        bucket, region, path = prefix(answer(told, "PathPrefix", str))
+        secret, key, token = (answer(one, name, str) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
+        self._secrets.learn(secret, key, token)
         return Credentials(
-            secret_id=str(one["TmpSecretId"]),
-            secret_key=str(one["TmpSecretKey"]),
-            token=str(one["Token"]),
-            until=float(one["ExpiredTime"]),
+            secret_id=secret,
+            secret_key=key,
+            token=token,
+            until=answer(one, "ExpiredTime", float),
             bucket=bucket,
             region=region,
             prefix=path,
