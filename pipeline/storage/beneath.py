@@ -1,13 +1,11 @@
-"""Files that a document or a person names: opened without hanging, regular ones only, never outside their folder.
+"""Files that a document or a person names.
 
-A path in a document comes from a stranger. `odd` says whether it is plain, `missing` and `opened` walk to it from its
-folder by descriptor, one name at a time, and follow no link. `whole` reads a small file that the user named himself,
-whose links are his own.
+A path in a document comes from a stranger: plain ones only, and walked from their folder by descriptor without
+following a link. The links of what the user named himself are his own.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -17,16 +15,18 @@ from typing import Final
 
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Text
+from pipeline.storage import state
+from pipeline.storage.regular import reading
 
 _LONGEST: Final = 4096  # bytes of a path, as Linux takes them
 _PART: Final = 255  # bytes of a name, as nearly every file system takes them
 UNSEEN: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ].*)?")  # devices, on Windows
-_OPEN: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
-_BY_DESCRIPTOR: Final = os.open in os.supports_dir_fd
 _HANDED: Final = re.compile(r"/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # open already: opening it waits for nobody
+_LINK: Final = Text(
+    "a link leads there; outputs are files in the folder of the manifest", "路径经过链接；输出应为清单目录中的文件"
+)
 
 
 def odd(path: str) -> Text | None:
@@ -53,52 +53,50 @@ def odd(path: str) -> Text | None:
     return None
 
 
+def plain(path: str) -> str:
+    """The path below a folder that is nearest to this one and not `odd`; what is not plain becomes "_"."""
+    names = (name if not _RESERVED.fullmatch(name) else f"_{name}" for name in path.split("/"))
+    shown = UNSEEN.sub("_", "/".join(names)).replace("\\", "_").replace("::", "__")
+    return f"{shown[0]}_{shown[2:]}" if _DRIVE.match(shown) else shown
+
+
 def blocked(folder: Path, path: str) -> Text | None:
     """What stands at a plain path and is no plain file: a link on the way, a pipe, a device. None also for nothing."""
+    *above, last = path.split("/")
     try:
-        os.close(_descend(folder, path))
-    except _Unfit as error:
-        return error.text
+        place = state.HeldFolder.at(folder)
+        for name in above:
+            with place:
+                found = place.stat(name)
+                if found is not None and stat.S_ISLNK(found.st_mode):
+                    return _LINK
+                place = place.below(name)
+        with place:
+            found = place.stat(last)
     except OSError:  # not there, or not to be read: whoever wants its bytes tells that
         return None
-    return None
+    if found is not None and stat.S_ISLNK(found.st_mode):
+        return _LINK
+    return state.unlike(found.st_mode) if found is not None else None
 
 
 def opened(folder: Path, path: str) -> BufferedReader:
     """The regular file at a plain path below `folder`. Raises AssetError for anything else, OSError."""
-    try:
-        return os.fdopen(_descend(folder, path), "rb")
-    except _Unfit as error:
-        raise AssetError(f"{path}: {error.text.en}", f"{path}：{error.text.zh}") from None
-
-
-def regular(path: Path) -> BufferedReader:
-    """The regular file of this name; what is none does not keep anybody waiting. Raises OSError."""
-    handle = os.open(path, _OPEN)
-    try:
-        _regular(handle)
-    except _Unfit as error:
-        os.close(handle)
-        raise OSError(errno.EINVAL, error.text.en, str(path)) from None
-    return os.fdopen(handle, "rb")
+    wrong = odd(path) or blocked(folder, path)
+    if wrong:
+        raise AssetError(f"{path}: {wrong.en}", f"{path}：{wrong.zh}")
+    with state.beneath(folder, path) as (place, name):
+        return os.fdopen(place.open(name), "rb")
 
 
 def whole(name: str | Path, most: int) -> bytes:
-    """All bytes of a file that the user named, at most `most`. Pipes only where they were handed over open.
+    """All bytes of a file that the user named, at most `most`. Pipes only where a shell handed them over open.
 
     Raises UsageError, naming the file.
     """
     try:
-        handed = _HANDED.fullmatch(str(name)) is not None
-        handle = os.open(name, _OPEN)
-        with os.fdopen(handle, "rb") as file:
-            if handed and not stat.S_ISDIR(os.fstat(handle).st_mode):
-                os.set_blocking(handle, True)
-            else:
-                _regular(handle)
+        with open(name, "rb") if _HANDED.fullmatch(str(name)) else reading(name) as file:  # noqa: PTH123  not a Path yet
             data = file.read(most + 1)
-    except _Unfit as error:
-        raise UsageError(f"{name}: {error.text.en}", f"{name}：{error.text.zh}") from None
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror or error}", f"{name}：{error.strerror or error}") from None
     except ValueError:  # a NUL in the name
@@ -107,73 +105,3 @@ def whole(name: str | Path, most: int) -> bytes:
         size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
         raise UsageError(f"{name}: larger than {size}", f"{name}：大于 {size}")
     return data
-
-
-class _Unfit(Exception):
-    """Something stands there that is no plain file."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.en)
-        self.text = text
-
-
-_LINK: Final = Text(
-    "a link leads there; outputs are files in the folder of the manifest", "路径经过链接；输出应为清单目录中的文件"
-)
-
-
-def _descend(folder: Path, path: str) -> int:
-    """A descriptor of the regular file. Raises _Unfit, OSError."""
-    wrong = odd(path)
-    if wrong:
-        raise _Unfit(wrong)
-    *above, last = path.split("/")
-    if not _BY_DESCRIPTOR:  # no such calls on this system: looked at by name
-        if any((folder / "/".join(above[:n]) / name).is_symlink() for n, name in enumerate([*above, last])):
-            raise _Unfit(_LINK)
-        handle = os.open(folder / path, _OPEN)
-    else:
-        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for name in above:
-                below = _linkless(name, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC, at)
-                os.close(at)
-                at = below
-            handle = _linkless(last, _OPEN, at)
-        finally:
-            os.close(at)
-    try:
-        _regular(handle)
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
-
-
-def _linkless(name: str, flags: int, at: int) -> int:
-    try:
-        return os.open(name, flags | _NO_LINK, dir_fd=at)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # a socket, or a device without a driver
-            raise _Unfit(_kind(0)) from None
-        try:
-            link = stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
-        except OSError:  # what could not be opened is told
-            raise error from None
-        if link:
-            raise _Unfit(_LINK) from None
-        raise
-
-
-def _regular(handle: int) -> None:
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
-        raise _Unfit(_kind(mode))
-
-
-def _kind(mode: int) -> Text:
-    if stat.S_ISDIR(mode):
-        return Text("is a folder, not a file", "是文件夹，不是文件")
-    if stat.S_ISFIFO(mode):
-        return Text("is a pipe, not a file", "是管道，不是文件")
-    return Text("is a device or socket, not a file", "是设备或套接字，不是文件")

@@ -16,13 +16,11 @@ from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.storage import urls
+from pipeline.storage.beneath import plain, whole
 from pipeline.storage.digest import strict_state
-from pipeline.storage.regular import reading
 
 _MAGIC: Final = re.compile(r"[*?\[]")
-_NOT_PLAIN: Final = re.compile(r"\\|(?<=^[A-Za-z]):")  # on other systems they lead out of the output folder
 _MOST: Final = 256 << 20  # bytes of a list
-_HANDED: Final = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # open already: what a shell makes of <(a command)
 # What operating systems and editors leave lying about; never an asset when found by walking.
 _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
@@ -99,9 +97,9 @@ def _stem(relative: str) -> str:
     stem = name[:dot] if 0 < dot < len(name) - 1 else name
     if stem.startswith("."):
         stem = name.lstrip(".") or "file"
-    stem = _NOT_PLAIN.sub("_", f"{folder}{slash}{stem}")
-    # Names that are not UTF-8 become printable; outputs can then be listed in a manifest.
-    return stem if stem.isascii() else stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    # Outputs are listed in a manifest, and may go to any system: what a path there may not hold is left out of theirs.
+    stem = f"{folder}{slash}{stem}"
+    return plain(stem if stem.isascii() else stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def _ending(relative: str) -> str:
@@ -109,18 +107,7 @@ def _ending(relative: str) -> str:
 
 
 def _listed(name: str, *, null: bool) -> Iterator[str]:
-    try:
-        if name == "-":
-            raw = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with Path(name).open("rb") if name.startswith(_HANDED) else reading(name) as file:
-                raw = file.read(_MOST + 1)
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}", f"{name}：{error.strerror}") from None
-    if len(raw) > _MOST:
-        raise UsageError(
-            f"{name}: larger than {_MOST >> 20} MiB, too long for a list", f"{name}：大于 {_MOST >> 20} MiB，列表过长"
-        )
+    raw = sys.stdin.buffer.read(_MOST) if name == "-" else whole(name, _MOST)
     null = null or b"\0" in raw
     for line in raw.split(b"\0" if null else b"\n"):
         text = os.fsdecode(line if null else line.removesuffix(b"\r"))

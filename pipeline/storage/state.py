@@ -53,6 +53,12 @@ def plain(name: str) -> bool:
     return not odd and not any(part in {"", ".", ".."} for part in parts)
 
 
+def unlike(mode: int) -> Text | None:
+    """What something with this `st_mode` is instead of a regular file, in both languages; None for a regular file."""
+    said = regular.kind(mode)
+    return Text(said[0].lower() + said[1:], _CHINESE[said]) if said else None
+
+
 def _user() -> int:
     return os.geteuid() if hasattr(os, "geteuid") else 0
 
@@ -180,9 +186,9 @@ class HeldFolder:
 
     def wrong(self, found: os.stat_result) -> Text | None:
         """Why something in here is not a file or folder of our own; None: it is."""
-        said = "" if stat.S_ISDIR(found.st_mode) else regular.kind(found.st_mode)
-        if said:
-            return Text(said[0].lower() + said[1:], _CHINESE[said])
+        other = None if stat.S_ISDIR(found.st_mode) else unlike(found.st_mode)
+        if other:
+            return other
         if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
             return Text("has a second name elsewhere", "另有其他名称（硬链接）")
         if self.handle is None or (found.st_uid == _user() and not found.st_mode & _OTHERS):

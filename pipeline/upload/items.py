@@ -17,7 +17,7 @@ from pipeline.model.facts import Text
 from pipeline.model.results import Category, Status
 from pipeline.model.rules import Preset
 from pipeline.rules import presets
-from pipeline.storage import beneath
+from pipeline.storage import beneath, regular
 from pipeline.storage.digest import content_type, md5_of
 from pipeline.upload.transfer import Changed, late, what
 
@@ -152,7 +152,7 @@ def fresh(item: Item, *, force: bool) -> Item:
     files = []
     for file in item.files:
         try:
-            with beneath.opened(file.top, file.place) if file.top else beneath.regular(file.path) as opened:
+            with beneath.opened(file.top, file.place) if file.top else regular.reading(file.path) as opened:
                 size = os.fstat(opened.fileno()).st_size
                 later = not force and file.size == size and late(size)
                 md5 = file.md5 if later else md5_of(opened)
