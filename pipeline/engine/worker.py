@@ -41,7 +41,12 @@ def serve(
     launch.limit(cpu=1 << 40, memory=WORKER_MEMORY, file_size=64 * GiB)
     launch.alone()
     if writes is not None:
-        launch.fence(None, (*writes, "/dev/null"))
+        fence = launch.Fence(reading=True)
+        fence.allow(write=(*writes, "/dev/null"))
+        fence.shut()
+    launch.give_up(keep=launch.FILES_OF_OTHERS)
+    launch.deny()
+    launch.unseen()
     _end_with_parent()
     while True:
         try:
