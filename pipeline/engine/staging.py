@@ -161,6 +161,7 @@ class Mover:
     def __enter__(self) -> Self:
         self._held.enter_context(self._pool)
         self._home = self._held.enter_context(home())
+        self._pool.allow(self._home)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -45,7 +45,7 @@ FILES_OF_OTHERS = 1 << 1  # CAP_DAC_OVERRIDE
 # linux/landlock.h; system calls have these numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_CHANGE_FOLDER = 0b1_1111_1111_0000  # remove and make, of every kind
+_CHANGE_FOLDER, _MAKE_SOCKET = 0b1_1111_1111_0000, 1 << 9  # remove and make, of every kind; one of them
 _REFER, _TRUNCATE, _IOCTL = 1 << 13, 1 << 14, 1 << 15  # known since version 2, 3 and 5
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
@@ -171,10 +171,10 @@ class Fence:
         size = 8 if version < 4 else 16 if version < 6 else 24
         self._rules = self._libc.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
 
-    def allow(self, read: Iterable[str] = (), write: Iterable[str] = ()) -> None:
-        """Files, and folders with all below. Paths that do not exist are passed over."""
+    def allow(self, read: Iterable[str] = (), write: Iterable[str] = (), sockets: Iterable[str] = ()) -> None:
+        """Files, and folders with all below; `sockets` may be made in. Paths that do not exist are passed over."""
         if self._rules >= 0:
-            for paths, access in ((read, _READ), (write, self._change | _READ)):
+            for paths, access in ((read, _READ), (write, self._change | _READ), (sockets, _MAKE_SOCKET)):
                 for path in paths:
                     self._allow(path, access & self._handled)
 
@@ -302,20 +302,25 @@ def cannot_start(program: str) -> str:
     return f"cannot start {program}: "
 
 
-def _become(command: list[str], fence: Fence, late: list[str]) -> None:
+def _become(command: list[str], program: int, fence: Fence, late: list[str]) -> None:
     fence.allow(late)
     fence.shut()
     give_up()
     deny()
     try:
-        os.execve(command[0], command, dict(os.environ))  # noqa: S606  the point of this file
+        try:
+            os.execve(command[0], command, dict(os.environ))  # noqa: S606  the point of this file
+        except PermissionError:  # below a folder of others that only the rights of root lead into: by what was opened
+            if program < 0:
+                raise
+            os.execve(program, command, dict(os.environ))  # noqa: S606  as above
     except OSError as error:
         sys.stderr.write(f"{cannot_start(command[0])}{error.strerror}\n")
         sys.stderr.flush()
         os._exit(NOT_STARTED)
 
 
-def _within(command: list[str], fence: Fence, late: list[str]) -> int:
+def _within(command: list[str], program: int, fence: Fence, late: list[str]) -> int:
     """Run the program as the second process of a namespace; returns its wait status.
 
     The first one collects whoever loses a parent, and when it ends the kernel ends all others.
@@ -334,16 +339,23 @@ def _within(command: list[str], fence: Fence, late: list[str]) -> int:
         # A /proc of this namespace alone. Within a fence, as in a worker's, nothing can be mounted; nor is there need.
         libc.mount(None, b"/", None, MS_REC_SLAVE, None)
         libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID_NODEV_NOEXEC, None)
-        program = os.fork()
-        if program == 0:
-            _become(command, fence, late)
-        while (ended := os.wait())[0] != program:
+        second = os.fork()
+        if second == 0:
+            _become(command, program, fence, late)
+        while (ended := os.wait())[0] != second:
             continue
         os.write(tell, str(ended[1]).encode())
         os._exit(0)
     os.close(tell)
     os.waitpid(first, 0)
     return int(os.read(told, 32) or SIGKILL)
+
+
+def _opened(program: str) -> int:
+    try:
+        return os.open(program, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, AttributeError):  # said when it is started; or a system without O_PATH
+        return -1
 
 
 def main() -> None:
@@ -354,10 +366,11 @@ def main() -> None:
     late = [path for path in read if path.startswith("/proc/")]  # of the program, and of its own namespace
     fence = Fence(reading=False)
     fence.allow([path for path in read if path not in late], write)
+    program = _opened(command[0])
     contained = alone(contained=True)
     if not contained:
-        _become(command, fence, late)
-    status = _within(command, fence, late)
+        _become(command, program, fence, late)
+    status = _within(command, program, fence, late)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number != SIGKILL:
