@@ -36,11 +36,12 @@ def remote(work: Work[Any, Any], job: Any, wall: float) -> tuple[Any, AssetError
     """One job on a Dask worker: what became of it."""
     if isinstance(job, Job) and urls.away(job):
         return _around(work, job, wall)
-    return _done(_pool(work, wall, (job.out,) if isinstance(job, Job) and job.out else ()), job)
+    return _done(_pool(work, wall, job), job)
 
 
-def _pool(work: Work[Any, Any], wall: float, writes: tuple[str, ...]) -> Pool[Any, Any]:
-    """The pool of this thread, kept from one job to the next that asks for the same."""
+def _pool(work: Work[Any, Any], wall: float, job: Any) -> Pool[Any, Any]:
+    """The pool of this thread, kept from one job to the next that does the same below the same folder."""
+    writes = None if not isinstance(job, Job) else (job.out,) if job.out else ()
     asked, pool = (work, writes), getattr(_held, "pool", None)
     if pool is None or _held.asked != asked:
         if pool is not None:
@@ -62,7 +63,7 @@ def _around(work: Work[Any, Any], job: Job, wall: float) -> tuple[Any, AssetErro
     try:
         with moving.home() as home:
             here, _ = moving.begin(job, home)
-            result, error = _done(_pool(work, wall, (here.out,) if here.out else ()), here)
+            result, error = _done(_pool(work, wall, here), here)
             return (None if result is None else moving.end(job, here, result)), error
     except AssetError as error:
         return None, error

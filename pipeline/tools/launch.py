@@ -45,7 +45,8 @@ FILES_OF_OTHERS = 1 << 1  # CAP_DAC_OVERRIDE
 # linux/landlock.h; system calls have these numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_CHANGE_FOLDER, _MAKE_SOCKET = 0b1_1111_1111_0000, 1 << 9  # remove and make, of every kind; one of them
+_CHANGE_FOLDER = 0b1_1111_1111_0000  # remove and make, of every kind
+_SOCKETS = 1 << 5 | 1 << 9  # remove a file, make a socket
 _REFER, _TRUNCATE, _IOCTL = 1 << 13, 1 << 14, 1 << 15  # known since version 2, 3 and 5
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
@@ -172,9 +173,12 @@ class Fence:
         self._rules = self._libc.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
 
     def allow(self, read: Iterable[str] = (), write: Iterable[str] = (), sockets: Iterable[str] = ()) -> None:
-        """Files, and folders with all below; `sockets` may be made in. Paths that do not exist are passed over."""
-        if self._rules >= 0:
-            for paths, access in ((read, _READ), (write, self._change | _READ), (sockets, _MAKE_SOCKET)):
+        """Files, and folders with all below. Below `sockets` files may be removed and sockets made.
+
+        Paths that do not exist are passed over.
+        """
+        if self.stands:
+            for paths, access in ((read, _READ), (write, self._change | _READ), (sockets, _SOCKETS)):
                 for path in paths:
                     self._allow(path, access & self._handled)
 
@@ -189,13 +193,16 @@ class Fence:
         self._libc.syscall(_ADD_RULE, self._rules, 1, ctypes.byref(beneath), 0)
         os.close(handle)
 
-    def shut(self) -> bool:
-        """From now on, for this process and all that it starts. Whether the kernel did it; needs `alone` before."""
-        if self._rules < 0:
-            return False
-        done: bool = self._libc.syscall(_RESTRICT_SELF, self._rules, 0) == 0
-        os.close(self._rules)
-        return done
+    @property
+    def stands(self) -> bool:
+        """Whether the kernel can do it."""
+        return self._rules >= 0
+
+    def shut(self) -> None:
+        """From now on, for this process and all that it starts; needs `alone` before."""
+        if self.stands:
+            self._libc.syscall(_RESTRICT_SELF, self._rules, 0)
+            os.close(self._rules)
 
 
 # --- rights -----------------------------------------------------------------------------------------
@@ -278,20 +285,18 @@ def _filter(machine: int) -> bytes:
     )
 
 
-def deny() -> bool:
+def deny() -> None:
     """Seccomp: no sockets but nameless ones, no tracing, no keys, no calls that get round other layers.
 
-    Whether the kernel did it; needs `alone` before. Other machines than those of the table have no filter.
+    Needs `alone` before. Other machines than those of the table have no filter.
     """
     machine = _MACHINES.get(os.uname().machine) if sys.platform.startswith("linux") and sys.maxsize > 1 << 32 else None
     if machine is None:
-        return False
-    code = _filter(machine)
-    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(kept := ctypes.create_string_buffer(code)))
+        return
+    lines = ctypes.create_string_buffer(code := _filter(machine))
+    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(lines))
     # Mode filter; flag: what the kernel does against speculation costs decoders time and guards nothing here.
-    done: bool = ctypes.CDLL(None, use_errno=True).syscall(_SECCOMP[machine], 1, 1 << 2, program) == 0
-    del kept
-    return done
+    ctypes.CDLL(None).syscall(_SECCOMP[machine], 1, 1 << 2, program)
 
 
 # --- the program ------------------------------------------------------------------------------------
@@ -336,9 +341,9 @@ def _within(command: list[str], program: int, fence: Fence, late: list[str]) -> 
 
         if select.select([ours], [], [], 0)[0]:  # the pipe ended: the parent died before the call above
             os._exit(1)
-        # A /proc of this namespace alone. Within a fence, as in a worker's, nothing can be mounted; nor is there need.
-        libc.mount(None, b"/", None, MS_REC_SLAVE, None)
-        libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID_NODEV_NOEXEC, None)
+        if not fence.stands:  # then with a /proc of this namespace alone, which costs some 2 ms
+            libc.mount(None, b"/", None, MS_REC_SLAVE, None)
+            libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID_NODEV_NOEXEC, None)
         second = os.fork()
         if second == 0:
             _become(command, program, fence, late)
