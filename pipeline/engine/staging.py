@@ -61,6 +61,7 @@ def begin(job: Job, home: Path) -> tuple[Job, Path]:
             (scratch / "in").mkdir()
             here = replace(here, path=str(remote.fetch(job.path, scratch / "in")))
         if job.far:
+            (scratch / "out").mkdir()  # before a fence is drawn around it
             here = replace(here, out=str(scratch / "out"))
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
