@@ -212,12 +212,17 @@ def test_presets_are_listed_and_loaded() -> None:
 
 
 def relatives(mark: str, but: int) -> list[str]:
-    """Every process that has this mark in its environment, or is a child of process `but`, dead or alive."""
+    """Every process that has this mark in its environment or its words, or is a child of `but`, dead or alive.
+
+    Workers and their server are not told of the environment, but of where the program lies.
+    """
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = (place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1]
-            ours = mark.encode() in (place / "environ").read_bytes()
+            ours = mark.encode() in (place / "cmdline").read_bytes()
+            with contextlib.suppress(PermissionError):  # a worker's, which nobody reads
+                ours = ours or mark.encode() in (place / "environ").read_bytes()
             if int(place.name) != but and (ours or int(parent) == but):
                 found.append(f"{place.name} {(place / 'cmdline').read_bytes().replace(bytes(1), b' ')[:200]!r}")
     return found
@@ -228,7 +233,8 @@ class Program:
 
     def __init__(self, code: str, folder: Path, *words: str) -> None:
         self.mark = uuid.uuid4().hex
-        script = folder / "script.py"  # nothing in it is guarded by a `__main__`
+        script = folder / self.mark / "script.py"  # nothing in it is guarded by a `__main__`
+        script.parent.mkdir()
         waits = "\nsys.__stdout__.write('done\\n'); sys.__stdout__.flush(); sys.stdin.readline()\n"
         script.write_text("import sys\nimport media_preflight as mp\n" + textwrap.dedent(code) + waits)
         self.process = subprocess.Popen(

@@ -6,6 +6,7 @@ import platform
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
@@ -17,7 +18,7 @@ from pipeline.documents.types import Frozen
 from pipeline.errors import ToolMissing
 from pipeline.model.facts import Text
 from pipeline.report import console
-from pipeline.tools.isolation import layers
+from pipeline.tools import isolation
 from pipeline.tools.libraries import Library, known, rivals
 from pipeline.tools.programs import ffmpeg, soffice
 from pipeline.tools.versions import asked_ffmpeg, office_version
@@ -25,6 +26,13 @@ from pipeline.tools.versions import asked_ffmpeg, office_version
 # What a conversion may ask ffmpeg for.
 _ENCODERS = ("libx264", "libvpx-vp9", "prores_ks", "aac", "libmp3lame", "pcm_s16le")
 _FILTERS = ("scale", "fps", "zscale", "tonemap", "bwdif", "aresample")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions(Options):
+    """Of `preflight doctor`."""
+
+    strict: bool
 
 
 class ToolState(Frozen, frozen=True, kw_only=True):
@@ -135,30 +143,53 @@ def _abilities(lang: str) -> list[ToolState]:
     return tools
 
 
-def examine(lang: str) -> list[ToolState]:
-    """Every tool and every layer of isolation with its state."""
+def _layer(name: str, on: bool, lang: str, *, strict: bool) -> ToolState:
+    advice = Text(
+        "the system refuses it here; other layers stay on. docs/security.md says what each of them needs",
+        "系统不允许；其他隔离层仍有效。各层的要求见 docs/security.md",
+    )
+    tool = _tool(name, "on" if on else None, advice, lang, needed=strict)
+    return msgspec.structs.replace(tool, state="on" if on else "off")
+
+
+def _layers() -> dict[str, dict[str, bool]]:
+    """What holds for a worker, and for a program that one starts, as all are in `prepare`."""
+    from pipeline.engine.pool import Pool
+    from pipeline.model.ceilings import ASK
+
+    off = {"program": dict.fromkeys(isolation.LAYERS, False), "worker": dict.fromkeys(isolation.OF_WORKERS, False)}
+    if not sys.platform.startswith("linux"):
+        return off
+    with isolation.outside() as given, Pool(isolation.tried, 1, 2 * ASK.wall, writes=()) as pool:
+        for event in pool.run([given]):
+            if event.result is not None:
+                off["program"], off["worker"] = event.result
+    return off  # no layer is claimed that was not seen at work
+
+
+def examine(lang: str, *, strict: bool) -> list[ToolState]:
+    """Every tool and every layer of isolation with its state; with `strict` every layer is needed."""
     python = f"{platform.python_version()}  {sys.executable}"
     tools = [_tool("python", python, Text("", ""), lang, needed=True)]
     tools += [_package(lang), *(_library(library, lang) for library in known())]
     tools += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
     tools += _fonts(lang)
-    weak = Text("the kernel refuses it here; other layers stay on", "内核不允许；其他隔离层仍有效")
-    for layer, active in layers().items():
-        tool = _tool(f"isolation: {layer}", "on" if active else None, weak, lang, needed=False)
-        tools.append(msgspec.structs.replace(tool, state="on" if active else "off"))
+    for of, found in _layers().items():
+        tools += [_layer(f"isolation: {of}: {layer}", on, lang, strict=strict) for layer, on in found.items()]
     return tools
 
 
-def declare(parser: ArgumentParser) -> type[Options]:
+def declare(parser: ArgumentParser) -> type[DoctorOptions]:
     """Add the arguments; they become what is returned."""
     Options.declare(parser)
-    return Options
+    parser.add_argument("--strict", action="store_true", help="a layer of isolation that is off is an error")
+    return DoctorOptions
 
 
-def run(options: Options) -> int:
+def run(options: DoctorOptions) -> int:
     """Whether the tools are there and can do their work. Exit code 3 when one that is needed cannot."""
-    tools = examine(options.lang)
+    tools = examine(options.lang, strict=options.strict)
     if not emit({"tools": tools}, options):
         table = [(tool.state, tool.name, tool.found, tool.advice or "") for tool in tools]
         console.console().print(console.rows_table(table, ("", "tool", "found", "what to do")))
-    return 3 if any(tool.state == "missing" and tool.needed for tool in tools) else 0
+    return 3 if any(tool.state in ("missing", "off") and tool.needed for tool in tools) else 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 import pipeline
 from pipeline.errors import PreflightError, UsageError, nearest_word
+from pipeline.tools.launch import unseen
 from pipeline.tools.libraries import require
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000, 20, 20)  # many small values, hardly a circle among them: looking for some costs a tenth
     try:
         module, options = parsed(given)
+        unseen()  # the environment we were started with stays in our memory, whatever becomes of the variables
         return module.run(options)
     except PreflightError as error:
         return _failed(error, given)

@@ -73,7 +73,7 @@ def _broken(scene: Scene) -> bool:
 
 def _made(job: ScenesJob) -> ScenesDocument:
     """In a worker: scripts and decks come from strangers."""
-    with Pool(_safely, 1, PREPARE_WALL) as pool:
+    with Pool(_safely, 1, PREPARE_WALL, writes=(job.out,)) as pool:
         for event in pool.run([job]):
             if event.ended:
                 if event.error is not None:

@@ -71,8 +71,8 @@ def entries(
 ) -> Generator[tuple[int, R], None, None]:
     """What became of every job, as they end. Close it to stop; workers end with it.
 
-    Without `weigh` the work only reads, and workers may write nowhere but into their own temporary folder and the
-    one for pictures, where `--plots` names it.
+    Without `weigh` the work only reads. Workers may write nowhere but into their own temporary folder, the one for
+    pictures, where `--plots` names it, and those for outputs.
     """
     if not jobs:
         return
@@ -80,7 +80,7 @@ def entries(
         plots = _plots(jobs)
         if plots:
             stack.enter_context(_gallery(Path(plots)))
-        pool = stack.enter_context(_executor(function, running, wall, weigh, plots, moved=_moved(jobs)))
+        pool = stack.enter_context(_executor(function, running, wall, weigh, jobs))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
         tell = stack.enter_context(running.watch(told, sizes, pool.busy))
@@ -115,8 +115,16 @@ def _moved(jobs: Sequence[object]) -> bool:
     return any(isinstance(job, Job) and urls.away(job) for job in jobs)
 
 
+def _writes(jobs: Sequence[object]) -> tuple[str, ...]:
+    """The folders that the work may change. Where outputs go elsewhere, the mover knows them."""
+    asked = [job for job in jobs if isinstance(job, Job)]
+    return tuple(
+        sorted({job.out for job in asked if job.out and not job.far} | {job.plots for job in asked if job.plots})
+    )
+
+
 def _executor(
-    function: Work[J, Any], running: Running, wall: float, weigh: Callable[[J], int] | None, plots: str, *, moved: bool
+    function: Work[J, Any], running: Running, wall: float, weigh: Callable[[J], int] | None, jobs: Sequence[J]
 ) -> Any:
     """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.engine.pool import Pool, cores  # where the journal knows everything, nobody needs workers
@@ -125,15 +133,15 @@ def _executor(
     if workers < 1:
         raise UsageError("-j needs a number above 0", "-j 需要大于 0 的数")
     if running.executor == "dask":
-        if plots:
+        if _plots(jobs):
             raise UsageError("--plots draws on this machine only", "--plots 只能在本机绘制")
         from pipeline.engine.dask import Cluster
 
-        return Cluster(function, running.scheduler, wall, weighed=weigh is not None)
+        return Cluster(function, running.scheduler, wall)
     if running.scheduler:
         raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
-    pool = Pool(function, workers, wall, weigh=weigh, writes=None if weigh else (plots,) if plots else ())
-    if not moved:
+    pool = Pool(function, workers, wall, weigh=weigh, writes=_writes(jobs))
+    if not _moved(jobs):
         return pool
     from pipeline.engine.staging import Mover
 

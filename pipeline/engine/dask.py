@@ -32,18 +32,25 @@ _LOOK: Final = 2.0
 _held = threading.local()
 
 
-def remote(work: Work[Any, Any], job: Any, wall: float, weighed: bool) -> tuple[Any, AssetError | None]:
+def remote(work: Work[Any, Any], job: Any, wall: float) -> tuple[Any, AssetError | None]:
     """One job on a Dask worker: what became of it."""
-    pool = getattr(_held, "pool", None)
-    if pool is None or _held.work is not work:
+    if isinstance(job, Job) and urls.away(job):
+        return _around(work, job, wall)
+    return _done(_pool(work, wall, job), job)
+
+
+def _pool(work: Work[Any, Any], wall: float, job: Any) -> Pool[Any, Any]:
+    """The pool of this thread, kept from one job to the next that does the same below the same folder."""
+    writes = None if not isinstance(job, Job) else (job.out,) if job.out else ()
+    asked, pool = (work, writes), getattr(_held, "pool", None)
+    if pool is None or _held.asked != asked:
         if pool is not None:
             pool.__exit__()
-        _held.pool = pool = Pool(work, 1, wall, writes=None if weighed else ())
-        _held.work = work
+            atexit.unregister(pool.__exit__)
+        pool = Pool(work, 1, wall, writes=writes)
+        _held.pool, _held.asked = pool, asked
         atexit.register(pool.__exit__)
-    if isinstance(job, Job) and urls.away(job):
-        return _around(pool, job)
-    return _done(pool, job)
+    return pool
 
 
 def _done(pool: Pool[Any, Any], job: Any) -> tuple[Any, AssetError | None]:
@@ -51,12 +58,12 @@ def _done(pool: Pool[Any, Any], job: Any) -> tuple[Any, AssetError | None]:
     return ended.result, ended.error
 
 
-def _around(pool: Pool[Any, Any], job: Job) -> tuple[Any, AssetError | None]:
+def _around(work: Work[Any, Any], job: Job, wall: float) -> tuple[Any, AssetError | None]:
     """What is elsewhere is fetched by this host and delivered by it."""
     try:
         with publish.scratched() as home:
             here, _ = moving.begin(job, home)
-            result, error = _done(pool, here)
+            result, error = _done(_pool(work, wall, here), here)
             return (None if result is None else moving.end(job, here, result)), error
     except AssetError as error:
         return None, error
@@ -70,8 +77,8 @@ class Cluster(Generic[J, R]):
     `--resources preflight=1`. Raises UsageError when there is no scheduler.
     """
 
-    def __init__(self, work: Work[J, R], address: str | None, wall: float, *, weighed: bool) -> None:
-        self._work, self._address, self._wall, self._weighed = work, address, wall, weighed
+    def __init__(self, work: Work[J, R], address: str | None, wall: float) -> None:
+        self._work, self._address, self._wall = work, address, wall
         self._client: Any = None
 
     def __enter__(self) -> Self:
@@ -117,9 +124,7 @@ class Cluster(Generic[J, R]):
     def run(self, jobs: Sequence[J]) -> Iterator[WorkerEvent[R]]:
         """One event for each job, as they end."""
         executor = self._client.get_executor(pure=False, retries=_RETRIES, resources=self._resources())
-        waiting = {
-            executor.submit(remote, self._work, job, self._wall, self._weighed): index for index, job in enumerate(jobs)
-        }
+        waiting = {executor.submit(remote, self._work, job, self._wall): index for index, job in enumerate(jobs)}
         seen = time.monotonic()
         try:
             while waiting:

@@ -29,7 +29,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.engine.worker import serve
+from pipeline.engine.worker import environment, serve
 from pipeline.errors import WorkerLost
 
 _FILES: Final = 4  # of a request: jobs, both ends of what libraries print, the news of the process
@@ -120,17 +120,19 @@ class _Server:
                     return self._control
             self._control.close()
         self._control, theirs = socket.socketpair()
-        program, number = os.fsdecode(spawn.get_executable()), theirs.fileno()
+        program, number = os.fsdecode(spawn.get_executable()), 3 + (theirs.fileno() == 3)
         start = f"from {__name__} import main; main({number}, {list(self._preload)!r})"
         code = f"import sys; sys.path[:] = {sys.path!r}; {start}"
         words = [program, *util._args_from_interpreter_flags(), "-c", code]  # type: ignore[attr-defined]  # noqa: SLF001  multiprocessing's own way
-        # Ctrl-C reaches everyone at a terminal: what the server is started with, it keeps until it can ignore it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with theirs:
-                self._pid = util.spawnv_passfds(os.fsencode(program), words, [number])
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with theirs:
+            # Ctrl-C reaches everyone at a terminal: what the server is started with, it keeps until it can ignore it.
+            self._pid = os.posix_spawn(
+                program,
+                words,
+                environment(os.environ),
+                file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), number)],
+                setsigmask=[signal.SIGINT],
+            )
         return self._control
 
     def _end(self, control: socket.socket) -> None:
@@ -170,8 +172,13 @@ def main(control: int, preload: Sequence[str]) -> None:
     for stream in (0, 1):
         os.dup2(nothing, stream)
     os.close(nothing)
+    for number in [int(place.name) for place in Path("/proc/self/fd").glob("*")]:
+        if number not in (0, 1, 2, control):
+            with contextlib.suppress(OSError):  # the one that they were listed by
+                os.close(number)
     for name in preload:
-        import_module(name)
+        with contextlib.suppress(ImportError):  # whoever needs it says what is missing
+            import_module(name)
     files = _next(socket.socket(fileno=control))
     if files:
         _work(*files)

@@ -180,6 +180,11 @@ class Pool(Generic[J, R]):
             publish.drop(self._home)
             self._home = None
 
+    def allow(self, folder: Path) -> None:
+        """A further folder that workers may write below, from before the first of them starts."""
+        if self._writes is not None:
+            self._writes = (*self._writes, str(folder))
+
     def busy(self) -> list[tuple[int, int]]:
         """Place of each worker that has something to do, and the number of the job it is at."""
         return sorted((worker.place, worker.held[0]) for worker in self._workers if worker.held)

@@ -46,6 +46,7 @@ def begin(job: Job, home: Path) -> tuple[Job, Path]:
             (scratch / "in").mkdir()
             here = replace(here, path=str(remote.fetch(job.path, scratch / "in")))
         if job.far:
+            (scratch / "out").mkdir()  # before a fence is drawn around it
             here = replace(here, out=str(scratch / "out"))
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -139,6 +140,7 @@ class Mover:
     def __enter__(self) -> Self:
         self._held.enter_context(self._pool)
         self._home = self._held.enter_context(publish.scratched())
+        self._pool.allow(self._home)
         return self
 
     def __exit__(self, *_: object) -> None:

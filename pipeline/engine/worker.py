@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
@@ -23,8 +23,19 @@ from pipeline.tools import launch
 # A job's number; share done; step begun; result; what libraries said. The last message has neither share nor step.
 Message = tuple[int, float | None, str | None, Any, str]
 
+# What a worker may know of our environment: where things are and how to speak. Secrets have names of their own.
+_KNOWN: Final = (
+    *("HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ"),
+    *("PREFLIGHT_CACHE", "PREFLIGHT_FFMPEG", "PREFLIGHT_LANG", "PREFLIGHT_SOFFICE", "XDG_CACHE_HOME"),
+)
+_KINDS: Final = ("LC_", "PYTHON")
 _OFTEN: Final = 0.1  # seconds between two shares
 _SAID: Final = 4_000  # characters of what libraries said
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that a worker may know."""
+    return {name: value for name, value in ours.items() if name.upper() in _KNOWN or name.startswith(_KINDS)}
 
 
 def serve(
@@ -37,11 +48,20 @@ def serve(
     """Take a job, send what became of it. `writes` names the only folders that may be written below; None: any."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     tempfile.tempdir = home
+    for name in os.environ.keys() - environment(os.environ).keys():  # where no server has seen to it
+        del os.environ[name]
     _listen(*said)
     launch.limit(cpu=1 << 40, memory=WORKER_MEMORY, file_size=64 * GiB)
     launch.alone()
     if writes is not None:
-        launch.fence(None, (*writes, "/dev/null"))
+        fence = launch.Fence(reading=True)
+        fence.allow(write=(*writes, "/dev/null"))
+        if len(writes) > 1:  # more than its own: it converts, and an office makes its socket there, see tools/office.py
+            fence.allow(sockets=("/tmp",))  # noqa: S108  as above
+        fence.shut()
+    launch.give_up(keep=launch.FILES_OF_OTHERS)
+    launch.deny()
+    launch.unseen()
     _end_with_parent()
     while True:
         try:

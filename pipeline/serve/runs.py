@@ -80,7 +80,7 @@ def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang
     further = count(len(jobs))  # numbers for what is found inside
     type_: type[AssetEntry] = PreparedAsset if making else PlannedAsset
     with Spool(len(jobs), type_) as spool:
-        with Pool(function, workers, seconds) as pool:
+        with Pool(function, workers, seconds, writes=(str(out),)) as pool:
             for event in pool.run(jobs):
                 if batch.stop.is_set():
                     return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,12 +137,33 @@ def _readable(program: str, cwd: Path) -> list[str]:
     """What a program needs to read: itself with its libraries, this Python, and the files linked into its folder."""
     folders = {os.path.dirname(program), os.path.dirname(os.path.realpath(program))}  # noqa: PTH120  names may be bytes that are no text
     libraries = [f"{folder}/../lib" for folder in folders if folder.endswith("/bin")]
+    ours = (sys.prefix, sys.base_prefix, os.path.dirname(_LAUNCH))  # noqa: PTH120  as above
+    return [*READABLE, *ours, *sorted(folders), *libraries, *_linked(cwd)]
+
+
+def _linked(cwd: Path) -> list[str]:
+    """What is linked into the folder. A program of root has no more rights than root's name gives: see `_plain`."""
     linked: list[str] = []
     # A folder that is not there is told when the program starts in it; what was read of one that changes stays.
     with contextlib.suppress(OSError), os.scandir(cwd) as entries:
-        linked.extend(os.path.realpath(entry.path) for entry in entries if entry.is_symlink())
-    ours = (sys.prefix, sys.base_prefix, os.path.dirname(_LAUNCH))  # noqa: PTH120  as above
-    return [*READABLE, *ours, *sorted(folders), *libraries, *linked]
+        for entry in [entry for entry in entries if entry.is_symlink()]:
+            source = os.path.realpath(entry.path)
+            if sys.platform.startswith("linux") and os.geteuid() == 0 and os.path.isfile(source) and not _plain(source):  # noqa: PTH113  as above
+                shutil.copyfile(source, f"{entry.path}.copy")
+                os.replace(f"{entry.path}.copy", entry.path)  # noqa: PTH105  as above
+            linked.append(source)
+    return linked
+
+
+def _plain(source: str) -> bool:
+    """Whether owner, group and mode let us read it without the rights of root, which reads what belongs to others."""
+
+    def lets(path: str | Path, wanted: int) -> bool:
+        found = os.stat(path)  # noqa: PTH116  as above
+        place = 6 if found.st_uid == os.geteuid() else 3 if found.st_gid in (os.getegid(), *os.getgroups()) else 0
+        return found.st_mode >> place & wanted == wanted
+
+    return lets(source, 4) and all(lets(folder, 1) for folder in Path(source).parents)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -124,7 +124,7 @@ class There:
         self.farm = farm
 
     def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[WorkerEvent[Any]]:
-        with Cluster(work, self.farm.address, wall, weighed=True) as cluster:
+        with Cluster(work, self.farm.address, wall) as cluster:
             yield from cluster.run(jobs)
 
     def kill(self) -> None:
@@ -186,7 +186,7 @@ def test_a_worker_process_killed_midway_loses_nothing(place: Here | There, tmp_p
 
 
 def test_without_a_scheduler_it_says_so_at_once() -> None:
-    with pytest.raises(UsageError, match="--scheduler ADDR"), Cluster(work, None, 1.0, weighed=False):
+    with pytest.raises(UsageError, match="--scheduler ADDR"), Cluster(work, None, 1.0):
         pass
 
 

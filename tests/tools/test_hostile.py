@@ -266,10 +266,10 @@ def walls(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def without_walls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs are started with no fence and no namespace of their own."""
     text = Path(launch.__file__).read_text("utf-8")
-    bare = text.replace("contained = alone(contained=True)", "contained = False")
-    bare = bare.replace("    fence(read, write)\n", "")
-    assert text.count("alone(contained=True)") == 1
-    assert bare.count("fence(read, write)") == 0
+    bare = text
+    for wall, none in (("= alone(contained=True)", "= False"), ("    fence.shut()\n", ""), ("    deny()\n", "")):
+        assert text.count(wall) == 1
+        bare = bare.replace(wall, none)
     launcher = tmp_path / "bare.py"
     launcher.write_text(bare, "utf-8")
     monkeypatch.setattr(process, "_LAUNCH", str(launcher))
