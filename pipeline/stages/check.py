@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.convert.av.formats import SOUND_ONLY
+from pipeline.convert.requirements import NAMING
 from pipeline.errors import PreflightError, system_words
 from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
@@ -64,6 +65,7 @@ def check(job: Job) -> Case:
             needs = judging.needs(role, info.kind) | (DEEP if job.deep else frozenset())
             info = measure(Path(job.path), info, needs)
             findings = _possible(judging.judge(info, role), info)
+            findings = _decoded(findings) if job.deep else findings
         plan = planning.plan(findings, job.at_least, job.allow, info.kind)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
@@ -77,6 +79,21 @@ def _possible(findings: tuple[Finding, ...], info: MediaInfo) -> tuple[Finding, 
     return tuple(
         replace(finding, fix=None, advice=_SILENT)
         if finding.fix and finding.rule.check in _CONTAINERS and finding.fix.value in SOUND_ONLY
+        else finding
+        for finding in findings
+    )
+
+
+def _decoded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings of a file that was to be decoded whole: one that stays as it is and could not be does not pass.
+
+    A repair that makes it anew decodes what it takes, and is proven.
+    """
+    if any(finding.blocks and finding.rule.check not in NAMING for finding in findings):
+        return findings
+    return tuple(
+        replace(finding, rule=replace(finding.rule, unknown_blocks=True))
+        if finding.rule.check == "media.intact"
         else finding
         for finding in findings
     )

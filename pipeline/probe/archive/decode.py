@@ -30,7 +30,7 @@ def clips_decoded(path: Path, info: MediaInfo) -> MediaInfo:
                 )
                 results.append(DecodeResult(found.intact, named))
     verdicts = {result.intact for result in results}
-    intact = False if False in verdicts else None if None in verdicts or not results else True
+    intact = False if False in verdicts else None if None in verdicts else True  # other entries: their sums agree
     return replace(info, intact=intact, remarks=info.remarks + tuple(r for one in results for r in one.remarks))
 
 
