@@ -124,7 +124,7 @@ def test_lone_surrogates_out_of_a_file_are_escapes(tmp_path: Path) -> None:
         done = preflight(verb[0], str(tmp_path / "a.pdf"), *verb[1:], "--json")
         asset = json.loads(done.stdout.decode("utf-8"))["assets"][0]
         assert asset["error"] is None
-        assert asset["facts"]["producer"].startswith("maker")
+        assert asset["facts"]["slides"]["producer"].startswith("maker")
 
 
 # --- folders ------------------------------------------------------------------------------------------
