@@ -3,7 +3,7 @@
     PreflightError                 exit code 4 unless a subclass says otherwise
      ├─ UsageError           2     the command line, a configuration file
      │   └─ PresetError            a preset: file, table, key, nearest known word
-     ├─ Fault         70     nobody expected it: to be mended here, not there
+     ├─ OurFault      70     nobody expected it: to be mended here, not there
      ├─ ToolMissing          3     an outside program or data file is not there
      ├─ AssetError           4     this one asset cannot be read or converted
      │   ├─ Unreadable             damaged, encrypted, not what its name says
@@ -50,7 +50,7 @@ class PresetError(UsageError):
     """A preset cannot be used: the sentence names file, table, key and the nearest known word."""
 
 
-class Fault(PreflightError):
+class OurFault(PreflightError):
     """A fault of ours. `traces` say where; `documented`: the document of the run already tells what it did."""
 
     exit_code = 70

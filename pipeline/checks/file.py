@@ -89,9 +89,7 @@ def _readable(info: MediaInfo) -> bool | None:
         return None if pages is None else pages > 0 and sized
     if info.archive:
         return any(_sounds(one) if one.format in SOUND else one.format for one in info.archive.entries)
-    if info.text and info.kind is Kind.SUBTITLE:
-        return None if info.text.characters is None else any(mark.what == "cue" for mark in info.text.marks)
-    if info.text:
+    if info.text:  # of subtitles what the cues say is counted
         return None if info.text.spoken is None else info.text.spoken > 0
     return info.begins
 

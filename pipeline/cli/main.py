@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 import pipeline
 from pipeline.cli.options import language
-from pipeline.errors import AssetError, Fault, PreflightError, SystemRefused, UsageError, nearest_word
+from pipeline.errors import AssetError, OurFault, PreflightError, SystemRefused, UsageError, nearest_word
 from pipeline.model.facts import Text
 from pipeline.tools.libraries import require
 
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         return _failed(SystemRefused(error), given)
-    except MemoryError:
+    except MemoryError:  # of this process; that of a worker is told with its file
         return _failed(
             AssetError("there is no memory left; use fewer workers (-j)", "内存不足；请减少进程数（-j）"), given
         )
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from pipeline.storage import crash
 
         told = type(error).__name__
-        return _failed(Fault(f"a fault of ours ({told})", f"本工具的缺陷（{told}）", (crash.trace(error),)), given)
+        return _failed(OurFault(f"a fault of ours ({told})", f"本工具的缺陷（{told}）", (crash.trace(error),)), given)
     return code
 
 
@@ -196,9 +196,9 @@ def _failed(error: PreflightError, given: Sequence[str]) -> int:
     asked = next((word.partition("=")[2] for word in given if word.startswith("--lang=")), None)
     if "--lang" in given[:-1]:
         asked = given[given.index("--lang") + 1]
-    text = error.text.plus(_reported(error, given)) if isinstance(error, Fault) else error.text
+    text = error.text.plus(_reported(error, given)) if isinstance(error, OurFault) else error.text
     said = text.of(language(asked))
-    documented = isinstance(error, Fault) and error.documented
+    documented = isinstance(error, OurFault) and error.documented
     try:
         if ("--json" in given or "--jsonl" in given) and not documented:
             told = {"type": type(error).__name__, "message": said}
@@ -214,7 +214,7 @@ def _failed(error: PreflightError, given: Sequence[str]) -> int:
     return error.exit_code
 
 
-def _reported(fault: Fault, given: Sequence[str]) -> Text:
+def _reported(fault: OurFault, given: Sequence[str]) -> Text:
     """Write the crash report, and say where it is."""
     from pipeline.storage import crash
 

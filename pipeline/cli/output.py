@@ -16,7 +16,7 @@ from pipeline.documents.entry import plain
 from pipeline.documents.facts import encode
 from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
 from pipeline.documents.types import AssetEntry, FindingEntry, Head, PlannedAsset
-from pipeline.errors import Fault
+from pipeline.errors import OurFault
 from pipeline.model.job import Watch
 from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Level
@@ -65,7 +65,7 @@ def print_line(told: object) -> None:
 def exit_code(spool: Spool[E], extra: Iterable[FindingEntry] = ()) -> int:
     """Of a run with these entries and these findings about all of them: 3, 4, 1 or 0, whichever holds first.
 
-    Raises Fault where an asset met one.
+    Raises OurFault where an asset met one.
     """
     faults(spool.traces)
     codes = {0} | {3 if error == "ToolMissing" else 4 for error in spool.errors}
@@ -77,9 +77,9 @@ def exit_code(spool: Spool[E], extra: Iterable[FindingEntry] = ()) -> int:
 
 
 def faults(traces: Collection[str]) -> None:
-    """Raise Fault for what nobody expected of single assets; the run went on, and its document is out."""
+    """Raise OurFault for what nobody expected of single assets; the run went on, and its document is out."""
     if traces:
-        raise Fault(
+        raise OurFault(
             "at least one file met a fault of ours; the others were dealt with",
             "至少一个文件遇到本工具的缺陷；其余文件已处理",
             traces,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Final
 
 from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.convert.requirements import NAMING
-from pipeline.errors import PreflightError, system_words
+from pipeline.errors import PreflightError
 from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
 from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
@@ -147,7 +148,10 @@ def problem(error: Exception) -> Problem:
     if isinstance(error, PreflightError):
         return Problem(type=type(error).__name__, message=error.text)
     if isinstance(error, OSError):
-        return Problem(type=type(error).__name__, message=system_words(error))
+        said = error.strerror or str(error)
+        named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        told = Text(f"{named}: {said}", f"{named}：{said}") if named else Text(said, said)
+        return Problem(type=type(error).__name__, message=told)
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding() != "utf-8":
         return Problem(type=type(error).__name__, message=_NAMES)
     if isinstance(error, MemoryError):

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.cli import presets
 from pipeline.cli.main import main
-from pipeline.errors import Fault, SystemRefused
+from pipeline.errors import OurFault, SystemRefused
 from pipeline.storage import crash
 from tests import ROOT
 from tests.stages.undecodable import wav
@@ -297,4 +297,4 @@ def test_a_fault_with_one_file_costs_that_file(
 
 
 def test_a_fault_is_the_first_of_all_codes() -> None:
-    assert Fault("", "", ()).exit_code == 70
+    assert OurFault("", "", ()).exit_code == 70
