@@ -3,6 +3,7 @@
     PreflightError                 exit code 4 unless a subclass says otherwise
      ├─ UsageError           2     the command line, a configuration file
      │   └─ PresetError            a preset: file, table, key, nearest known word
+     ├─ OurFault      70     nobody expected it: to be mended here, not there
      ├─ ToolMissing          3     an outside program or data file is not there
      ├─ AssetError           4     this one asset cannot be read or converted
      │   ├─ Unreadable             damaged, encrypted, not what its name says
@@ -19,8 +20,10 @@ Each carries its sentence in English and Chinese; `str(error)` is the English on
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
 
 from pipeline.model.facts import Text
 
@@ -46,6 +49,25 @@ class UsageError(PreflightError):
 
 class PresetError(UsageError):
     """A preset cannot be used: the sentence names file, table, key and the nearest known word."""
+
+
+class OurFault(PreflightError):
+    """A fault of ours. `traces` say where; `documented`: the document of the run already tells what it did."""
+
+    exit_code = 70
+
+    def __init__(self, en: str, zh: str, traces: Iterable[str], *, documented: bool = False) -> None:
+        super().__init__(en, zh)
+        self.traces, self.documented = tuple(traces), documented
+
+
+class SystemRefused(PreflightError):
+    """The system has no room, no right or no such thing for us: `exit_code` is that of its reason."""
+
+    def __init__(self, error: OSError) -> None:
+        told = system_words(error)
+        super().__init__(told.en, told.zh)
+        self.exit_code = 2 if error.errno in _CHOSEN else 4
 
 
 class ToolMissing(PreflightError):
@@ -96,3 +118,55 @@ def nearest_word(word: str, known: Iterable[str]) -> Text:
     """A suggestion for a mistyped word, as a sentence to append; empty when nothing is near."""
     close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
     return Text(f" Did you mean {close[0]!r}?", f"是否想写 {close[0]!r}？") if close else Text("", "")
+
+
+_REASONS: Final = {
+    errno.ENOSPC: Text("there is no room left; free some, or choose another place", "空间已满；请清理或更换位置"),
+    errno.EDQUOT: Text("the quota of this user is used up", "该用户的磁盘配额已用完"),
+    errno.EROFS: Text("this file system is read-only; choose another place", "文件系统为只读；请更换位置"),
+    errno.EACCES: Text("no permission", "没有权限"),
+    errno.EPERM: Text("not permitted", "不允许此操作"),
+    errno.ENOENT: Text("there is no such file or folder", "没有该文件或目录"),
+    errno.EEXIST: Text("it is there already", "已存在"),
+    errno.EISDIR: Text("it is a folder", "它是目录"),
+    errno.ENOTDIR: Text("a part of this path is no folder", "路径的一部分不是目录"),
+    errno.ENAMETOOLONG: Text("the name is too long", "名称过长"),
+    errno.ELOOP: Text("its links lead in a circle", "符号链接形成循环"),
+    errno.EMFILE: Text(
+        "too many files are open at once (`ulimit -n`); use fewer workers (-j)",
+        "同时打开的文件过多（`ulimit -n`）；请减少进程数（-j）",
+    ),
+    errno.ENFILE: Text("this machine has too many files open", "本机打开的文件过多"),
+    errno.EIO: Text("the device fails to read or write", "设备读写出错"),
+    errno.ENOMEM: Text("there is no memory left", "内存不足"),
+}
+_CHOSEN: Final = frozenset(  # another place or name, which the user chooses, is the way out
+    {
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOENT,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+    }
+)
+_NO_TEMPORARY: Final = Text(
+    "no temporary folder can be written to; name one with room in TMPDIR",
+    "没有可写的临时目录；请用 TMPDIR 指定有空间的目录",
+)
+
+
+def system_words(error: OSError) -> Text:
+    """What the system refused, in our words, with the name of what it is about where that is known."""
+    said = error.strerror or str(error)
+    if error.errno == errno.ENOENT and "temporary directory" in said:  # of the module tempfile
+        return _NO_TEMPORARY
+    reason = _REASONS.get(error.errno or 0, Text.same(said))
+    named = error.filename.decode("utf-8", "backslashreplace") if isinstance(error.filename, bytes) else error.filename
+    if isinstance(named, str) and named:
+        return Text(f"{named}: ", f"{named}：").plus(reason)
+    where = Text(" (the temporary folder, or where the answer goes)", "（临时目录，或结果的输出位置）")
+    return reason.plus(where) if error.errno in {errno.ENOSPC, errno.EDQUOT} else reason

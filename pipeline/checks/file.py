@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from pipeline.checks import preferences
+from pipeline.checks.archive import SOUND
 from pipeline.checks.base import ANY, SOUNDING, check, lossless, lossy, of_file, only_down
-from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.facts import ArchiveEntry, Kind, MediaInfo, Text
 from pipeline.model.rules import Safety
 
 # Kinds that can be made anew within a byte budget.
@@ -75,6 +76,24 @@ def _kind_agrees(info: MediaInfo) -> bool:
     return animated or info.kind in _EXPECTED.get(info.extension, frozenset(Kind))
 
 
+def _sounds(entry: ArchiveEntry) -> bool:
+    """Whether a decoder could make anything of a recording, by its header."""
+    sound = entry.audio
+    return sound is not None and bool(sound.codec and sound.channels and sound.sample_rate)
+
+
+def _readable(info: MediaInfo) -> bool | None:
+    """Whether anything at all could be read of the file, beyond what its header claims; None: that is not known."""
+    if info.slides:
+        pages, sized = info.slides.pages, info.slides.page_size is not None
+        return None if pages is None else pages > 0 and sized
+    if info.archive:
+        return any(_sounds(one) if one.format in SOUND else one.format for one in info.archive.entries)
+    if info.text:  # of subtitles what the cues say is counted
+        return None if info.text.spoken is None else info.text.spoken > 0
+    return info.begins
+
+
 def _stem(info: MediaInfo) -> str:
     return PurePath(info.name).stem
 
@@ -133,6 +152,19 @@ CHECKS = (
         repairs=frozenset({Kind.IMAGE, Kind.SLIDES, Kind.AUDIO, Kind.VIDEO}),
         prefer=preferences.alpha_container,
     ),
+    check(
+        "file.readable",
+        "something in it can be read",
+        "其中有可读取的内容",
+        "flag",
+        ANY - {Kind.IMAGE, Kind.UNKNOWN},
+        of_file(_readable),
+        needs=frozenset({"beginning"}),
+        help=Text(
+            "Nothing in it can be played, shown or read: export or save it again, or send the right file.",
+            "其中没有任何可播放、显示或读取的内容：请重新导出或保存，或发送正确的文件。",
+        ),
+    ),
     check("file.not_empty", "file is not empty", "文件不为空", "flag", ANY, of_file(lambda i: i.size > 0)),
     check(
         "container.format",
@@ -169,7 +201,14 @@ CHECKS = (
         ),
     ),
     check("media.bit_rate", "bit rate of the file", "文件码率", "bits", SOUNDING, of_file(lambda i: i.bit_rate)),
-    check("media.intact", "complete and undamaged", "完整且无损坏", "flag", SOUNDING, of_file(lambda i: i.intact)),
+    check(
+        "media.intact",
+        "complete and undamaged",
+        "完整且无损坏",
+        "flag",
+        SOUNDING | {Kind.ARCHIVE},
+        of_file(lambda i: i.intact),
+    ),
     check("media.has_sound", "has sound", "含有声音", "flag", SOUNDING, of_file(lambda i: bool(i.audio))),
     check(
         "media.other_streams",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
+import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 import pipeline
-from pipeline.errors import PreflightError, UsageError, nearest_word
+from pipeline.cli.options import language
+from pipeline.errors import AssetError, OurFault, PreflightError, SystemRefused, UsageError, nearest_word
+from pipeline.model.facts import Text
 from pipeline.tools.launch import unseen
 from pipeline.tools.libraries import require
 
@@ -33,6 +38,7 @@ exit codes:
   0 all comply, or were fixed and verified   1 at least one asset does not comply
   2 usage, configuration or preset error     3 a needed tool is missing
   4 an asset could not be checked or converted   5 upload failed   130 interrupted
+  70 a fault of ours; the place of its crash report is said
 """
 
 
@@ -118,15 +124,19 @@ def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code of the contract."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        _names_in_utf8()
     for name in _ENDING:
         number = getattr(signal, name, None)  # Windows has but one of them
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` wants it
             signal.signal(number, _terminated)
     gc.set_threshold(50_000, 20, 20)  # many small values, hardly a circle among them: looking for some costs a tenth
     try:
+        _streams(plain="--json" not in given and "--jsonl" not in given)
         module, options = parsed(given)
         unseen()  # the environment we were started with stays in our memory, whatever becomes of the variables
-        return module.run(options)
+        code = module.run(options)
+        sys.stdout.flush()  # what cannot be written is told here, not while Python ends
     except PreflightError as error:
         return _failed(error, given)
     except KeyboardInterrupt:  # asked for, and said; the journal has what is finished
@@ -135,8 +145,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _Terminated as ended:  # asked for by who sent the signal, and told by the exit code
         return 128 + ended.number
     except BrokenPipeError:  # nobody reads any more, as after `| head`; the exit code is SIGPIPE's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _unheard()
         return 141
+    except OSError as error:
+        return _failed(SystemRefused(error), given)
+    except MemoryError:  # of this process; that of a worker is told with its file
+        return _failed(
+            AssetError("there is no memory left; use fewer workers (-j)", "内存不足；请减少进程数（-j）"), given
+        )
+    except Exception as error:  # noqa: BLE001  a fault of ours ends in a sentence and a report, never in a trace
+        from pipeline.storage import crash
+
+        told = type(error).__name__
+        return _failed(OurFault(f"a fault of ours ({told})", f"本工具的缺陷（{told}）", (crash.trace(error),)), given)
+    return code
+
+
+def _names_in_utf8() -> None:
+    """Where names are ASCII to Python (LC_ALL=POSIX, say), files have others all the same: begin again with UTF-8."""
+    if os.name == "posix" and sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606  ourselves
+
+
+def _streams(*, plain: bool) -> None:
+    """Standard streams that are there, and that take every text: JSON is UTF-8, else what they lack becomes escapes."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # closed: no file of ours may get one of their numbers
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  for good, by number
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            told = stream.encoding if plain or stream is sys.stderr else "utf-8"
+            stream.reconfigure(encoding=told, errors="backslashreplace")
+
+
+def _unheard() -> None:
+    """Whatever is still to be written to standard output goes nowhere."""
+    with suppress(OSError, ValueError):  # no number of its own, or no number left: then there is nothing to lead away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _ENDING: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")  # asked to end; the terminal went away; the key that asks harder
@@ -158,19 +207,39 @@ def _terminated(number: int, _: object) -> None:
 
 
 def _failed(error: PreflightError, given: Sequence[str]) -> int:
-    from pipeline.cli.options import language
-
+    """Say what went wrong, as a document too where one was asked for and none is out; the exit code."""
     asked = next((word.partition("=")[2] for word in given if word.startswith("--lang=")), None)
     if "--lang" in given[:-1]:
         asked = given[given.index("--lang") + 1]
-    said = error.text.of(language(asked))
-    if "--json" in given or "--jsonl" in given:
-        import json
-
-        told = {"type": type(error).__name__, "message": said}
-        sys.stdout.write(json.dumps({"schema": "media-preflight/error/1", "error": told}, ensure_ascii=False) + "\n")
-    sys.stderr.write(f"preflight: {said}\n")
+    text = error.text.plus(_reported(error, given)) if isinstance(error, OurFault) else error.text
+    said = text.of(language(asked))
+    documented = isinstance(error, OurFault) and error.documented
+    try:
+        if ("--json" in given or "--jsonl" in given) and not documented:
+            told = {"type": type(error).__name__, "message": said}
+            sys.stdout.write(
+                json.dumps({"schema": "media-preflight/error/1", "error": told}, ensure_ascii=False) + "\n"
+            )
+        sys.stdout.flush()
+    except OSError:  # full, or nobody reads: the sentence below and the exit code say it
+        _unheard()
+    with suppress(OSError):  # nobody can be told; the exit code says it
+        sys.stderr.write(f"preflight: {said}\n")
+        sys.stderr.flush()
     return error.exit_code
+
+
+def _reported(fault: OurFault, given: Sequence[str]) -> Text:
+    """Write the crash report, and say where it is."""
+    from pipeline.storage import crash
+
+    path = crash.write(fault.traces, given)
+    if path is None:
+        return Text("; its crash report could not be written anywhere", "；崩溃报告无处可写")
+    return Text(
+        f"; the crash report is {path}: it holds nothing of your files, please send it to us",
+        f"；崩溃报告位于 {path}：其中不含您的文件内容，请发送给我们",
+    )
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class Inputs(Options):
         group.add_argument(
             "--deep",
             action="store_true",
-            help="decode every frame to prove files undamaged; probe then measures faces as well",
+            help="decode every frame to prove files undamaged (prepare always does); probe then measures faces as well",
         )
 
     def running(self, watch: Watch, *, resume: bool = True) -> Running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from functools import partial
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ from pipeline.documents.entry import plain
 from pipeline.documents.facts import encode
 from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
 from pipeline.documents.types import AssetEntry, FindingEntry, Head, PlannedAsset
+from pipeline.errors import OurFault
 from pipeline.model.job import Watch
 from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Level
@@ -62,13 +63,28 @@ def print_line(told: object) -> None:
 
 
 def exit_code(spool: Spool[E], extra: Iterable[FindingEntry] = ()) -> int:
-    """Of a run with these entries and these findings about all of them: 3, 4, 1 or 0, whichever holds first."""
+    """Of a run with these entries and these findings about all of them: 3, 4, 1 or 0, whichever holds first.
+
+    Raises OurFault where an asset met one.
+    """
+    faults(spool.traces)
     codes = {0} | {3 if error == "ToolMissing" else 4 for error in spool.errors}
     if spool.statuses.keys() & {"fixable", "blocked", "changed"}:
         codes.add(1)
     if any(f.verdict is Verdict.FAIL and f.level is Level.ERROR for f in extra):
         codes.add(1)
     return next(code for code in (3, 4, 1, 0) if code in codes)
+
+
+def faults(traces: Collection[str]) -> None:
+    """Raise OurFault for what nobody expected of single assets; the run went on, and its document is out."""
+    if traces:
+        raise OurFault(
+            "at least one file met a fault of ours; the others were dealt with",
+            "至少一个文件遇到本工具的缺陷；其余文件已处理",
+            traces,
+            documented=True,
+        )
 
 
 def tell(

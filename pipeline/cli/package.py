@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.cli.options import Options, Rules, overwriting
-from pipeline.cli.output import emit
+from pipeline.cli.output import emit, faults
 from pipeline.documents import entry as document
 from pipeline.documents.types import PACKAGE, PackageDocument, PackageEntry
 from pipeline.engine.pool import Pool
@@ -81,9 +81,11 @@ def run(options: PackageOptions) -> int:
     )
     Path(options.out).mkdir(parents=True, exist_ok=True)
     entry = _made(order)
+    traces = [entry.error.trace] if entry.error and entry.error.trace else []
     if not options.verbose and entry.error:
         entry = msgspec.structs.replace(entry, error=msgspec.structs.replace(entry.error, trace=msgspec.UNSET))
     _print(entry, options)
+    faults(traces)
     if entry.status is Status.READY:
         return 0
     kind = entry.error.type if entry.error else ""

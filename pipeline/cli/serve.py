@@ -41,6 +41,7 @@ def run(options: ServeOptions) -> int:
         import uvicorn
 
         from pipeline.serve.app import application
+        from pipeline.serve.server import config
     except ImportError as error:
         raise ToolMissing(
             f"the local page needs {error.name}: pip install 'media-preflight[web]'",
@@ -59,7 +60,6 @@ def run(options: ServeOptions) -> int:
     with room(most) as held:
         hosts = _hosts(options.host, port)
         app = application(held, token, hosts, options.jobs or cores(), options.lang)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
         shown = f"[{options.host}]" if ":" in options.host else options.host
         sys.stdout.write(f"http://{shown}:{port}/{token}/\n")
         sys.stdout.flush()
@@ -67,7 +67,7 @@ def run(options: ServeOptions) -> int:
             told = Text("others on this network can reach this page", "网络中的其他人可以访问此页面")
             sys.stderr.write(f"preflight: {told.of(options.lang)}\n")
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(config(app)).run(sockets=[listening])
         except KeyboardInterrupt:  # how a server is ended: nothing is left to say
             return 0
     return 0

@@ -16,6 +16,7 @@ from pipeline.documents.types import AssetEntry, FindingEntry, Frozen, ProbedAss
 from pipeline.model.results import Status
 
 _BUFFER: Final = 1 << 20
+_TRACES: Final = 10  # different ones that are kept
 _IN_ORDER: Final = frozenset({Status.PASS, Status.READY, Status.FIXED})
 Entry = AssetEntry | ProbedAsset | VerifiedOutput
 E = TypeVar("E", bound=Entry)
@@ -67,6 +68,7 @@ class Spool(Generic[E]):
         self.expected = count
         self.statuses: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
+        self.traces: Counter[str] = Counter()  # of errors that nobody expected
         self._reasons: Counter[Why] = Counter()
 
     def __enter__(self) -> Self:
@@ -88,6 +90,8 @@ class Spool(Generic[E]):
         self.statuses[one.status] += 1
         if one.error:
             self.errors[one.error] += 1
+        if one.trace and (one.trace in self.traces or len(self.traces) < _TRACES):
+            self.traces[one.trace] += 1
         if one.reasons:
             self._reasons.update(one.reasons)
 

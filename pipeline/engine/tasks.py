@@ -107,7 +107,7 @@ def prepare_entry(job: Job, progress: Progress) -> Record:
 
 def _prepared(job: Job, progress: Progress, seen: tuple[str, str], *, valued: bool = False) -> Worked:
     progress("check")
-    case = check(job)
+    case = check(replace(job, deep=True))  # what is called ready was decoded, as `check --deep` decodes it
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
     if case.kind is Kind.SLIDES:
         from pipeline.stages import embedded

@@ -330,6 +330,7 @@ class MediaInfo:
     audio: tuple[AudioStream, ...] = ()
     covers: int = 0  # attached pictures
     others: tuple[str, ...] = ()  # codec names of data, timecode and subtitle streams
+    begins: bool | None = None  # whether pictures or sound come out of its first packets; None: not tried
     intact: bool | None = None  # False: cut short or damaged; True: decoded whole; None: not decoded
     image: ImageInfo | None = None
     slides: SlidesInfo | None = None
@@ -390,10 +391,16 @@ MEASURES: Final[Mapping[str, Measure]] = {
         plot=Plot("pipeline.plots.sound:of_file", "audio"),
     ),
     "decode": Measure(  # after faces: measuring those decodes a picture as well
-        needs=("video", "audio", "image"),
+        needs=("video", "audio", "image", "archive"),
         reader="pipeline.probe.decode:add",
         block=lambda info: info.image.decodes if info.image else info.intact,
         unknown=Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
         deep="yes",
+    ),
+    "beginning": Measure(  # after decode, which may have shown it
+        needs=("video", "audio"),
+        reader="pipeline.probe.decode:begin",
+        block=lambda info: info.begins,
+        unknown=Text("it was not tried whether anything can be decoded", "未尝试解码"),
     ),
 }

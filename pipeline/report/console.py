@@ -183,9 +183,16 @@ def rows_table(rows: Sequence[tuple[str, ...]], headers: Sequence[str] = ()) -> 
     return table
 
 
+class _Heard(Console):
+    """rich ends a program whose reader went away with exit code 1, which means something else here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(*, error: bool = False) -> Console:
     """Results go to standard output, the rest to standard error; colours by NO_COLOR and FORCE_COLOR."""
-    made = Console(stderr=error, highlight=False, soft_wrap=False)
+    made = _Heard(stderr=error, highlight=False, soft_wrap=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _PIPED_WIDTH  # a pipe has no width; rich's own guess of 80 cuts rule ids
     return made

@@ -6,13 +6,13 @@ other site's name can be bound to this machine) and must not be another site's p
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
+import msgspec
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,12 +22,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.documents.facts import encode
-from pipeline.errors import PresetError
+from pipeline.errors import PresetError, system_words
 from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
 from pipeline.rules import presets
 from pipeline.serve import runs
 from pipeline.serve.sessions import DroppedBatch, Full, Room
+from pipeline.storage import crash
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _BODY: Final = 1 << 16  # bytes of a JSON request
@@ -63,7 +64,10 @@ class Doorman:
 
         refused = self._refused(scope)
         if refused is None:
-            await self.app(scope, receive, strict)
+            try:
+                await self.app(scope, receive, strict)
+            except Exception:  # noqa: BLE001  answered and reported by `_fault`; Starlette raises it again for a log
+                return
         else:
             await PlainTextResponse(refused[1], refused[0])(scope, receive, strict)
 
@@ -100,7 +104,18 @@ def application(room: Room, token: str, hosts: frozenset[str], workers: int, lan
         Route(f"{one}/outputs/{{number:int}}", desk.output, methods=["GET"]),
         Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
     ]
-    return Doorman(Starlette(routes=routes, exception_handlers={Full: _full}), token, hosts)
+    return Doorman(
+        Starlette(routes=routes, exception_handlers={Full: _full, OSError: _gone, Exception: _fault}), token, hosts
+    )
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the page asks for when a run begins."""
+
+    preset: str
+    verb: Literal["check", "prepare"]
+    role: str | None = None
+    lang: Literal["en", "zh"] = "en"
 
 
 async def _full(_: Request, error: Exception) -> Response:
@@ -108,6 +123,15 @@ async def _full(_: Request, error: Exception) -> Response:
     answer = _answer({"error": told}, status)
     answer.headers["connection"] = "close"
     return answer
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    """What the system refused: the batch was closed meanwhile, or there is no room."""
+    return _answer({"error": system_words(error) if isinstance(error, OSError) else {}}, 507)
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    return _answer({"error": runs.reported((crash.trace(error),), type(error).__name__)}, 500)
 
 
 def _answer(told: object, status: int = 200) -> Response:
@@ -148,7 +172,7 @@ class _Desk:
         batch = self._batch(request)
         announced = request.headers.get("content-length", "")
         file = self.room.place(
-            batch, request.query_params.get("name", ""), int(announced) if announced.isdigit() else None
+            batch, request.query_params.get("name", ""), int(announced) if announced.isdecimal() else None
         )
         try:
             with file.path.open("xb") as out:
@@ -162,28 +186,28 @@ class _Desk:
             if isinstance(error, OSError):
                 raise Full(507, f"Could not be stored: {error.strerror}", f"无法保存：{error.strerror}") from error
             raise
+        if self.room.get(batch.id) is None:
+            raise Full(404, "This batch is gone.", "该批次已不存在。")
         file.whole = True
         return _answer({"name": file.name, "size": file.size}, 201)
 
     async def run(self, request: Request) -> Response:
         """Begin the run of a batch."""
         batch = self._batch(request)
-        asked = await _json(request)
-        verb, role = asked.get("verb"), str(asked.get("role") or "") or None
+        asked = await _asked(request)
+        role = asked.role or None
         if batch.state != "collecting":
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
         if not batch.files or not all(file.whole for file in batch.files):
             raise Full(409, "No files yet, or some are still arriving.", "尚无文件，或仍在上传。")
         try:
             # Ids of shipped presets only: a request never makes the server open a file it names.
-            name = asked.get("preset")
-            preset = presets.load(name) if isinstance(name, str) and name in presets.names() else None
+            preset = presets.load(asked.preset) if asked.preset in presets.names() else None
         except PresetError as error:
             raise Full(400, error.text.en, error.text.zh) from error
-        if preset is None or verb not in {"check", "prepare"} or (role and preset.role(role) is None):
+        if preset is None or (role and preset.role(role) is None):
             raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
-        lang = "zh" if asked.get("lang") == "zh" else "en"
-        runs.start(batch, preset, role, str(verb), lang, self.workers)
+        runs.start(batch, preset, role, asked.verb, asked.lang, self.workers)
         return _answer(batch.told(), 202)
 
     async def stop(self, request: Request) -> Response:
@@ -222,20 +246,19 @@ def _download(path: Path, name: str) -> Response:
     return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
 
-async def _json(request: Request) -> dict[str, object]:
-    """A small JSON object. Raises Full for anything else."""
+async def _asked(request: Request) -> Asked:
+    """A small JSON object of the right form. Raises Full for anything else."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _BODY:
             raise Full(413, "Request too large.", "请求过大。")
     try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):  # answered below, as anything else that is no object
-        asked = None
-    if not isinstance(asked, dict):
-        raise Full(400, "Not a JSON object.", "不是 JSON 对象。")
-    return asked
+        return msgspec.json.decode(body, type=Asked)
+    except msgspec.ValidationError:
+        raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Full(400, "Not a JSON object.", "不是 JSON 对象。") from None
 
 
 def _read(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import traceback
+from collections.abc import Iterable
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -30,7 +30,7 @@ from pipeline.engine import tasks as work
 from pipeline.engine.cards import cards
 from pipeline.engine.pool import Pool, Work
 from pipeline.engine.record import Record
-from pipeline.errors import AssetError, PreflightError
+from pipeline.errors import AssetError, PreflightError, system_words
 from pipeline.model.ceilings import PREPARE_WALL
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
@@ -38,6 +38,7 @@ from pipeline.model.rules import Preset
 from pipeline.report.html import LocatedDocument, write
 from pipeline.serve.sessions import DroppedBatch
 from pipeline.stages.check import wall
+from pipeline.storage import crash
 
 _TURN: Final = threading.Semaphore(1)  # one run at a time: it uses every processor
 
@@ -60,10 +61,23 @@ def _run(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang:
     except PreflightError as error:
         batch.error, batch.state = error.text, "failed"
     except Exception as error:  # noqa: BLE001  the page must say that its run ended
-        traceback.print_exc()
-        batch.error, batch.state = Text(f"unexpected: {error}", f"意外错误：{error}"), "failed"
+        if not batch.stop.is_set():  # else its folder may be gone already, and nobody waits for it
+            batch.error, batch.state = _words(error), "failed"
     if batch.stop.is_set():
         batch.state = "stopped"
+
+
+def _words(error: Exception) -> Text:
+    """What the system refused, or a fault of ours with its crash report."""
+    return system_words(error) if isinstance(error, OSError) else reported((crash.trace(error),), type(error).__name__)
+
+
+def reported(traces: Iterable[str], what: str) -> Text:
+    """A sentence about a fault of ours, once its crash report is written."""
+    path = crash.write(traces, ("serve",))
+    return Text(
+        f"A fault of ours ({what}); the crash report is {path}.", f"本工具的缺陷（{what}）；崩溃报告位于 {path}。"
+    )
 
 
 def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
@@ -96,6 +110,8 @@ def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang
                 spool.put(event.index, line(_inside(entry, batch.folder)))
                 for one in found:
                     spool.put(next(further), line(_inside(one, batch.folder)))
+        if spool.traces:
+            reported(spool.traces, "files")
         tail = spool.tail(PREPARED if making else CHECKED, totals.findings(preset, spool, lang))
         parts = msgspec.structs.asdict(document.head(MANIFEST if making else REPORT, preset)) | {"assets": tuple(spool)}
         whole = ManifestDocument if making else PlanDocument

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -93,6 +94,7 @@ class DroppedBatch:
     id: str
     folder: Path
     files: list[Dropped] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of folders: one is never given twice
     state: str = "collecting"  # waiting, running, reporting, done, failed, stopped
     fractions: dict[int, float] = field(default_factory=dict)
     statuses: dict[int, str] = field(default_factory=dict)
@@ -194,7 +196,7 @@ class Room:
         if len(batch.files) >= MAX_FILES:
             raise Full(413, f"At most {MAX_FILES} files at once.", f"一次最多 {MAX_FILES} 个文件。")
         self.admit(announced or 0)
-        folder = batch.folder / "in" / f"{len(batch.files) + 1:04}"
+        folder = batch.folder / "in" / f"{next(batch.numbers):04}"
         folder.mkdir()
         file = Dropped(name=safe_name(name), path=folder / safe_name(name))
         batch.files.append(file)

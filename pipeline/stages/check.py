@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from pipeline.convert.av.formats import SOUND_ONLY
+from pipeline.convert.requirements import NAMING
 from pipeline.errors import PreflightError
 from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
@@ -22,6 +23,7 @@ from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
+from pipeline.storage import crash
 
 _TEXT_NAMES: Final = frozenset({"txt", "ssml", "xml", "srt", "vtt"})
 _UNREADABLE_TEXT: Final = Text(
@@ -32,6 +34,10 @@ _USELESS: Final = Text("This scenario has no use for such a file.", "该场景�
 _MXF: Final = Text(
     "An MXF file of a camera or an editor is not read; export it as MOV or MP4 (ProRes and DNxHR are read there)",
     "不读取摄像机或剪辑软件的 MXF 文件；请导出为 MOV 或 MP4（其中的 ProRes 与 DNxHR 可读取）",
+)
+_NAMES: Final = Text(
+    "names of this system are ASCII, and one here is not; set PYTHONUTF8=1 or a UTF-8 locale",
+    "系统的文件名编码为 ASCII，而此处的名称不是；请设置 PYTHONUTF8=1 或使用 UTF-8 区域设置",
 )
 _CONTAINERS: Final = frozenset({"container.format", "file.format"})
 _SILENT: Final = Text(
@@ -60,6 +66,7 @@ def check(job: Job) -> Case:
             needs = judging.needs(role, info.kind) | (DEEP if job.deep else frozenset())
             info = measure(Path(job.path), info, needs)
             findings = _possible(judging.judge(info, role), info)
+            findings = _decoded(findings) if job.deep else findings
         plan = planning.plan(findings, job.at_least, job.allow, info.kind)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
@@ -73,6 +80,21 @@ def _possible(findings: tuple[Finding, ...], info: MediaInfo) -> tuple[Finding, 
     return tuple(
         replace(finding, fix=None, advice=_SILENT)
         if finding.fix and finding.rule.check in _CONTAINERS and finding.fix.value in SOUND_ONLY
+        else finding
+        for finding in findings
+    )
+
+
+def _decoded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings of a file that was to be decoded whole: one that stays as it is and could not be does not pass.
+
+    A repair that makes it anew decodes what it takes, and is proven.
+    """
+    if any(finding.blocks and finding.rule.check not in NAMING for finding in findings):
+        return findings
+    return tuple(
+        replace(finding, rule=replace(finding.rule, unknown_blocks=True))
+        if finding.rule.check == "media.intact"
         else finding
         for finding in findings
     )
@@ -130,6 +152,8 @@ def problem(error: Exception) -> Problem:
         named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         told = Text(f"{named}: {said}", f"{named}：{said}") if named else Text(said, said)
         return Problem(type=type(error).__name__, message=told)
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding() != "utf-8":
+        return Problem(type=type(error).__name__, message=_NAMES)
     if isinstance(error, MemoryError):
         return Problem(
             type="MemoryError",
@@ -138,5 +162,5 @@ def problem(error: Exception) -> Problem:
     return Problem(
         type=type(error).__name__,
         message=Text(f"unexpected: {error} (`-v` shows where)", f"意外错误：{error}（`-v` 显示位置）"),
-        trace="".join(traceback.format_exception(error)),
+        trace=crash.trace(error),
     )

@@ -124,7 +124,7 @@ def _joined(order: Order, role: Role, source: Path, out: Path) -> PackageEntry:
 
 def _judged(order: Order, role: Role, made: Path, out: Path) -> PackageEntry:
     """What the rules say about what was made; published when it passes."""
-    job = Job(path=str(made), stem=made.stem, preset=order.preset, role=role.name, lang=order.lang)
+    job = Job(path=str(made), stem=made.stem, preset=order.preset, role=role.name, lang=order.lang, deep=True)
     report = check(job).report
     passed = report.status is Status.PASS
     return PackageEntry(

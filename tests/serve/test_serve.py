@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +25,7 @@ import uvicorn
 from pipeline.cli.main import main
 from pipeline.cli.serve import _hosts, _listen, _loopback
 from pipeline.model.facts import Text
+from pipeline.serve import server
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
 from pipeline.serve.sessions import Full, Room, room, safe_name
@@ -49,13 +52,13 @@ def served(held: Room) -> Iterator[int]:
     listening = _listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     app = application(held, TOKEN, _hosts("127.0.0.1", port), workers=1, lang="en")
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    running = uvicorn.Server(server.config(app))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
         yield port
     finally:
-        server.should_exit = True
+        running.should_exit = True
         thread.join(10)
         listening.close()
 
@@ -414,3 +417,138 @@ def test_a_batch_is_told_as_the_page_reads_it(held: Room, client: Client) -> Non
         "outputs": [],
     }
     assert answer.content.decode() == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- what breaks and who breaks it --------------------------------------------------------------------
+
+
+def test_an_upload_taken_back_leaves_no_number_to_meet(client: Client, held: Room) -> None:
+    """Files arrive at once; one that is broken off must not lead the next one into the folder of another."""
+    path = opened(client)
+    batch = held.get(path.rpartition("/")[2])
+    assert batch is not None
+    for cancelled in range(4):
+        files = [held.place(batch, f"{number}.txt", 1) for number in range(4)]
+        held.drop(batch, files[cancelled])
+        assert len({file.path.parent for file in files}) == 4
+        answer = put(client, path, "next.txt", b"x")
+        assert answer.status_code == 201
+    assert len({file.path.parent for file in batch.files}) == len(batch.files) == 16
+    assert all(file.path.parent.is_dir() for file in batch.files)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"preset": "%s", "verb": ["check"]}',
+        b'{"preset": ["%s"], "verb": "check"}',
+        b'{"preset": {"%s": 1}, "verb": "check"}',
+        b'{"preset": "%s", "verb": {}}',
+        b'{"preset": "%s", "verb": null}',
+        b'{"preset": "%s", "verb": 1}',
+        b'{"preset": "%s", "verb": "check", "role": ["a"]}',
+        b'{"preset": "%s", "verb": "check", "role": 1e999}',
+        b'{"preset": "%s", "verb": "check", "lang": ["zh"]}',
+        b'{"preset": "%s", "verb": "check", "lang": "../zh"}',
+        b'{"preset": "%s\\u0000", "verb": "check"}',
+        b'{"preset": "\\ud800", "verb": "check"}',
+        b'{"preset": "%s", "verb": "check"',
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+        b"\xff\xfe",
+        b"null",
+        b"",
+    ],
+    ids=range(18),
+)
+def test_a_request_of_another_form_is_refused(client: Client, body: bytes) -> None:
+    path = opened(client)
+    put(client, path, "a.txt", b"words")
+    answer = client.post(f"{path}/run", content=body.replace(b"%s", PRESET.encode()), headers=OURS)
+    assert answer.status_code == 400
+    assert answer.json()["error"].keys() == {"en", "zh"}
+    assert client.get(path).json()["state"] == "collecting"
+
+
+@pytest.mark.parametrize("query", ["name=a&name=b", "name=%ED%A0%80", "name=%00", "name=" + "a" * 5000, "", "name[]=x"])
+def test_any_name_is_taken_as_text(client: Client, query: str) -> None:
+    path = opened(client)
+    answer = client.put(f"{path}/files?{query}", content=b"x", headers=OURS)
+    assert answer.status_code == 201
+
+
+def test_a_batch_closed_while_a_file_arrives(client: Client, held: Room) -> None:
+    path = opened(client)
+    batch = held.get(path.rpartition("/")[2])
+    assert batch is not None
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 10
+        held.close(batch)
+        yield b"x" * 10
+
+    assert client.put(f"{path}/files", params={"name": "a"}, content=pieces(), headers=OURS).status_code in {404, 507}
+    assert client.get(path).status_code == 404
+    assert not batch.folder.exists()
+
+
+def test_a_fault_of_the_page_names_its_report(
+    client: Client, held: Room, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def fall(*_: object) -> None:
+        raise ZeroDivisionError("of nobody's expectation")
+
+    monkeypatch.setattr(held, "open", fall)
+    answer = client.post(f"/{TOKEN}/batches", headers=OURS)
+    assert answer.status_code == 500
+    (report,) = (tmp_path / "state" / "media-preflight").iterdir()
+    assert str(report) in answer.json()["error"]["en"]
+    assert "ZeroDivisionError" in report.read_text(encoding="utf-8")
+    assert client.get(f"/{TOKEN}/").status_code == 200
+
+
+HALVES = [
+    b"",
+    b"G",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    b"PUT /%s/batches/x/files?name=a HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nx-preflight: 1\r\nContent-Length: 9\r\n\r\nab",
+]
+
+
+@pytest.mark.parametrize("half", HALVES, ids=["nothing", "a letter", "half a head", "half a body"])
+def test_who_says_nothing_more_is_hung_up_on(held: Room, monkeypatch: pytest.MonkeyPatch, half: bytes) -> None:
+    monkeypatch.setattr(server.Impatient, "head_wait", 0.2)
+    monkeypatch.setattr(server.Impatient, "body_wait", 0.2)
+    with served(held) as port:
+        filled = half.replace(b"%s", TOKEN.encode()).replace(b"%d", str(port).encode())
+        calls = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(20)]
+        for call in calls:
+            call.sendall(filled)
+        for call in calls:
+            with call, contextlib.suppress(ConnectionResetError):  # also an end
+                while call.recv(4096):
+                    pass
+        assert httpx.get(f"http://127.0.0.1:{port}/{TOKEN}/", timeout=60, trust_env=False).status_code == 200
+
+
+def test_a_head_without_end_and_too_many_callers(held: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(held) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as call, contextlib.suppress(OSError):
+            call.sendall(b"GET / HTTP/1.1\r\nx: " + b"a" * (1 << 17))
+            assert call.recv(4096).startswith(b"HTTP/1.1 400")
+        calls = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(server.CONNECTIONS)]
+        for _ in range(600):
+            if httpx.get(f"http://127.0.0.1:{port}/{TOKEN}/", timeout=60, trust_env=False).status_code == 503:
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("nobody was told to come again")
+        for call in calls:
+            call.close()
+        for _ in range(600):
+            if httpx.get(f"http://127.0.0.1:{port}/{TOKEN}/", timeout=60, trust_env=False).status_code == 200:
+                return
+            time.sleep(0.05)
+        raise AssertionError("the page stays closed")

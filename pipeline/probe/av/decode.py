@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pipeline.model.facts import Text
-from pipeline.probe.av.open import BROKEN, FRAMES, FULL, ISO_MEDIA, MICROSECOND, allowed, opened, packets_of
+from pipeline.probe.av.open import (
+    BROKEN,
+    FRAMES,
+    FULL,
+    ISO_MEDIA,
+    MICROSECOND,
+    PATIENCE,
+    allowed,
+    opened,
+    packets_of,
+)
 from pipeline.probe.av.streams import codec_of, seconds
 
 # A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
@@ -19,6 +32,21 @@ class DecodeResult(NamedTuple):
 
     intact: bool | None
     remarks: tuple[Text, ...]
+
+
+def begins(path: Path, format_: str, indexes: Sequence[int]) -> bool:
+    """Whether a picture or a sound comes out of the first packets of the streams with these indexes.
+
+    Opened with the least effort: what stands in a header is read elsewhere. Raises Unreadable.
+    """
+    with opened(path, format_) as container:
+        streams = [s for s in container.streams if s.index in indexes and allowed(s)]
+        with suppress(*BROKEN):  # the end of what can be read
+            for packet in islice(packets_of(container, streams), PATIENCE):
+                with suppress(*BROKEN):  # the next packet may be whole
+                    if any(isinstance(frame, FRAMES) for frame in packet.decode()):
+                        return True
+    return False
 
 
 def decode_all(path: Path, format_: str) -> DecodeResult:
@@ -39,10 +67,12 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
             )
         for stream in streams:
             context: Any = stream.codec_context
-            context.thread_type = "AUTO"
+            # Sound in one thread: it is quick, and what is said of damage is then the same every time.
+            context.thread_type = "AUTO" if stream.type == "video" else "NONE"
             # Report damage instead of painting over it.
             context.options = {"err_detect": "explode"} if stream.type == "video" else {}
         packets = dict.fromkeys((s.index for s in streams), 0)
+        shown = dict.fromkeys(packets, 0)  # frames that came out of them
         reached = Fraction(0)
         try:
             for packet in packets_of(container, streams):
@@ -55,10 +85,13 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
                         continue
                     if frame.is_corrupt:
                         return _damaged(reached, "a damaged frame", "画面损坏")
+                    shown[packet.stream.index] += 1
                     reached = max(reached, seconds(frame.pts, frame.time_base) or reached)
         except BROKEN as error:
             reason = getattr(error, "strerror", None) or str(error)
             return _damaged(reached, reason, reason)
+        if not any(shown.values()) or any(packets[index] and not frames for index, frames in shown.items()):
+            return _damaged(reached, "nothing to see or hear comes out", "没有解码出画面或声音")
         short = [s for s in streams if format_ in ISO_MEDIA and s.type == "video" and packets[s.index] < s.frames]
         if short:
             found, stated = packets[short[0].index], short[0].frames

@@ -64,7 +64,7 @@ _EFFORTS: Final[tuple[dict[str, str], ...]] = (
     {},
 )
 FULL: Final = _EFFORTS[-1:]
-_PATIENCE: Final = 64  # packets that a decoder may take in before its first frame
+PATIENCE: Final = 64  # packets that a decoder may take in before its first frame
 # These have no list of streams at their head: only reading on shows them, so the first effort is too little.
 _UNLISTED: Final = frozenset({"mpegts", "mpeg", "flv"})
 
@@ -124,7 +124,7 @@ def interlaced(path: Path, format_: str, index: int) -> bool | None:
         stream: Any = container.streams[index]
         if allowed(stream):
             with suppress(*BROKEN):  # damage is told by whoever decodes all of it
-                for packet in islice(packets_of(container, [stream]), _PATIENCE):
+                for packet in islice(packets_of(container, [stream]), PATIENCE):
                     for frame in packet.decode():
                         return bool(frame.interlaced_frame)  # type: ignore[union-attr]  # it is a picture's
     return None

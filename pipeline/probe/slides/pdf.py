@@ -93,7 +93,6 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
         sizes[_points(width), _points(height)] = None
         texts.append(text)
         media += playing
-    about = document.get_metadata_dict()
     version = document.get_version()
     whole = not remarks
     scripts = pdfium.FPDFDoc_GetJavaScriptActionCount(document) > 0
@@ -116,9 +115,17 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
         macros=True if scripts else None,  # scripts may also hang on actions that pdfium does not list
         longest_page_text=max(map(len, texts), default=0) if whole else None,
         page_texts=tuple(texts) if whole else None,
-        producer=(about.get("Producer") or "").strip() or None,
+        producer=_producer(document),
         version=f"{version // 10}.{version % 10}" if version else None,
     )
+
+
+def _producer(document: Any) -> str | None:
+    """Who made it, as the document says; pypdfium2 would refuse text that is not UTF-16."""
+    length = pdfium.FPDF_GetMetaText(document, b"Producer", None, 0)
+    said = ctypes.create_string_buffer(max(2, length))
+    pdfium.FPDF_GetMetaText(document, b"Producer", said, length)
+    return said.raw[: max(0, length - 2)].decode("utf-16-le", "replace").strip() or None
 
 
 def _points(value: float) -> Fraction:
