@@ -12,6 +12,7 @@ and who made a file is not asked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -175,11 +176,26 @@ class HeldFolder:
     @cached_property
     def _like(self) -> tuple[int, int]:
         """Owner of a file that is made in here now, and who else may write to it."""
+        made = self.trial()
+        return made.st_uid, made.st_mode & _OTHERS
+
+    def trial(self) -> os.stat_result:
+        """What a file that is made in here now looks like; gone again, and where the system can, never with a name."""
+        if self.handle is not None and hasattr(os, "O_TMPFILE"):
+            try:
+                handle = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=self.handle)
+            except OSError as error:
+                if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}:
+                    raise  # else a file system that knows no files without names
+            else:
+                try:
+                    return os.fstat(handle)
+                finally:
+                    os.close(handle)
         name = f".preflight-{uuid.uuid4().hex}"
         handle = self.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            made = os.fstat(handle)
-            return made.st_uid, made.st_mode & _OTHERS
+            return os.fstat(handle)
         finally:
             os.close(handle)
             self.unlink(name)
@@ -332,9 +348,7 @@ def replaceable(*targets: Path) -> None:
     top = targets[0].parent
     try:
         with HeldFolder.at(top) as folder:
-            name = f".preflight-{uuid.uuid4().hex}"
-            os.close(folder.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-            folder.unlink(name)
+            folder.trial()
             for target in targets:
                 found = folder.stat(target.name)
                 wrong = found and (_folder(found) or _kept(folder, found))
