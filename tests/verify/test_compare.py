@@ -224,6 +224,13 @@ NO_RATE = picture(SILENT, frame_rate=None, frames=None)
         pytest.param(NO_RATE, lambda by: picture(NO_RATE, duration=10 + by), 2 * MS, "video duration", id="no rate"),
         pytest.param(CLIP, lambda by: sound(duration=10 + by), 100 * MS, "audio duration (stream 1)", id="sound"),
         pytest.param(VOICE, lambda by: lasting(10 + by, VOICE), 100 * MS, "audio duration (stream 0)", id="voice"),
+        pytest.param(
+            sound(VOICE, sample_rate=None),
+            lambda by: lasting(10 + by, sound(VOICE, sample_rate=None)),
+            100 * MS,
+            "audio duration (stream 0)",
+            id="no sample rate",
+        ),
         # 2 x 1152 samples at 8000 Hz.
         pytest.param(PHONE, lambda by: lasting(10 + by, PHONE), 288 * MS, "audio duration (stream 0)", id="phone"),
         pytest.param(VOICE, lambda by: lasting(10 + by, PHONE), 288 * MS, "audio duration (stream 0)", id="to phone"),
@@ -253,6 +260,23 @@ def test_every_allowance_ends_where_it_says(
         assert failed(source, made(by)) == []
     for by in (slack + HAIR, -slack - HAIR):
         assert failed(source, made(by)) == [name]
+
+
+def test_the_lead_in_is_counted_at_the_rate_of_the_source() -> None:
+    """4096 samples are 85 ms at 48000 Hz and 512 ms at 8000; without a rate nothing is added."""
+    wma = replace(sound(codec="wmav2"), container="wmv")
+    late = sound(start=Fraction(3, 10))
+    assert failed(sound(wma, sample_rate=8000), late) == []
+    assert failed(wma, sound(late, sample_rate=8000)) == ["sound after picture"]
+    assert failed(sound(wma, sample_rate=None), late) == ["sound after picture"]
+
+
+def test_what_is_expected_of_a_stream_is_its_own_length() -> None:
+    source, silent = replace(CLIP, duration=Fraction(12)), replace(untold(CLIP), duration=None)
+    told = {proof.name.en: proof.expected.en for proof in prove(source, silent, Plan())}
+    assert told["video duration"].startswith("10.000 s")
+    # Either account may be the right one: the output lasts as long as the container of the source says.
+    assert failed(source, picture(duration=Fraction(12), frames=250)) == []
 
 
 def test_a_clock_that_starts_anywhere_is_no_shift() -> None:
@@ -299,6 +323,14 @@ def test_what_was_cut_is_still_whole_in_itself() -> None:
     assert failed(CLIP, picture(short, frames=190), plan(media__duration=8)) == ["frames"]
     assert failed(CLIP, replace(short, audio=()), plan(media__duration=8)) == ["streams"]
     assert failed(lasting(Fraction(10), VOICE), lasting(Fraction(8), VOICE), plan(media__duration=8)) == []
+
+
+def test_every_sound_of_what_was_cut_is_as_long_as_the_first() -> None:
+    two = replace(CLIP, audio=(SOUND, replace(SOUND, index=2)))
+    short = picture(lasting(Fraction(8), two), frames=200)
+    assert failed(two, short, plan(media__duration=8)) == []
+    uneven = replace(short, audio=(short.audio[0], replace(short.audio[1], duration=Fraction(7))))
+    assert failed(two, uneven, plan(media__duration=8)) == ["audio duration (stream 2)"]
 
 
 def test_silence_that_was_cut_off_is_not_missed() -> None:
