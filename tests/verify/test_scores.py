@@ -112,7 +112,8 @@ def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
     monkeypatch.setattr(programs, "ffmpeg", lambda: str(script))
 
     def measure(
-        vmaf: Sequence[float | None] | str = (90, 80), ssim: Sequence[float] = (0.9,), alpha: Sequence[float] | None = None,
+        vmaf: Sequence[float | None] | str = (90, 80), ssim: Sequence[float] = (0.9,),
+        alpha: Sequence[float] | None = None,
         *, recipe: Recipe = RECIPE, output: MediaInfo = MADE, info: MediaInfo = CLIP, line: Timeline | None = LINE,
         **deliver: Any,
     ) -> dict[str, Proof]:  # fmt: skip
