@@ -279,6 +279,19 @@ def test_what_is_expected_of_a_stream_is_its_own_length() -> None:
     assert failed(source, picture(duration=Fraction(12), frames=250)) == []
 
 
+def test_the_first_sound_is_the_one_that_is_held_to_the_picture() -> None:
+    two = replace(CLIP, audio=(SOUND, replace(SOUND, index=2)))
+    late = replace(SOUND, start=Fraction(1, 10))
+    assert failed(two, replace(two, audio=(late, two.audio[1]))) == ["sound after picture"]
+    assert failed(two, replace(two, audio=(SOUND, replace(late, index=2)))) == []
+
+
+def test_half_a_frame_is_one_of_the_new_rate() -> None:
+    """At 10 a second it is 50 ms, at 25 no more than 20."""
+    assert failed(CLIP, sound(SLOW, start=Fraction(1, 20))) == []
+    assert failed(SLOW, sound(start=Fraction(1, 20))) == ["sound after picture"]
+
+
 def test_a_clock_that_starts_anywhere_is_no_shift() -> None:
     def starting(picture_at: int, sound_at: int) -> MediaInfo:
         return sound(picture(start=Fraction(picture_at)), start=Fraction(sound_at))
@@ -434,7 +447,8 @@ def test_transparency_is_asked_for_where_it_was_and_can_be() -> None:
 def test_streams_are_counted_by_kind() -> None:
     (streams, *_) = prove(CLIP, replace(CLIP, audio=()), Plan())
     assert (streams.expected.en, streams.found.en) == ("1 picture, 1 sound", "1 picture, 0 sound")
-    assert failed(CLIP, replace(CLIP, video=(PICTURE, PICTURE))) == ["streams"]
+    assert failed(CLIP, replace(CLIP, video=(PICTURE, replace(PICTURE, frames=9, duration=Fraction(1))))) == ["streams"]
+    assert failed(replace(CLIP, video=(PICTURE, replace(PICTURE, frames=9, duration=Fraction(1)))), CLIP) == []
     assert failed(SILENT, SILENT) == []
     two = replace(VOICE, audio=(VOICE.audio[0], replace(VOICE.audio[0], index=1)))
     assert failed(two, two) == []

@@ -131,6 +131,12 @@ def test_the_same_bytes_need_no_decoder(bench: Bench) -> None:
     assert sorted(bench.asked) == [("made", 0, [0, 1]), ("source", 0, [0, 1])]
 
 
+def test_of_several_pictures_the_first_is_read(bench: Bench) -> None:
+    two = replace(CLIP, video=(PICTURE, replace(PICTURE, index=7)))
+    assert bench.prove(info=two) == [*USUAL, "copied streams"]
+    assert sorted(bench.asked) == [("made", 0, [0, 1]), ("source", 0, [0, 1])]
+
+
 @pytest.mark.parametrize("digests", [((0, "aa"), (1, "xx")), ((0, "xx"), (1, "bb")), ((0, "aa"),), ()])
 def test_other_bytes_are_decoded_whole(bench: Bench, digests: tuple[tuple[int, str], ...]) -> None:
     bench.after = WHOLE._replace(digests=digests)
