@@ -12,7 +12,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock compat newest fresh run test lint bench fuzz samples coverage schema check prepare clean
+.PHONY: help setup lock compat newest fresh run test lint bench fuzz mutants samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -43,6 +43,10 @@ fresh: ## README's two commands in bare Debian roots, as root and as a user with
 
 fuzz: setup ## 20,000 damaged files through every reader and converter
 	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
+
+mutants: setup ## small changes to what judges, proves, publishes and sends: do the tests notice?
+	@$(PIP) --no-deps --require-hashes -r .ci/mutants.txt
+	@$(BIN)/python -m tests.mutants --count $(or $(COUNT),12) --seed $(or $(SEED),1) --only "$(ONLY)"
 
 samples: setup ## make the sample media in samples/out
 	@$(BIN)/python -m samples --out $(SAMPLES)

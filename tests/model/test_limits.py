@@ -201,3 +201,125 @@ def test_characters_that_do_not_fit_become_underscores_or_go() -> None:
     assert Characters("A-Za-z0-9").nearest("my clip") == "myclip"
     assert Characters("a-z").nearest("中文") is None
     assert not Characters("a-z").accepts("")
+
+
+# --- where each begins and ends, by hand ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "nearest"),
+    [
+        # Whole numbers step over an open bound by one, fractions by a thousandth of it.
+        (Between(5, None, above=True), 5, 6),
+        (Between(5, None, above=True), 4, 6),
+        (Between(None, 5, below=True), 5, 4),
+        (Between(5, None), 4, 5),
+        (Between(None, 5), 6, 5),
+        (Between(Fraction(10), None, above=True), Fraction(10), Fraction(1001, 100)),
+        (Between(Fraction(10), None, above=True), 3, 11),
+        (Between(None, Fraction(5, 2), below=True), 9, Fraction(999, 400)),
+        (Between(None, Fraction(5, 2)), 9, Fraction(5, 2)),
+        (Between(-10, None, above=True), Fraction(-21, 2), Fraction(-999, 100)),
+        (Between(0, None, above=True), 0, 1),
+        (Between(0, None, above=True), Fraction(0), None),  # a thousandth of nothing is nothing
+        (Between(5, 6, above=True), 5, 6),
+        (Between(5, 6, above=True, below=True), 5, None),
+        (Between(5, 5), 9, 5),
+        # Pictures shrink to even sizes that fit, whichever way up.
+        (FitsBox((Size(1920, 1080),)), Size(1921, 1081), Size(1918, 1080)),
+        (FitsBox((Size(1920, 1080),)), Size(1081, 1921), Size(1080, 1918)),
+        (FitsBox((Size(100, 100),)), Size(5000, 3), Size(100, 2)),
+        (FitsBox((Size(100, 100),)), Size(5000, 1), None),  # two pixels would be more than there are
+        (FitsBox((Size(100, 100), Size(400, 200))), Size(800, 400), Size(400, 200)),
+        (FitsBox((Size(100, 100),)), Size(0, 50), None),
+        (FitsBox((Size(100, 100),)), Size(1, 1), Size(1, 1)),
+        (FitsBox((Size(100, 100),)), 100, None),
+        (AtLeastBox(Size(300, 200)), Size(299, 199), Size(300, 200)),
+        (AtLeastBox(Size(300, 200)), Size(400, 199), Size(400, 200)),
+        (AtLeastBox(Size(300, 200)), "300x200", None),
+        # Of equal shapes the largest that is not above the picture; of none below it, the shape decides.
+        (OneSize((Size(640, 360), Size(1280, 720), Size(1920, 1080))), Size(1280, 721), Size(1280, 720)),
+        (OneSize((Size(640, 360), Size(1280, 720), Size(1920, 1080))), Size(1279, 900), Size(640, 360)),
+        (OneSize((Size(640, 360), Size(360, 640))), Size(300, 301), Size(360, 640)),
+        (OneSize((Size(640, 360), Size(360, 640))), Size(301, 300), Size(640, 360)),
+        (OneSize((Size(640, 360), Size(400, 400))), Size(640, 400), Size(640, 360)),
+        (OneSize((Size(640, 360), Size(400, 400))), Size(640, 600), Size(400, 400)),
+        (OneSize((Size(1, 1),)), Size(0, 9), None),
+        (OneSize((Size(1, 1),)), Size(1, 9), Size(1, 1)),
+        # Shapes are as far apart as the one is a multiple of the other: 1.2 is 1.2 times 1, and 1.5 1.25 times it.
+        (Aspect((Fraction(1), Fraction(3, 2))), Fraction(6, 5), Fraction(1)),
+        (Aspect((Fraction(1), Fraction(3, 2))), Fraction(5, 4), Fraction(3, 2)),
+        (Aspect((Fraction(1),)), Fraction(101, 100), Fraction(101, 100)),
+        (Aspect((Fraction(1),)), Fraction(99, 100), Fraction(99, 100)),
+        (Aspect((Fraction(1),)), Fraction(1011, 1000), Fraction(1)),
+        (Aspect((Fraction(1),)), Fraction(989, 1000), Fraction(1)),
+        (Aspect((Fraction(1),)), 0, None),
+        (Aspect((Fraction(1),)), Fraction(1, 100), Fraction(1)),
+        (Aspect((Fraction(1),)), "1:1", None),
+        (OneOf((10, 20)), 15, 10),
+        (OneOf((10, 20)), 16, 20),
+        (OneOf((10, 20)), "16", 10),
+        (OneOf(("a", 20)), 3, 20),
+        (OneOf((1, 2)), True, 1),
+        (NoneOf((False, True)), True, None),
+        (NoneOf((5,)), 5, None),
+        (Characters("a-z_"), "a b", "a_b"),
+        (Characters("a-z"), "a b", "ab"),
+        (Characters("a-z"), 5, None),
+        (Pattern("a+"), "aa", "aa"),
+        (Pattern("a+"), 5, None),
+    ],
+)
+def test_the_nearest_value_by_hand(limit: Limit, value: Value, nearest: Value | None) -> None:
+    found = limit.nearest(value)
+    assert found == nearest
+    assert type(found) is type(nearest)
+
+
+@pytest.mark.parametrize(
+    ("limit", "accepted", "refused"),
+    [
+        (FitsBox((Size(4, 2),)), [Size(4, 2), Size(2, 4), Size(1, 1)],
+         [Size(5, 1), Size(3, 3), Size(1, 5), Size(0, 1), Size(1, 0), "4x2"]),
+        (AtLeastBox(Size(4, 2)), [Size(4, 2), Size(5, 9)], [Size(3, 2), Size(4, 1), Size(2, 4), "4x2"]),
+        (OneSize((Size(4, 2),)), [Size(4, 2)], [Size(2, 4), Size(4, 3), "4x2"]),
+        (Between(2, 4), [2, 3, 4, Fraction(5, 2)], [1, 5, Fraction(199, 100), Fraction(401, 100), True]),
+        (Between(2, 4, above=True), [3, 4, Fraction(201, 100)], [2]),
+        (Between(2, 4, below=True), [2, 3, Fraction(399, 100)], [4]),
+        (NoneOf((2, "a")), [3, "b", False], [2, "a"]),
+        (Characters("a-c"), ["a", "abc"], ["", "abd", "a ", 1]),
+        (Pattern("[a-c]+"), ["a", "abc"], ["", "abd", 1]),
+    ],
+)  # fmt: skip
+def test_what_is_accepted_by_hand(limit: Limit, accepted: list[Value], refused: list[Value]) -> None:
+    assert [value for value in (*accepted, *refused) if limit.accepts(value)] == accepted
+
+
+@pytest.mark.parametrize(
+    ("limit", "en", "zh"),
+    [
+        (Between(5, 10, type="seconds"), ">= 5 s and <= 10 s", ">= 5 s 且 <= 10 s"),
+        (Between(5, 10, above=True, below=True, type="rate"), "> 5 fps and < 10 fps", "> 5 fps 且 < 10 fps"),
+        (Between(None, 1 << 20, type="bytes"), "<= 1 MiB", "<= 1 MiB"),
+        (OneOf(("mp4", "mov")), "mp4, mov", "mp4, mov"),
+        (OneOf(("video", "audio"), "word"), "video, audio", "视频、音频"),
+        (OneOf((True,), "flag"), "yes", "是"),
+        (NoneOf((30, 25), "rate"), "anything but 30 fps, 25 fps", "除此之外均可：30 fps, 25 fps"),
+        (FitsBox((Size(4, 2), Size(3, 3))), "within 4x2 or 3x3 (either way up)", "4x2 或 3x3 以内（横竖均可）"),
+        (AtLeastBox(Size(4, 2)), "at least 4x2", "至少4x2"),
+        (OneSize((Size(4, 2), Size(3, 3))), "4x2, 3x3", "4x2, 3x3"),
+        (Aspect((Fraction(16, 9), Fraction(1))), "16:9, 1:1", "16:9, 1:1"),
+        (Pattern("a+"), "/a+/", "/a+/"),
+        (Characters("a-z"), "only [a-z]", "仅限[a-z]"),
+    ],
+)
+def test_limits_are_said_in_both_languages(limit: Limit, en: str, zh: str) -> None:
+    assert (limit.describe("en"), limit.describe("zh")) == (en, zh)
+    assert limit.describe() == en
+
+
+def test_without_units_figures_are_exact() -> None:
+    ntsc = Fraction(30000, 1001)
+    assert Between(5, ntsc, type="rate").describe(units=False) == ">= 5 and <= 30000/1001"
+    assert OneOf((ntsc, Fraction(25)), "rate").describe(units=False) == "30000/1001, 25"
+    assert NoneOf((ntsc,), "rate").describe("en", units=False) == "anything but 30000/1001"

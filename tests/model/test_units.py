@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model.facts import Size, Value
-from pipeline.model.units import PARSERS, byte_readings, exact, parse, show
+from pipeline.model.facts import Size, Text, Value
+from pipeline.model.units import PARSERS, bare, both, byte_readings, exact, parse, show
 
 READ: list[tuple[str, object, Value]] = [
     ("bytes", 5368709120, 5368709120),
@@ -158,3 +159,115 @@ def test_whole_minutes_survive_writing_and_reading(minutes: int) -> None:
 )
 def test_values_are_shown_with_their_units(value: Value | None, kind: str, shown: str) -> None:
     assert show(value, kind) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown", "zh"),
+    [
+        (1023, "bytes", "1023 bytes", "1023 字节"),
+        (1024, "bytes", "1 KiB", "1 KiB"),
+        (1025, "bytes", "1.001 KiB (1025 bytes)", "1.001 KiB (1025 字节)"),
+        ((1 << 20) - 1024, "bytes", "1023 KiB", "1023 KiB"),
+        (1 << 20, "bytes", "1 MiB", "1 MiB"),
+        ((1 << 30) - (1 << 20), "bytes", "1023 MiB", "1023 MiB"),
+        (1 << 30, "bytes", "1 GiB", "1 GiB"),
+        (3 << 29, "bytes", "1.5 GiB (1610612736 bytes)", "1.5 GiB (1610612736 字节)"),
+        (Fraction(60), "seconds", "60 s", "60 s"),
+        (Fraction(119), "seconds", "119 s", "119 s"),
+        (Fraction(120), "seconds", "2 min", "2 min"),
+        (Fraction(121), "seconds", "121 s", "121 s"),
+        (Fraction(180), "seconds", "3 min", "3 min"),
+        (Fraction(1), "seconds", "1 s", "1 s"),
+        (Fraction(999, 1000), "seconds", "999 ms", "999 ms"),
+        (Fraction(1, 1000), "seconds", "1 ms", "1 ms"),
+        (Fraction(1, 3), "seconds", "0.333 s", "0.333 s"),
+        (999, "bits", "999 bps", "999 bps"),
+        (1000, "bits", "1 kbps", "1 kbps"),
+        (9_500_000, "bits", "9500 kbps", "9500 kbps"),
+        (10_000_000, "bits", "10 Mbps", "10 Mbps"),
+        (9_500_000_000, "bits", "9500 Mbps", "9500 Mbps"),
+        (10_000_000_000, "bits", "10 Gbps", "10 Gbps"),
+        (Fraction(1, 3), "share", "33.333 %", "33.333 %"),
+        (Fraction(101, 100), "share", "101 %", "101 %"),
+        (Fraction(4), "ratio", "4:1", "4:1"),
+        (100, "number", "100", "100"),
+        (Fraction(1, 2), "number", "0.5", "0.5"),
+        (None, "bytes", "unknown", "未知"),
+        (True, "flag", "yes", "是"),
+        (False, "flag", "no", "否"),
+        ("", "text", "(empty)", "（空）"),
+        ("video", "word", "video", "视频"),
+        ("h264", "word", "h264", "h264"),
+        ("video", "text", "video", "video"),
+    ],
+)
+def test_values_are_shown_in_both_languages(value: Value | None, kind: str, shown: str, zh: str) -> None:
+    assert (show(value, kind, "en"), show(value, kind, "zh")) == (shown, zh)
+    assert both(value, kind) == Text(shown, zh)
+
+
+def test_values_are_text_and_english_unless_said_otherwise() -> None:
+    assert (show("video"), show(None), show(25)) == ("video", "unknown", "25")
+    assert both("video") == Text("video", "video")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(Fraction(25), "25"), (Fraction(30000, 1001), "30000/1001"), (25, "25"), ("h264", "h264"), (True, "yes"),
+     (Size(4, 2), "4x2")],
+)  # fmt: skip
+def test_json_holds_values_without_units(value: Value, written: str) -> None:
+    assert bare(value) == written
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "value"),
+    [
+        ("seconds", "1 ms", Fraction(1, 1000)),
+        ("seconds", "2 min", Fraction(120)),
+        ("seconds", "7", Fraction(7)),
+        ("hertz", "1 kHz", 1000),
+        ("hertz", "1 Hz", 1),
+        ("bits", "1 bps", 1),
+        ("bits", "1 Mbps", 1_000_000),
+        ("bits", "1", 1),
+        ("share", "1", Fraction(1)),
+        ("share", "1 %", Fraction(1, 100)),
+        ("size", "1x1", Size(1, 1)),
+        ("size", "2*3", Size(2, 3)),
+        ("ratio", "1:2", Fraction(1, 2)),
+        ("bytes", "1 B", 1),
+        ("bytes", "1 GiB", 1 << 30),
+        ("colour", "#00b140", "#00B140"),
+        ("word", "none", "none"),
+        ("rate", "1/2 fps", Fraction(1, 2)),
+    ],
+)
+def test_one_of_each_unit_is_what_it_says(kind: str, raw: object, value: Value) -> None:
+    assert parse(kind, raw) == value
+
+
+@pytest.mark.parametrize("raw", ["00b140", "#00b14", "#00b1400", "#00g140", 0x00B140, "green"])
+def test_a_colour_has_six_digits(raw: object) -> None:
+    with pytest.raises(ValueError, match="is not a colour such as #00B140"):
+        parse("colour", raw)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "said"),
+    [
+        ("bytes", "1 kb", "unit 'kb' is not one of K, KB, M, MB, G, GB, B, KiB, MiB, GiB"),
+        ("seconds", "1 day", "unit 'day' is not one of ms, s, min, h"),
+        ("number", True, "True is not a number"),
+        ("number", "1/0", "'1/0' divides by zero"),
+        ("number", "x", "'x' is not a number with a unit"),
+        ("number", "1 s", "'1 s' has a unit, and a plain number is wanted"),
+        ("count", "1/2", "'1/2' is not a whole number"),
+        ("size", "0x0", "'0x0' is not a size such as 1920x1080"),
+        ("size", "1x0", "'1x0' is not a size such as 1920x1080"),
+        ("ratio", "1", "'1' is not a ratio such as 16:9"),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_value_that_was_written(kind: str, raw: object, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        parse(kind, raw)

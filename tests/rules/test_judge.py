@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from pipeline.model.case import Case
-from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size
+from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, Speech, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.limits import Between, FitsBox, OneOf
 from pipeline.model.results import Finding, Fix, Status, Verdict
@@ -225,3 +226,107 @@ def test_rules_on_pictures_read_the_picture_as_shown() -> None:
         factory.role(factory.rule("image.size", FitsBox((Size(8000, 8000),)))),
     )
     assert finding.actual == Size(3000, 4000)
+
+
+# --- why an answer is unknown -----------------------------------------------------------------------
+
+
+def reason(info: MediaInfo, rule: Rule) -> str:
+    (finding,) = judge(info, factory.role(rule))
+    assert (finding.verdict, finding.fix, finding.advice) == (Verdict.UNKNOWN, None, None)
+    assert finding.reason is not None
+    return finding.reason.en
+
+
+ONE_FACE = factory.rule("face.count", OneOf((1,), "count"))
+
+
+def test_a_value_that_headers_do_not_tell_is_said_not_to_be_told() -> None:
+    assert reason(at(None), MAX_30) == "the file does not tell"
+    silent = factory.video(audio=())
+    assert reason(silent, factory.rule("audio.channels", OneOf((1,), "count"))).startswith("the file holds nothing")
+
+
+def test_why_a_measurement_could_not_be_tried_is_said_in_its_own_last_words() -> None:
+    remarks = (Text("First.", "一。"), Text("Run `setup` again.", "请重新运行。"))
+    untried = factory.image(faces=None, remarks=remarks)
+    (finding,) = judge(untried, factory.role(ONE_FACE))
+    assert finding.reason == Text("Run `setup` again", "请重新运行")
+    assert "not measured" in reason(factory.image(faces=None), ONE_FACE)
+    # Remarks on what has nothing to do with it are not taken for the reason.
+    deaf = factory.audio(remarks=remarks)
+    noise = factory.rule("speech.snr", Between(Fraction(30), None, type="number"))
+    assert reason(deaf, noise) == "the recording was not measured"
+
+
+def test_what_was_measured_and_still_has_no_value_says_why_not() -> None:
+    """Each value of speech that nobody spoke in: its check says so, and not that nothing was measured."""
+    quiet = factory.audio(speech=Speech(snr=Fraction(60)))
+    silence = factory.rule("speech.leading_silence", Between(None, Fraction(1), type="seconds"))
+    assert reason(quiet, silence) == "no speech was heard in it"
+    assert reason(factory.audio(), silence) == "the recording was not measured"
+
+
+# --- what is said of a failure ----------------------------------------------------------------------
+
+
+def face(**values: Any) -> Face:
+    return Face(box=(Fraction(800), Fraction(200), Fraction(300), Fraction(400)), score=Fraction(9, 10), **values)
+
+
+def test_only_a_failure_is_advised_on() -> None:
+    two = factory.image(faces=(face(), face()))
+    (failing,) = judge(two, factory.role(ONE_FACE))
+    assert failing.verdict is Verdict.FAIL
+    assert failing.advice is not None
+    (passing,) = judge(factory.image(faces=(face(),)), factory.role(ONE_FACE))
+    assert (passing.verdict, passing.advice) == (Verdict.PASS, None)
+
+
+def test_a_check_that_no_converter_repairs_has_no_edit() -> None:
+    protected = factory.slides(slides=replace(factory.slides().slides, encrypted=True))  # type: ignore[type-var]
+    (finding,) = judge(protected, factory.role(factory.rule("slides.encrypted", OneOf((False,), "flag"))))
+    assert (finding.verdict, finding.fix) == (Verdict.FAIL, None)
+
+
+# --- a value that costs less than the nearest one -----------------------------------------------------
+
+
+def edited(info: MediaInfo, *rules: Rule) -> Value | None:
+    """What the first rule would change its value to."""
+    found = judge(info, factory.role(*rules))[0]
+    return found.fix.value if found.fix else None
+
+
+def test_of_rates_the_whole_step_is_taken_where_every_rule_lets_it() -> None:
+    """59.94 halves to 29.97; another rule of the role wants at least 30, or speaks of other files, or only advises."""
+    info = factory.video(video=(factory.video_stream(frame_rate=Fraction(60000, 1001)),))
+    floor = factory.rule("video.frame_rate", Between(Fraction(30), None, type="rate"), id="floor")
+    ntsc = Fraction(30000, 1001)
+    assert edited(info, MAX_30) == ntsc
+    assert edited(info, MAX_30, floor) == 30
+    assert edited(info, MAX_30, replace(floor, level=Level.WARNING)) == ntsc
+    webm = Condition(check="container.format", limit=OneOf(("webm",)))
+    assert edited(info, MAX_30, replace(floor, when=webm)) == ntsc
+    assert edited(info, MAX_30, replace(floor, when=replace(webm, limit=OneOf(("mp4",))))) == 30
+    # A rule on something else is not asked about a rate, though it fails.
+    assert edited(info, MAX_30, factory.rule("video.codec", OneOf(("vp9",)))) == ntsc
+
+
+def test_a_rule_that_cannot_be_read_keeps_no_better_value_away() -> None:
+    """The rate of the second picture is not told; the step suits the first."""
+    streams = (factory.video_stream(frame_rate=Fraction(60000, 1001)), factory.video_stream(index=1, frame_rate=None))
+    assert edited(factory.video(video=streams), MAX_30) == Fraction(30000, 1001)
+
+
+def test_a_better_value_that_breaks_the_rule_itself_is_not_taken() -> None:
+    """Half of 60 is 30, and only 29 or 24 are listed: the nearest of the list stays."""
+    listed = factory.rule("video.frame_rate", OneOf((Fraction(24), Fraction(29)), "rate"))
+    assert edited(at(60), listed) == 29
+
+
+def test_costly_measurements_are_asked_for_by_kind() -> None:
+    level = factory.rule("speech.snr", Between(Fraction(30), None, type="number"))
+    role = factory.role(MAX_30, ONE_FACE, level)
+    assert needs(role, Kind.AUDIO) == {"speech"}
+    assert needs(role, Kind.SLIDES) == frozenset()

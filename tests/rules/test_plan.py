@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model.facts import MediaInfo, Size, Value
+from pipeline.model.facts import Kind, MediaInfo, Size, Value
 from pipeline.model.limits import AtLeastBox, Between, FitsBox, OneOf
 from pipeline.model.results import Plan, Verdict
 from pipeline.model.rules import Level, Limit, Rule, Safety
 from pipeline.rules.judge import judge
-from pipeline.rules.plan import plan
+from pipeline.rules.plan import PARTS, plan
 from tests import factory
 
 
@@ -245,3 +245,95 @@ def test_bounds_that_leave_something_never_contradict(bounds: list[Fraction]) ->
         assert isinstance(value, int | Fraction)
         assert value <= min(bounds)
         assert value == min(bounds) or (60 / Fraction(value)).denominator == 1
+
+
+# --- what is done on request only -------------------------------------------------------------------
+
+AT_MOST_5 = factory.rule("media.duration", Between(None, Fraction(5), type="seconds"), id="short")
+TRIM = frozenset({"media.duration"})
+SPLIT = frozenset({PARTS})
+
+
+def asked(info: MediaInfo, *rules: Rule, allow: frozenset[str] = frozenset(), kind: Kind | None = None) -> Plan:
+    return plan(judge(info, factory.role(*rules)), allow=allow, kind=kind)
+
+
+def test_a_recording_that_is_too_long_is_cut_or_split_only_where_that_was_asked_for() -> None:
+    refused = asked(clip(), AT_MOST_5)
+    assert (refused.fixes, [f.rule.id for f in refused.blocked], refused.split) == ((), ["short"], False)
+    assert refused.blocked[0].reason is not None
+    assert "--trim" in refused.blocked[0].reason.en
+    cut = asked(clip(), AT_MOST_5, allow=TRIM)
+    assert (values(cut), cut.blocked, cut.split, cut.allowed) == ([5], (), False, TRIM)
+    parted = asked(clip(), AT_MOST_5, allow=SPLIT, kind=Kind.VIDEO)
+    assert (values(parted), parted.blocked, parted.split) == ([5], (), True)
+    assert parted.allowed == {*SPLIT, "media.duration"}
+    # Sound is not split, and what is short enough is in one piece.
+    spoken = asked(factory.audio(), AT_MOST_5, allow=SPLIT, kind=Kind.AUDIO)
+    assert (spoken.fixes, len(spoken.blocked), spoken.split) == ((), 1, False)
+    assert not asked(clip(duration=Fraction(4)), rate(at_most(30)), allow=SPLIT, kind=Kind.VIDEO).split
+    assert not asked(clip(), AT_MOST_5, allow=TRIM, kind=Kind.VIDEO).split
+
+
+def test_what_only_advice_wants_on_request_is_done_on_request_and_never_blocks() -> None:
+    soft = replace(AT_MOST_5, level=Level.WARNING)
+    unasked = asked(clip(), soft)
+    assert (unasked.fixes, unasked.advised, unasked.blocked) == ((), (), ())
+    wanted = asked(clip(), soft, allow=TRIM)
+    assert (values(wanted), wanted.advised, wanted.blocked) == ([5], (), ())
+
+
+def test_a_picture_grows_on_request_only() -> None:
+    large = factory.rule("image.size", AtLeastBox(Size(3000, 2000)), id="large")
+    refused = asked(factory.image(), large)
+    assert (refused.fixes, [f.rule.id for f in refused.blocked]) == ((), ["large"])
+    grown = asked(factory.image(), large, allow=frozenset({"image.enlarge"}))
+    (fix,) = grown.fixes
+    assert isinstance(fix.value, Size)
+    assert fix.value.width >= 3000
+    assert fix.value.height >= 2000
+    small = factory.rule("image.size", FitsBox((Size(960, 540),)), id="small")
+    assert values(asked(factory.image(), small)) == [Size(960, 540)]  # to shrink it need not be asked for
+
+
+# --- order, and what is in the way ------------------------------------------------------------------
+
+
+def test_what_is_in_the_way_is_told_by_rule_and_stream() -> None:
+    streams = tuple(factory.video_stream(index=i, frame_rate=None) for i in (3, 1, 2))
+    made = planned(factory.video(video=streams), rate(at_most(30), "b"), rate(at_most(60), "a"))
+    assert [(f.rule.id, f.stream) for f in made.blocked] == [(i, n) for i in "ab" for n in (1, 2, 3)]
+
+
+def test_edits_of_one_check_come_in_the_order_of_streams() -> None:
+    streams = tuple(factory.video_stream(index=i, frame_rate=Fraction(60)) for i in (3, 0, 2))
+    assert [fix.stream for fix in planned(factory.video(video=streams), rate(at_most(30))).fixes] == [0, 2, 3]
+
+
+def test_of_two_edits_that_suit_all_the_nearer_is_made() -> None:
+    """From 60 the first rule proposes 50 and the second 25; both suit both."""
+    listed = rate(OneOf((Fraction(50), Fraction(25)), "rate"), "a")
+    low = rate(OneOf((Fraction(25), Fraction(50)), "rate"), "b")
+    assert values(planned(clip(), listed, low)) == [50]
+    assert values(planned(clip(), low, rate(at_most(40), "c"))) == [25]
+
+
+def test_a_contradiction_blocks_every_error_in_it_and_no_warning() -> None:
+    low, high = rate(at_most(25), "a"), rate(at_most(20), "b")
+    floor, soft = rate(at_least(30), "c"), rate(at_most(24), "d", level=Level.WARNING)
+    made = planned(clip(), soft, high, low, floor)
+    assert [f.rule.id for f in made.blocked] == ["a", "b"]
+    assert all(f.fix is None for f in made.blocked)
+    assert made.advised == ()
+
+
+def test_an_error_without_a_remedy_leaves_its_value_alone() -> None:
+    """30 would satisfy the first rule; the second, about the same value, can't be satisfied at all."""
+    made = planned(clip(), rate(at_most(30), "a"), rate(at_least(100), "b"))
+    assert made.fixes == ()
+    assert [f.rule.id for f in made.blocked] == ["b"]
+
+
+def test_lossless_edits_go_where_only_those_are_accepted() -> None:
+    container = factory.rule("container.format", OneOf(("mov",)), level=Level.WARNING)
+    assert [fix.value for fix in planned(clip(), container, at_least=Safety.LOSSLESS).advised] == ["mov"]
