@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
-from pipeline.upload.client import answer
+from pipeline.upload.client import Reply, answer
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item
@@ -208,7 +208,7 @@ class AssetLibrary:
         path = "/large-files" if "file_multipart_count" in body else "/files"
         tools.journal.begin(item.key, f"create file {step}")
 
-        def attempt(number: int) -> dict[str, Any]:
+        def attempt(number: int) -> Reply:
             if number > 1:
                 self._adopt(item, file, step, asset_id, tools)  # cancels what a lost answer has left behind
             try:
