@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pipeline.engine import staging as moving
 from pipeline.engine.pool import Pool, Work, WorkerEvent
 from pipeline.errors import AssetError, UsageError, WorkerLost
+from pipeline.model.ceilings import Patience
 from pipeline.model.job import Job
 from pipeline.storage import urls
 
@@ -32,13 +33,13 @@ _LOOK: Final = 2.0
 _held = threading.local()
 
 
-def remote(work: Work[Any, Any], job: Any, wall: float, weighed: bool) -> tuple[Any, AssetError | None]:
+def remote(work: Work[Any, Any], job: Any, patience: Patience, weighed: bool) -> tuple[Any, AssetError | None]:
     """One job on a Dask worker: what became of it."""
     pool = getattr(_held, "pool", None)
     if pool is None or _held.work is not work:
         if pool is not None:
             pool.__exit__()
-        _held.pool = pool = Pool(work, 1, wall, writes=None if weighed else ())
+        _held.pool = pool = Pool(work, 1, patience, writes=None if weighed else ())
         _held.work = work
         atexit.register(pool.__exit__)
     if isinstance(job, Job) and urls.away(job):
@@ -70,8 +71,8 @@ class Cluster(Generic[J, R]):
     `--resources preflight=1`. Raises UsageError when there is no scheduler.
     """
 
-    def __init__(self, work: Work[J, R], address: str | None, wall: float, *, weighed: bool) -> None:
-        self._work, self._address, self._wall, self._weighed = work, address, wall, weighed
+    def __init__(self, work: Work[J, R], address: str | None, patience: Patience, *, weighed: bool) -> None:
+        self._work, self._address, self._patience, self._weighed = work, address, patience, weighed
         self._client: Any = None
 
     def __enter__(self) -> Self:
@@ -118,7 +119,8 @@ class Cluster(Generic[J, R]):
         """One event for each job, as they end."""
         executor = self._client.get_executor(pure=False, retries=_RETRIES, resources=self._resources())
         waiting = {
-            executor.submit(remote, self._work, job, self._wall, self._weighed): index for index, job in enumerate(jobs)
+            executor.submit(remote, self._work, job, self._patience, self._weighed): index
+            for index, job in enumerate(jobs)
         }
         seen = time.monotonic()
         try:
