@@ -165,8 +165,8 @@ def _spawned(words: tuple[Any, ...]) -> Any:
 class Pool(Generic[J, R]):
     """Runs `work(job, progress)` in worker processes, each job within `patience`.
 
-    `weigh` says how much work a job is, in any unit; jobs without a weight are light. `writes` names the only folders that
-    workers may write below, beside their own temporary one; None leaves them free.
+    `weigh` says how much work a job is, in any unit; jobs without a weight are light. `writes` names the only
+    folders that workers may write below, beside their own temporary one; None leaves them free.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What working on a file takes of memory, from what its headers claim. Estimates from above, measured with real files."""
+"""What working on a file takes of memory, from what its headers claim: estimates from above."""
 
 from __future__ import annotations
 

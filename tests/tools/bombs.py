@@ -413,26 +413,36 @@ def _zip(parts: dict[str, bytes], stored: frozenset[str] = frozenset()) -> bytes
     return out.getvalue()
 
 
-def pptx(slide: bytes, times: int = 1, **more: bytes) -> bytes:
+_XML: Final = "application/vnd.openxmlformats-"
+
+
+def _relations(*links: tuple[str, str, str]) -> bytes:
+    inside = "".join(f'<Relationship Id="{name}" Type="{_OFFICE}/{kind}" Target="{to}"/>' for name, kind, to in links)
+    return f'<Relationships xmlns="{_RELS}">{inside}</Relationships>'.encode()
+
+
+def pptx(slide: bytes, times: int = 1) -> bytes:
     """A deck that shows one slide so many times."""
-    relations = "".join(
-        f'<Relationship Id="r{n}" Type="{_OFFICE}/slide" Target="slides/slide1.xml"/>' for n in range(times)
+    types = (
+        f'<Types xmlns="{_CONTENT}"><Default Extension="rels" ContentType="{_XML}package.relationships+xml"/>'
+        '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/ppt/presentation.xml" '
+        f'ContentType="{_XML}officedocument.presentationml.presentation.main+xml"/></Types>'
     )
     listed = "".join(f'<p:sldId id="{256 + n}" r:id="r{n}"/>' for n in range(times))
-    types = (
-        f'<Types xmlns="{_CONTENT}"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/ppt/presentation.xml" ContentType='
-        '"application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml"/></Types>'
+    deck = (
+        f'<p:presentation xmlns:p="{_MAIN}" xmlns:r="{_OFFICE}"><p:sldIdLst>{listed}</p:sldIdLst>'
+        '<p:sldSz cx="9144000" cy="6858000"/></p:presentation>'
     )
-    parts = {
-        "[Content_Types].xml": types.encode(),
-        "_rels/.rels": f'<Relationships xmlns="{_RELS}"><Relationship Id="a" Type="{_OFFICE}/officeDocument" Target="ppt/presentation.xml"/></Relationships>'.encode(),
-        "ppt/presentation.xml": f'<p:presentation xmlns:p="{_MAIN}" xmlns:r="{_OFFICE}"><p:sldIdLst>{listed}</p:sldIdLst><p:sldSz cx="9144000" cy="6858000"/></p:presentation>'.encode(),
-        "ppt/_rels/presentation.xml.rels": f'<Relationships xmlns="{_RELS}">{relations}</Relationships>'.encode(),
-        "ppt/slides/slide1.xml": slide,
-        **{name: body for name, body in more.items()},
-    }
-    return _zip(parts)
+    slides = ((f"r{n}", "slide", "slides/slide1.xml") for n in range(times))
+    return _zip(
+        {
+            "[Content_Types].xml": types.encode(),
+            "_rels/.rels": _relations(("a", "officeDocument", "ppt/presentation.xml")),
+            "ppt/presentation.xml": deck.encode(),
+            "ppt/_rels/presentation.xml.rels": _relations(*slides),
+            "ppt/slides/slide1.xml": slide,
+        }
+    )
 
 
 def slide(inner: bytes, attributes: bytes = b"") -> bytes:
@@ -446,7 +456,10 @@ def many(text: str, count: int) -> bytes:
 
 
 def odp(inner: bytes) -> bytes:
-    head = b'<office:document-content xmlns:office="o" xmlns:draw="d" xmlns:text="t"><office:body><office:presentation><draw:page>'
+    head = (
+        b'<office:document-content xmlns:office="o" xmlns:draw="d" xmlns:text="t">'
+        b"<office:body><office:presentation><draw:page>"
+    )
     tail = b"</draw:page></office:presentation></office:body></office:document-content>"
     kind = b"application/vnd.oasis.opendocument.presentation"
     return _zip({"mimetype": kind, "content.xml": head + inner + tail}, frozenset({"mimetype"}))
@@ -567,8 +580,8 @@ BOMBS: Final[dict[str, Maker]] = {
         trak(1, _ONE, 64, 64, box(b"edts", full(b"elst", _words(60_000), _words(1, 0, 0x10000) * 60_000)))
     ),
     "frame-65535.mp4": lambda: mp4(trak(1, _ONE, 65535, 65535)),
-    "rate-1000-of-100-mp.mp4": lambda: mp4(
-        trak(1, _tables(_words(1, 1000, 1), _words(1, 1, 1000, 1), _words(4, 1000), _words(1, 48)), 10_000, 10_000)
+    "rate-500-of-100-mp.mp4": lambda: mp4(
+        trak(1, _tables(_words(1, 1000, 2), _words(1, 1, 1000, 1), _words(4, 1000), _words(1, 48)), 10_000, 10_000)
     ),
     "chapters-9000.mkv": lambda: mkv(_atoms(9000)),
     "tags-20000.mkv": lambda: mkv(_tags(20_000)),
@@ -634,7 +647,8 @@ BOMBS: Final[dict[str, Maker]] = {
     "shapes-150000.pptx": lambda: pptx(
         slide(
             many(
-                '<p:sp><p:txBody><a:p><a:r><a:rPr><a:latin typeface="F%d"/></a:rPr><a:t>x</a:t></a:r></a:p></p:txBody></p:sp>',
+                '<p:sp><p:txBody><a:p><a:r><a:rPr><a:latin typeface="F%d"/></a:rPr>'
+                "<a:t>x</a:t></a:r></a:p></p:txBody></p:sp>",
                 150_000,
             )
         )
@@ -672,7 +686,8 @@ BOMBS: Final[dict[str, Maker]] = {
         _DRAW,
         stream(
             bytes(200),
-            b"/Type/XObject/Subtype/Image/Width 60000/Height 60000/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/CCITTFaxDecode/DecodeParms<</Columns 60000/Rows 60000/K -1>>",
+            b"/Type/XObject/Subtype/Image/Width 60000/Height 60000/BitsPerComponent 1/ColorSpace/DeviceGray"
+            b"/Filter/CCITTFaxDecode/DecodeParms<</Columns 60000/Rows 60000/K -1>>",
         ),
     ),
     "pattern.pdf": lambda: pdf(
@@ -687,7 +702,8 @@ BOMBS: Final[dict[str, Maker]] = {
         _flate(
             200 << 20,
             b"\0\1\2\3\4\5\6",
-            b"/ShadingType 4/ColorSpace/DeviceRGB/BitsPerCoordinate 8/BitsPerComponent 8/BitsPerFlag 8/Decode[0 960 0 540 0 1 0 1 0 1]",
+            b"/ShadingType 4/ColorSpace/DeviceRGB/BitsPerCoordinate 8/BitsPerComponent 8/BitsPerFlag 8"
+            b"/Decode[0 960 0 540 0 1 0 1 0 1]",
         ),
     ),
     "objects-8-million.pdf": lambda: pdf(_DRAW, stream(b""), size=8_388_607),

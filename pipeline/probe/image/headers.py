@@ -75,7 +75,7 @@ def gif_frames(file: BinaryIO, most: int) -> int | None:
 
 
 def webp_frames(file: BinaryIO, most: int) -> tuple[Size, int] | None:
-    """Canvas and frames, counted up to `most`, of an animated WebP (RFC 9649, 2.7.1); None for one that stands still."""
+    """Canvas and frames of an animated WebP, counted up to `most` (RFC 9649, 2.7.1); None for one that stands still."""
     head = file.read(30)
     if head[12:16] != b"VP8X" or len(head) < 30 or not head[20] & 2:
         return None

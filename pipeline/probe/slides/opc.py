@@ -53,7 +53,8 @@ class Package:
             raise CeilingExceeded(
                 f"{self.archive.name} takes more than {MAX_DECK_ELEMENTS} XML elements to read ({self.elements}). "
                 "Split the deck, or save it anew.",
-                f"{self.archive.name} 需读取的 XML 元素超过 {MAX_DECK_ELEMENTS} 个（{self.elements}）。请拆分或重新保存。",
+                f"{self.archive.name} 需读取的 XML 元素超过 {MAX_DECK_ELEMENTS} 个（{self.elements}）。"
+                "请拆分或重新保存。",
             )
 
     def links(self, name: str) -> tuple[Link, ...]:
