@@ -84,9 +84,11 @@ def guard(name: str, size: Size, frames: int = 1, pixels: int | None = None) -> 
     ):
         if value > ceiling:
             raise CeilingExceeded(
-                f"{name} is {size} pixels with {frames} frame(s): {value} {en}, above the ceiling of {ceiling}. "
-                "Save it smaller or shorter.",
-                f"{name} 为 {size} 像素、{frames} 帧：{value} {zh}，超过上限 {ceiling}。请缩小或缩短后重新保存。",
+                f"{name} is {size} pixels with {frames} frame(s): {value} {en}, more than {ceiling}. The ceilings are "
+                f"{MAX_PIXELS} pixels, {MAX_SIDE} a side, {MAX_FRAMES_IMAGE} frames and {MAX_MOVING} pixels of all of "
+                "them. Save it smaller or shorter.",
+                f"{name} 为 {size} 像素、{frames} 帧：{value} {zh}，超过 {ceiling}。上限为 {MAX_PIXELS} 像素、"
+                f"单边 {MAX_SIDE}、{MAX_FRAMES_IMAGE} 帧、各帧合计 {MAX_MOVING} 像素。请缩小或缩短后重新保存。",
             )
 
 
