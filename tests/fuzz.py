@@ -20,14 +20,14 @@ from pathlib import Path
 from pipeline.documents.types import AssetEntry
 from pipeline.engine.pool import Pool, WorkerEvent, cores
 from pipeline.engine.tasks import check_entry, prepare_entry
-from pipeline.model.ceilings import Patience
+from pipeline.model.ceilings import JobTime
 from pipeline.model.job import Job
 from pipeline.storage.publish import sweep
 from samples import SAMPLES, build
 
 LARGEST = 400_000  # bytes of a sample; larger ones differ in length, not in structure
 BLOCK = 500  # mutants on the disk at a time
-LIMIT = Patience(cpu=60, wall=600)  # of one mutant, far above what the slowest takes
+LIMIT = JobTime(cpu=60, wall=600)  # of one mutant, far above what the slowest takes
 PREPARED = 3  # one mutant in so many is prepared, not only checked
 # By the folder of the sample, in turn, so that every prober and every converter has its share.
 PRESETS = {

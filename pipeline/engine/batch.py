@@ -17,7 +17,7 @@ from pipeline.documents.types import PreparedAsset
 from pipeline.engine.journal import Journal, Slot, digest, fingerprint, size_in
 from pipeline.engine.record import Record, Worked
 from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE, Patience
+from pipeline.model.ceilings import PREPARE, JobTime
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
 from pipeline.model.results import Outcome, Problem, Status
@@ -59,7 +59,7 @@ def entries(
     function: Work[J, R],
     jobs: Sequence[J],
     running: Running,
-    patience: Patience,
+    patience: JobTime,
     failed: Callable[[J, AssetError], R],
     *,
     weigh: Callable[[J], int] | None = None,
@@ -114,7 +114,7 @@ def _moved(jobs: Sequence[object]) -> bool:
 def _executor(
     function: Work[J, Any],
     running: Running,
-    patience: Patience,
+    patience: JobTime,
     weigh: Callable[[J], int] | None,
     plots: str,
     *,

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pipeline.engine import staging as moving
 from pipeline.engine.pool import Pool, Work, WorkerEvent
 from pipeline.errors import AssetError, UsageError, WorkerLost
-from pipeline.model.ceilings import Patience
+from pipeline.model.ceilings import JobTime
 from pipeline.model.job import Job
 from pipeline.storage import urls
 
@@ -33,7 +33,7 @@ _LOOK: Final = 2.0
 _held = threading.local()
 
 
-def remote(work: Work[Any, Any], job: Any, patience: Patience, weighed: bool) -> tuple[Any, AssetError | None]:
+def remote(work: Work[Any, Any], job: Any, patience: JobTime, weighed: bool) -> tuple[Any, AssetError | None]:
     """One job on a Dask worker: what became of it."""
     pool = getattr(_held, "pool", None)
     if pool is None or _held.work is not work:
@@ -71,7 +71,7 @@ class Cluster(Generic[J, R]):
     `--resources preflight=1`. Raises UsageError when there is no scheduler.
     """
 
-    def __init__(self, work: Work[J, R], address: str | None, patience: Patience, *, weighed: bool) -> None:
+    def __init__(self, work: Work[J, R], address: str | None, patience: JobTime, *, weighed: bool) -> None:
         self._work, self._address, self._patience, self._weighed = work, address, patience, weighed
         self._client: Any = None
 

@@ -38,7 +38,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pipeline.engine import fork_server
 from pipeline.engine.worker import Message, More, heard, serve
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.model.ceilings import LEAST_MEMORY, MEMORY_SHARE, WORKER_MEMORY, Patience
+from pipeline.model.ceilings import LEAST_MEMORY, MEMORY_SHARE, WORKER_MEMORY, JobTime
 from pipeline.model.facts import Text
 from pipeline.model.job import Progress
 from pipeline.storage import publish
@@ -173,7 +173,7 @@ class Pool(Generic[J, R]):
         self,
         work: Work[J, R],
         workers: int,
-        patience: Patience,
+        patience: JobTime,
         *,
         weigh: Callable[[J], int] | None = None,
         writes: tuple[str, ...] | None = None,

@@ -23,7 +23,7 @@ class Ceiling:
     quiet: float | None = None  # seconds without progress
 
 
-class Patience(NamedTuple):
+class JobTime(NamedTuple):
     """How long a worker process may take for one asset. A busy machine makes it late, and no more work."""
 
     cpu: float  # processor seconds of its own, all threads together; where the system does not tell, only `wall` holds
@@ -71,10 +71,10 @@ WRITABLE: Final = ("/dev/null",)
 
 # A worker process that reads or converts one asset.
 WORKER_MEMORY: Final = 6 * GiB  # bytes, of the largest file and alone
-CHECK: Final = Patience(cpu=60, wall=600)  # to probe and judge one asset
+CHECK: Final = JobTime(cpu=60, wall=600)  # to probe and judge one asset
 # ... with every frame decoded, or hours of sound measured: an hour on four processors
-DEEP: Final = Patience(cpu=4 * 3600, wall=6 * 3600)
-PREPARE: Final = Patience(cpu=24 * 3600, wall=7 * 3600)  # above FFMPEG.wall, so that its own message comes first
+DEEP: Final = JobTime(cpu=4 * 3600, wall=6 * 3600)
+PREPARE: Final = JobTime(cpu=24 * 3600, wall=7 * 3600)  # above FFMPEG.wall, so that its own message comes first
 # All workers and what they start may use this share of the machine's memory, or of what its container may.
 MEMORY_SHARE: Final = 0.45
 LEAST_MEMORY: Final = 256 * MiB  # bytes of a worker, however many there are

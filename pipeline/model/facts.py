@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pipeline.model.ceilings import CHECK, DEEP, Patience
+from pipeline.model.ceilings import CHECK, DEEP, JobTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +361,7 @@ class Measure:
     remarked: bool = False  # ... unless the last remark on the file says why it could not be measured
     deep: Literal["no", "facts", "yes"] = "no"  # `--deep` measures it unasked; "facts": where there are no rules to ask
     delivers: tuple[str, Value] | None = None  # a role that delivers this has it measured before its files are made
-    patience: Patience = CHECK  # how long judging one asset may take where a rule asks for it
+    patience: JobTime = CHECK  # how long judging one asset may take where a rule asks for it
     plot: Plot | None = None
 
 

@@ -13,7 +13,7 @@ from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.errors import PreflightError
 from pipeline.model import budget
 from pipeline.model.case import Case
-from pipeline.model.ceilings import CHECK, DEEP, Patience
+from pipeline.model.ceilings import CHECK, DEEP, JobTime
 from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
@@ -95,7 +95,7 @@ def role_for(job: Job, kind: Kind) -> Role | None:
     return replace(role, deliver=tuple(sorted({**dict(role.deliver), **dict(job.deliver)}.items())))
 
 
-def patience(preset: Preset | None, *, deep: bool) -> Patience:
+def patience(preset: Preset | None, *, deep: bool) -> JobTime:
     """How long one asset may take to be judged: as long as the slowest of what is measured.
 
     That is what rules ask for and what `plan` has to know before a file is made; with `deep`, of any length.

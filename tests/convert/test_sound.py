@@ -14,7 +14,7 @@ import pytest
 from pipeline.checks.speech import SILENCES
 from pipeline.convert.av import audio
 from pipeline.convert.av.sound import listens
-from pipeline.model.ceilings import CHECK, DEEP, Patience
+from pipeline.model.ceilings import CHECK, DEEP, JobTime
 from pipeline.model.facts import Kind, MediaInfo, Speech
 from pipeline.model.job import Job
 from pipeline.model.results import Fix, Plan, Status, Verdict
@@ -143,7 +143,7 @@ def test_tags_are_left_behind(tmp_path: Path) -> None:
         ("metastudio/asset-library", True, DEEP),
     ],
 )
-def test_hours_of_sound_have_the_time_they_need(preset: str, deep: bool, wanted: Patience) -> None:
+def test_hours_of_sound_have_the_time_they_need(preset: str, deep: bool, wanted: JobTime) -> None:
     assert patience(presets.load(preset), deep=deep) == wanted
 
 

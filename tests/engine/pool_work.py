@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CeilingExceeded
-from pipeline.model.ceilings import Patience
+from pipeline.model.ceilings import JobTime
 from pipeline.model.job import Progress
 from pipeline.tools import allowance
 
 Job = tuple[str, Any]
-SOON = Patience(cpu=30, wall=30)
+SOON = JobTime(cpu=30, wall=30)
 
 
 def work(job: Job, progress: Progress) -> Any:

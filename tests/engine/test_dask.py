@@ -20,7 +20,7 @@ import pytest
 from pipeline.engine.dask import Cluster
 from pipeline.engine.pool import Pool, WorkerEvent
 from pipeline.errors import TimedOut, UsageError, WorkerLost
-from pipeline.model.ceilings import Patience
+from pipeline.model.ceilings import JobTime
 from pipeline.storage.digest import content_md5
 from tests import ROOT
 from tests.engine.pool_work import SOON, Job, work
@@ -108,7 +108,7 @@ class Here:
     def __init__(self) -> None:
         self.pool: Pool[Job, Any] | None = None
 
-    def run(self, jobs: Sequence[Job], patience: Patience = SOON) -> Iterator[WorkerEvent[Any]]:
+    def run(self, jobs: Sequence[Job], patience: JobTime = SOON) -> Iterator[WorkerEvent[Any]]:
         with Pool(work, 2, patience) as self.pool:
             yield from (event for event in self.pool.run(jobs) if event.ended)
 
@@ -124,7 +124,7 @@ class There:
     def __init__(self, farm: Farm) -> None:
         self.farm = farm
 
-    def run(self, jobs: Sequence[Job], patience: Patience = SOON) -> Iterator[WorkerEvent[Any]]:
+    def run(self, jobs: Sequence[Job], patience: JobTime = SOON) -> Iterator[WorkerEvent[Any]]:
         with Cluster(work, self.farm.address, patience, weighed=True) as cluster:
             yield from cluster.run(jobs)
 
@@ -157,7 +157,7 @@ def test_results_crashes_and_hangs_end_once_each(place: Here | There, tmp_path: 
         jobs[number] = job
     jobs[19] = ("nothing", 0)
     jobs.append(("once", str(tmp_path / "tried")))
-    found = once(list(place.run(jobs, patience=Patience(3.0, 3.0))), len(jobs))
+    found = once(list(place.run(jobs, patience=JobTime(3.0, 3.0))), len(jobs))
     assert {n: type(found[n].error) for n in found if found[n].error} == {n: error for n, (_, error) in bad.items()}
     assert {n: found[n].result for n in range(30) if n not in bad} == {
         n: None if n == 19 else n * 2 for n in range(30) if n not in bad

@@ -18,14 +18,14 @@ import pytest
 
 from pipeline.engine.pool import Pool, WorkerEvent, cores
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.model.ceilings import LEAST_MEMORY, MEMORY_SHARE, WORKER_MEMORY, GiB, MiB, Patience
+from pipeline.model.ceilings import LEAST_MEMORY, MEMORY_SHARE, WORKER_MEMORY, GiB, JobTime, MiB
 from pipeline.tools import isolation
 from pipeline.tools.machine import Memory
 from tests import ROOT
 from tests.engine.pool_work import SOON, Job, work
 
 
-def events(jobs: Sequence[Job], workers: int = 2, patience: Patience = SOON) -> list[WorkerEvent[Any]]:
+def events(jobs: Sequence[Job], workers: int = 2, patience: JobTime = SOON) -> list[WorkerEvent[Any]]:
     with Pool(work, workers, patience) as pool:
         return list(pool.run(jobs))
 
@@ -162,7 +162,7 @@ def test_nothing_but_crashes_still_ends() -> None:
 @pytest.mark.parametrize("how", ["hang", "hang loudly"])
 def test_a_job_beyond_its_time_is_stopped_and_the_others_go_on(how: str) -> None:
     jobs: list[Job] = [(how, 0), *(("double", n) for n in range(1, 10))]
-    found = ended(events(jobs, patience=Patience(2.0, 2.0)))
+    found = ended(events(jobs, patience=JobTime(2.0, 2.0)))
     error = found[0].error
     assert isinstance(error, TimedOut)
     assert isinstance(error, AssetError)
@@ -288,14 +288,14 @@ def test_parts_of_memory_stay_within_a_share_of_the_machine(workers: int) -> Non
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processor time of others is told in /proc")
 def test_a_job_that_burns_is_ended_by_its_processor_time_and_one_that_waits_is_not() -> None:
     jobs: list[Job] = [("burn", 0), ("sleep", 4.0)]
-    found = ended(events(jobs, patience=Patience(cpu=2, wall=600)))
+    found = ended(events(jobs, patience=JobTime(cpu=2, wall=600)))
     assert isinstance(found[0].error, TimedOut)
     assert "2 s of processor time" in found[0].error.text.en
     assert found[1].result == 4.0
 
 
 def test_a_job_that_waits_is_ended_by_the_clock() -> None:
-    found = ended(events([("sleep", 60.0), ("double", 1)], patience=Patience(cpu=600, wall=1.5)))
+    found = ended(events([("sleep", 60.0), ("double", 1)], patience=JobTime(cpu=600, wall=1.5)))
     assert isinstance(found[0].error, TimedOut)
     assert "1 s" in found[0].error.text.en or "2 s" in found[0].error.text.en
     assert found[1].result == 2
