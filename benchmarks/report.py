@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks._run import PREFLIGHT, table
 from pipeline.engine.pool import Pool, cores
-from pipeline.model.ceilings import CHECK_WALL
+from pipeline.model.ceilings import CHECK
 from pipeline.model.job import Progress
 from pipeline.report.card import CardJob, Pictures, card_entry
 from pipeline.report.html import LocatedDocument, jobs, write
@@ -40,7 +40,7 @@ def pictures_alone(job: CardJob, _: Progress) -> int:
 def in_workers(function: Callable[[CardJob, Progress], Any], todo: list[CardJob]) -> float:
     """Seconds for all cards in the workers of this machine."""
     started = time.perf_counter()
-    with Pool(function, cores(), CHECK_WALL) as pool:
+    with Pool(function, cores(), CHECK) as pool:
         ended = sum(event.ended for event in pool.run(todo))
     assert ended == len(todo)
     return time.perf_counter() - started

@@ -272,10 +272,10 @@ def _each(
 ) -> Generator[tuple[int, Any], None, None]:
     """What became of every job, as they end, from workers that may write nowhere."""
     from pipeline.engine import batch
-    from pipeline.stages.check import wall
+    from pipeline.stages.check import patience
 
     deep = any(isinstance(job, Job) and job.deep for job in jobs)
-    return batch.entries(work, jobs, running, wall(preset, deep=deep), failed, names=names)
+    return batch.entries(work, jobs, running, patience(preset, deep=deep), failed, names=names)
 
 
 def _one(

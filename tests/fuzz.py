@@ -20,13 +20,14 @@ from pathlib import Path
 from pipeline.documents.types import AssetEntry
 from pipeline.engine.pool import Pool, WorkerEvent, cores
 from pipeline.engine.tasks import check_entry, prepare_entry
+from pipeline.model.ceilings import JobTime
 from pipeline.model.job import Job
 from pipeline.storage.publish import sweep
 from samples import SAMPLES, build
 
 LARGEST = 400_000  # bytes of a sample; larger ones differ in length, not in structure
 BLOCK = 500  # mutants on the disk at a time
-WALL = 60.0  # seconds of one mutant, far above what the slowest takes
+LIMIT = JobTime(cpu=60, wall=600)  # of one mutant, far above what the slowest takes
 PREPARED = 3  # one mutant in so many is prepared, not only checked
 # By the folder of the sample, in turn, so that every prober and every converter has its share.
 PRESETS = {
@@ -148,7 +149,7 @@ def _block(samples: Sequence[Path], indices: range, seed: int, folder: Path, fou
         turn, which = divmod(index, len(samples))
         out = str(folder / "out" / str(index)) if index % PREPARED == 0 else ""
         jobs.append(Job(path=str(path), stem="x", preset=preset(samples[which], turn), out=out))
-    with Pool(work, cores(), WALL) as pool:  # ended with the block: an office that stays holds a folder in it
+    with Pool(work, cores(), LIMIT) as pool:  # ended with the block: an office that stays holds a folder in it
         for event in pool.run(jobs):
             if event.ended:
                 _take(event, jobs[event.index], seed, found)

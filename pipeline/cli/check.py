@@ -58,11 +58,11 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
     from pipeline.documents.types import CHECKED, REPORT, AssetEntry, PlannedAsset
     from pipeline.engine import batch
     from pipeline.engine import cache as remembered
-    from pipeline.stages.check import wall
+    from pipeline.stages.check import patience
 
     preset = inputs.preset_of(options)
     jobs = inputs.jobs_of(options, rules=options, repairs=repairs, plots=plots)
-    seconds = wall(preset, deep=options.deep or bool(plots))
+    allowed = patience(preset, deep=options.deep or bool(plots))
     running = options.running(output.watch(options, verb), resume=not options.no_resume)
 
     type_: type[AssetEntry] = PlannedAsset if verb == "plan" else AssetEntry
@@ -73,7 +73,7 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
     def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line], None, None]:
         from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
 
-        yield from batch.entries(JUDGING[verb], unknown, running, seconds, lost, names=batch.path_of)
+        yield from batch.entries(JUDGING[verb], unknown, running, allowed, lost, names=batch.path_of)
 
     with Spool(len(jobs), type_) as spool:
         keep = output.keeping(spool, options, event, fail_fast=options.fail_fast)

@@ -125,7 +125,7 @@ def _abilities(lang: str) -> list[ToolState]:
     import tempfile
     from pathlib import Path
 
-    from pipeline.model.ceilings import ASK
+    from pipeline.model.ceilings import CHECK
     from pipeline.tools.process import run
 
     try:
@@ -155,12 +155,12 @@ def _layer(name: str, on: bool, lang: str, *, strict: bool) -> ToolState:
 def _layers() -> dict[str, dict[str, bool]]:
     """What holds for a worker, and for a program that one starts, as all are in `prepare`."""
     from pipeline.engine.pool import Pool
-    from pipeline.model.ceilings import ASK
+    from pipeline.model.ceilings import CHECK
 
     off = {"program": dict.fromkeys(isolation.LAYERS, False), "worker": dict.fromkeys(isolation.OF_WORKERS, False)}
     if not sys.platform.startswith("linux"):
         return off
-    with isolation.outside() as given, Pool(isolation.tried, 1, 2 * ASK.wall, writes=()) as pool:
+    with isolation.outside() as given, Pool(isolation.tried, 1, CHECK, writes=()) as pool:
         for event in pool.run([given]):
             if event.result is not None:
                 off["program"], off["worker"] = event.result

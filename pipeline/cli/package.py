@@ -14,7 +14,7 @@ from pipeline.documents import entry as document
 from pipeline.documents.types import PACKAGE, PackageDocument, PackageEntry
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.ceilings import PREPARE
 from pipeline.model.job import Job
 from pipeline.model.results import Status, Verdict
 from pipeline.report import console
@@ -95,7 +95,7 @@ def run(options: PackageOptions) -> int:
 def _made(order: Order) -> PackageEntry:
     """In a worker: recordings come from strangers."""
     error = AssetError("nothing came back", "没有结果")
-    with Pool(build_entry, 1, PREPARE_WALL, writes=(order.out,)) as pool:
+    with Pool(build_entry, 1, PREPARE, writes=(order.out,)) as pool:
         for event in pool.run([order]):
             if event.result is not None:
                 return event.result

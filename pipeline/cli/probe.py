@@ -35,14 +35,14 @@ def run(options: ProbeOptions) -> int:
     from pipeline.documents.types import FACTS, Frozen, ProbedAsset
     from pipeline.engine import batch
     from pipeline.engine.tasks import probe_entry
-    from pipeline.stages.check import wall
+    from pipeline.stages.check import patience
 
     jobs = inputs.jobs_of(options, plots=options.plots)
-    seconds = wall(None, deep=options.deep or bool(options.plots))
+    allowed = patience(None, deep=options.deep or bool(options.plots))
     running = options.running(output.watch(options, "probe"))
     with Spool(len(jobs), ProbedAsset) as spool:
         keep = output.keeping(spool, options, "probed", fail_fast=options.fail_fast)
-        keep(batch.entries(probe_entry, jobs, running, seconds, document.unread, names=batch.path_of))
+        keep(batch.entries(probe_entry, jobs, running, allowed, document.unread, names=batch.path_of))
         if options.json:
             write_document(sys.stdout, document.head(FACTS, None), "assets", spool, Frozen())
         elif not options.jsonl:

@@ -14,7 +14,7 @@ from pipeline.documents.entry import plain
 from pipeline.documents.types import Scene, ScenesDocument
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.ceilings import PREPARE
 from pipeline.model.job import Progress
 from pipeline.model.results import Verdict
 from pipeline.stages.scenes import ScenesJob, scenes_document
@@ -73,7 +73,7 @@ def _broken(scene: Scene) -> bool:
 
 def _made(job: ScenesJob) -> ScenesDocument:
     """In a worker: scripts and decks come from strangers."""
-    with Pool(_safely, 1, PREPARE_WALL, writes=(job.out,)) as pool:
+    with Pool(_safely, 1, PREPARE, writes=(job.out,)) as pool:
         for event in pool.run([job]):
             if event.ended:
                 if event.error is not None:

@@ -39,7 +39,7 @@ def run(options: VerifyOptions) -> int:
     from pipeline.model.job import Running
     from pipeline.rules import presets
     from pipeline.stages import reverify
-    from pipeline.stages.check import wall
+    from pipeline.stages.check import patience
     from pipeline.storage import urls
 
     name, lang = urls.near(options.manifest), options.lang
@@ -50,7 +50,7 @@ def run(options: VerifyOptions) -> int:
             reverify.verify_entry,
             jobs,
             Running(workers=options.jobs, watch=output.watch(options, "verify")),
-            wall(presets.load(jobs[0].preset) if jobs and jobs[0].preset else None, deep=False),
+            patience(presets.load(jobs[0].preset) if jobs and jobs[0].preset else None, deep=False),
             reverify.failed,
             names=lambda again: f"{again.folder}/{again.path}",
         )

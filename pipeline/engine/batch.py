@@ -17,7 +17,7 @@ from pipeline.documents.types import PreparedAsset
 from pipeline.engine.journal import Journal, Slot, digest, fingerprint, size_in
 from pipeline.engine.record import Record, Worked
 from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE_WALL, GiB, MiB
+from pipeline.model.ceilings import PREPARE, JobTime
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
 from pipeline.model.results import Outcome, Problem, Status
@@ -36,16 +36,12 @@ if TYPE_CHECKING:
 J = TypeVar("J")
 R = TypeVar("R")
 
-# Memory of one conversion: Python, the decoders and a page of a deck; then by size, as far as a 4K encoder goes.
-_BASE: Final = 300 * MiB
-_PER_BYTE: Final = 8
-_MOST: Final = 3 * GiB // 2
 DONE: Final = frozenset({Status.READY, Status.FIXED})
 
 
 def weight(job: Job) -> int:
-    """Bytes of memory that converting this asset may need."""
-    return _BASE + min(_PER_BYTE * _size(job.path), _MOST)
+    """How much work converting this asset is, by its bytes."""
+    return _size(job.path)
 
 
 def path_of(job: Job) -> str:
@@ -63,7 +59,7 @@ def entries(
     function: Work[J, R],
     jobs: Sequence[J],
     running: Running,
-    wall: float,
+    patience: JobTime,
     failed: Callable[[J, AssetError], R],
     *,
     weigh: Callable[[J], int] | None = None,
@@ -80,7 +76,7 @@ def entries(
         plots = _plots(jobs)
         if plots:
             stack.enter_context(_gallery(Path(plots)))
-        pool = stack.enter_context(_executor(function, running, wall, weigh, jobs))
+        pool = stack.enter_context(_executor(function, running, patience, weigh, jobs))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
         told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
         tell = stack.enter_context(running.watch(told, sizes, pool.busy))
@@ -124,7 +120,7 @@ def _writes(jobs: Sequence[object]) -> tuple[str, ...]:
 
 
 def _executor(
-    function: Work[J, Any], running: Running, wall: float, weigh: Callable[[J], int] | None, jobs: Sequence[J]
+    function: Work[J, Any], running: Running, patience: JobTime, weigh: Callable[[J], int] | None, jobs: Sequence[J]
 ) -> Any:
     """Local workers, or those of a Dask cluster; what is elsewhere is fetched and delivered around them."""
     from pipeline.engine.pool import Pool, cores  # where the journal knows everything, nobody needs workers
@@ -137,10 +133,10 @@ def _executor(
             raise UsageError("--plots draws on this machine only", "--plots 只能在本机绘制")
         from pipeline.engine.dask import Cluster
 
-        return Cluster(function, running.scheduler, wall)
+        return Cluster(function, running.scheduler, patience)
     if running.scheduler:
         raise UsageError("--scheduler needs --executor dask", "--scheduler 需要与 --executor dask 一起使用")
-    pool = Pool(function, workers, wall, weigh=weigh, writes=_writes(jobs))
+    pool = Pool(function, workers, patience, weigh=weigh, writes=_writes(jobs))
     if not _moved(jobs):
         return pool
     from pipeline.engine.staging import Mover
@@ -193,7 +189,7 @@ def prepared(
             partial(journaled_entry, valued=made is not None),
             again,
             running,
-            PREPARE_WALL,
+            PREPARE,
             _lost,
             weigh=weight,
             names=path_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipeline.engine.pool import Pool
-from pipeline.model.ceilings import CHECK_WALL
+from pipeline.model.ceilings import CHECK
 from pipeline.report.card import CardJob, bare, card_entry
 
 
@@ -13,7 +13,7 @@ def cards(todo: Sequence[CardJob], workers: int) -> Iterator[str]:
     """Cards in order; those that came early wait in memory. One that costs its worker the life has no pictures."""
     waiting: dict[int, str] = {}
     following = 0
-    with Pool(card_entry, workers, CHECK_WALL, writes=()) as pool:
+    with Pool(card_entry, workers, CHECK, writes=()) as pool:
         for event in pool.run(todo):
             if not event.ended:
                 continue

@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from pipeline.engine import staging as moving
 from pipeline.engine.pool import Pool, Work, WorkerEvent
 from pipeline.errors import AssetError, UsageError, WorkerLost
+from pipeline.model.ceilings import JobTime
 from pipeline.model.job import Job
 from pipeline.storage import publish, urls
 
@@ -32,14 +33,14 @@ _LOOK: Final = 2.0
 _held = threading.local()
 
 
-def remote(work: Work[Any, Any], job: Any, wall: float) -> tuple[Any, AssetError | None]:
+def remote(work: Work[Any, Any], job: Any, patience: JobTime) -> tuple[Any, AssetError | None]:
     """One job on a Dask worker: what became of it."""
     if isinstance(job, Job) and urls.away(job):
-        return _around(work, job, wall)
-    return _done(_pool(work, wall, job), job)
+        return _around(work, job, patience)
+    return _done(_pool(work, patience, job), job)
 
 
-def _pool(work: Work[Any, Any], wall: float, job: Any) -> Pool[Any, Any]:
+def _pool(work: Work[Any, Any], patience: JobTime, job: Any) -> Pool[Any, Any]:
     """The pool of this thread, kept from one job to the next that does the same below the same folder."""
     writes = None if not isinstance(job, Job) else (job.out,) if job.out else ()
     asked, pool = (work, writes), getattr(_held, "pool", None)
@@ -47,7 +48,7 @@ def _pool(work: Work[Any, Any], wall: float, job: Any) -> Pool[Any, Any]:
         if pool is not None:
             pool.__exit__()
             atexit.unregister(pool.__exit__)
-        pool = Pool(work, 1, wall, writes=writes)
+        pool = Pool(work, 1, patience, writes=writes)
         _held.pool, _held.asked = pool, asked
         atexit.register(pool.__exit__)
     return pool
@@ -58,12 +59,12 @@ def _done(pool: Pool[Any, Any], job: Any) -> tuple[Any, AssetError | None]:
     return ended.result, ended.error
 
 
-def _around(work: Work[Any, Any], job: Job, wall: float) -> tuple[Any, AssetError | None]:
+def _around(work: Work[Any, Any], job: Job, patience: JobTime) -> tuple[Any, AssetError | None]:
     """What is elsewhere is fetched by this host and delivered by it."""
     try:
         with publish.scratched() as home:
             here, _ = moving.begin(job, home)
-            result, error = _done(_pool(work, wall, here), here)
+            result, error = _done(_pool(work, patience, here), here)
             return (None if result is None else moving.end(job, here, result)), error
     except AssetError as error:
         return None, error
@@ -77,8 +78,8 @@ class Cluster(Generic[J, R]):
     `--resources preflight=1`. Raises UsageError when there is no scheduler.
     """
 
-    def __init__(self, work: Work[J, R], address: str | None, wall: float) -> None:
-        self._work, self._address, self._wall = work, address, wall
+    def __init__(self, work: Work[J, R], address: str | None, patience: JobTime) -> None:
+        self._work, self._address, self._patience = work, address, patience
         self._client: Any = None
 
     def __enter__(self) -> Self:
@@ -124,7 +125,7 @@ class Cluster(Generic[J, R]):
     def run(self, jobs: Sequence[J]) -> Iterator[WorkerEvent[R]]:
         """One event for each job, as they end."""
         executor = self._client.get_executor(pure=False, retries=_RETRIES, resources=self._resources())
-        waiting = {executor.submit(remote, self._work, job, self._wall): index for index, job in enumerate(jobs)}
+        waiting = {executor.submit(remote, self._work, job, self._patience): index for index, job in enumerate(jobs)}
         seen = time.monotonic()
         try:
             while waiting:

@@ -4,9 +4,14 @@ Native decoders (PyAV, Pillow, OpenCV, pdfium) run only in here. A worker that d
 is tried once more when all others are done, in a fresh worker and alone on the machine: it may have been innocent
 (memory had run out, say).
 
-Jobs with a weight share the machine: the heaviest begin first, no more run at once than memory has room for, and
-each worker keeps to its share of the processors, which is all of them for the last job. Programs count the
-processors they may use, so their threads follow without a word on their command lines.
+All jobs share the memory of the machine, or of its container: each is begun with an equal part of our share of it.
+One whose file claims more ends at once, and is begun again when the others are done and as soon as there is room for
+it; what needs more than our share runs alone. Time is counted in processor seconds, as the kernel counts them, and by
+the clock well above: a busy machine ends no innocent.
+
+Jobs with a weight share the processors too: the heaviest begin first, and each worker keeps to its share of the
+processors, which is all of them for the last job. Programs count the processors they may use, so their threads follow
+without a word on their command lines.
 """
 
 from __future__ import annotations
@@ -28,11 +33,13 @@ from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
 from pipeline.engine import fork_server
-from pipeline.engine.worker import Message, heard, serve
+from pipeline.engine.worker import Message, More, heard, serve
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.model.ceilings import GiB
+from pipeline.model.ceilings import LEAST_MEMORY, MEMORY_SHARE, WORKER_MEMORY, JobTime
+from pipeline.model.facts import Text
 from pipeline.model.job import Progress
 from pipeline.storage import publish
+from pipeline.tools import machine
 from pipeline.tools.ffmpeg import Share
 
 J = TypeVar("J")
@@ -47,6 +54,7 @@ _PRELOADED: Final = (
     "pipeline.probe.av.timeline",
 )
 _AHEAD: Final = 16  # light jobs a worker may hold, so that it never waits for the next one
+_LOOK: Final = 1.0  # seconds after which a job is long, and its processor time looked at, as often
 _QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its socket holds whatever it is doing
 
 
@@ -75,7 +83,9 @@ class _Worker:
     said: Connection  # what its libraries print
     place: int  # among the workers, from 0; a new worker takes the place of the one that was lost
     held: deque[int] = field(default_factory=deque)
+    weight: int = 0  # bytes of memory that the greediest of them may use
     since: float = 0.0  # when the first of them was begun
+    before: float | None = None  # processor seconds used before that job, looked at once it is long
 
     def end(self) -> None:
         self.process.kill()
@@ -89,6 +99,7 @@ class _Queue:
     """What is still to be done of a run."""
 
     waiting: deque[int]
+    weights: dict[int, int] = field(default_factory=dict)  # bytes of memory of those that asked for more than a part
     suspects: deque[int] = field(default_factory=deque)  # a worker died with them; they are tried alone in the end
     alone: set[int] = field(default_factory=set)  # ... and have been
 
@@ -140,30 +151,36 @@ def _spawned(words: tuple[Any, ...]) -> Any:
 
 
 class Pool(Generic[J, R]):
-    """Runs `work(job, progress)` in worker processes. `wall` is the time limit of one job in seconds.
+    """Runs `work(job, progress)` in worker processes, each job within `patience`.
 
-    `weigh` says how many bytes of memory a job may need; jobs without a weight are light. `writes` names the
-    only folders that workers may write below, beside their own temporary one; None leaves them free.
+    `weigh` says how much work a job is, in any unit; jobs without a weight are light. `writes` names the only
+    folders that workers may write below, beside their own temporary one; None leaves them free.
     """
 
     def __init__(
         self,
         work: Work[J, R],
         workers: int,
-        wall: float,
+        patience: JobTime,
         *,
         weigh: Callable[[J], int] | None = None,
         writes: tuple[str, ...] | None = None,
     ) -> None:
-        self._work, self._count, self._wall = work, workers, wall
+        self._work, self._count, self._patience = work, workers, patience
         self._weigh, self._writes = weigh, writes
-        self._weights: list[int] = []
         self._ahead = 1
-        self._room = memory()
+        self._share_memory(machine.memory())
         self._owner = os.getpid()
         self._workers: list[_Worker] = []
         self._ears = selectors.DefaultSelector()  # sockets of all workers; Windows has pipes, which it cannot hear
         self._home: Path | None = None
+
+    def _share_memory(self, there: machine.Memory) -> None:
+        """All jobs together may use `_room` bytes; one may use a `_part` of that, or `_most` when it is alone."""
+        spare = there.free * 4 // 5
+        self._room = min(int(there.all * MEMORY_SHARE), spare)
+        self._part = min(WORKER_MEMORY, max(LEAST_MEMORY, self._room // self._count))
+        self._most = max(self._part, min(WORKER_MEMORY, max(self._room, spare)))
 
     def __enter__(self) -> Self:
         return self
@@ -213,25 +230,39 @@ class Pool(Generic[J, R]):
         queue = _Queue(deque(range(len(jobs))))
         self._ahead = 1 if self._weigh else max(1, min(_AHEAD, len(jobs) // (self._count * 4)))
         if self._weigh:
-            self._weights = [self._weigh(job) for job in jobs]
-            queue.waiting = deque(sorted(queue.waiting, key=lambda index: -self._weights[index]))
+            work = [self._weigh(job) for job in jobs]
+            queue.waiting = deque(sorted(queue.waiting, key=lambda index: -work[index]))
         self._begin(queue, jobs)
         while busy := [worker for worker in self._workers if worker.held]:
             ready = self._ready(busy)
             news = [event for worker in ready if (event := self._hear(worker, queue))]
-            late = [w for w in busy if w not in ready and time.monotonic() - w.since > self._wall]
-            news += [self._overdue(worker, queue) for worker in late]
+            late = [(w, why) for w in busy if w not in ready and (why := self._late(w))]
+            news += [self._overdue(worker, why, queue) for worker, why in late]
             self._begin(queue, jobs)  # first: whoever takes the news may write to the disk for a while
             yield from news
 
     def _ready(self, busy: Sequence[_Worker]) -> list[_Worker]:
         """Workers that have something to say, or have died, as soon as one has or is overdue."""
         now = time.monotonic()
-        patience = max(0.0, min(worker.since + self._wall - now for worker in busy)) + 0.01
+        patience = max(0.01, min(min(worker.since + self._patience.wall - now, _LOOK) for worker in busy))
         if os.name != "posix":
             heard_of = wait([worker.pipe for worker in busy], patience)
             return [worker for worker in busy if worker.pipe in heard_of]
         return [key.data for key, _ in self._ears.select(patience) if self._alive(key.data)]
+
+    def _late(self, worker: _Worker) -> Text | None:
+        """What its job has used up of our patience; None while there is some left."""
+        running = time.monotonic() - worker.since
+        if running > self._patience.wall:
+            return Text(f"{self._patience.wall:.0f} s", f"{self._patience.wall:.0f} 秒")
+        if running < _LOOK:
+            return None
+        used = machine.processor_seconds(worker.process.pid)
+        if worker.before is None:
+            worker.before = used
+        if used is not None and worker.before is not None and used - worker.before > self._patience.cpu:
+            return Text(f"{self._patience.cpu:.0f} s of processor time", f"{self._patience.cpu:.0f} 秒处理器时间")
+        return None
 
     def _alive(self, worker: _Worker) -> bool:
         """Whether it is at work. One that had nothing to do has nothing to say either: it died."""
@@ -252,36 +283,47 @@ class Pool(Generic[J, R]):
         for worker in self._workers:
             if len(worker.held) <= self._ahead // 2:  # several at a time: each interrupts us once
                 while queue.waiting and len(worker.held) < self._ahead:
-                    if not self._give(worker, queue.waiting, jobs, len(queue.waiting)):
+                    if not self._give(worker, queue, jobs, len(queue.waiting)):
                         break
         if queue.suspects and not queue.waiting and not any(worker.held for worker in self._workers):
             queue.alone.add(queue.suspects[0])
-            self._give(self._workers[0], queue.suspects, jobs, 1)
+            self._give(self._workers[0], queue, jobs, 1)
 
-    def _give(self, worker: _Worker, waiting: deque[int], jobs: Sequence[J], rivals: int) -> bool:
+    def _give(self, worker: _Worker, queue: _Queue, jobs: Sequence[J], rivals: int) -> bool:
         """Send a worker the next job, one of so many that could begin now; whether there was one for it."""
-        index = self._next(waiting)
+        index = self._next(worker, queue)
         if index is None:
             return False
+        waiting, weight = queue.waiting or queue.suspects, self._weight(index, queue)
         share = self._share(worker, rivals) if self._weigh else None
-        message = ForkingPickler.dumps((index, jobs[index], share))
+        message = ForkingPickler.dumps((index, jobs[index], share, weight, weight >= self._most))
         if len(worker.held) * len(message) > _QUEUED:
             return False
         waiting.remove(index)
         if not worker.held:
-            worker.since = time.monotonic()
+            worker.since, worker.before, worker.weight = time.monotonic(), None, 0
+        worker.weight = max(worker.weight, weight)
         worker.held.append(index)
         with contextlib.suppress(BrokenPipeError):  # its death is noticed where its answers are read
             worker.pipe.send_bytes(message)
         return True
 
-    def _next(self, waiting: deque[int]) -> int | None:
+    def _weight(self, index: int, queue: _Queue) -> int:
+        """Bytes of memory that a job may use: as much as it asked for; one that is tried alone, as much as there is."""
+        return self._most if index in queue.alone else queue.weights.get(index, self._part)
+
+    def _next(self, worker: _Worker, queue: _Queue) -> int | None:
         """The next job that memory has room for; any job when nothing runs."""
-        if not self._weigh:
-            return waiting[0]
-        held = [index for worker in self._workers for index in worker.held]
-        room = self._room - sum(self._weights[index] for index in held)
-        return next((index for index in waiting if not held or self._weights[index] <= room), None)
+        others = sum(one.weight for one in self._workers if one.held and one is not worker)
+        mine = worker.weight if worker.held else 0
+        return next(
+            (
+                index
+                for index in queue.waiting or queue.suspects
+                if not (others or mine) or others + max(mine, self._weight(index, queue)) <= self._room
+            ),
+            None,
+        )
 
     def _share(self, worker: _Worker, rivals: int) -> set[int]:
         """The processors that one of so many jobs may use, beside those that run."""
@@ -298,11 +340,20 @@ class Pool(Generic[J, R]):
         except (EOFError, ConnectionResetError):  # it died: its asset is tried alone, and lost the second time
             return self._lost(worker, queue)
         speed = message[1].speed if isinstance(message[1], Share) else None
+        if isinstance(message[3], More):
+            queue.weights[message[0]] = min(self._most, message[3].memory)
+            queue.waiting.append(message[0])
+            self._onward(worker)
+            return None
         event: WorkerEvent[R] = WorkerEvent(message[0], message[1], message[2], message[3], None, message[4], speed)
         if event.ended:
-            worker.held.popleft()
-            worker.since = time.monotonic()
+            self._onward(worker)
         return event
+
+    def _onward(self, worker: _Worker) -> None:
+        """It has ended its first job."""
+        worker.held.popleft()
+        worker.since, worker.before = time.monotonic(), None
 
     def _drop(self, worker: _Worker, queue: _Queue) -> tuple[int, int | None, str]:
         """End a worker; its first job is the suspect, the others go back to the front of the queue."""
@@ -329,14 +380,14 @@ class Pool(Generic[J, R]):
             said=said,
         )
 
-    def _overdue(self, worker: _Worker, queue: _Queue) -> WorkerEvent[R]:
+    def _overdue(self, worker: _Worker, used: Text, queue: _Queue) -> WorkerEvent[R]:
         worker.process.kill()
         suspect, _, said = self._drop(worker, queue)
         return WorkerEvent(
             suspect,
             error=TimedOut(
-                f"stopped after {self._wall:.0f} s, the time limit for one file",
-                f"超过单个文件的时间限制 {self._wall:.0f} 秒，已终止",
+                f"stopped after {used.en}, the time limit for one file",
+                f"超过单个文件的时间限制 {used.zh}，已终止",
             ),
             said=said,
         )
@@ -347,18 +398,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def memory() -> int:
-    """Bytes that jobs may use together: four fifths of what is free here, or in this container."""
-    free = 64 * GiB  # where the system does not tell, the limit of each worker is what protects it
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-        free = int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
-            free = min(free, int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii")))
-    return max(free, 0) * 4 // 5

@@ -14,17 +14,19 @@ from pipeline.engine import journal
 from pipeline.engine.cache import rules_of
 from pipeline.engine.record import Record, Worked
 from pipeline.errors import PreflightError
+from pipeline.model import budget
 from pipeline.model.case import Case
 from pipeline.model.facts import MEASURES, Kind
 from pipeline.model.job import Job
-from pipeline.model.results import Outcome
+from pipeline.model.results import Outcome, Problem
 from pipeline.plots import publish as drawing
-from pipeline.probe import probe
+from pipeline.probe import measure, probe
 from pipeline.stages import prepare as preparing
 from pipeline.stages.check import check, problem
 from pipeline.stages.plan import planned
 from pipeline.storage import publish
 from pipeline.storage.digest import file_state
+from pipeline.tools import allowance
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
@@ -40,9 +42,13 @@ def _measured(job: Job) -> frozenset[str]:
 def probe_entry(job: Job, _: Progress) -> ProbedAsset:
     """Facts, no rules."""
     try:
-        info = probe(Path(job.path), _measured(job))
+        path, wanted = Path(job.path), _measured(job)
+        info = probe(path)
+        allowance.ask(path.name, budget.memory(info, wanted, converted=False))
+        info = measure(path, info, wanted)
         drawing.draw(job, info)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        _had_room(error)
         return document.probed(job.path, None, problem(error), job.lang)
     return document.probed(job.path, info, None, job.lang)
 
@@ -52,8 +58,20 @@ def check_entry(job: Job, _: Progress) -> AssetEntry:
     return document.report(_checked(job).report, job.lang)
 
 
-def _checked(job: Job) -> Case:
+def _had_room(error: Exception | Problem | None) -> None:
+    """Where memory ran out, the job is begun again with more. Raises NeedsMore."""
+    if isinstance(error, MemoryError) or (isinstance(error, Problem) and error.type == "MemoryError"):
+        allowance.exhausted()
+
+
+def _judged(job: Job) -> Case:
     case = check(job)
+    _had_room(case.error)
+    return case
+
+
+def _checked(job: Job) -> Case:
+    case = _judged(job)
     try:
         drawing.draw(job, case.facts)
     except (PreflightError, OSError) as error:
@@ -63,7 +81,7 @@ def _checked(job: Job) -> Case:
 
 def plan_entry(job: Job, _: Progress) -> PlannedAsset:
     """Facts against rules, and what `prepare` would do."""
-    return _planned(job, check(job))
+    return _planned(job, _judged(job))
 
 
 def _planned(job: Job, checked: Case) -> PlannedAsset:
@@ -81,7 +99,7 @@ def check_line(job: Job, _: Progress) -> Line:
 
 def plan_line(job: Job, _: Progress) -> Line:
     """As `plan_entry`, written out, and with what says how long it holds."""
-    began, case = time.time_ns(), check(job)
+    began, case = time.time_ns(), _judged(job)
     return _lasting(_planned(job, case), case, began)
 
 
@@ -107,8 +125,9 @@ def prepare_entry(job: Job, progress: Progress) -> Record:
 
 def _prepared(job: Job, progress: Progress, seen: tuple[str, str], *, valued: bool = False) -> Worked:
     progress("check")
-    case = check(replace(job, deep=True))  # what is called ready was decoded, as `check --deep` decodes it
+    case = _judged(replace(job, deep=True))  # what is called ready was decoded, as `check --deep` decodes it
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
+    _had_room(made.error)
     if case.kind is Kind.SLIDES:
         from pipeline.stages import embedded
 

@@ -14,11 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.model.ceilings import WORKER_MEMORY, GiB
 from pipeline.model.job import Progress
-from pipeline.tools import launch
+from pipeline.tools import allowance, launch
+
+
+class More(NamedTuple):
+    """In place of a result: the job is to be begun again with so many bytes of memory."""
+
+    memory: int
+
 
 # A job's number; share done; step begun; result; what libraries said. The last message has neither share nor step.
 Message = tuple[int, float | None, str | None, Any, str]
@@ -65,12 +72,17 @@ def serve(
     _end_with_parent()
     while True:
         try:
-            index, job, processors = pipe.recv()
+            index, job, processors, memory, last = pipe.recv()
         except EOFError:  # the parent hung up: no more work
             return
         if processors and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, processors)
-        pipe.send((index, None, None, work(job, _progress(pipe, index)), heard(said[0])))
+        allowance.begin(memory, last=last)
+        try:
+            result = work(job, _progress(pipe, index))
+        except allowance.NeedsMore as more:
+            result = More(more.memory)
+        pipe.send((index, None, None, result, heard(said[0])))
 
 
 def _progress(pipe: Connection, index: int) -> Progress:

@@ -6,7 +6,7 @@ Files come from strangers: what is not on these lists is refused before any deco
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 MiB: Final = 1 << 20
 GiB: Final = 1 << 30
@@ -21,6 +21,13 @@ class Ceiling:
     memory: int  # bytes of address space
     file_size: int  # bytes of any one file it writes
     quiet: float | None = None  # seconds without progress
+
+
+class JobTime(NamedTuple):
+    """How long a worker process may take for one asset. A busy machine makes it late, and no more work."""
+
+    cpu: float  # processor seconds of its own, all threads together; where the system does not tell, only `wall` holds
+    wall: float  # seconds
 
 
 # ffmpeg with x264 at 4K on 2 threads maps about 1.5 GB; hwaccel libraries reserve address space beyond that.
@@ -70,10 +77,14 @@ READABLE: Final = (
 WRITABLE: Final = ("/dev/null",)
 
 # A worker process that reads or converts one asset.
-WORKER_MEMORY: Final = 6 * GiB
-CHECK_WALL: Final = 60.0  # seconds to probe and judge one asset
-DEEP_WALL: Final = 3600.0  # ... with every frame decoded, or hours of sound measured (a minute for each at worst)
-PREPARE_WALL: Final = 7 * 3600.0  # above FFMPEG.wall, so that its own message comes first
+WORKER_MEMORY: Final = 6 * GiB  # bytes, of the largest file and alone
+CHECK: Final = JobTime(cpu=60, wall=600)  # to probe and judge one asset
+# ... with every frame decoded, or hours of sound measured: an hour on four processors
+DEEP: Final = JobTime(cpu=4 * 3600, wall=6 * 3600)
+PREPARE: Final = JobTime(cpu=24 * 3600, wall=7 * 3600)  # above FFMPEG.wall, so that its own message comes first
+# All workers and what they start may use this share of the machine's memory, or of what its container may.
+MEMORY_SHARE: Final = 0.45
+LEAST_MEMORY: Final = 256 * MiB  # bytes of a worker, however many there are
 
 # A source at an address.
 MAX_FETCHED: Final = 64 * GiB  # bytes
@@ -82,12 +93,19 @@ FETCH_WALL: Final = 6 * 3600.0  # seconds
 # Pictures and video frames.
 MAX_PIXELS: Final = 100_000_000  # 100 megapixels: ten times the largest picture any scenario takes
 MAX_SIDE: Final = 30_000  # pixels
-MAX_FRAMES_IMAGE: Final = 2_000  # of an animated picture
+MAX_FRAMES_IMAGE: Final = 2_000  # of an animated picture, or pages of a TIFF
+MAX_MOVING: Final = 2_000_000_000  # pixels of all frames of a picture: a minute of 1080p at 16 frames a second
 MAX_SCANS: Final = 100  # of a JPEG: programs write about ten, and each is decoded over all pixels
 MAX_FRAME_RATE: Final = 1_000  # frames per second
+MAX_PIXEL_RATE: Final = 5_000_000_000  # pixels per second: 8K at 120 frames per second has 4.0 thousand million
 MAX_STREAMS: Final = 64
 MAX_DURATION: Final = 48 * 3600  # seconds
 MAX_CHANNELS: Final = 64
+MAX_SAMPLE_RATE: Final = 768_000  # hertz: sixteen times 48,000, the fastest that recorders write
+MAX_SOUND_RATE: Final = 64 * 192_000  # samples per second of all channels of a sound
+MAX_INDEX: Final = 12_000_000  # entries of an MP4's index that cost no byte each: 48 hours at 60 frames per second
+MAX_TAGS: Final = 5_000  # texts and pictures in the tags of a file: FFmpeg compares each with all before it
+MAX_TAG: Final = 64 * MiB  # bytes of packed tags, unpacked
 
 # Archives (zip packages and the zips that decks are).
 MAX_ENTRIES: Final = 10_000
@@ -96,6 +114,9 @@ MAX_ENTRY: Final = 4 * GiB
 MAX_RATIO: Final = 100  # unpacked / packed, after the first MiB
 MAX_XML: Final = 64 * MiB  # of one XML part
 MAX_XML_DEPTH: Final = 256
+MAX_XML_ELEMENTS: Final = 1_000_000  # of one XML part: ODP holds a deck in one, of 2,000 slides with 500 elements
+MAX_XML_ATTRIBUTES: Final = 1_000  # of one element: an office compares each with all others, programs write dozens
+MAX_DECK_ELEMENTS: Final = 5_000_000  # XML elements read for one deck: 2,000 slides with 2,500
 
 # Texts.
 MAX_TEXT: Final = 16 * MiB  # bytes; the longest script any scenario takes is 128 KiB
@@ -103,6 +124,8 @@ MAX_TEXT: Final = 16 * MiB  # bytes; the longest script any scenario takes is 12
 # Decks and PDFs.
 MAX_PAGES: Final = 2_000
 MAX_PAGE_POINTS: Final = 14_400  # PDF 1.7, annex C: the largest page side
+MAX_DRAWN: Final = 2_000_000  # things drawn on all pages of a PDF: 2,000 pages with 1,000
+MAX_LETTERS: Final = 10_000_000  # characters on all pages of a PDF: 2,000 pages with 5,000
 
 # ffmpeg's demuxers that may open a file; none of them follows references to other files or addresses.
 DEMUXERS: Final = (

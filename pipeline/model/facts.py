@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.model.ceilings import CHECK, DEEP, JobTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +362,7 @@ class Measure:
     remarked: bool = False  # ... unless the last remark on the file says why it could not be measured
     deep: Literal["no", "facts", "yes"] = "no"  # `--deep` measures it unasked; "facts": where there are no rules to ask
     delivers: tuple[str, Value] | None = None  # a role that delivers this has it measured before its files are made
-    wall: float = CHECK_WALL  # seconds that judging one asset may take where a rule asks for it
+    patience: JobTime = CHECK  # how long judging one asset may take where a rule asks for it
     plot: Plot | None = None
 
 
@@ -387,7 +387,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         block=lambda info: info.speech,
         unknown=Text("the recording was not measured", "未测量录音质量"),
         delivers=("channels", 1),
-        wall=DEEP_WALL,
+        patience=DEEP,
         plot=Plot("pipeline.plots.sound:of_file", "audio"),
     ),
     "decode": Measure(  # after faces: measuring those decodes a picture as well

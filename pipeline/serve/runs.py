@@ -31,13 +31,13 @@ from pipeline.engine.cards import cards
 from pipeline.engine.pool import Pool, Work
 from pipeline.engine.record import Record
 from pipeline.errors import AssetError, PreflightError, system_words
-from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.ceilings import PREPARE
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset
 from pipeline.report.html import LocatedDocument, write
 from pipeline.serve.sessions import DroppedBatch
-from pipeline.stages.check import wall
+from pipeline.stages.check import patience
 from pipeline.storage import crash
 
 _TURN: Final = threading.Semaphore(1)  # one run at a time: it uses every processor
@@ -90,11 +90,11 @@ def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang
     batch.state = "running"
     making = verb == "prepare"
     function: Work[Job, Record | PlannedAsset] = work.prepare_entry if making else work.plan_entry
-    seconds = PREPARE_WALL if making else wall(preset, deep=False)
+    allowed = PREPARE if making else patience(preset, deep=False)
     further = count(len(jobs))  # numbers for what is found inside
     type_: type[AssetEntry] = PreparedAsset if making else PlannedAsset
     with Spool(len(jobs), type_) as spool:
-        with Pool(function, workers, seconds, writes=(str(out),)) as pool:
+        with Pool(function, workers, allowed, writes=(str(out),)) as pool:
             for event in pool.run(jobs):
                 if batch.stop.is_set():
                     return

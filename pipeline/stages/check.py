@@ -12,8 +12,9 @@ from typing import Final
 from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import PreflightError
+from pipeline.model import budget
 from pipeline.model.case import Case
-from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.model.ceilings import CHECK, DEEP, JobTime
 from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
@@ -24,6 +25,7 @@ from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.storage import crash
+from pipeline.tools import allowance
 
 _TEXT_NAMES: Final = frozenset({"txt", "ssml", "xml", "srt", "vtt"})
 _UNREADABLE_TEXT: Final = Text(
@@ -43,7 +45,7 @@ _CONTAINERS: Final = frozenset({"container.format", "file.format"})
 _SILENT: Final = Text(
     "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
 )
-DEEP: Final = frozenset(name for name, one in MEASURES.items() if one.deep == "yes")
+_DEEPER: Final = frozenset(name for name, one in MEASURES.items() if one.deep == "yes")
 
 
 def check(job: Job) -> Case:
@@ -63,7 +65,8 @@ def check(job: Job) -> Case:
         if role is None:
             findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
         else:
-            needs = judging.needs(role, info.kind) | (DEEP if job.deep else frozenset())
+            needs = judging.needs(role, info.kind) | (_DEEPER if job.deep else frozenset())
+            allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
             info = measure(Path(job.path), info, needs)
             findings = _possible(judging.judge(info, role), info)
             findings = _decoded(findings) if job.deep else findings
@@ -114,18 +117,18 @@ def role_for(job: Job, kind: Kind) -> Role | None:
     return replace(role, deliver=tuple(sorted({**dict(role.deliver), **dict(job.deliver)}.items())))
 
 
-def wall(preset: Preset | None, *, deep: bool) -> float:
-    """Most seconds that one asset may take to be judged: as long as the slowest of what is measured.
+def patience(preset: Preset | None, *, deep: bool) -> JobTime:
+    """How long one asset may take to be judged: as long as the slowest of what is measured.
 
     That is what rules ask for and what `plan` has to know before a file is made; with `deep`, of any length.
     """
     if deep:
-        return DEEP_WALL
+        return DEEP
     roles = preset.roles if preset else ()
     asked = frozenset[str]().union(*(judging.needs(role, kind) for role in roles for kind in role.kinds))
     made = {pair for role in roles for pair in role.deliver}
-    walls = [one.wall for name, one in MEASURES.items() if name in asked or one.delivers in made]
-    return max(walls, default=CHECK_WALL)
+    all_ = [one.patience for name, one in MEASURES.items() if name in asked or one.delivers in made]
+    return max(all_, default=CHECK)
 
 
 def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Finding:

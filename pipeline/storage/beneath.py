@@ -33,8 +33,8 @@ def odd(path: str) -> Text | None:
     """What is wrong with a path of a document; None where it is plain: names below its folder, with "/" between."""
     if not path:
         return Text("the path is empty", "路径为空")
-    if UNSEEN.search(path):
-        return Text("the path holds control characters", "路径含控制字符")
+    if "\0" in path:
+        return Text("the path holds a NUL", "路径含空字符")
     if "\\" in path:
         return Text("the path holds a backslash", "路径含反斜杠")
     if path.startswith("/") or _DRIVE.match(path):
@@ -56,7 +56,7 @@ def odd(path: str) -> Text | None:
 def plain(path: str) -> str:
     """The path below a folder that is nearest to this one and not `odd`; what is not plain becomes "_"."""
     names = (name if not _RESERVED.fullmatch(name) else f"_{name}" for name in path.split("/"))
-    shown = UNSEEN.sub("_", "/".join(names)).replace("\\", "_").replace("::", "__")
+    shown = "/".join(names).replace("\\", "_").replace("::", "__")
     return f"{shown[0]}_{shown[2:]}" if _DRIVE.match(shown) else shown
 
 
@@ -102,6 +102,6 @@ def whole(name: str | Path, most: int) -> bytes:
     except ValueError:  # a NUL in the name
         raise UsageError(f"{name!r}: no file can be called so", f"{name!r}：文件名无效") from None
     if len(data) > most:
-        size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+        size = next((f"{most >> n} {unit}" for n, unit in ((20, "MiB"), (10, "KiB")) if most >> n), f"{most} bytes")
         raise UsageError(f"{name}: larger than {size}", f"{name}：大于 {size}")
     return data

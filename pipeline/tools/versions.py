@@ -44,9 +44,8 @@ def ffmpeg_version() -> str | None:
     try:
         now = f"{ffmpeg()} {file_state(ffmpeg())}"
         if note:
-            with contextlib.suppress(
-                OSError, ValueError, TypeError, RecursionError, UsageError
-            ):  # never asked, or damage
+            # Never asked, damaged, or not ours: it is asked anew.
+            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, UsageError):
                 seen, answer = json.loads(_noted(note))
                 if seen == now:
                     return str(answer)

@@ -14,7 +14,7 @@ import pytest
 from pipeline.checks.speech import SILENCES
 from pipeline.convert.av import audio
 from pipeline.convert.av.sound import listens
-from pipeline.model.ceilings import CHECK_WALL, DEEP_WALL
+from pipeline.model.ceilings import CHECK, DEEP, JobTime
 from pipeline.model.facts import Kind, MediaInfo, Speech
 from pipeline.model.job import Job
 from pipeline.model.results import Fix, Plan, Status, Verdict
@@ -23,7 +23,7 @@ from pipeline.probe import probe
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.rules.judge import judge
-from pipeline.stages.check import check, wall
+from pipeline.stages.check import check, patience
 from pipeline.stages.prepare import prepare
 from tests.probe.test_speech import RATE, near, noise, save, voice
 
@@ -135,16 +135,16 @@ def test_tags_are_left_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "deep", "seconds"),
+    ("preset", "deep", "wanted"),
     [
-        ("tencent/voice", False, DEEP_WALL),  # its rules hear
-        ("convert/mono-wav", False, DEEP_WALL),  # its plan does
-        ("metastudio/asset-library", False, CHECK_WALL),
-        ("metastudio/asset-library", True, DEEP_WALL),
+        ("tencent/voice", False, DEEP),  # its rules hear
+        ("convert/mono-wav", False, DEEP),  # its plan does
+        ("metastudio/asset-library", False, CHECK),
+        ("metastudio/asset-library", True, DEEP),
     ],
 )
-def test_hours_of_sound_have_the_time_they_need(preset: str, deep: bool, seconds: float) -> None:
-    assert wall(presets.load(preset), deep=deep) == seconds
+def test_hours_of_sound_have_the_time_they_need(preset: str, deep: bool, wanted: JobTime) -> None:
+    assert patience(presets.load(preset), deep=deep) == wanted
 
 
 def quiet_ends(tmp_path: Path) -> Path:

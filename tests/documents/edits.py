@@ -27,8 +27,6 @@ ATTACKS: Final = (
     "file:///etc/passwd",
     "zip://a.zip::clip.png",
     "clip\0.png",
-    "clip\n.png",
-    "clip\u202egnp.png",
     "CON",
     "a/nul.png",
     "a/" * 3000 + "clip.png",

@@ -238,10 +238,10 @@ def _folder(place: Path) -> None:
     [
         (_link, "clip.png", "a link leads there"),
         (_folder_link, "a/clip.png", "a link leads there"),
-        (_pipe, "clip.png", "is a pipe"),
+        (_pipe, "clip.png", "is a named pipe"),
         (_device, "clip.png", "is a device"),
-        (_socket, "clip.png", "is a device or socket"),
-        (_folder, "clip.png", "is a folder"),
+        (_socket, "clip.png", "is a socket"),
+        (_folder, "clip.png", "is a directory"),
     ],
 )
 def test_what_is_no_file_of_that_folder_costs_its_asset_and_keeps_nobody_waiting(
@@ -270,7 +270,7 @@ def test_a_manifest_that_is_a_pipe_is_told(tmp_path: Path, capsys: pytest.Captur
     os.mkfifo(tmp_path / "manifest.json")
     for verb in ("verify", "upload", "report"):
         assert main([verb, str(tmp_path / "manifest.json"), *_words(verb, tmp_path)]) == 2
-        assert "is a pipe" in capsys.readouterr().err
+        assert "Is a named pipe" in capsys.readouterr().err
 
 
 CONTRADICTIONS: Final[list[tuple[str, dict[str, Any]]]] = [

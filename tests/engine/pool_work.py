@@ -9,9 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import CeilingExceeded
+from pipeline.model.ceilings import JobTime
 from pipeline.model.job import Progress
+from pipeline.tools import allowance
 
 Job = tuple[str, Any]
+SOON = JobTime(cpu=30, wall=30)
 
 
 def work(job: Job, progress: Progress) -> Any:
@@ -45,6 +49,30 @@ def work(job: Job, progress: Progress) -> Any:
                 time.sleep(0.01)
         case "memory":
             return len(bytearray(given))
+        case "allowed":  # what it may write to at last
+            try:
+                allowance.ask("the file", given)
+            except CeilingExceeded as error:
+                return str(error)
+            import resource
+
+            return resource.getrlimit(resource.RLIMIT_DATA)[0]
+        case "asking span":
+            allowance.ask("the file", given)
+            began = time.monotonic()
+            time.sleep(0.2)
+            return began, time.monotonic()
+        case "used up":
+            try:
+                return len(bytearray(given))
+            except MemoryError:
+                allowance.exhausted()
+        case "burn":
+            while True:
+                pass
+        case "sleep":
+            time.sleep(given)
+            return given
         case "unpicklable":
             return lambda: None
         case "large":

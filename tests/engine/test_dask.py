@@ -20,9 +20,10 @@ import pytest
 from pipeline.engine.dask import Cluster
 from pipeline.engine.pool import Pool, WorkerEvent
 from pipeline.errors import TimedOut, UsageError, WorkerLost
+from pipeline.model.ceilings import JobTime
 from pipeline.storage.digest import content_md5
 from tests import ROOT
-from tests.engine.pool_work import Job, work
+from tests.engine.pool_work import SOON, Job, work
 
 pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
 pytestmark = [
@@ -107,8 +108,8 @@ class Here:
     def __init__(self) -> None:
         self.pool: Pool[Job, Any] | None = None
 
-    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[WorkerEvent[Any]]:
-        with Pool(work, 2, wall) as self.pool:
+    def run(self, jobs: Sequence[Job], patience: JobTime = SOON) -> Iterator[WorkerEvent[Any]]:
+        with Pool(work, 2, patience) as self.pool:
             yield from (event for event in self.pool.run(jobs) if event.ended)
 
     def kill(self) -> None:
@@ -123,8 +124,8 @@ class There:
     def __init__(self, farm: Farm) -> None:
         self.farm = farm
 
-    def run(self, jobs: Sequence[Job], wall: float = 30.0) -> Iterator[WorkerEvent[Any]]:
-        with Cluster(work, self.farm.address, wall) as cluster:
+    def run(self, jobs: Sequence[Job], patience: JobTime = SOON) -> Iterator[WorkerEvent[Any]]:
+        with Cluster(work, self.farm.address, patience) as cluster:
             yield from cluster.run(jobs)
 
     def kill(self) -> None:
@@ -156,7 +157,7 @@ def test_results_crashes_and_hangs_end_once_each(place: Here | There, tmp_path: 
         jobs[number] = job
     jobs[19] = ("nothing", 0)
     jobs.append(("once", str(tmp_path / "tried")))
-    found = once(list(place.run(jobs, wall=3.0)), len(jobs))
+    found = once(list(place.run(jobs, patience=JobTime(3.0, 3.0))), len(jobs))
     assert {n: type(found[n].error) for n in found if found[n].error} == {n: error for n, (_, error) in bad.items()}
     assert {n: found[n].result for n in range(30) if n not in bad} == {
         n: None if n == 19 else n * 2 for n in range(30) if n not in bad

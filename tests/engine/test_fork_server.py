@@ -11,7 +11,7 @@ import pytest
 from pipeline.engine import fork_server
 from pipeline.engine.pool import Pool, warmed
 from pipeline.errors import WorkerLost
-from tests.engine.pool_work import work
+from tests.engine.pool_work import SOON, work
 from tests.engine.test_pool import ended, gone
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others start each worker by itself")
@@ -21,7 +21,7 @@ def test_it_ends_with_the_last_who_needs_it(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fork_server, "SERVER", fork_server._Server())  # nobody else in this process holds this one
     with warmed():
         server = fork_server.SERVER._pid
-        with Pool(work, 1, 30.0) as pool:
+        with Pool(work, 1, SOON) as pool:
             list(pool.run([("double", 1)]))
             assert fork_server.SERVER._pid == server
         os.kill(server, 0)
@@ -29,14 +29,14 @@ def test_it_ends_with_the_last_who_needs_it(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_worker_is_its_child_and_not_ours() -> None:
-    with warmed(), Pool(work, 1, 30.0) as pool:
+    with warmed(), Pool(work, 1, SOON) as pool:
         found = ended(list(pool.run([("read", "/proc/self/stat")])))
         assert int(found[0].result.rpartition(")")[2].split()[1]) == fork_server.SERVER._pid
 
 
 def test_one_that_was_killed_is_replaced_and_no_job_is_lost() -> None:
     """Its workers die with it, and what they held is tried again."""
-    with Pool(work, 2, 30.0) as pool:
+    with Pool(work, 2, SOON) as pool:
         found = []
         for event in pool.run([("progress", 3), *(("double", n) for n in range(1, 9))]):
             if not found:
@@ -53,7 +53,7 @@ def test_where_no_process_can_be_had_it_is_told() -> None:
 
 
 def test_how_a_worker_ended_is_known() -> None:
-    with Pool(work, 1, 30.0) as pool:
+    with Pool(work, 1, SOON) as pool:
         list(pool.run([("double", 1)]))
         process = pool._workers[0].process
         assert process.exitcode is None

@@ -46,9 +46,10 @@ def one(journal, number, source):
             path.write_bytes(source.read_bytes() + name.encode())
             made.append((path, (name, path.stat().st_size, content_md5(path))))
         publish.publish_all(made, out, work, ours=lambda name: ours(job, name))
-    outputs = tuple(Output(path=name, category=Category.MAIN, size=size, md5=md5, content_type="", facts=facts)
+    outputs = tuple(Output(path=name, category=Category.MAIN, size=size, md5=md5, content_type="video/mp4", facts=facts)
                     for _, (name, size, md5) in made)
-    outcome = Outcome(source=str(source), source_md5="", kind=Kind.VIDEO, role="", status=Status.READY, outputs=outputs)
+    ready = {"kind": Kind.VIDEO, "role": "video", "status": Status.READY}
+    outcome = Outcome(source=str(source), source_md5=None, outputs=outputs, **ready)
     seen = file_state(source), content
     journal.write(slot, str(source), seen, "rules", Record(document.outcome(outcome, "en")))
     publish.settle(out, work.name)

@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.pool import Pool, WorkerEvent, cores, memory
+from pipeline.engine.pool import Pool, WorkerEvent, cores
 from pipeline.errors import AssetError, TimedOut, WorkerLost
-from pipeline.model.ceilings import WORKER_MEMORY
+from pipeline.model.ceilings import LEAST_MEMORY, MEMORY_SHARE, WORKER_MEMORY, GiB, JobTime, MiB
 from pipeline.tools import isolation
+from pipeline.tools.machine import Memory
 from tests import ROOT
-from tests.engine.pool_work import Job, work
+from tests.engine.pool_work import SOON, Job, work
 
 
-def events(jobs: Sequence[Job], workers: int = 2, wall: float = 30.0) -> list[WorkerEvent[Any]]:
-    with Pool(work, workers, wall) as pool:
+def events(jobs: Sequence[Job], workers: int = 2, patience: JobTime = SOON) -> list[WorkerEvent[Any]]:
+    with Pool(work, workers, patience) as pool:
         return list(pool.run(jobs))
 
 
@@ -84,7 +85,7 @@ def test_a_result_larger_than_any_pipe_arrives_whole() -> None:
 
 
 def test_a_pool_can_be_used_again() -> None:
-    with Pool(work, 2, 30.0) as pool:
+    with Pool(work, 2, SOON) as pool:
         for n in (1, 2):
             assert [event.result for event in pool.run([("double", n)])] == [n * 2]
 
@@ -161,7 +162,7 @@ def test_nothing_but_crashes_still_ends() -> None:
 @pytest.mark.parametrize("how", ["hang", "hang loudly"])
 def test_a_job_beyond_its_time_is_stopped_and_the_others_go_on(how: str) -> None:
     jobs: list[Job] = [(how, 0), *(("double", n) for n in range(1, 10))]
-    found = ended(events(jobs, wall=2.0))
+    found = ended(events(jobs, patience=JobTime(2.0, 2.0)))
     error = found[0].error
     assert isinstance(error, TimedOut)
     assert isinstance(error, AssetError)
@@ -194,7 +195,7 @@ def test_workers_that_only_read_can_write_nowhere_else(tmp_path: Path) -> None:
         ((), ["PermissionError", "PermissionError"]),
         ((str(tmp_path / "allowed"),), ["PermissionError", "written"]),
     ):
-        with Pool(work, 1, 30.0, writes=writes) as pool:
+        with Pool(work, 1, SOON, writes=writes) as pool:
             found = ended(list(pool.run(jobs)))
         assert [found[n].result for n in range(2)] == expected
 
@@ -205,7 +206,7 @@ def test_workers_that_only_read_can_write_nowhere_else(tmp_path: Path) -> None:
 def heavy(
     jobs: Sequence[Job], workers: int, weigh: Callable[[Job], int], room: int = 1 << 40
 ) -> list[WorkerEvent[Any]]:
-    with Pool(work, workers, 30.0, weigh=weigh) as pool:
+    with Pool(work, workers, SOON, weigh=weigh) as pool:
         pool._room = room
         return [event for event in pool.run(jobs) if event.ended]
 
@@ -235,15 +236,76 @@ def test_many_jobs_share_the_processors_and_the_last_has_them_all() -> None:
     assert alone.result == every
 
 
-def test_free_memory_is_known() -> None:
-    assert memory() > 0
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on what a process writes to is Linux's")
+def test_a_job_begins_with_its_part_and_again_with_what_it_asks_for() -> None:
+    with Pool(work, 2, SOON) as pool:
+        pool._room, pool._part, pool._most = 1000 * MiB, 300 * MiB, 900 * MiB
+        jobs: list[Job] = [("allowed", 0), ("allowed", 700 * MiB), ("allowed", 0)]
+        found = ended(list(pool.run(jobs)))
+    assert [found[n].result for n in range(3)] == [300 * MiB, 700 * MiB, 300 * MiB]
+    assert list(found)[-1] == 1, "after those that asked for nothing"
+
+
+def test_what_asks_for_more_than_there_is_is_told_so() -> None:
+    with Pool(work, 2, SOON) as pool:
+        pool._room, pool._part, pool._most = 1000 * MiB, 300 * MiB, 900 * MiB
+        found = ended(list(pool.run([("allowed", 901 * MiB), ("double", 1)])))
+    assert "901 MiB" in str(found[0].result)
+    assert "900 MiB" in str(found[0].result)
+    assert found[1].result == 2
+
+
+def test_those_that_asked_for_more_run_beside_each_other_only_where_there_is_room() -> None:
+    with Pool(work, 2, SOON) as pool:
+        pool._room, pool._part, pool._most = 1000 * MiB, 300 * MiB, 900 * MiB
+        jobs: list[Job] = [("asking span", 600 * MiB)] * 3
+        spans = sorted(event.result for event in pool.run(jobs) if event.ended)
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on what a process writes to is Linux's")
+def test_memory_that_runs_out_is_tried_again_with_all_there_is() -> None:
+    with Pool(work, 2, SOON) as pool:
+        pool._room, pool._part, pool._most = 2000 * MiB, 200 * MiB, 1500 * MiB
+        found = ended(list(pool.run([("used up", 600 * MiB), ("memory", 1 << 20)])))
+    assert found[0].result == 600 * MiB
+    assert found[1].result == 1 << 20
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8, 64, 1000])
+def test_parts_of_memory_stay_within_a_share_of_the_machine(workers: int) -> None:
+    pool = Pool(work, workers, SOON)
+    for all_ in (1, 2, 4, 24, 512):
+        for free in (all_, all_ / 2, all_ / 10):
+            there = Memory(all_ * GiB, int(free * GiB))
+            pool._share_memory(there)
+            assert pool._room <= there.all * MEMORY_SHARE
+            assert pool._room <= there.free
+            assert LEAST_MEMORY <= pool._part <= pool._most <= WORKER_MEMORY
+            assert pool._part * workers <= pool._room or pool._part == LEAST_MEMORY
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processor time of others is told in /proc")
+def test_a_job_that_burns_is_ended_by_its_processor_time_and_one_that_waits_is_not() -> None:
+    jobs: list[Job] = [("burn", 0), ("sleep", 4.0)]
+    found = ended(events(jobs, patience=JobTime(cpu=2, wall=600)))
+    assert isinstance(found[0].error, TimedOut)
+    assert "2 s of processor time" in found[0].error.text.en
+    assert found[1].result == 4.0
+
+
+def test_a_job_that_waits_is_ended_by_the_clock() -> None:
+    found = ended(events([("sleep", 60.0), ("double", 1)], patience=JobTime(cpu=600, wall=1.5)))
+    assert isinstance(found[0].error, TimedOut)
+    assert "1 s" in found[0].error.text.en or "2 s" in found[0].error.text.en
+    assert found[1].result == 2
 
 
 # --- the end ----------------------------------------------------------------------------------------
 
 
 def test_leaving_the_pool_ends_its_workers_whatever_they_do() -> None:
-    with Pool(work, 2, 30.0) as pool:
+    with Pool(work, 2, SOON) as pool:
         running = pool.run([("process", 0), ("hang", 0)])
         first = next(event for event in running if event.ended)
     assert gone(first.result)
@@ -254,10 +316,10 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import sys
         from pipeline.engine.pool import Pool
-        from tests.engine.pool_work import work
+        from tests.engine.pool_work import SOON, work
 
         if __name__ == "__main__":
-            with Pool(work, 2, 30.0) as pool:
+            with Pool(work, 2, SOON) as pool:
                 jobs = [("process", 0), ("process", 1), ("hang", 0), ("hang", 1)]
                 try:
                     for event in pool.run(jobs):
@@ -294,10 +356,10 @@ def test_a_run_that_is_killed_takes_its_busy_workers_along(tmp_path: Path) -> No
     """Nobody tells them: neither signal nor `finally` runs."""
     script = textwrap.dedent(f"""
         from pipeline.engine.pool import Pool
-        from tests.engine.pool_work import work
+        from tests.engine.pool_work import SOON, work
 
         if __name__ == "__main__":
-            with Pool(work, 2, 60.0) as pool:
+            with Pool(work, 2, SOON) as pool:
                 for event in pool.run([("process", 0), ("process", 1), ("hang", 0), ("hang", 1)]):
                     with open({str(tmp_path / "pids")!r}, "a") as file:
                         file.write(f"{{event.result}}\\n")

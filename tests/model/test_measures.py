@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 import pytest
 
 from pipeline.checks import CHECKS
-from pipeline.model.ceilings import PREPARE_WALL
+from pipeline.model.ceilings import PREPARE
 from pipeline.model.facts import MEASURES, Kind, Measure, MediaInfo
 from pipeline.rules import presets
 
@@ -24,7 +24,7 @@ def test_a_line_of_the_table_leads_somewhere(one: Measure) -> None:
     assert set(one.needs) <= FACTS
     assert one.block(MediaInfo(name="a", kind=Kind.UNKNOWN, size=0, extension="")) is None
     assert one.unknown.en != one.unknown.zh
-    assert 0 < one.wall <= PREPARE_WALL
+    assert (0, 0) < one.patience <= PREPARE
     if one.plot:
         assert list(inspect.signature(resolve_name(one.plot.draw)).parameters) == ["path", "info", "target"]
         assert one.plot.shows in FACTS

@@ -136,7 +136,7 @@ def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_name_may_hold_line_breaks_where_nul_ends_it(tmp_path: Path) -> None:
     make(tmp_path, "a\nb.wav", "c\r")
     (tmp_path / "list").write_bytes(os.fsencode(tmp_path / "a\nb.wav"))
-    assert [one.stem for one in find([], from_file=str(tmp_path / "list"), null=True)] == ["a_b"]
+    assert [one.stem for one in find([], from_file=str(tmp_path / "list"), null=True)] == ["a\nb"]
     (tmp_path / "list").write_bytes(os.fsencode(tmp_path / "c\r") + b"\0")
     assert [one.stem for one in find([], from_file=str(tmp_path / "list"))] == ["c\r"]
 

@@ -87,6 +87,8 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
                         return _damaged(reached, "a damaged frame", "画面损坏")
                     shown[packet.stream.index] += 1
                     reached = max(reached, seconds(frame.pts, frame.time_base) or reached)
+        except MemoryError:  # one of FFmpeg's errors as well, and no damage
+            raise
         except BROKEN as error:
             reason = getattr(error, "strerror", None) or str(error)
             return _damaged(reached, reason, reason)

@@ -16,6 +16,7 @@ from typing import Final
 
 _MAX_TOP: Final = 20_000  # top-level boxes; a day of one-second fragments has twice as many, and is not whole
 _MAX_MOOV: Final = 64 << 20  # bytes; a moov of two hours of video and sound takes about 5 MiB
+_MAX_MOOF: Final = 1 << 20  # bytes of one fragment's head; of a second of video and sound about 1 kB
 _MAX_RUNS: Final = 200_000  # entries of one timing table that are looked at
 _FRAME_EPSILON: Final = Fraction(1, 1000)
 
@@ -44,6 +45,7 @@ class Boxes:
     faststart: bool | None = None  # moov before the first mdat; None without one of them
     missing: int = 0  # bytes that the last box announces and the file does not have
     tracks: dict[int, Track] = field(default_factory=dict)  # by track_ID
+    index: int = 0  # entries of its index that cost no byte each: of one track's offsets (`ctts`), and of all fragments
 
 
 def read_boxes(path: Path, size: int) -> Boxes:
@@ -72,6 +74,9 @@ def read_boxes(path: Path, size: int) -> Boxes:
                 if found.moov and length <= _MAX_MOOV:
                     file.seek(at + start)
                     _movie(file.read(length - start), found)
+            elif name == b"moof" and found.missing == 0 and length <= _MAX_MOOF:
+                file.seek(at + start)
+                found.index += _fragment(file.read(length - start))
             elif name == b"mdat" and mdat_at is None:
                 mdat_at = at
             elif name == b"ftyp" and found.brand is None:
@@ -105,6 +110,17 @@ def _movie(data: bytes, found: Boxes) -> None:
             _track(data, at, end, found)
 
 
+def _fragment(data: bytes) -> int:
+    """Samples that the runs of a fragment state (`trun`, 8.8.8): where all are alike, none of them costs a byte."""
+    return sum(
+        int.from_bytes(data[start + 4 : start + 8], "big")
+        for name, at, end in _children(data, 0, len(data))
+        if name == b"traf"
+        for inner, start, stop in _children(data, at, end)
+        if inner == b"trun" and stop - start >= 8
+    )
+
+
 def _track(data: bytes, at: int, end: int, found: Boxes) -> None:
     track = Track()
     number: int | None = None
@@ -124,6 +140,9 @@ def _track(data: bytes, at: int, end: int, found: Boxes) -> None:
                 (scale,) = struct.unpack_from(">I", data, start + (20 if data[start] == 1 else 12))
             elif name == b"stts" and stop - start >= 8:
                 table = start, stop
+            elif name == b"ctts":  # 8.6.1.3: how many samples, and their offset
+                counts = struct.iter_unpack(">II", data[start + 8 : start + 8 + (stop - start - 8) // 8 * 8])
+                found.index = max(found.index, sum(count for count, _ in counts))
             elif name == b"stsd":
                 _entry(data, start + 8, stop, track)
     if table and scale:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import av
 
-from pipeline.errors import Unreadable
+from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
 from pipeline.probe.av.streams import codec_of, pixel_format, sequence_of
 
@@ -76,7 +76,7 @@ def opens_as(container: str) -> str:
 
 @contextmanager
 def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None = None) -> Iterator[InputContainer]:
-    """The file at `path`, opened as `format_` (a key of OPENS). Raises Unreadable."""
+    """The file at `path`, opened as `format_` (a key of OPENS). Raises Unreadable, CeilingExceeded."""
     container: InputContainer | None = None
     if efforts is None:
         efforts = _EFFORTS[1:] if format_ in _UNLISTED else _EFFORTS
@@ -91,6 +91,13 @@ def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None 
     except (*BROKEN, OSError) as error:
         if container is not None:
             container.close()
+        if isinstance(error, MemoryError):  # what FFmpeg says of a stream beyond `max_streams` too
+            raise CeilingExceeded(
+                f"{path.name} claims more than {MAX_STREAMS} streams, or tables larger than what one file may use of "
+                "memory; it was not opened. Check that it is the right file, or export it again.",
+                f"{path.name} 声明的流超过 {MAX_STREAMS} 条，或其索引所需内存超过单个文件的上限，未打开。"
+                "请确认文件或重新导出。",
+            ) from error
         reason = getattr(error, "strerror", None) or str(error)
         raise Unreadable(
             f"{path.name} begins like {format_} but cannot be opened: {reason}. "

@@ -16,7 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model.ceilings import MAX_CHANNELS, MAX_DURATION, MAX_FRAME_RATE, MAX_PIXELS, MAX_SIDE, MAX_STREAMS
+from pipeline.model.ceilings import (
+    MAX_CHANNELS,
+    MAX_DURATION,
+    MAX_FRAME_RATE,
+    MAX_INDEX,
+    MAX_PIXEL_RATE,
+    MAX_PIXELS,
+    MAX_SAMPLE_RATE,
+    MAX_SIDE,
+    MAX_SOUND_RATE,
+    MAX_STREAMS,
+    MAX_TAG,
+    MAX_TAGS,
+)
 from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream
 from pipeline.probe.av.matroska import read_tracks
 from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
@@ -33,6 +46,7 @@ from pipeline.probe.av.open import (
     packets_of,
 )
 from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, exact, seconds, video_facts
+from pipeline.probe.av.tags import tags_of
 from pipeline.probe.av.truncation import missing_bytes, mp3_padding
 from pipeline.probe.av.wav import wav
 from pipeline.probe.sniff.mpeg_audio import adts_frame, count, mp3_frame
@@ -80,6 +94,17 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
         )
     if boxes is not None and len(boxes.tracks) > MAX_STREAMS:
         raise _too_many(path, len(boxes.tracks))
+    if boxes is not None:
+        _within(path, [("entries of its index", "个索引条目", boxes.index, MAX_INDEX)])
+    if format in {"mp3", "aac", "flac"}:
+        tags = tags_of(path)
+        _within(
+            path,
+            [
+                ("tags", "个标签", tags.number, MAX_TAGS),
+                ("bytes of packed tags", "字节压缩标签", tags.unpacked, MAX_TAG),
+            ],
+        )
     if format == "asf" and _protected(path):
         raise _encrypted(path)
     with opened(path, format) as container:
@@ -244,14 +269,30 @@ def _within_ceilings(
     audio: Iterable[AudioStream],
     length: Fraction | None,
 ) -> None:
-    measures: list[tuple[str, str, int | Fraction | None, int]] = [("seconds long", "秒时长", length, MAX_DURATION)]
+    measures: list[_Measure] = [("seconds long", "秒时长", length, MAX_DURATION)]
     for picture in video:
+        rate = picture.frame_rate
         if picture.coded:
             width, height = picture.coded
             measures.append(("pixels in each picture", "像素/帧", width * height, MAX_PIXELS))
             measures.append(("pixels on the longer side", "像素（长边）", max(width, height), MAX_SIDE))
-        measures.append(("frames per second", "帧/秒", picture.frame_rate, MAX_FRAME_RATE))
-    measures.extend(("channels", "个声道", sound.channels, MAX_CHANNELS) for sound in audio)
+            # A rate at the ceiling is the clock of Matroska or FLV, where nothing tells a rate.
+            each = width * height * rate if rate and rate < MAX_FRAME_RATE else None
+            measures.append(("pixels per second", "像素/秒", each, MAX_PIXEL_RATE))
+        measures.append(("frames per second", "帧/秒", rate, MAX_FRAME_RATE))
+    for sound in audio:
+        hertz, channels = sound.sample_rate, sound.channels
+        measures.append(("channels", "个声道", channels, MAX_CHANNELS))
+        measures.append(("samples per second", "采样/秒", hertz, MAX_SAMPLE_RATE))
+        all_ = hertz * channels if hertz and channels else None
+        measures.append(("samples per second of all channels", "采样/秒（各声道合计）", all_, MAX_SOUND_RATE))
+    _within(path, measures)
+
+
+_Measure = tuple[str, str, int | Fraction | None, int]  # what it is in both languages, how much, and the ceiling
+
+
+def _within(path: Path, measures: Iterable[_Measure]) -> None:
     for en, zh, value, ceiling in measures:
         if value is not None and value > ceiling:
             raise CeilingExceeded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, Literal, NamedTuple
 
 from pipeline.model.facts import Size
 
@@ -72,6 +72,43 @@ def gif_frames(file: BinaryIO, most: int) -> int | None:
         if not blocks():
             return None
     return frames
+
+
+def webp_frames(file: BinaryIO, most: int) -> tuple[Size, int] | None:
+    """Canvas and frames of an animated WebP, counted up to `most` (RFC 9649, 2.7.1); None for one that stands still."""
+    head = file.read(30)
+    if head[12:16] != b"VP8X" or len(head) < 30 or not head[20] & 2:
+        return None
+    canvas = Size(int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1)
+    frames = 0
+    while frames < most and len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[4:], "little")
+        file.seek(length + (length & 1), 1)
+        frames += head[:4] == b"ANMF"
+    return canvas, frames
+
+
+def tiff_pages(file: BinaryIO, most: int) -> int | None:
+    """Pages of a TIFF or BigTIFF, counted up to `most` by walking its directories (TIFF 6, 2); None when cut short.
+
+    A list that leads back into itself ends there.
+    """
+    head = file.read(16)
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    wide = int.from_bytes(head[2:4], order) == 43
+    counted, entry, pointer = (8, 20, 8) if wide else (2, 12, 4)
+    at = int.from_bytes(head[8:16] if wide else head[4:8], order)
+    seen: set[int] = set()
+    while at and at not in seen and len(seen) < most:
+        seen.add(at)
+        file.seek(at)
+        raw = file.read(counted)
+        if len(raw) < counted:
+            return None
+        file.seek(int.from_bytes(raw, order) * entry, 1)
+        raw = file.read(pointer)
+        at = int.from_bytes(raw, order) if len(raw) == pointer else 0
+    return len(seen)
 
 
 def jpeg_scans(file: BinaryIO, most: int) -> int:

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, Final
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS, MAX_SCANS, MAX_SIDE
+from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_MOVING, MAX_PIXELS, MAX_SCANS, MAX_SIDE
 from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
-from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name
+from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name, tiff_pages, webp_frames
 from pipeline.probe.image.svg import svg_size
 from pipeline.probe.unopened import unopened
 
@@ -65,15 +65,31 @@ _GPS: Final = 0x8825  # Exif 2.32, 4.6.3
 _PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
 
 
-def guard(name: str, size: Size, frames: int = 1) -> None:
-    """Raise CeilingExceeded for a picture with too many pixels or frames, before anything is decoded."""
-    if max(size) > MAX_SIDE or size.width * size.height > MAX_PIXELS or frames > MAX_FRAMES_IMAGE:
-        raise CeilingExceeded(
-            f"{name} is {size} pixels with {frames} frame(s), above the ceiling of {MAX_PIXELS} pixels, "
-            f"{MAX_SIDE} a side and {MAX_FRAMES_IMAGE} frames. Save it smaller.",
-            f"{name} 为 {size} 像素、{frames} 帧，超过上限（{MAX_PIXELS} 像素、单边 {MAX_SIDE}、"
-            f"{MAX_FRAMES_IMAGE} 帧）。请缩小后重新保存。",
-        )
+def guard(name: str, size: Size, frames: int = 1, pixels: int | None = None) -> None:
+    """Raise CeilingExceeded for a picture with too many pixels or frames, before anything is decoded.
+
+    `pixels` are those of all frames, where these differ in size.
+    """
+    one = size.width * size.height
+    for value, ceiling, en, zh in (
+        (max(size), MAX_SIDE, "pixels on the longer side", "像素（长边）"),
+        (one, MAX_PIXELS, "pixels", "像素"),
+        (frames, MAX_FRAMES_IMAGE, "frames or pages", "帧或页"),
+        (
+            one * frames if pixels is None else pixels,
+            MAX_MOVING,
+            "pixels in all frames or pages",
+            "像素（各帧或各页合计）",
+        ),
+    ):
+        if value > ceiling:
+            raise CeilingExceeded(
+                f"{name} is {size} pixels with {frames} frame(s): {value} {en}, more than {ceiling}. The ceilings are "
+                f"{MAX_PIXELS} pixels, {MAX_SIDE} a side, {MAX_FRAMES_IMAGE} frames and {MAX_MOVING} pixels of all of "
+                "them. Save it smaller or shorter.",
+                f"{name} 为 {size} 像素、{frames} 帧：{value} {zh}，超过 {ceiling}。上限为 {MAX_PIXELS} 像素、"
+                f"单边 {MAX_SIDE}、{MAX_FRAMES_IMAGE} 帧、各帧合计 {MAX_MOVING} 像素。请缩小或缩短后重新保存。",
+            )
 
 
 def oversize(name: str, error: Image.DecompressionBombError) -> CeilingExceeded:
@@ -148,6 +164,9 @@ def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list
     # Pillow warns of large pictures, which are judged here, and of EXIF that it leaves out.
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
+        if format_ == "webp" and (moving := webp_frames(file, MAX_FRAMES_IMAGE + 1)):
+            guard(name, *moving)  # first: to open an animation is to have memory for two of its pictures
+        file.seek(0)
         try:
             with _opened(name, file, format_) as picture:
                 return _facts(name, file, format_, picture, decode, warned, remarks)
@@ -196,14 +215,18 @@ def _facts(
     )
 
 
+# Counted in the file itself, and no further than the ceiling: Pillow would read every one of any number.
+_WALKS: Final = {"gif": gif_frames, "tiff": tiff_pages}
+
+
 def _frames(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
     if format_ not in _MULTIPLE:
         return 1
     here = file.tell()
     try:
-        if format_ == "gif":
+        if walk := _WALKS.get(format_):
             file.seek(0)
-            return gif_frames(file, MAX_FRAMES_IMAGE + 1)
+            return walk(file, MAX_FRAMES_IMAGE + 1)
         return int(getattr(picture, "n_frames", 1))
     except DAMAGE:  # not known; decoding says what is wrong
         return None
@@ -302,16 +325,18 @@ def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
 
 
 def _decodes(picture: Image.Image, frames: int | None, name: str, remarks: list[Text]) -> bool:
-    """Decode every frame, as many as the pixel ceiling allows in all; cut short where their number is not known."""
+    """Decode every frame; cut short where their number is not known. Raises CeilingExceeded."""
     if frames is None:
         remarks.append(Text(f"{name} ends in the middle of a frame.", f"{name} 在某一帧中间中断。"))
         return False
-    pixels = picture.width * picture.height
+    pixels = 0
     try:
-        for frame in range(max(1, min(frames, 10 * MAX_PIXELS // pixels))):
+        for frame in range(max(1, frames)):
             if frame:
                 picture.seek(frame)
-                guard(name, Size(*picture.size))  # the pages of a TIFF differ in size
+            size = Size(*picture.size)
+            pixels += size.width * size.height
+            guard(name, size, frames, pixels)  # the pages of a TIFF differ in size
             picture.load()
     except DAMAGE as error:
         said = damage(error)

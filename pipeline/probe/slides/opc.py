@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from pipeline.model.ceilings import MAX_XML, MiB
+from pipeline.errors import CeilingExceeded
+from pipeline.model.ceilings import MAX_DECK_ELEMENTS, MAX_XML, MiB
 from pipeline.model.facts import Text
 from pipeline.probe.archive.zip import Member, Zip
 from pipeline.probe.image.headers import gif_frames
@@ -33,6 +34,7 @@ class Package:
     def __init__(self, archive: Zip) -> None:
         self.archive = archive
         self.parts: dict[str, Member] = {m.name.lower(): m for m in archive.members if not m.directory}
+        self.elements = 0  # read so far, also of a part that is read again
 
     def has(self, name: str) -> bool:
         """Whether there is a part of this name."""
@@ -43,10 +45,17 @@ class Package:
         return self.archive.content(self.parts[name.lower()], limit)
 
     def xml(self, name: str, start: Start, end: End | None = None, words: Words | None = None) -> None:
-        """Read a part as XML. Raises BadXml, also for a part that is absent, and BadZip for damage."""
+        """Read a part as XML. Raises BadXml, also for a part that is absent, BadZip for damage, CeilingExceeded."""
         if not self.has(name):
             raise BadXml(Text(f"the part {name} is missing", f"缺少部件 {name}"))
-        read(self.content(name), start, end, words)
+        self.elements += read(self.content(name), start, end, words)
+        if self.elements > MAX_DECK_ELEMENTS:
+            raise CeilingExceeded(
+                f"{self.archive.name} takes more than {MAX_DECK_ELEMENTS} XML elements to read ({self.elements}). "
+                "Split the deck, or save it anew.",
+                f"{self.archive.name} 需读取的 XML 元素超过 {MAX_DECK_ELEMENTS} 个（{self.elements}）。"
+                "请拆分或重新保存。",
+            )
 
     def links(self, name: str) -> tuple[Link, ...]:
         """Relationships of a part ("" for the package); none when it has none. Raises BadXml, BadZip."""

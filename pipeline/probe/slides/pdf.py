@@ -16,7 +16,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from pipeline.errors import CeilingExceeded, Unreadable
-from pipeline.model.ceilings import MAX_PAGE_POINTS, MAX_PAGES
+from pipeline.model.ceilings import MAX_DRAWN, MAX_LETTERS, MAX_PAGE_POINTS, MAX_PAGES
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 from pipeline.probe.unopened import unopened
 
@@ -44,7 +44,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
 
     `fonts` and `scanned` stay unknown for a document of more than _MAX_OBJECTS things drawn. `page_size` is the
     first page's. Raises Unreadable when
-    pdfium cannot open it, CeilingExceeded above MAX_PAGES pages or MAX_PAGE_POINTS a side.
+    pdfium cannot open it, CeilingExceeded above MAX_PAGES pages, MAX_PAGE_POINTS a side, and what
+    MAX_DRAWN and MAX_LETTERS say of all pages.
     """
     remarks: list[Text] = []
     try:
@@ -90,6 +91,7 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
                 f"{name}：第 {number + 1} 页为 {width:.0f} x {height:.0f} 点，"
                 f"超过单边上限 {MAX_PAGE_POINTS}。请缩小页面。",
             )
+        _within(name, number, drawn)
         sizes[_points(width), _points(height)] = None
         texts.append(text)
         media += playing
@@ -128,6 +130,19 @@ def _producer(document: Any) -> str | None:
     return said.raw[: max(0, length - 2)].decode("utf-16-le", "replace").strip() or None
 
 
+def _within(name: str, number: int, drawn: _Drawn) -> None:
+    for found, ceiling, en, zh in (
+        (drawn.things, MAX_DRAWN, "things drawn", "个绘制对象"),
+        (drawn.letters, MAX_LETTERS, "characters", "个字符"),
+    ):
+        if found > ceiling:
+            raise CeilingExceeded(
+                f"{name} has {found} {en} on {number + 1} page(s), above the ceiling of {ceiling}. "
+                "Split it, or print it to a new PDF.",
+                f"{name} 在 {number + 1} 页中有 {found} {zh}，超过上限 {ceiling}。请拆分或重新打印为 PDF。",
+            )
+
+
 def _points(value: float) -> Fraction:
     """A length to a thousandth of a point; pdfium holds single-precision floats."""
     return Fraction(round(value * 1000), 1000)
@@ -140,6 +155,8 @@ class _Drawn:
         self.fonts: dict[str, bool] = {}  # by name: whether the document carries it
         self.scanned = 0
         self.seen = 0
+        self.things = 0  # as each page counts them, those inside forms not included
+        self.letters = 0
 
     @property
     def whole(self) -> bool:
@@ -201,9 +218,12 @@ def _page(document: Any, number: int, drawn: _Drawn) -> tuple[float, float, str,
         width, height = page.get_size()
         words = page.get_textpage()
         try:
-            text = words.get_text_bounded() if words.count_chars() <= _MAX_CHARACTERS else ""
+            letters = words.count_chars()
+            drawn.letters += letters
+            text = words.get_text_bounded() if letters <= _MAX_CHARACTERS else ""
         finally:
             words.close()
+        drawn.things += pdfium.FPDFPage_CountObjects(page)
         if drawn.whole:
             drawn.page(page, width * height, text)
         playing = 0

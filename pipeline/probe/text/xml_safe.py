@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from xml.parsers import expat
 
-from pipeline.model.ceilings import MAX_XML, MAX_XML_DEPTH
+from pipeline.model.ceilings import MAX_XML, MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_ELEMENTS
 from pipeline.model.facts import Text
 from pipeline.probe.opened import Damaged
 
@@ -65,28 +65,36 @@ End = Callable[[str], None]
 Words = Callable[[str], None]
 
 
-def read(data: bytes | str, start: Start, end: End | None = None, words: Words | None = None) -> None:
+def read(data: bytes | str, start: Start, end: End | None = None, words: Words | None = None) -> int:
     """Call `start`, `end` and `words` for each element and text run; names are as written, prefix included.
 
-    Raises BadXml for anything that is not well-formed, has a document type, is over MAX_XML bytes or nests
-    deeper than MAX_XML_DEPTH.
+    Returns the number of elements. Raises BadXml for anything that is not well-formed, has a document type, is over
+    MAX_XML bytes, nests deeper than MAX_XML_DEPTH, or has more than MAX_XML_ELEMENTS elements or
+    MAX_XML_ATTRIBUTES attributes of one of them.
     """
     if len(data) > MAX_XML:
         raise BadXml(Text(f"larger than {MAX_XML} bytes", f"大于 {MAX_XML} 字节"))
     # An encoding of None lets the document speak for itself; a str is always handed over as UTF-8.
     parser = expat.ParserCreate("utf-8" if isinstance(data, str) else None)
     parser.buffer_text = True
-    depth = 0
+    depth = elements = 0
 
     def place() -> Position:
         return Position(parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
 
     def begin(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
+        nonlocal depth, elements
         depth += 1
+        elements += 1
         if depth > MAX_XML_DEPTH:
             deep = Text(f"nested deeper than {MAX_XML_DEPTH} elements", f"嵌套超过 {MAX_XML_DEPTH} 层")
             raise BadXml(deep, *place())
+        if len(attributes) > MAX_XML_ATTRIBUTES:
+            en = f"an element has {len(attributes)} attributes; more than {MAX_XML_ATTRIBUTES} are not read"
+            raise BadXml(Text(en, f"一个元素有 {len(attributes)} 个属性，超过上限 {MAX_XML_ATTRIBUTES}"), *place())
+        if elements > MAX_XML_ELEMENTS:
+            en = f"there are more than {MAX_XML_ELEMENTS} elements"
+            raise BadXml(Text(en, f"元素超过 {MAX_XML_ELEMENTS} 个"), *place())
         start(name, attributes, place())
 
     def finish(name: str) -> None:
@@ -111,6 +119,7 @@ def read(data: bytes | str, start: Start, end: End | None = None, words: Words |
         raise BadXml(said, error.lineno, error.offset + 1) from error
     except (ValueError, LookupError) as error:  # an encoding that Python does not have
         raise BadXml(Text(str(error), f"编码无法读取：{error}"), *place()) from error
+    return elements
 
 
 def local(name: str) -> str:
