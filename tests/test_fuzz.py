@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.engine.tasks import check_entry
 from pipeline.model.job import Job
-from tests.fuzz import DAMAGES, campaign, mutant
+from tests.fuzz.media import DAMAGES, campaign, mutant
 
 Sample = Callable[[str], Path]
 KINDS = (
