@@ -22,6 +22,11 @@ def _told(kind: str, statuses: Counter[str], wrong: list[str]) -> Iterator[str]:
     yield from wrong[:SHOWN]
 
 
+def _now(wrong: str) -> None:
+    sys.stderr.write(f"{wrong[:500]}\n")
+    sys.stderr.flush()
+
+
 def main() -> int:
     """Entry point."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -29,7 +34,6 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--first", type=int, default=0, help="number of the first mutant, to look at one again")
     options.add_argument("--kind", choices=("media", "documents"), help="only these")
-    options.add_argument("--all", metavar="FILE", help="everything that was wrong, one a line")
     given = options.parse_args()
     worst: list[str] = []
     for kind in ("documents", "media"):
@@ -42,13 +46,11 @@ def main() -> int:
                 statuses, wrong = found.statuses, found.wrong
             else:
                 media.pristine(Path("samples/out"))
-                told = documents.campaign(given.count, given.seed, Path(folder), given.first)
+                told = documents.campaign(given.count, given.seed, Path(folder), given.first, _now)
                 statuses, wrong = told.statuses, told.wrong
         sys.stdout.write("\n".join(_told(kind, statuses, wrong)) + "\n")
         sys.stdout.flush()
         worst += wrong
-    if given.all:
-        Path(given.all).write_text("".join(f"{one}\n" for one in worst), encoding="utf-8", errors="backslashreplace")
     return 1 if worst else 0
 
 

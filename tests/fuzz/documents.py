@@ -16,11 +16,13 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
 import sqlite3
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +37,7 @@ from jsonschema import Draft202012Validator
 from pipeline.cli.main import main
 from pipeline.convert.package import cut_take
 from pipeline.engine.journal import NAME as JOURNAL
+from pipeline.engine.pool import cores
 from pipeline.errors import PreflightError
 from pipeline.storage import publish
 from pipeline.upload.journal import NAME as UPLOADS
@@ -44,6 +47,7 @@ from tests.watching import SECRET, canaries, differences, snapshot
 
 WALL = 20.0  # seconds of one mutant, far above what the slowest takes
 DEAF = 60.0  # seconds after which a process that does not even hear its alarm is ended
+MEMORY = 3 << 30  # bytes of address space of a process that reads documents; what needs more fails, and is told
 TOP = Path(__file__).parent.parent.parent
 PRESET = "metastudio/asset-library"
 _CONTEXT = get_context("fork")
@@ -553,6 +557,8 @@ def _work(top: Path, pristine: Path, indices: Sequence[int], seed: int, pipe: An
     """A process that tries these mutants one after the other, and tells each before and after."""
     shutil.copytree(pristine, top, symlinks=True)
     _environment(top)
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))  # softly: workers set limits of their own
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what native libraries and workers print
     bench = Bench(top)
     for index in indices:
@@ -574,42 +580,46 @@ class _Lane:
     top: Path
     indices: list[int]
     at: int = -1  # the mutant it began last
+    heard: float = field(default_factory=time.monotonic)  # when it last said something
 
 
-def campaign(count: int, seed: int, folder: Path, first: int = 0, workers: int = 2) -> Found:
-    """Mutants `first` to `first + count`."""
+def campaign(count: int, seed: int, folder: Path, first: int = 0, tell: Callable[[str], object] = str) -> Found:
+    """Mutants `first` to `first + count`; what is wrong is told at once too."""
     found = Found()
     pristine = folder / "pristine"
     maker = _CONTEXT.Process(target=_made, args=(pristine,))
     maker.start()
     maker.join()
     assert maker.exitcode == 0, "what is to be damaged could not be made"
-    lanes = [list(range(first + lane, first + count, workers)) for lane in range(workers)]
-    lanes_of: dict[Connection, _Lane] = {}
+    lanes = [list(range(first + lane, first + count, cores())) for lane in range(cores())]
+    going: dict[Connection, _Lane] = {}
 
-    for lane, indices in enumerate(filter(None, lanes)):
-        begun = _begun(folder / f"w{lane}", pristine, indices, seed)
-        lanes_of[begun.pipe] = begun
-    while lanes_of:
-        ready = wait(list(lanes_of), DEAF)
-        for pipe in ready or list(lanes_of):
-            lane_of = lanes_of[pipe]
-            news = _heard(lane_of) if ready else None
-            if news:
-                index, status, wrong = news
-                lane_of.at = index
-                if status is not None:
-                    found.statuses[status] += 1
-                    found.wrong += [f"seed {seed} document {index}: {why}" for why in wrong]
-                continue
-            del lanes_of[pipe]
-            how, left = _ended(lane_of, deaf=not ready)
-            if how:
-                found.statuses["lost"] += 1
-                found.wrong.append(f"seed {seed} document {lane_of.at}: {how}")
-            if left:
-                begun = _begun(lane_of.top, pristine, left, seed)
-                lanes_of[begun.pipe] = begun
+    def wrong(index: int, *why: str) -> None:
+        for one in why:
+            found.wrong.append(f"seed {seed} document {index}: {one}")
+            tell(found.wrong[-1])
+
+    for number, indices in enumerate(filter(None, lanes)):
+        begun = _begun(folder / f"w{number}", pristine, indices, seed)
+        going[begun.pipe] = begun
+    while going:
+        ready = set(wait(list(going), DEAF / 10))
+        for pipe, lane in list(going.items()):
+            deaf = pipe not in ready and time.monotonic() - lane.heard > DEAF
+            if pipe in ready and (news := _heard(lane)):
+                lane.at, lane.heard = news[0], time.monotonic()
+                if news[1] is not None:
+                    found.statuses[news[1]] += 1
+                    wrong(news[0], *news[2])
+            elif pipe in ready or deaf:
+                del going[pipe]
+                how, left = _ended(lane, deaf=deaf)
+                if how:
+                    found.statuses["lost"] += 1
+                    wrong(lane.at, how)
+                if left:
+                    begun = _begun(lane.top, pristine, left, seed)
+                    going[begun.pipe] = begun
     return found
 
 
