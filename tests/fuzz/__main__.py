@@ -45,7 +45,6 @@ def main() -> int:
                 found = media.campaign(samples, given.count, given.seed, Path(folder), given.first)
                 statuses, wrong = found.statuses, found.wrong
             else:
-                media.pristine(Path("samples/out"))
                 told = documents.campaign(given.count, given.seed, Path(folder), given.first, _now)
                 statuses, wrong = told.statuses, told.wrong
         sys.stdout.write("\n".join(_told(kind, statuses, wrong)) + "\n")

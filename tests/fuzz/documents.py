@@ -41,6 +41,7 @@ from pipeline.engine.pool import cores
 from pipeline.errors import PreflightError
 from pipeline.storage import publish
 from pipeline.upload.journal import NAME as UPLOADS
+from samples import build
 from tests.fuzz import edits
 from tests.fuzz.edits import Lure
 from tests.watching import SECRET, canaries, differences, snapshot
@@ -133,8 +134,7 @@ class Bench:
 def prepared(top: Path) -> None:
     """What is damaged later, made once by the verbs themselves: `pristine`, `sources` and the canaries in `top`."""
     (top / "sources").mkdir(parents=True)
-    for name in ("images/good.jpeg", "images/alpha.png", "texts/good.srt"):
-        made = TOP / "samples" / "out" / name
+    for made in build(["images/good.jpeg", "images/alpha.png", "texts/good.srt"], TOP / "samples" / "out").values():
         shutil.copyfile(made, top / "sources" / made.name)
     sources, out = str(top / "sources"), top / "pristine"
     for template in ("run", "sent", "photos"):
@@ -177,7 +177,7 @@ def _document(bench: Bench, path: Path, text: bytes, rng: random.Random, edit: C
         _otherwise(bench, path, rng)
         return b""
     text = edits.damaged(text, rng) if choice < 0.25 else edit(text, rng, bench.lure())
-    if path.parent.name == "near" and rng.random() < 0.3:  # links that a path of the document may go through
+    if path.parent.name == "near" and path.suffix != ".sqlite" and rng.random() < 0.3:  # that a path may go through
         with contextlib.suppress(FileExistsError):
             (path.parent / "alias.bin").symlink_to(bench.top / "canary" / "victim.bin")
             (path.parent / "out").symlink_to(bench.top / "canary")
