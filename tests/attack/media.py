@@ -134,7 +134,13 @@ def _file(name: str, data: Callable[[], bytes]) -> Callable[[Ground], str]:
 _DECODED = frozenset({"a film of 2^32 seconds", "a JPEG of 500 scans"})
 
 ATTACKS = tuple(
-    Attack(CLAIMS if "2^" in name else LEAST, name, _file(f"a.{ending}", data), complies=name in _DECODED)
+    Attack(
+        CLAIMS if "2^" in name else LEAST,
+        name,
+        _file(f"a.{ending}", data),
+        complies=name in _DECODED,
+        quick="bomb" not in name and "60,000" not in name,
+    )
     for ending, table in (("png", _PIXELS), ("wav", _SOUND), ("mp4", _FILMS))
     for name, data in table.items()
 )

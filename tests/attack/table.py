@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from samples import build
@@ -47,7 +47,7 @@ class Attack:
     complies: bool = True  # whether `pass`, `ready` and `fixed` are right answers
     steady: bool = True  # whether the source lies still, so that it can be compared
     named: bool = True  # whether a plain list can name it beside others
-    options: tuple[str, ...] = field(default=())  # of the verb
+    quick: bool = True  # whether it is made and looked at in a moment
 
 
 def sample(name: str) -> bytes:

@@ -31,7 +31,7 @@ def _tried(held: Stage, attack: Attack, given: str, verb: str) -> None:
     regular = attack.steady and attack.named and os.path.isfile(given) and os.path.getsize(given) < 1 << 30  # noqa: PTH113, PTH202
     before = content_md5(Path(given)) if regular and os.access(given, os.R_OK) else ""
     held.give()
-    words = [verb, "-p", attack.preset, "--json", "-j", "1", *attack.options]
+    words = [verb, "-p", attack.preset, "--json", "-j", "1"]
     words += ["-o", str(held.out)] if verb == "prepare" else []
     told = held.run(*words, "--", given).held(attack.codes)
     assert attack.complies or not GOOD & set(statuses(told)), statuses(told)
@@ -48,13 +48,22 @@ def test_it_comes_to_nothing(attack: Attack, verb: str, held: Stage, canary: Can
     assert canary.calls == []
 
 
-@USERS
-@pytest.mark.parametrize("verb", ["check", "prepare"])
+@pytest.mark.parametrize(
+    ("verb", "drop"),
+    [
+        pytest.param("check", True, id="check as nobody"),
+        pytest.param("prepare", False, id="prepare as I am"),
+        pytest.param("check", False, id="check as I am", marks=pytest.mark.alone),
+        pytest.param("prepare", True, id="prepare as nobody", marks=pytest.mark.alone),
+    ],
+)
 def test_all_of_them_at_once_cost_themselves_alone(verb: str, held: Stage, canary: Canary) -> None:  # noqa: F811
     """What one run can name together, with a good picture and a good recording in the middle."""
     url, victim = f"http://{canary.at}", held.top / "canary" / "victim.bin"
     listed, wrong = [], []
-    for number, attack in enumerate(attack for attack in ATTACKS if attack.named and verb in _cheap(attack)):
+    for number, attack in enumerate(
+        attack for attack in ATTACKS if attack.named and attack.quick and verb in _verbs(attack)
+    ):
         place = held.ground / f"{number:03d}"
         place.mkdir()
         given = attack.make(Ground(place, url, victim))
@@ -86,7 +95,7 @@ def test_all_of_them_at_once_cost_themselves_alone(verb: str, held: Stage, canar
     assert canary.calls == []
 
 
-def _cheap(attack: Attack) -> tuple[str, ...]:
+def _verbs(attack: Attack) -> tuple[str, ...]:
     """The verbs that a run of all of them tries an attack with: names and claims, where converting adds nothing."""
     return ("check", "prepare") if attack.promise in (names.NAMES, names.THINGS) else ("check",)
 
