@@ -492,10 +492,17 @@ def judged(tried: Tried) -> Iterator[str]:
         yield f"an exception's name was printed: {around!r}"
     if tried.schema and said.code == 0 and (why := refused(tried.text, tried.schema)):
         yield f"success for what the schema refuses: {why}"
-    if tried.schema and said.code == 0 and tried.words[0] in ("verify", "upload"):
-        with contextlib.suppress(ValueError):
-            if json.JSONDecoder().decode(tried.text.decode("utf-8"))["assets"] == []:
-                yield "success for nothing"
+    if tried.schema and said.code == 0 and tried.words[0] in ("verify", "upload") and _empty(tried.text):
+        yield "success for nothing"
+
+
+def _empty(text: bytes) -> bool:
+    """Whether a document says that it holds no asset."""
+    try:
+        tree = json.JSONDecoder().decode(text.decode("utf-8"))
+    except (ValueError, RecursionError):  # it says nothing at all
+        return False
+    return isinstance(tree, dict) and tree.get("assets") == []
 
 
 def _stolen(folder: Path) -> list[str]:
