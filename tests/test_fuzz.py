@@ -125,7 +125,7 @@ def test_every_edit_is_dealt_and_a_lure_tells_the_truth(tmp_path: Path) -> None:
         (documents.Said(0, '{"a": 1}'), []),
         (documents.Said(2, "preflight: x.json: not a manifest: Expected `object`, got `array`"), []),
         (documents.Said(None, "", "KeyError: 'x' (a.py:1)"), ["uncaught: KeyError: 'x' (a.py:1)"]),
-        (documents.Said(70, ""), ["exit code 70"]),
+        (documents.Said(70, "a fault"), ["exit code 70: 'a fault'"]),
         (documents.Said(5, "KeyError: 'asset_id'"), ["an exception's name was printed: \"KeyError: 'asset_id'\""]),
         (documents.Said(4, '{"type": "AssetError", "message": "cut short"}'), []),
         (documents.Said(4, '{"type": "KeyError", "message": "x"}'), ["an exception's name was printed"]),

@@ -128,7 +128,7 @@ def _names() -> list[Attack]:
 
 def _things() -> list[Attack]:
     links = ("/dev/zero", "/dev/random", "/dev/full", "/dev/stdin", "/dev/tty", "/proc/self/mem", "/proc/self/environ")
-    links += ("/proc/kmsg", "/proc/self/fd/0", "/sys/kernel/profiling", "nowhere", "")
+    links += ("/proc/kmsg", "/sys/kernel/profiling", "nowhere", "")
     made = [
         Attack(THINGS, f"a link to {to or 'itself'}", _linked(to), codes=JUDGED | REFUSED, complies=False, steady=False)
         for to in links

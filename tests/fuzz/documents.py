@@ -485,7 +485,9 @@ def judged(tried: Tried) -> Iterator[str]:
     if said.why:
         yield f"uncaught: {said.why}"
     elif said.code not in CODES:
-        yield f"exit code {said.code}"
+        yield f"exit code {said.code}: {said.out.strip()[-200:]!r}"
+    elif "no memory left" in said.out:
+        yield "read without bound"
     found = _UNCAUGHT.search(said.out)
     if found:
         around = said.out[max(0, found.start() - 60) : found.end() + 60]
@@ -543,10 +545,11 @@ def _alarm(*_: object) -> None:
 
 def _environment(top: Path) -> None:
     """Settings of the emulator's made-up account, and folders of its own for whatever is kept between runs."""
-    for name in [name for name in os.environ if name.startswith(("PREFLIGHT_", "LC_", "LANG"))]:
+    for name in [name for name in os.environ if name.startswith(("PREFLIGHT_", "LC_", "LANG", "XDG_"))]:
         del os.environ[name]
     nobody = "http://127.0.0.1:9"  # nothing listens there
     os.environ |= {
+        "HOME": str(top / "cache"),
         "PREFLIGHT_CACHE": str(top / "cache"),
         "PREFLIGHT_METASTUDIO_ENDPOINT": nobody,
         "PREFLIGHT_METASTUDIO_PROJECT": "sandboxproject",
