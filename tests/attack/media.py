@@ -130,8 +130,17 @@ def _file(name: str, data: Callable[[], bytes]) -> Callable[[Ground], str]:
     return lambda ground: ground.file(name, data())
 
 
-# What a decoder makes something of all the same: it is judged by what was decoded.
-_DECODED = frozenset({"a film of 2^32 seconds", "a JPEG of 500 scans"})
+# What a plain ffmpeg decodes frame by frame all the same, by what stands elsewhere: it is judged by that.
+_DECODED = frozenset(
+    {
+        "a JPEG of 500 scans",
+        "a film of 2^32 seconds",
+        "a film with 2^32 chunks",
+        "a film of time scale 0",
+        "a film of no size",
+        "a film of 65,535 a side",
+    }
+)
 
 ATTACKS = tuple(
     Attack(
