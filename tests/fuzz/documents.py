@@ -46,8 +46,8 @@ from tests.fuzz import edits
 from tests.fuzz.edits import Lure
 from tests.watching import SECRET, canaries, differences, snapshot
 
-WALL = 20.0  # seconds of one mutant, far above what the slowest takes
-DEAF = 60.0  # seconds after which a process that does not even hear its alarm is ended
+WALL = 60.0  # seconds of one mutant, far above what the slowest takes
+DEAF = 180.0  # seconds after which a process that does not even hear its alarm is ended
 MEMORY = 3 << 30  # bytes of address space of a process that reads documents; what needs more fails, and is told
 TOP = Path(__file__).parent.parent.parent
 PRESET = "metastudio/asset-library"
@@ -570,6 +570,7 @@ def _work(top: Path, pristine: Path, indices: Sequence[int], seed: int, pipe: An
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))  # softly: workers set limits of their own
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what native libraries and workers print
+    os.chdir(top)  # where a name that is no path begins
     bench = Bench(top)
     for index in indices:
         pipe.send((index, None, ()))
