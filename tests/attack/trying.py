@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,26 +116,21 @@ def stage(top: Path, *, drop: bool) -> Iterator[Stage]:
     """A stage whose verbs run as who runs the tests, or as an ordinary user. Skips where that cannot be."""
     if drop and os.geteuid() != 0:
         pytest.skip("who runs the tests is an ordinary user already")
+    if drop:  # folders of pytest are private to who runs it, and made so again by each run beside this one
+        _python(NOBODY)
+        top = Path(tempfile.mkdtemp(prefix="preflight-attack-"))
+        top.chmod(0o711)
     made = Stage(top, NOBODY if drop else None)
     for folder in ("ground", "out", "home", "tmp"):
         (top / folder).mkdir()
     canaries(top / "canary")
-    if drop:
-        _python(made.user)
-        _reachable(top)
     yield made
     for folder, _, _ in os.walk(top):  # so that the folder can be removed
         with contextlib.suppress(OSError):
             os.chmod(folder, stat.S_IRWXU)  # noqa: PTH101
     shutil.rmtree(made.ground, ignore_errors=True)  # a tebibyte is not kept for the next three runs
-
-
-def _reachable(top: Path) -> None:
-    """Folders above a test's own are private to root; this user may go through them, and list none."""
-    for folder in (top, *top.parents):
-        mode = folder.stat().st_mode
-        if folder.stat().st_uid == os.getuid() and not mode & stat.S_IXOTH and folder != Path("/"):
-            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+    if drop:
+        shutil.rmtree(top, ignore_errors=True)
 
 
 @functools.cache
