@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP := .venv/.setup-stamp
+TOOLS := .tools
 OUT ?= out
 SAMPLES := samples/out
 
@@ -12,7 +13,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock compat newest fresh run test lint bench fuzz mutants samples coverage schema check prepare clean
+.PHONY: help setup lock audit sbom release compat newest fresh run test lint bench fuzz attack mutants samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -26,9 +27,24 @@ $(STAMP): pyproject.toml .ci/lock.txt .ci/system
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-lock: setup ## renew .ci/lock.txt: newest versions within the bounds of pyproject.toml, with hashes
+lock: setup ## renew the locks: newest versions within the bounds of pyproject.toml, with hashes
 	@$(PIP) uv
 	@sh .ci/lock $(BIN)/uv
+
+# Programs that look at what we are made of, from a lock of their own and in a place of their own.
+$(TOOLS)/.stamp: .ci/tools.lock
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .ci/tools.lock
+	@touch $@
+
+audit: $(TOOLS)/.stamp ## known weaknesses of what the lock installs; exit code 3 where the service is not reached
+	@$(TOOLS)/bin/python .ci/audit.py $(TOOLS)/bin/pip-audit
+
+sbom: setup $(TOOLS)/.stamp ## what a release is made of, as CycloneDX, in dist/
+	@$(BIN)/python .ci/sbom.py $(TOOLS)/bin/python dist
+
+release: setup sbom ## wheel, sdist and SBOM in dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 compat: setup ## the suite on every Python found, with the oldest and the newest versions allowed
 	@$(PIP) uv
@@ -41,8 +57,11 @@ newest: setup ## on the newest Python found, with the newest versions allowed: t
 fresh: ## README's two commands in bare Debian roots, as root and as a user without sudo
 	@sh .ci/fresh
 
-fuzz: setup ## 20,000 damaged files through every reader and converter
-	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
+fuzz: setup ## 20,000 damaged media files and 20,000 damaged documents through all that reads them
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),20000) --seed $(or $(SEED),1) $(if $(KIND),--kind $(KIND))
+
+attack: setup ## everything that docs/security.md promises, attacked: as who runs it and as an ordinary user
+	@$(BIN)/python -m tests.attack
 
 mutants: setup ## small changes to what judges, proves, publishes and sends: do the tests notice?
 	@$(PIP) --no-deps --require-hashes -r .ci/mutants.txt
@@ -80,4 +99,4 @@ prepare: setup ## prepare IN=path PRESET=id OUT=dir
 	@$(BIN)/preflight prepare -p "$(PRESET)" -o "$(OUT)" -- "$(IN)"
 
 clean: ## remove everything that was made
-	rm -rf .venv .compat build dist $(SAMPLES) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .tools .compat build dist $(SAMPLES) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

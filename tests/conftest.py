@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from samples import build
+from tests.attack.promises import ELSEWHERE
 from tests.documents.schemas import held
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ json.loads = _held
 
 # One cache for all workers and runs: `samples.build` makes each sample once and renames it in.
 CACHE = Path(__file__).parent.parent / "samples" / "out"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Attacks are marked where they stand, so that `make attack` finds them."""
+    for item in items:
+        if item.nodeid.partition("::")[0] in ELSEWHERE or "tests/attack/" in item.nodeid:
+            item.add_marker("attack")
 
 
 @pytest.fixture(scope="session")

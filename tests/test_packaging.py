@@ -48,5 +48,13 @@ def test_an_sdist_holds_what_make_needs(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    for wanted in ("Makefile", ".ci/data.txt", ".ci/system", "presets/rows.json", "samples/expected.toml"):
+    for wanted in (
+        "Makefile",
+        "SECURITY.md",
+        ".ci/lock.txt",
+        ".ci/data.txt",
+        ".ci/system",
+        "presets/rows.json",
+        "samples/expected.toml",
+    ):
         assert wanted in names

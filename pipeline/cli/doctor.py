@@ -125,7 +125,7 @@ def _abilities(lang: str) -> list[ToolState]:
     import tempfile
     from pathlib import Path
 
-    from pipeline.model.ceilings import CHECK
+    from pipeline.model.ceilings import ASK
     from pipeline.tools.process import run
 
     try:

@@ -96,7 +96,7 @@ def _built(order: Order, progress: Progress, cuts_at: list[str]) -> PackageEntry
             stream = default_sound(info.audio)
             if order.cuts:
                 given = Path(order.cuts)
-                cuts = package_build_take.reviewed(given.read_text("utf-8-sig"), given.name)
+                cuts = package_build_take.reviewed(package_build.read(given), given.name)
             else:
                 cuts = package_build_take.find(source, stream, package_build.lines(Path(str(order.script))))
                 listed = work / f"{source.stem}.cuts.csv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import zipfile
 from dataclasses import replace
@@ -275,6 +276,26 @@ def test_a_take_becomes_a_package_that_its_preset_takes(tmp_path: Path) -> None:
     entry = build_entry(order(path, tmp_path / "out", script=str(script), in_order=True), lambda _: None)
     assert (entry.status, entry.error) == ("ready", None)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["take.cuts.csv", "take.zip"]
+
+
+def test_a_list_of_cuts_may_come_from_any_system() -> None:
+    head = "clip,start,end,text"
+    lists = [end.join((head, "0,0,1,one", "", '1,1,2,"two, too"', "")) for end in ("\n", "\r\n", "\r")]
+    first, *others = [package_build_take.reviewed(text, "cuts.csv") for text in lists]
+    assert [(cut.line, cut.start, cut.end) for cut in first] == [("one", 0.0, 1.0), ("two, too", 1.0, 2.0)]
+    assert others == [first, first]
+
+
+def test_a_cell_without_end_is_told_by_its_line() -> None:
+    with pytest.raises(AssetError, match=r"line 2.*quotation mark"):
+        package_build_take.reviewed('clip,start,end,text\n0,0,1,"' + "x" * 200_000, "cuts.csv")
+    assert package_build_take.reviewed("", "cuts.csv") == ()
+
+
+def test_a_list_that_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "cuts.csv")
+    with pytest.raises(AssetError, match=r"cuts\.csv is no file"):
+        package_build.read(tmp_path / "cuts.csv")
 
 
 def test_a_doubtful_take_is_blocked_and_a_reviewed_list_of_cuts_settles_it(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def shape(role: Role) -> Shape:
     )
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """The text of a script, a table or a list of cuts. Raises AssetError, Unreadable, OSError."""
+    if not path.is_file():
+        raise AssetError(f"{path.name} is no file. Give the right one.", f"{path.name} 不是文件。请提供正确的文件。")
     if path.stat().st_size > _MAX_SCRIPT:
         raise AssetError(
             f"{path.name} is larger than {_MAX_SCRIPT} bytes and no list of sentences. Give the right file.",
@@ -85,14 +88,27 @@ def _read(path: Path) -> str:
 
 def lines(path: Path) -> list[str]:
     """The sentences of a script: one a line, empty lines left out. Raises AssetError, Unreadable."""
-    return [line.strip() for line in _read(path).splitlines() if line.strip()]
+    return [line.strip() for line in read(path).splitlines() if line.strip()]
+
+
+def table(text: str, name: str, mark: str = ",") -> list[list[str]]:
+    """The cells of a table, empty rows left out. Raises AssetError."""
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=mark)  # a line may end as on any system
+    try:
+        return [row for row in rows if row]
+    except csv.Error:  # a cell without end: its quotation mark is never closed
+        raise AssetError(
+            f"{name}, line {rows.line_num}: no table: a cell is longer than {csv.field_size_limit():,} characters. "
+            f"Is a quotation mark missing?",
+            f"{name} 第 {rows.line_num} 行：不是表格：单元格超过 {csv.field_size_limit():,} 个字符，是否缺少引号？",
+        ) from None
 
 
 def _table(path: Path, stems: frozenset[str]) -> dict[str, str]:
     """Texts by the stem of their recording from a table of names and texts; empty when it is none."""
-    text = _read(path)
+    text = read(path)
     for mark in _TABLES[path.suffix.lower()]:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark) if len(row) > 1]
+        rows = [row for row in table(text, path.name, mark) if len(row) > 1]
         named = [(Path(row[0].strip()).name, row[1].strip()) for row in rows]
         known = [(_stem(name), said) for name, said in named if _stem(name) in stems]
         if known:
@@ -155,7 +171,7 @@ def _texts(sounds: list[Path], others: list[Path], folder: str) -> dict[str, str
         strange = [p for p in others if p.suffix.lower() == ".txt" and p.stem not in stems]
         if len(same) == len(stems) and strange:
             raise _wrong(strange[0].name, "has no recording", "没有对应的录音")
-        return {stem: _read(path) for stem, path in same.items()}
+        return {stem: read(path) for stem, path in same.items()}
     for path in others:
         if found := _table(path, stems):
             return found

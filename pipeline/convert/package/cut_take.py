@@ -16,7 +16,7 @@ from typing import Final
 
 from pipeline.convert.av.filters import to_mono
 from pipeline.convert.package.align import Cut, match
-from pipeline.convert.package.build import Clip
+from pipeline.convert.package.build import Clip, table
 from pipeline.errors import AssetError, Unreadable
 from pipeline.model import ceilings
 from pipeline.model.facts import AudioStream
@@ -53,10 +53,12 @@ def listed(cuts: Sequence[Cut], lang: str = "en") -> str:
 def reviewed(text: str, name: str) -> tuple[Cut, ...]:
     """Cuts from such a list, its doubts settled by whoever looked through it. Raises AssetError."""
     cuts: list[Cut] = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+    head, *rows = table(text, name) or [[]]
+    for number, cells in enumerate(rows, 2):
+        row = dict(zip(head, cells, strict=False))
         try:
             cut = Cut(row["text"].strip(), float(row["start"]), float(row["end"]))
-        except (KeyError, TypeError, ValueError, AttributeError):  # said with the number of its line below
+        except (KeyError, ValueError):  # said with the number of its line below
             cut = None
         before = cuts[-1].end if cuts else 0.0
         if cut is None or not cut.line or not 0 <= cut.start < cut.end or cut.start < before:

@@ -1,4 +1,4 @@
-"""Damaged files by the thousand, always the same ones: `python -m tests.fuzz --count 20000 --seed 1`.
+"""Damaged media: every sample, through every reader and every converter.
 
 Every mutant of a generated sample is checked by a worker, as a stranger's file would be, and every so many are
 prepared too. What may happen: a verdict, or an error that somebody wrote. What may not: an exception nobody
@@ -7,13 +7,10 @@ expected, a worker that dies or runs into its time limit, a file written anywher
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
-import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,31 +171,3 @@ def _take(event: WorkerEvent[AssetEntry], job: Job, seed: int, found: Found) -> 
     error = event.result.error
     if error and error.trace:
         found.wrong.append(f"{name}: {error.trace}")
-
-
-def _told(found: Found) -> Iterator[str]:
-    total = sum(found.statuses.values())
-    yield f"{total} mutants: " + ", ".join(f"{count} {status}" for status, count in found.statuses.most_common())
-    bound = f"; with 95 % confidence fewer than {3 / total:.4%} of such files" if total and not found.wrong else ""
-    yield f"{len(found.wrong)} uncaught, lost, over time, or written elsewhere{bound}"
-    yield from found.wrong[:50]
-
-
-def main() -> int:
-    """Entry point."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--count", type=int, default=20_000)
-    options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--first", type=int, default=0, help="number of the first mutant, to look at one again")
-    given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="preflight-fuzz-") as folder:
-        samples = pristine(Path("samples/out"))
-        found = campaign(samples, given.count, given.seed, Path(folder), given.first)
-    sys.stdout.write("\n".join(_told(found)) + "\n")
-    return 1 if found.wrong else 0
-
-
-if __name__ == "__main__":
-    from tests import fuzz  # by its own name, under which workers find `work`
-
-    sys.exit(fuzz.main())

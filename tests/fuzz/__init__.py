@@ -1,0 +1,1 @@
+"""Damaged media and damaged documents by the thousand, always the same ones: `python -m tests.fuzz --help`."""
