@@ -30,11 +30,11 @@ def declare(parser: ArgumentParser) -> type[CheckOptions]:
 
 def run(options: CheckOptions) -> int:
     """Hold all that was named against the rules, and tell how it ended. Raises UsageError."""
-    warm(options)
+    warm(options, plans=False)
     return judge(options, "check", "checked", plots=options.plots)
 
 
-def warm(options: Judged) -> None:
+def warm(options: Judged, *, plans: bool) -> None:
     """Let the server of the workers load what they need while this process does, unless none may be needed."""
     if options.executor != "local":
         return
@@ -43,9 +43,9 @@ def warm(options: Judged) -> None:
 
         if anything(options.paths[0]):
             return
-    from pipeline.engine.pool import warm
+    from pipeline.engine import pool
 
-    warm()
+    pool.warm(pool.REPAIRING if plans else pool.LOOKING)
 
 
 def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, repairs: Repairs | None = None) -> int:

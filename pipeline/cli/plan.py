@@ -24,5 +24,5 @@ def declare(parser: ArgumentParser) -> type[PlanOptions]:
 
 def run(options: PlanOptions) -> int:
     """Facts against rules, and what would be done about them."""
-    warm(options)
+    warm(options, plans=True)
     return judge(options, "plan", "planned", repairs=options)

@@ -25,9 +25,9 @@ def declare(parser: ArgumentParser) -> type[ProbeOptions]:
 def run(options: ProbeOptions) -> int:
     """Tell what is known of all that was named. Raises UsageError."""
     if options.executor == "local":
-        from pipeline.engine.pool import warm
+        from pipeline.engine.pool import LOOKING, warm
 
-        warm()
+        warm(LOOKING)
     # Imported while the server of the workers loads them too.
     from pipeline.cli import inputs, output
     from pipeline.documents import entry as document

@@ -27,9 +27,9 @@ def declare(parser: ArgumentParser) -> type[VerifyOptions]:
 
 def run(options: VerifyOptions) -> int:
     """Look at every output again, and tell which are as the manifest says. Raises UsageError."""
-    from pipeline.engine.pool import warm
+    from pipeline.engine.pool import LOOKING, warm
 
-    warm()
+    warm(LOOKING)
     # Imported while the server of the workers loads them too.
     from pipeline.cli import output
     from pipeline.documents import read

@@ -47,12 +47,9 @@ R = TypeVar("R")
 
 Work = Callable[[J, Progress], R]
 
-_PRELOADED: Final = (
-    "pipeline.engine.tasks",
-    "pipeline.probe.av.read",
-    "pipeline.convert.av.video",
-    "pipeline.probe.av.timeline",
-)
+# What workers need, by what they do: loaded once, before the first of them is forked.
+LOOKING: Final = ("pipeline.engine.tasks", "pipeline.probe.av.read", "pipeline.probe.av.timeline")
+REPAIRING: Final = (*LOOKING, "pipeline.stages.plan", "pipeline.convert.av.video")
 _AHEAD: Final = 16  # light jobs a worker may hold, so that it never waits for the next one
 _LOOK: Final = 1.0  # seconds after which a job is long, and its processor time looked at, as often
 _QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its socket holds whatever it is doing
@@ -113,7 +110,7 @@ def _forking() -> bool:
 
 
 @contextlib.contextmanager
-def warmed() -> Iterator[None]:
+def warmed(preload: Sequence[str] = REPAIRING) -> Iterator[None]:
     """With the server that forks workers. It loads what all of them need, once, while we do other things.
 
     Only code is loaded there; no file is opened before a worker has limited itself.
@@ -122,7 +119,7 @@ def warmed() -> Iterator[None]:
         yield
         return
     owner = os.getpid()
-    fork_server.SERVER.hold(_PRELOADED)
+    fork_server.SERVER.hold(preload)
     try:
         yield
     finally:
@@ -130,10 +127,10 @@ def warmed() -> Iterator[None]:
             fork_server.SERVER.release()
 
 
-def warm() -> None:
+def warm(preload: Sequence[str] = REPAIRING) -> None:
     """As `warmed`, for as long as this process lives."""
     lasting = contextlib.ExitStack()
-    lasting.enter_context(warmed())
+    lasting.enter_context(warmed(preload))
     atexit.register(lasting.close)
 
 
@@ -210,7 +207,7 @@ class Pool(Generic[J, R]):
         if self._home is None:  # private, and known to be ours should we be killed
             self._home = publish.scratch()
             if _forking():
-                fork_server.SERVER.hold(_PRELOADED)
+                fork_server.SERVER.hold(REPAIRING)
         writes = None if self._writes is None else (*self._writes, str(self._home))
         words = (self._work, writes, str(self._home))
         ours, theirs = multiprocessing.Pipe()

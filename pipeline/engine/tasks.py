@@ -21,9 +21,7 @@ from pipeline.model.job import Job
 from pipeline.model.results import Outcome, Problem
 from pipeline.plots import publish as drawing
 from pipeline.probe import measure, probe
-from pipeline.stages import prepare as preparing
 from pipeline.stages.check import check, problem
-from pipeline.stages.plan import planned
 from pipeline.storage import publish
 from pipeline.storage.digest import file_state
 from pipeline.tools import allowance
@@ -85,6 +83,8 @@ def plan_entry(job: Job, _: Progress) -> PlannedAsset:
 
 
 def _planned(job: Job, checked: Case) -> PlannedAsset:
+    from pipeline.stages.plan import planned  # with all that converts: a check needs none of it
+
     case, steps = planned(checked)
     # A file that no role takes is no one's to repair.
     blocked = case.plan.blocked if case.role else ()
@@ -124,6 +124,8 @@ def prepare_entry(job: Job, progress: Progress) -> Record:
 
 
 def _prepared(job: Job, progress: Progress, seen: tuple[str, str], *, valued: bool = False) -> Worked:
+    from pipeline.stages import prepare as preparing  # as above
+
     progress("check")
     case = _judged(replace(job, deep=True))  # what is called ready was decoded, as `check --deep` decodes it
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
