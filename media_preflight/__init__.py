@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.errors import (
         AssetError,
         CeilingExceeded,
+        Doubtful,
         OurFault,
         PreflightError,
         PresetError,
@@ -103,6 +104,7 @@ __all__ = [
     "Category",
     "CeilingExceeded",
     "Condition",
+    "Doubtful",
     "Embedded",
     "Face",
     "Finding",

@@ -37,7 +37,6 @@ def run(options: PrepareOptions) -> int:
     if options.dry_run:
         return judge(options, "plan", "planned", plots=options.plots, repairs=options)
     # Imported while the server of the workers loads them too.
-    from pathlib import Path
 
     from pipeline.cli import inputs, output
     from pipeline.documents.spool import Spool
@@ -55,7 +54,7 @@ def run(options: PrepareOptions) -> int:
         out=out,
         replace=options.overwrite == "always",
     )
-    if options.plots and not urls.is_url(out) and Path(options.plots).resolve() == Path(out).resolve():
+    if options.plots and not urls.is_url(out) and os.path.realpath(options.plots) == os.path.realpath(out):
         raise UsageError(
             f"{out} is the output folder; choose another one for --plots",
             f"{out} 是输出目录；请为 --plots 选择其他目录",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +51,7 @@ def run(options: ReportOptions) -> int:
         LocatedDocument(reading.document, Path() if name == "-" else Path(name).parent)
         for name, reading in zip(options.reports, readings, strict=True)
     ]
-    if any(Path(name).resolve() == target.resolve() for name in options.reports if name != "-"):
+    if any(os.path.realpath(name) == os.path.realpath(target) for name in options.reports if name != "-"):
         raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
 
     def fill(out: IO[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from argparse import ArgumentParser
@@ -109,7 +110,7 @@ def run(options: UploadOptions) -> int:
     name, lang = urls.near(options.manifest), options.lang
     reading = read.manifest(name)
     manifest, doubtful = reading.document, _doubtful(reading, lang)
-    folder = Path(name).resolve().parent
+    folder = Path(os.path.realpath(name)).parent
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
     order = destinations.read_order(Path(options.order) if options.order else None)
     items = entries.items(manifest, folder)

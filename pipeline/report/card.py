@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
@@ -235,10 +236,10 @@ class Pictures:
 
     def _output(self, output: OutputEntry) -> Path | None:
         """An output, never outside its folder."""
-        top = Path(self.job.outputs).resolve()
+        top = Path(os.path.realpath(self.job.outputs))
         path = Path(top, output.path)
         try:
-            inside = path.resolve().is_relative_to(top) and path.is_file()
+            inside = Path(os.path.realpath(path)).is_relative_to(top) and path.is_file()
             return path if inside and path.stat().st_size == output.size else None
         except (OSError, ValueError):  # out of reach, or a name no file can have: the card shows no picture of it
             return None

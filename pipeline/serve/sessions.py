@@ -118,8 +118,8 @@ class DroppedBatch:
         held = self.outputs()
         if not 0 <= number < len(held):
             return None
-        top = (self.folder / "out").resolve()
-        path = (self.folder / held[number].path).resolve()
+        top = Path(os.path.realpath(self.folder / "out"))
+        path = Path(os.path.realpath(self.folder / held[number].path))
         return path if path.is_relative_to(top) and path.is_file() else None
 
     def told(self) -> BatchState:

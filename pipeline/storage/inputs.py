@@ -120,7 +120,7 @@ class _Apart:
 
     def __init__(self, outputs: Sequence[str]) -> None:
         self._far = [name for name in outputs if urls.is_url(name)]
-        self._near = {name: Path(name).resolve() for name in outputs if name and not urls.is_url(name)}
+        self._near = {name: Path(os.path.realpath(name)) for name in outputs if name and not urls.is_url(name)}
         self._known = list[tuple[int, int]]()
         for folder in self._near.values():
             with contextlib.suppress(OSError):  # not there yet, so nothing is found in it
@@ -145,7 +145,7 @@ class _Apart:
 
             inside = next((far for far in self._far if remote.inside(path, far)), None)
         else:
-            inside = next((name for name, top in self._near.items() if Path(path).resolve().is_relative_to(top)), None)
+            inside = next((name for name, top in self._near.items() if Path(os.path.realpath(path)).is_relative_to(top)), None)
         if inside is not None:
             named, folder = _printable(path), _printable(inside)
             raise UsageError(

@@ -300,7 +300,7 @@ def share(source: Path, target: Path) -> str:
     """
     with contextlib.suppress(OSError):
         # Resolved first: link(2) on Linux would give the symbolic link a second name, not the file.
-        os.link(source.resolve(), target)
+        os.link(os.path.realpath(source), target)
         return "hard link"
     shutil.copyfile(source, target)
     return "copy"
