@@ -96,7 +96,7 @@ class AssetLibrary:
         found = self.api.call("GET", "/digital-assets", query=query, group="query asset", what="query assets")
         alive = [
             asset
-            for asset in found.get("assets", ())
+            for asset in (answer(found, "assets", list) if "assets" in found else ())
             if marker in asset.get("tags", ()) and asset.get("asset_state") not in _GONE
         ]
         return min(alive, key=lambda asset: str(asset.get("create_time", ""))) if alive else None
