@@ -31,8 +31,12 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
-# A shell that starts the suite in the background has it ignore Ctrl-C, and what the tests start would inherit that.
+# What starts the suite in the background has it ignore Ctrl-C or the end of its terminal, and what the tests start
+# would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for ending in ("SIGHUP", "SIGQUIT"):
+    if hasattr(signal, ending) and signal.getsignal(getattr(signal, ending)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, ending), signal.SIG_DFL)
 
 # What a developer's own settings would change in the output of the programs under test.
 for name in ("PREFLIGHT_LANG", "LC_ALL", "LANG", "PYTHONWARNINGS", "FORCE_COLOR", "NO_COLOR"):

@@ -32,6 +32,8 @@ from pipeline.storage.regular import reading
 
 NAME: Final = ".preflight-journal.sqlite"
 _WAIT: Final = 30.0  # seconds for another run's write to finish
+# What a damaged or edited database raises: text that is none is a ValueError, and no error of sqlite3.
+_DAMAGE: Final = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError)
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, stat TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID",
     # One row for each place that outputs go to: a later answer takes the place of an earlier one.
@@ -110,7 +112,7 @@ class Journal:
                 if known.fetchone()[0] < len(_TABLES):
                     self._db.executescript(f"BEGIN; {'; '.join(_TABLES)}; COMMIT")
                 self._file = self._path.stat()
-            except (sqlite3.Error, OSError) as error:
+            except _DAMAGE as error:
                 raise self._unusable(error) from None
             opened.pop_all()  # it is closed where this journal is
 
@@ -129,7 +131,7 @@ class Journal:
     def _row(self, query: str, *values: object) -> Any:
         try:
             return self._db.execute(query, values).fetchone()
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
     def seen(self, name: str, now: str) -> str:
@@ -195,7 +197,7 @@ class Journal:
         try:
             rows = self._db.execute("SELECT entry FROM assets")
             return {output.path for (text,) in rows for output in self._held(text)}
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
     def write(self, slot: Slot, path: str, seen: tuple[str, str], rules: str, record: Record) -> None:
@@ -210,7 +212,7 @@ class Journal:
             with self._db:
                 self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (_bytes(path), now, found))
                 self._db.execute("INSERT OR REPLACE INTO assets VALUES (?, ?, ?, ?, ?, ?)", row)
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
     def _there(self) -> None:
@@ -230,14 +232,14 @@ class Journal:
         """All of it as it is now. Raises UsageError."""
         try:
             self._db.backup(target)
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
     def _write(self, statement: str, row: tuple[object, ...]) -> None:
         try:
             with self._db:
                 self._db.execute(statement, row)
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
 

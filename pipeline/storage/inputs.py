@@ -145,7 +145,8 @@ class _Apart:
 
             inside = next((far for far in self._far if remote.inside(path, far)), None)
         else:
-            inside = next((name for name, top in self._near.items() if Path(os.path.realpath(path)).is_relative_to(top)), None)
+            real = Path(os.path.realpath(path))
+            inside = next((name for name, top in self._near.items() if real.is_relative_to(top)), None)
         if inside is not None:
             named, folder = _printable(path), _printable(inside)
             raise UsageError(

@@ -50,5 +50,12 @@ def opened(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o600, *, fol
 
 
 def reading(path: str | Path) -> BufferedReader:
-    """The regular file at `path`, to be read. Raises OSError."""
-    return os.fdopen(opened(path), "rb")
+    """The regular file at `path`, to be read. Raises OSError.
+
+    One without a byte is not asked for more: those of the kernel say so, and some of them wait or never end.
+    """
+    file = os.fdopen(opened(path), "rb")
+    if os.fstat(file.fileno()).st_size:
+        return file
+    file.close()
+    return open(os.devnull, "rb")  # noqa: PTH123  nothing, and an end

@@ -26,6 +26,8 @@ from pipeline.storage import state
 NAME: Final = ".preflight-upload.sqlite"
 LOCK: Final = ".preflight-upload.lock"
 _WAIT: Final = 30.0  # seconds for another thread's write to finish
+# What a damaged or edited database raises: text that is none is a ValueError, and no error of sqlite3.
+_DAMAGE: Final = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError, RecursionError)
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS item (place TEXT, key TEXT, facts TEXT NOT NULL, PRIMARY KEY (place, key)) WITHOUT ROWID;
@@ -61,7 +63,7 @@ class UploadJournal:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(_TABLES)
-            except (sqlite3.Error, OSError) as error:
+            except _DAMAGE as error:
                 raise self._unusable(error) from None
             opened.pop_all()  # both are closed where this journal is
 
@@ -88,7 +90,7 @@ class UploadJournal:
                     "SELECT facts FROM item WHERE place = ? AND key = ?", (self._place, key)
                 ).fetchone()
             return msgspec.json.decode(row[0], type=dict[str, Any]) if row else {}
-        except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
     def begin(self, key: str, step: str, **facts: Any) -> None:
@@ -110,7 +112,7 @@ class UploadJournal:
                     "INSERT INTO step (place, key, step, phase, at) VALUES (?, ?, ?, ?, ?)",
                     (self._place, key, step, phase, time.time()),
                 )
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
 
     def open(self, key: str, step: str) -> bool:
@@ -121,12 +123,15 @@ class UploadJournal:
                     "SELECT phase FROM step WHERE place = ? AND key = ? AND step = ? ORDER BY n DESC LIMIT 1",
                     (self._place, key, step),
                 ).fetchone()
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise self._unusable(error) from None
         return row is not None and row[0] == "begin"
 
     def steps(self, key: str) -> list[tuple[str, str]]:
         """All steps of an item in order, as (step, phase)."""
-        with self._guard:
-            query = "SELECT step, phase FROM step WHERE place = ? AND key = ? ORDER BY n"
-            return [(str(step), str(phase)) for step, phase in self._db.execute(query, (self._place, key))]
+        query = "SELECT step, phase FROM step WHERE place = ? AND key = ? ORDER BY n"
+        try:
+            with self._guard:
+                return [(str(step), str(phase)) for step, phase in self._db.execute(query, (self._place, key))]
+        except _DAMAGE as error:
+            raise self._unusable(error) from None

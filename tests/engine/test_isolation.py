@@ -15,6 +15,7 @@ import pytest
 from pipeline.engine import fork_server, pool
 from pipeline.engine.pool import Pool
 from pipeline.engine.worker import environment
+from pipeline.model.ceilings import CHECK
 from pipeline.tools.isolation import layers
 from tests import ROOT
 from tests.engine.pool_work import Job, work
@@ -45,7 +46,7 @@ def test_a_worker_gets_nothing_but_what_its_user_may_read(given: Given, tmp_path
     mine = tmp_path / "out"
     mine.mkdir()
     asked: Given = {**given, "folders": [*given["folders"], str(mine)]}
-    with Pool(attempts, 1, 30.0, writes=(str(mine),)) as workers:
+    with Pool(attempts, 1, CHECK, writes=(str(mine),)) as workers:
         (event,) = workers.run([asked])
     assert event.result is not None, event.said
     got = {name for name, what in event.result.items() if what}
@@ -59,7 +60,7 @@ def test_a_worker_gets_nothing_but_what_its_user_may_read(given: Given, tmp_path
 def test_the_server_of_workers_knows_no_secret_and_holds_no_file_of_ours(tmp_path: Path) -> None:
     with (tmp_path / "ours").open("w") as ours:
         os.set_inheritable(ours.fileno(), True)
-        with Pool(work, 1, 30.0) as workers:
+        with Pool(work, 1, CHECK) as workers:
             list(workers.run([("double", 1)]))
             process = Path(f"/proc/{fork_server.SERVER._pid}")
             assert SECRET.encode() not in (process / "environ").read_bytes()
@@ -130,7 +131,7 @@ def test_workers_that_are_started_one_by_one_do_the_same(monkeypatch: pytest.Mon
     monkeypatch.setattr(pool, "_forking", lambda: False)
     monkeypatch.setenv("CLOUD_SECRET_KEY", SECRET)
     jobs: list[Job] = [("double", 1), ("exit", 3), ("environment", 0), ("double", 2), ("say", "words"), ("process", 0)]
-    with Pool(told, 2, 60.0, writes=(str(tmp_path),)) as workers:
+    with Pool(told, 2, CHECK, writes=(str(tmp_path),)) as workers:
         found = ended(list(workers.run(jobs)))
     assert [found[n].result for n in (0, 3, 4)] == [2, 4, "done"]
     assert "exit code 3" in found[1].error.text.en  # type: ignore[union-attr]
