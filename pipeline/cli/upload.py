@@ -147,7 +147,14 @@ def run(options: UploadOptions) -> int:
         )
     _record(folder, document)
     _tell(document, options)
-    return 5 if any(entry["status"] in {"failed", "refused", "pending"} for entry in told) else 0
+    return _exit_code({entry["status"] for entry in told})
+
+
+def _exit_code(statuses: set[str]) -> int:
+    """0 delivered; 5 something failed or is not decided; 6 a person is waited for; 1 our own rules refused something."""
+    if statuses & {"failed", "pending"}:
+        return 5
+    return 6 if "waiting" in statuses else 1 if "refused" in statuses else 0
 
 
 def _jobs(asked: int | None) -> int:
@@ -175,7 +182,7 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Uploa
                 out.print(f"  {console.clean(call)}", soft_wrap=True)
         for one in refused:
             out.print(f"[red]{console.clean(one['why'])}[/red]", soft_wrap=True)
-    return 5 if refused else 0
+    return 1 if refused else 0
 
 
 @contextmanager
@@ -211,7 +218,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
             with guard:
                 done += 1
                 now = bar.tasks[0]
-                gone = 0 if entry["status"] in ("sent", "pending", "refused") else _bytes(entry)
+                gone = 0 if entry["status"] in ("sent", "pending", "waiting", "refused") else _bytes(entry)
                 total = max(now.completed, (now.total or 0) - gone)
                 bar.update(task, description=f"upload {done}/{len(items)}", total=total)
 

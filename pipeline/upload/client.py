@@ -168,6 +168,29 @@ class Caller:
 
         return retry(self.patience, attempt)
 
+    def fetch(self, url: str, take: Callable[[bytes], object], most: int, *, what: str) -> int:
+        """GET an address piece by piece; how many bytes came. Raises UploadError: one attempt, whoever called asks
+        again with the next run."""
+        near = urlsplit(secure(url)).hostname in LOOPBACK
+        count = 0
+        try:
+            with self._client(near=near).stream("GET", url) as response:
+                if response.status_code != 200:
+                    raise UploadError(
+                        f"{what}: HTTP {response.status_code} where the file should be; run again for a new address",
+                        f"{what}：下载地址返回 HTTP {response.status_code}；请重新运行以获取新地址",
+                    )
+                for piece in response.iter_bytes():
+                    count += len(piece)
+                    if count > most:
+                        raise UploadError(
+                            f"{what}: larger than {most} bytes; not fetched", f"{what}：超过 {most} 字节，未下载"
+                        )
+                    take(piece)
+        except httpx.TransportError as error:
+            raise self._lost(what, error, UploadError) from None
+        return count
+
     def look(self, url: str, *, bucket: Bucket) -> tuple[int, str] | None:
         """Size in bytes and ETag of what a pre-signed download URL leads to; None when nothing is there.
 

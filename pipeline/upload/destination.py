@@ -45,7 +45,7 @@ class Unit:
 class Receipt:
     """What became of a unit."""
 
-    status: str  # sent, skipped, pending, failed
+    status: str  # sent, skipped, pending, waiting (for a person), failed
     message: Text = field(default_factory=lambda: Text("", ""))
     ids: dict[str, Any] = field(default_factory=dict)  # given by the far end
     verified: list[dict[str, Any]] = field(default_factory=list)  # per file: what the far end says it holds

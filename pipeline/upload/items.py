@@ -7,7 +7,7 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
@@ -53,8 +53,15 @@ class Item:
     files: tuple[File, ...]  # the main file first
     asset_type: str | None = None
     folder: str | None = None
+    preset: str = ""  # id of what it was prepared with
     refusal: Text | None = None  # why it must not be sent
     forced: tuple[str, ...] = field(default=())  # what --force overrode
+
+    @property
+    def beside(self) -> Path:
+        """The folder of its manifest."""
+        file = self.files[0]
+        return file.path.parents[len(PurePath(file.place).parts) - 1]
 
     @property
     def size(self) -> int:
@@ -130,6 +137,7 @@ def _items(asset: dict[str, Any], folder: Path, preset: Preset | None) -> Iterat
             files=together,
             asset_type=role.asset_type if role else None,
             folder=role.folder if role else None,
+            preset=preset.id if preset else "",
             refusal=problem or _refusal(asset, bool(main)),
         )
 

@@ -12,7 +12,7 @@ from pipeline.cli import main as cli
 from pipeline.errors import UsageError
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
-from pipeline.upload.metastudio import scripts
+from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.retry import Waiting
@@ -121,14 +121,14 @@ def test_subtitles_that_cannot_be_made_are_told_with_the_platforms_reason(
 ) -> None:
     """Its store loses the sound between the upload and the making of subtitles."""
     order, manifest = _subtitled(near), _manifest(near)
-    call = Production._call
+    call = Api.call
 
-    def lost(self: Production, method: str, path: str, *rest: Any, **more: Any) -> dict[str, Any]:
-        if path == scripts.SUBTITLES:
+    def lost(self: Api, name: str, *rest: Any, **more: Any) -> Any:
+        if name == "create_subtitle_file":
             running.backend.objects.clear()
-        return call(self, method, path, *rest, **more)
+        return call(self, name, *rest, **more)
 
-    monkeypatch.setattr(Production, "_call", lost)
+    monkeypatch.setattr(Api, "call", lost)
     told = made.deliver(_place(running, order), manifest)
     assert "scene 0: GENERATE_FAILED" in told[0]["message"]
     assert "MSS.20010067" in told[0]["message"]

@@ -142,8 +142,8 @@ def _slots(near: Path, place: Avatar) -> Any:
 def test_a_job_without_its_papers_is_not_begun(near: Path, running: Emulator) -> None:
     asset = made.asset("video", "video", [made.output(near, "take.mp4", b"video")])
     manifest = made.write(near, "metastudio/avatar-training", [asset])
-    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
-    assert "id_card_image1" in told[0]["message"]
+    with pytest.raises(UsageError, match="id_card_image1"):
+        made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
     assert running.backend.jobs == {}
 
 
@@ -251,7 +251,7 @@ def test_sentences_go_one_by_one_each_confirmed_before_the_next(near: Path, runn
     assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
     assert _stored(running) == SPOKEN
     steps = [call.split()[1].rsplit("-", 1)[-1] for call in running.backend.calls if call.startswith(("PUT", "POST"))]
-    assert steps[1:7] == ["audio", "txt", "segment"] * 2
+    assert steps[1:7] == ["0.wav", "0.txt", "segment", "1.wav", "1.txt", "segment"]
 
 
 def test_a_sentence_the_platform_hears_otherwise_is_named_and_goes_again(near: Path, running: Emulator) -> None:

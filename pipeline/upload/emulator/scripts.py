@@ -1,63 +1,50 @@
-"""MetaStudio's video scripts and subtitle files as MS-API chapter 5 describes them."""
+"""MetaStudio's video scripts and subtitle files as MS-API chapter 5 describes them, beyond what its tables say."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.upload.emulator.backend import Backend, Url
-from pipeline.upload.emulator.messages import Request, Response
-from pipeline.upload.emulator.metastudio import admitted, fail, limited, project_path
+from pipeline.upload.emulator.messages import Request, Response, fail
 
-PATH: Final = "/digital-human-video-scripts"
-SUBTITLES: Final = "/subtitle-files"
 _SOUND: Final = 100 * (1 << 20)  # bytes
 _OCTETS: Final = "application/octet-stream"
 
 
-def mine(path: str) -> bool:
-    """Whether a call is for here."""
-    return PATH in path or SUBTITLES in path
+def _list(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    name = request.query.get("name", "")
+    rows = [one for one in backend.scripts.values() if name in one["script_name"]]
+    return Response.json({"count": len(rows), "video_scripts": rows})
 
 
-def handle(backend: Backend, request: Request) -> Response:
-    """Any call about scripts and subtitle files."""
-    refused = admitted(backend, request)
-    path = project_path(backend, request)
-    if refused or isinstance(path, Response):
-        return refused or (path if isinstance(path, Response) else Response(404))
-    if request.headers.get("x-project-id") != backend.account.project:
-        return fail(400, "MSS.10000003", "X-Project-Id is missing")
-    kind = "subtitle" if path.startswith(SUBTITLES) else "script"
-    slow = limited(backend, f"{'query' if request.method == 'GET' else 'change'} {kind}")
-    if slow:
-        return slow
-    body = json.loads(request.body) if request.body else {}
-    found = re.fullmatch(f"(?:{PATH}|{SUBTITLES})(?:/([^/]+))?", path)
-    if not found:
-        return fail(404, "APIGW.0101", "no such API")
-    return (_subtitle if kind == "subtitle" else _script)(backend, request, found[1], body)
-
-
-def _script(backend: Backend, request: Request, script_id: str | None, body: dict[str, Any]) -> Response:
-    if script_id is None and request.method == "GET":
-        name = request.query.get("name", "")
-        rows = [
-            {key: one[key] for key in ("script_id", "script_name")}
-            for one in backend.scripts.values()
-            if name in one["script_name"]
-        ]
-        return Response.json({"count": len(rows), "video_scripts": rows})
-    script = backend.scripts.get(script_id or "")
-    if script_id is not None and script is None:
+def _show(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+    script = backend.scripts.get(script_id)
+    if script is None:
         return fail(404, "MSS.20010014", "The script does not exist")
-    if request.method == "GET" and script is not None:
-        return Response.json(_shown(backend, request, script))
+    return Response.json(_shown(backend, request, script))
+
+
+def _delete(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+    if backend.scripts.pop(script_id, None) is None:
+        return fail(404, "MSS.20010014", "The script does not exist")
+    return Response(200)
+
+
+def _create(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    return _saved(backend, request, body, backend.new_id("script"))
+
+
+def _update(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+    if script_id not in backend.scripts:
+        return fail(404, "MSS.20010014", "The script does not exist")
+    return _saved(backend, request, backend.scripts[script_id] | body, script_id)
+
+
+def _saved(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
     wrong = _wrong(backend, body, script_id)
     if wrong:
         return wrong
-    script_id = script_id or backend.new_id("script")
     backend.scripts[script_id] = body | {"script_id": script_id}
     urls = [
         {
@@ -65,7 +52,7 @@ def _script(backend: Backend, request: Request, script_id: str | None, body: dic
             "audio_file_upload_url": _url(backend, request, f"{script_id}-audio-{scene['sequence_no']}", None),
         }
         for scene in body["shoot_scripts"]
-        if scene["shoot_script"]["script_type"] == "AUDIO"
+        if scene["shoot_script"].get("script_type") == "AUDIO"
     ]
     return Response.json({"script_id": script_id, "audio_files": {"audio_file_url": urls}})
 
@@ -118,14 +105,15 @@ def _url(backend: Backend, request: Request, name: str, kind: str | None, *, get
     return backend.presign(request.base, Url(name, backend.now() + backend.url_age, kind, None, get=get, most=most))
 
 
-def _subtitle(backend: Backend, request: Request, job_id: str | None, body: dict[str, Any]) -> Response:
-    if job_id is None:
-        script = backend.scripts.get(str(body.get("script_id")))
-        if script is None:
-            return fail(404, "MSS.20010014", "The script does not exist")
-        job_id = backend.new_id("subtitlejob")
-        backend.tasks[job_id] = {"looks": 0, "script_id": script["script_id"]}
-        return Response.json({"job_id": job_id})
+def _subtitle(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    if body["script_id"] not in backend.scripts:
+        return fail(404, "MSS.20010014", "The script does not exist")
+    job_id = backend.new_id("subtitlejob")
+    backend.tasks[job_id] = {"looks": 0, "script_id": body["script_id"]}
+    return Response.json({"job_id": job_id})
+
+
+def _subtitles(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
     task = backend.tasks.get(job_id)
     if task is None:
         return fail(404, "MSS.20010014", "The job does not exist")
@@ -149,3 +137,14 @@ def _made(backend: Backend, request: Request, script_id: str, scene: dict[str, A
         return {"sequence_no": number, "subtitle_file_state": "GENERATE_FAILED", "error_info": why}
     backend.subtitles.add(f"{script_id}-subtitle-{number}")
     return {"sequence_no": number} | _file(backend, request, script_id, number)
+
+
+CALLS: Final[dict[str, Callable[..., Response]]] = {
+    "create_video_scripts": _create,
+    "list_video_scripts": _list,
+    "show_video_script": _show,
+    "update_video_script": _update,
+    "delete_video_script": _delete,
+    "create_subtitle_file": _subtitle,
+    "show_subtitle_file": _subtitles,
+}

@@ -17,16 +17,21 @@ _NUMBERED: Final = Field(
     "a table of texts by the number of their scene",
 )
 
+_SERVICES: Final = Field(
+    lambda v: isinstance(v, list) and set(v) <= {"VIDEO_2D", "LIVE_2D", "CHAT_2D"}, "of VIDEO_2D, LIVE_2D, CHAT_2D"
+)
+
 ASSET: Final = Table(
     "asset",
     {  # MS-API 4.1.1 Table 4-3; limits in `pipeline.upload.metastudio.fields`
         "asset_type": order.text(1, 64),
         "tags": order.WORDS,
         "description": order.text(0, 4096),
-        "supported_service": order.WORDS,
+        "supported_service": _SERVICES,
         "system_properties": order.PAIRS,
         "image_use": order.one_of("background", "material"),
         "generate_cover": order.YES,
+        "auto_analysis": order.YES,  # of a deck (Table 4-11)
         "asset_order": order.whole(0, 32767),
     },
 )
@@ -60,6 +65,10 @@ TRAINING: Final = Table(
         "language": order.one_of("CN"),  # EN is in the enum and does not train (C30)
         "files": order.PAIRS,  # output path -> slot
         "multipart_commands": order.one_of("UPLOADED", "UPLOAD"),  # the documents have both spellings (C44)
+        "tags": order.WORDS,
+        "supported_service": _SERVICES,
+        "decision": order.one_of("ACCEPT", "REJECT", "REPAIR"),  # about a finished model (Table 8-48)
+        "comment": order.text(1, 1024),  # that goes with it (Table 8-49)
     },
 )
 VOICE: Final = Table(
@@ -67,8 +76,8 @@ VOICE: Final = Table(
     {  # MS-API 9.1 Table 9-3
         "voice_name": order.plain(1, 256),
         "create_type": order.one_of("PACKAGE", "SEGMENT"),  # one package, or sentence by sentence
-        "tag": order.one_of("ECOMMERCE", "NEWS", "MARKETING", needed=True),
-        "sex": order.one_of("FEMALE", "MALE", needed=True),
+        "tag": order.one_of("ECOMMERCE", "NEWS", "MARKETING"),
+        "sex": order.one_of("FEMALE", "MALE"),
         "language": order.one_of("CN"),
         "description": order.text(0, 4096),
         "phone": order.text(1, 32),
