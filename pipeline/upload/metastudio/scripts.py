@@ -282,7 +282,7 @@ class Production:
         """What the script says of a scene's subtitle file; empty before one was made."""
         for scene in self._show(script).many("shoot_scripts"):
             if scene.number("sequence_no") == number:
-                kind = scene.one("shoot_script").word("script_type").lower()
+                kind = (scene.one("shoot_script").text("script_type") or "TEXT").lower()  # the default of the table
                 files = scene.one("subtitle_file_info")
                 return files.one(f"{kind}_subtitle_file").text(field)
         return ""
