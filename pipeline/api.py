@@ -149,18 +149,20 @@ def prepare(
 def verify(manifest: StrPath) -> tuple[Verified, ...]:
     """Every output of a finished run again: there, the same bytes, the same verdicts.
 
-    Raises UsageError when `manifest` is none.
+    What the manifest says of an asset and cannot be is an entry, too. Raises UsageError when `manifest` is none.
     """
     from pipeline.documents import read
     from pipeline.stages import reverify
 
     name = os.fspath(manifest)
-    outputs = reverify.outputs(read.manifest(name), Path(name).parent, "en")
+    reading = read.manifest(name)
+    outputs = reverify.outputs(reading, name, "en")
     preset = shipped.load(outputs[0].preset) if outputs and outputs[0].preset else None
     found = dict(
         _each(_verified, outputs, Running(), preset, _unverified, names=lambda one: str(Path(one.folder, one.path)))
     )
-    return tuple(found[index] for index in sorted(found))
+    doubts = [Verified(path=doubt.source, status="error", message=doubt.text.en) for doubt in reading.doubts]
+    return (*(found[index] for index in sorted(found)), *doubts)
 
 
 class Batch(Generic[A]):

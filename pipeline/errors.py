@@ -9,6 +9,7 @@
      │   ├─ CeilingExceeded        beyond a safety ceiling (pixels, streams, entries, ...)
      │   ├─ ToolFailed             an outside program did not do its work
      │   │   └─ TimedOut           ... within its time
+     │   ├─ Doubtful               what a document says of it cannot be read, or cannot be
      │   ├─ WorkerLost             the worker process died or was killed
      │   └─ ProofFailed            an output is not what the plan promised
      └─ UploadError          5     the far end does not hold what was sent
@@ -71,6 +72,10 @@ class ToolFailed(AssetError):
 
 class TimedOut(ToolFailed):
     """An outside program or a worker did not finish within its time."""
+
+
+class Doubtful(AssetError):
+    """What a document says of an asset cannot be read, or cannot be true."""
 
 
 class WorkerLost(AssetError):

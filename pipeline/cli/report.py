@@ -37,7 +37,7 @@ def declare(parser: ArgumentParser) -> type[ReportOptions]:
 
 
 def run(options: ReportOptions) -> int:
-    """Write the report whole or not at all. Exit code 2 when it cannot be written."""
+    """Write the report whole or not at all. Exit code 2 when it cannot be written, 4 when it tells of doubts."""
     target = Path(options.out)
     ending = target.suffix.lower()
     if ending not in ENDINGS:
@@ -45,8 +45,10 @@ def run(options: ReportOptions) -> int:
             f"{options.out}: the ending says what is written: {', '.join(ENDINGS)}",
             f"{options.out}：扩展名决定格式：{', '.join(ENDINGS)}",
         )
+    readings = [document(name) for name in options.reports]
     sources = [
-        LocatedDocument(document(name), Path() if name == "-" else Path(name).parent) for name in options.reports
+        LocatedDocument(reading.document, Path() if name == "-" else Path(name).parent)
+        for name, reading in zip(options.reports, readings, strict=True)
     ]
     if any(Path(name).resolve() == target.resolve() for name in options.reports if name != "-"):
         raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
@@ -61,11 +63,15 @@ def run(options: ReportOptions) -> int:
         else:
             FLAT[ending](out, sources, options.lang)
 
+    from pipeline.report import console
+
     publish(target, fill)
     if options.json or options.jsonl:
         print(json.dumps({"report": str(target), "bytes": target.stat().st_size}))
     elif not options.quiet:
-        from pipeline.report import console
-
         console.console().print(console.clean(str(target)), soft_wrap=True)
-    return 0
+    for reading in readings:
+        for doubt in reading.doubts:
+            told = f"preflight: {doubt.source}: {doubt.text.of(options.lang)}"
+            console.console(error=True).print(console.clean(told), soft_wrap=True)
+    return 4 if any(reading.doubts for reading in readings) else 0

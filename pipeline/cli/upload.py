@@ -15,9 +15,10 @@ from typing import Final
 import pipeline
 from pipeline.cli.options import Options, workers
 from pipeline.cli.output import print_line
-from pipeline.documents import manifest as manifests
+from pipeline.documents import read
 from pipeline.documents.entry import plain
-from pipeline.documents.types import Frozen
+from pipeline.documents.read import ReadDocument
+from pipeline.documents.types import Frozen, ManifestDocument, PresetName
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report import console
@@ -42,7 +43,7 @@ _Watch = tuple[Callable[[int], None], Callable[[UploadEntry], None], Callable[[s
 class UploadOptions(Options):
     """Of `preflight upload`."""
 
-    manifest: str
+    manifests: list[str]
     to: str
     order: str | None
     secrets: str | None
@@ -66,8 +67,9 @@ class UploadRecord(Frozen, frozen=True, kw_only=True):
 
     schema: str
     tool: Writer
-    preset: object  # as the manifest has it
+    preset: PresetName | None  # as the manifest has it
     manifest: str
+    manifests: tuple[str, ...]  # all that were sent together; the record lies beside the first
     destination: str
     forced: bool
     assets: tuple[UploadEntry, ...]
@@ -84,7 +86,7 @@ class PlannedUnit(Frozen, frozen=True, kw_only=True):
 
 def declare(parser: ArgumentParser) -> type[UploadOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("manifest", metavar="MANIFEST", help="manifest.json of a run of prepare")
+    parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="manifest.json of a run of prepare")
     parser.add_argument(
         "--to", required=True, metavar="DEST", help="file:///folder, a platform, an fsspec URL; see docs/upload.md"
     )
@@ -104,12 +106,14 @@ def declare(parser: ArgumentParser) -> type[UploadOptions]:
 def run(options: UploadOptions) -> int:
     """Deliver what the manifest holds; the record goes to standard output and to upload.json beside the manifest."""
     hush()
-    name, lang = urls.near(options.manifest), options.lang
-    manifest = manifests.read(name)
-    folder = Path(name).resolve().parent
+    names, lang = [urls.near(one) for one in options.manifests], options.lang
+    readings = [read.manifest(name) for name in names]
+    manifest, doubtful = readings[0].document, sum(_doubtful(reading, lang) for reading in readings) > 0
+    folders = [Path(name).resolve().parent for name in names]
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
     order = destinations.read_order(Path(options.order) if options.order else None)
-    items = entries.items(manifest, folder)
+    pairs = zip(readings, folders, strict=True)
+    items = [item for reading, folder in pairs for item in entries.items(reading.document, folder)]
     how = How(
         jobs=_jobs(options.jobs),
         force=options.force,
@@ -117,15 +121,24 @@ def run(options: UploadOptions) -> int:
         bandwidth=amount("--bandwidth", options.bandwidth) if options.bandwidth else None,
         lang=lang,
     )
-    preset = str((manifest.get("preset") or {}).get("id", ""))
-    target = Target(options.to, preset, order, region=options.region, project=options.project)
+    presets = dict.fromkeys(one.document.preset.id if one.document.preset else "" for one in readings)
+    preset, *also = presets
+    target = Target(
+        where=options.to,
+        preset=preset,
+        order=order,
+        region=options.region,
+        project=options.project,
+        also=tuple(also),
+        dry=options.dry_run,
+    )
     with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
-            return _dry_run(place, items, how, options)
+            return _dry_run(place, items, how, options) or (5 if doubtful else 0)
         found: list[UploadEntry | None] = [None] * len(items)
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
         with (
-            UploadJournal(folder, place.place) as journal,
+            UploadJournal(folders[0], place.place) as journal,
             _progress(options, items) as (sent, ended, words),
             closing(send_all(place, items, journal, secrets, how, sent, words)) as ending,
         ):
@@ -138,23 +151,33 @@ def run(options: UploadOptions) -> int:
         document = UploadRecord(
             schema=SCHEMA,
             tool=Writer(version=pipeline.__version__),
-            preset=manifest.get("preset"),
-            manifest=name,
+            preset=manifest.preset,
+            manifest=names[0],
+            manifests=tuple(names),
             destination=place.place,
             forced=options.force,
             assets=told,
             summary={status: sum(entry["status"] == status for entry in told) for status in STATUSES},
         )
-    _record(folder, document)
+    _record(folders[0], document)
     _tell(document, options)
-    return _exit_code({entry["status"] for entry in told})
+    return 5 if doubtful else _exit_code({entry["status"] for entry in told})
 
 
 def _exit_code(statuses: set[str]) -> int:
-    """0 delivered; 5 something failed or is not decided; 6 a person is waited for; 1 our own rules refused something."""
+    """0 delivered; 5 something failed or is undecided; 6 a person is waited for; 1 our own rules refused something."""
     if statuses & {"failed", "pending"}:
         return 5
     return 6 if "waiting" in statuses else 1 if "refused" in statuses else 0
+
+
+def _doubtful(reading: ReadDocument[ManifestDocument], lang: str) -> bool:
+    """Whether the manifest as a whole is, which is told; what is doubtful about an asset stands with it."""
+    about = [doubt for doubt in reading.doubts if doubt.asset is None]
+    for doubt in about:
+        said = console.clean(f"preflight: {doubt.source}: {doubt.text.of(lang)}")
+        console.console(error=True).print(said, soft_wrap=True)
+    return bool(about)
 
 
 def _jobs(asked: int | None) -> int:

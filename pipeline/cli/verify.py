@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.cli.options import Options, workers
 
@@ -44,8 +43,9 @@ def run(options: VerifyOptions) -> int:
     from pipeline.storage import urls
 
     name, lang = urls.near(options.manifest), options.lang
-    jobs = reverify.outputs(read.manifest(name), Path(name).parent, lang)
-    with Spool(len(jobs), VerifiedOutput) as spool:
+    reading = read.manifest(name)
+    jobs = reverify.outputs(reading, name, lang)
+    with Spool(len(jobs) + len(reading.doubts), VerifiedOutput) as spool:
         pairs = batch.entries(
             reverify.verify_entry,
             jobs,
@@ -54,7 +54,9 @@ def run(options: VerifyOptions) -> int:
             reverify.failed,
             names=lambda again: f"{again.folder}/{again.path}",
         )
-        output.keeping(spool, options, "verified")(pairs)
+        keep = output.keeping(spool, options, "verified")
+        keep(pairs)
+        keep((len(jobs) + number, reverify.doubtful(doubt, lang)) for number, doubt in enumerate(reading.doubts))
         counted = {status: spool.statuses[status] for status in ("ok", "changed", "error")}
         head, tail = VerificationHead(schema=VERIFICATION, manifest=name), VerificationTail(summary=counted)
         if options.json:

@@ -1,80 +1,253 @@
 """Documents from disk, standard input or a worker: bytes to types, within limits. The only place that reads them.
 
-A document is a file like any other: what is not in it as `pipeline.documents.types` has it is told by its key.
+A document is a file like any other. What makes it no document, and what is wrong above its assets, ends with a
+sentence that names the key; what is wrong with one asset costs that asset (`pipeline.documents.doubts`).
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from pipeline.documents.types import MANIFEST, REPORT, CheckDocument, Document, ManifestDocument, PlanDocument
-from pipeline.errors import UsageError
-from pipeline.storage import urls
+from pipeline.documents import old, strict
+from pipeline.documents.doubts import Doubt, doubted, miscounted, untrue, unusable
+from pipeline.documents.facts import EXACTLY, MISSING, Misfit, decoded, exact_number
+from pipeline.documents.types import (
+    MANIFEST,
+    REPORT,
+    AssetEntry,
+    CheckDocument,
+    Document,
+    FindingEntry,
+    Head,
+    ManifestDocument,
+    PlanDocument,
+    PlannedAsset,
+    PreparedAsset,
+    Reason,
+)
+from pipeline.errors import Doubtful, UsageError
+from pipeline.model.facts import Text
+from pipeline.model.job import Job
+from pipeline.model.results import Status
+from pipeline.storage import beneath, urls
 
 T = TypeVar("T")
+D = TypeVar("D", bound=Document)
 _MOST: Final = 256 << 20  # bytes of a document that are read
 _OLD: Final = {"media-preflight/report/1": REPORT, "media-preflight/manifest/1": MANIFEST}
+_WHOLE: Final[dict[type[AssetEntry], type[Document]]] = {
+    AssetEntry: CheckDocument,
+    PlannedAsset: PlanDocument,
+    PreparedAsset: ManifestDocument,
+}
 
 
-def document(name: str) -> Document:
+@dataclass(frozen=True, slots=True)
+class ReadDocument(Generic[D]):
+    """A document, and what in it is not believed."""
+
+    document: D
+    doubts: tuple[Doubt, ...]
+
+
+def document(name: str) -> ReadDocument[Document]:
     """A report or manifest from a file, or from standard input for "-". Raises UsageError when it is neither."""
     return parsed(_bytes(name), name, (REPORT, MANIFEST))
 
 
-def manifest(name: str) -> ManifestDocument:
+def manifest(name: str) -> ReadDocument[ManifestDocument]:
     """A manifest from a file. Raises UsageError when it is none."""
-    read = parsed(_bytes(name), name, (MANIFEST,))
-    assert isinstance(read, ManifestDocument)  # noqa: S101  its schema says so
-    return read
+    return cast(ReadDocument[ManifestDocument], parsed(_bytes(name), name, (MANIFEST,)))
 
 
 class _Schema(msgspec.Struct):
     schema: str = ""
 
 
-class _Step(msgspec.Struct):
-    steps: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+class _Source(msgspec.Struct):
+    source: str
 
 
-class _Assets(msgspec.Struct):
-    assets: tuple[_Step, ...] = ()
+class _Steps(msgspec.Struct):
+    steps: msgspec.Raw
 
 
-def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> Document:
+class _Parts(Head, frozen=True, kw_only=True):
+    """A document whose assets are not read yet."""
+
+    assets: tuple[msgspec.Raw, ...]
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, int]
+    reasons: tuple[Reason, ...] = ()
+
+
+class _OldParts(Head, frozen=True, kw_only=True):
+    """... of version 1."""
+
+    assets: tuple[msgspec.Raw, ...]
+    summary: dict[Status, int]
+    batch: tuple[dict[str, Any], ...] = ()
+
+
+def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> ReadDocument[Document]:
     """The document in `text`, which comes from `name`. Raises UsageError, also where its schema is not `wanted`."""
+    schema = _top(text, name, _Schema).schema
+    now = _OLD.get(schema, schema)
+    if now not in wanted:
+        raise _wrong(name, wanted)
+    found = _top(text, name, _OldParts) if schema in _OLD else _top(text, name, _Parts)
+    _around(text, name, found.assets)
+    if not found.assets:
+        raise _unusable(name, Misfit(Text("is empty: there is nothing to do", "为空：没有可处理的内容"), "assets"))
+    type_ = PreparedAsset if now == MANIFEST else _reported(found.assets[0])
+    assets, doubts = _assets(found.assets, type_, name, _upgraded if schema in _OLD else _current)
+    if not doubts and (off := miscounted(found.summary, assets)):
+        doubts.append(Doubt(None, name, _edited(off)))
+    batch, reasons = (found.batch, found.reasons) if isinstance(found, _Parts) else (_batch(found, name), ())
+    whole: Any = _WHOLE[type_]
+    made = whole(
+        schema=now,
+        tool=found.tool,
+        preset=found.preset,
+        assets=tuple(assets),
+        batch=batch,
+        summary=found.summary,
+        reasons=reasons,
+    )
+    return ReadDocument(made, tuple(doubts))
+
+
+def _top(text: bytes, name: str, type_: type[T]) -> T:
     try:
-        schema = msgspec.json.decode(text, type=_Schema).schema
-        now = _OLD.get(schema, schema)
-        if now not in wanted:
-            raise _wrong(name, wanted)
-        if schema in _OLD:
-            return _converted(_upgraded(json.loads(text), now), _type(text, now))
-        return msgspec.json.decode(text, type=_type(text, now), dec_hook=_hook)
+        return msgspec.json.decode(text, type=type_, dec_hook=_hook)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        found = strict.misfit(error)
+        if not isinstance(error, msgspec.ValidationError):
+            try:
+                strict.whole(text)  # tells where
+            except Misfit as better:
+                found = better
+        raise _unusable(name, found) from None
+
+
+def _around(text: bytes, name: str, assets: tuple[msgspec.Raw, ...]) -> None:
+    """Whether what is around the assets is JSON of one meaning. Raises UsageError."""
+    pieces, at = [], 0
+    for raw in assets:
+        one = bytes(raw)
+        start = text.index(one, at)
+        pieces.append(text[at:start])
+        at = start + len(one)
+    try:
+        strict.whole(b"0".join([*pieces, text[at:]]))
+    except Misfit as error:
+        raise _unusable(name, error) from None
+
+
+def _batch(found: _OldParts, name: str) -> tuple[FindingEntry, ...]:
+    try:
+        for one in found.batch:
+            old.finding(one)
+        return msgspec.convert(found.batch, tuple[FindingEntry, ...])
     except msgspec.ValidationError as error:
-        raise _unusable(name, f"{error}. Was it edited? Make it again", f"{error}。是否被修改过？请重新生成") from None
-    except (
-        msgspec.DecodeError,
-        UnicodeError,
-        ValueError,
-        RecursionError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise _unusable(name, str(error), str(error)) from None
+        raise _unusable(name, strict.misfit(error).below("batch")) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unusable(name, _unlike(error).below("batch")) from None
 
 
-def _type(text: bytes, schema: str) -> type[Document]:
-    if schema == MANIFEST:
-        return ManifestDocument
-    planned = any(one.steps is not msgspec.UNSET for one in msgspec.json.decode(text, type=_Assets).assets[:1])
-    return PlanDocument if planned else CheckDocument
+def _reported(first: msgspec.Raw) -> type[AssetEntry]:
+    """Whether a report is one of `plan` or of `check`, by its first asset."""
+    try:
+        msgspec.json.decode(first, type=_Steps)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # no steps: not of `plan`
+        return AssetEntry
+    return PlannedAsset
+
+
+# --- assets -------------------------------------------------------------------------------------------
+
+Read = Callable[[bytes, type[AssetEntry]], AssetEntry]
+
+
+def _assets(
+    raws: tuple[msgspec.Raw, ...], type_: type[AssetEntry], name: str, read: Read
+) -> tuple[list[AssetEntry], list[Doubt]]:
+    """Each asset on its own, and what is not believed of them."""
+    folder = Path(name).parent if name != "-" else None
+    assets: list[AssetEntry] = []
+    doubts: list[Doubt] = []
+    taken: set[str] = set()
+    for number, raw in enumerate(raws):
+        try:
+            strict.whole(bytes(raw))
+            asset = read(bytes(raw), type_)
+            broken = unusable(asset, folder, taken)
+            why = broken or untrue(asset)
+        except (Misfit, msgspec.DecodeError, UnicodeError) as error:
+            found = error if isinstance(error, Misfit) else strict.misfit(error)
+            why = Text(f"{found.key}: {found.text.en}", f"{found.key}：{found.text.zh}") if found.key else found.text
+            asset, broken = _lost(raw, number, type_), why
+        if why:
+            asset = doubted(asset, _edited(why), usable=broken is None)
+            doubts.append(Doubt(number, asset.source, _edited(why)))
+        assets.append(asset)
+    return assets, doubts
+
+
+def _current(text: bytes, type_: type[AssetEntry]) -> AssetEntry:
+    asset = entry(text, type_)
+    _facts(asset.facts, "facts")
+    for number, output in enumerate(asset.outputs if isinstance(asset, PreparedAsset) else ()):
+        _facts(output.facts, f"outputs[{number}].facts")
+    return asset
+
+
+def _facts(raw: msgspec.Raw, key: str) -> None:
+    try:
+        decoded(raw)
+    except Misfit as error:
+        raise error.below(key) from None
+
+
+def _upgraded(text: bytes, type_: type[AssetEntry]) -> AssetEntry:
+    try:
+        held = old.asset(json.loads(text))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unlike(error) from None
+    return entry(msgspec.json.encode(held), type_)
+
+
+def _unlike(error: Exception) -> Misfit:
+    """What stopped the way from version 1 to version 2."""
+    if isinstance(error, KeyError):
+        return Misfit(MISSING, strict.short(str(error.args[0])))
+    return Misfit(Text("something in it is not what version 1 had there", "有内容与版本 1 的格式不符"))
+
+
+def _lost(raw: msgspec.Raw, number: int, type_: type[AssetEntry]) -> AssetEntry:
+    """What stands for an asset that cannot be read."""
+    from pipeline.documents.entry import lost
+
+    try:
+        source = msgspec.json.decode(raw, type=_Source).source
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # not even that: its place must do
+        source = f"asset {number}"
+    return lost(Job(path=source, stem=""), Doubtful("", ""), type_)
+
+
+def _edited(why: Text) -> Text:
+    return Text(
+        f"{why.en}. Was the document edited? Run `preflight prepare` or `check` again",
+        f"{why.zh}。文档是否被修改过？请重新运行 `preflight prepare` 或 `check`",
+    )
 
 
 def entry(text: bytes, type_: type[T]) -> T:
@@ -88,22 +261,32 @@ def entry(text: bytes, type_: type[T]) -> T:
 _DECODERS: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
 
 
+def _hook(type_: type, value: Any) -> Any:
+    if type_ is Fraction:
+        return exact_number(value)
+    raise ValueError(EXACTLY.en)
+
+
+# --- files --------------------------------------------------------------------------------------------
+
+
 def _bytes(name: str) -> bytes:
-    try:
-        if name == "-":
-            text = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with Path(urls.near(name)).open("rb") as file:
-                text = file.read(_MOST + 1)
-    except (OSError, ValueError) as error:
-        raise _unusable(name, str(error), str(error)) from None
+    if name != "-":
+        try:
+            return beneath.whole(urls.near(name), _MOST)
+        except UsageError as error:
+            said = error.text
+            raise UsageError(f"not a report or manifest: {said.en}", f"不是报告或清单：{said.zh}") from None
+    text = sys.stdin.buffer.read(_MOST + 1)
     if len(text) > _MOST:
-        raise _unusable(name, f"larger than {_MOST >> 20} MiB", f"大于 {_MOST >> 20} MiB")
+        raise UsageError(f"-: larger than {_MOST >> 20} MiB", f"-：大于 {_MOST >> 20} MiB")
     return text
 
 
-def _unusable(name: str, en: str, zh: str) -> UsageError:
-    return UsageError(f"{name}: not a report or manifest: {en}", f"{name}：不是报告或清单：{zh}")
+def _unusable(name: str, error: Misfit) -> UsageError:
+    why = _edited(error.text)
+    at, zh = (f"{error.key}: ", f"{error.key}：") if error.key else ("", "")
+    return UsageError(f"{name}: not a report or manifest: {at}{why.en}", f"{name}：不是报告或清单：{zh}{why.zh}")
 
 
 def _wrong(name: str, wanted: tuple[str, ...]) -> UsageError:
@@ -113,68 +296,3 @@ def _wrong(name: str, wanted: tuple[str, ...]) -> UsageError:
         f"{name}: schema is not {known}. Make one with `preflight {verb}`.",
         f"{name}：schema 不是 {known}。可用 `preflight {verb}` 生成。",
     )
-
-
-def _hook(type_: type, value: Any) -> Any:
-    if type_ is Fraction and isinstance(value, str):
-        try:
-            return Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"{value!r} is not a number such as 25 or 30000/1001") from None
-    raise ValueError(f"{value!r} is not a number such as 25 or 30000/1001, as a string")
-
-
-# --- version 1 ----------------------------------------------------------------------------------------
-
-
-def _converted(data: Any, type_: type[Document]) -> Document:
-    # Facts stay as they are written until somebody asks for them.
-    return msgspec.json.decode(msgspec.json.encode(data), type=type_, dec_hook=_hook)
-
-
-def _upgraded(data: dict[str, Any], schema: str) -> dict[str, Any]:
-    """A document of version 1 as version 2 has it: one sentence stands for both languages where it had one."""
-    from pipeline.documents.entry import id_of
-
-    for asset in data["assets"]:
-        asset["id"] = id_of(asset["source"])
-        outputs = asset.get("outputs") or ()
-        for found in [*asset["findings"], *(asset.get("blocked") or ()), *(f for o in outputs for f in o["findings"])]:
-            _finding(found)
-        for told in [asset["error"], *(asset.get("steps") or ())]:
-            _said(told)
-        for output in outputs:
-            output.setdefault("part", None)
-            output.setdefault("peak_memory", None)
-        for proof in asset.get("proof") or ():
-            proof |= {key: _both(proof[key]) for key in ("name", "expected", "found")}
-    for found in data.setdefault("batch", []):
-        _finding(found)
-    return data | {"schema": schema}
-
-
-def _finding(found: dict[str, Any]) -> None:
-    from pipeline.checks import CHECKS
-
-    where, check = found["where"], CHECKS.get(found["check"])
-    found["where"] = None if where is None else _both(where)
-    found.setdefault("also", [])
-    found.setdefault("blocks", found["level"] == "error" and found["verdict"] == "fail")
-    found["told"] = None
-    if found["verdict"] != "pass":
-        _said(found)
-        title = {"en": check.title.en, "zh": check.title.zh} if check else _both(found["check"])
-        value = _both("unknown" if found["actual"] is None else found["actual"])
-        found["told"] = {"title": title, "found": value, "limit": _both(found["limit"]), "rest": found["said"]}
-    else:
-        found["said"] = None
-    _said(found["fix"], "does")
-
-
-def _said(told: dict[str, Any] | None, key: str = "message") -> None:
-    if told is not None and not told.get("said"):
-        told["said"] = _both(told.get(key, told.get("does", "")))
-
-
-def _both(text: str) -> dict[str, str]:
-    return {"en": text, "zh": text}

@@ -6,7 +6,7 @@ Fractions in them are exact and become strings: "25", "30000/1001". The facts of
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -22,6 +22,12 @@ SCENES: Final = "media-preflight/scenes/1"
 PACKAGE: Final = "media-preflight/package/1"
 CHECKED: Final = (Status.PASS, Status.FIXABLE, Status.BLOCKED, Status.ERROR)
 PREPARED: Final = (Status.READY, Status.FIXED, Status.BLOCKED, Status.FAILED)
+Md5 = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]{21}[AQgw]==$", max_length=24)]
+"""Base64 of the raw 16 bytes (RFC 1864)."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
+"""What every reader of JSON keeps exactly."""
+RelativePath = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+"""Below the folder of the document, with "/" between names; see `pipeline.storage.beneath`."""
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,26 +141,26 @@ class PlannedAsset(AssetEntry, frozen=True, kw_only=True):
 class OutputEntry(Frozen, frozen=True, kw_only=True):
     """A finished, proven and published file."""
 
-    path: str  # relative to the manifest
+    path: RelativePath
     category: Category
-    size: int
-    md5: str  # base64 of the raw 16 bytes (RFC 1864)
+    size: Count
+    md5: Md5
     content_type: str
     facts: msgspec.Raw
     findings: tuple[FindingEntry, ...]
     text: str | None
     part: Part | None
-    peak_memory: int | None
+    peak_memory: Count | None
 
 
 class PreparedAsset(AssetEntry, frozen=True, kw_only=True):
     """One asset of a manifest."""
 
-    source_md5: str | None
+    source_md5: Md5 | None
     steps: tuple[StepEntry, ...]
     outputs: tuple[OutputEntry, ...]
     proof: tuple[Proof, ...]
-    seconds: float
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
     blocked: tuple[FindingEntry, ...]
     inside: Embedded | msgspec.UnsetType = msgspec.UNSET
 
@@ -198,14 +204,14 @@ class Reason(Frozen, frozen=True, kw_only=True):
     rule: str | None
     code: str | None
     error: str | None  # the type of the error, where there is no rule
-    count: int
+    count: Count
 
 
 class Tail(Frozen, frozen=True, kw_only=True):
     """What stands below the assets: findings about all of them, how many stand where, and why."""
 
     batch: tuple[FindingEntry, ...]
-    summary: dict[Status, int]
+    summary: dict[Status, Count]
     reasons: tuple[Reason, ...]
 
 
@@ -214,7 +220,7 @@ class CheckDocument(Head, frozen=True, kw_only=True):
 
     assets: tuple[AssetEntry, ...]
     batch: tuple[FindingEntry, ...]
-    summary: dict[Status, int]
+    summary: dict[Status, Count]
     reasons: tuple[Reason, ...] = ()
 
 
@@ -223,7 +229,7 @@ class PlanDocument(Head, frozen=True, kw_only=True):
 
     assets: tuple[PlannedAsset, ...]
     batch: tuple[FindingEntry, ...]
-    summary: dict[Status, int]
+    summary: dict[Status, Count]
     reasons: tuple[Reason, ...] = ()
 
 
@@ -232,7 +238,7 @@ class ManifestDocument(Head, frozen=True, kw_only=True):
 
     assets: tuple[PreparedAsset, ...]
     batch: tuple[FindingEntry, ...]
-    summary: dict[Status, int]
+    summary: dict[Status, Count]
     reasons: tuple[Reason, ...] = ()
 
 
@@ -246,8 +252,8 @@ class FileEntry(Frozen, frozen=True, kw_only=True):
     """A file that was written."""
 
     path: str  # relative to the output folder
-    size: int
-    md5: str  # base64 of the raw 16 bytes
+    size: Count
+    md5: Md5
 
 
 class PackageEntry(Frozen, frozen=True, kw_only=True):
@@ -379,7 +385,7 @@ class SummaryEvent(Head, frozen=True, kw_only=True, tag_field="event", tag="summ
     """The last event of a run over assets."""
 
     batch: tuple[FindingEntry, ...]
-    summary: dict[Status, int]
+    summary: dict[Status, Count]
     reasons: tuple[Reason, ...]
 
 

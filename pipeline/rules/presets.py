@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -20,6 +20,7 @@ from pipeline.checks import CHECKS
 from pipeline.errors import PresetError, nearest_word
 from pipeline.model.facts import Kind, Text
 from pipeline.model.rules import Check, Condition, Level, Note, Preset, Role, Rule, Source
+from pipeline.rules import toml
 from pipeline.rules.limit_syntax import BOUNDS, LIMIT_KEYS, Place, limit
 
 # What a new file for a role looks like: key -> how its value is written.
@@ -152,12 +153,15 @@ def _role(place: Place, name: str, table: Mapping[str, Any], rules: tuple[Rule, 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     try:
-        raw = path.read_bytes()
-        return tomllib.loads(raw.decode("utf-8")), raw
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for whoever writes into it
+            raise PresetError(f"{path}: is no regular file", f"{path}：不是普通文件")
+        with path.open("rb") as file:
+            raw = file.read(toml.MOST + 1)
+        return toml.parsed(raw), raw
     except OSError as error:
         raise PresetError(f"{path}: cannot be read: {error.strerror}", f"{path}：无法读取：{error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PresetError(f"{path}: not valid TOML: {error}", f"{path}：不是有效的 TOML：{error}") from None
+    except toml.NoToml as error:
+        raise PresetError(f"{path}: {error.text.en}", f"{path}：{error.text.zh}") from None
 
 
 _LISTS: Final = ("rule", "note")

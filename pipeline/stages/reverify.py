@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.documents import entry as document
+from pipeline.documents.doubts import Doubt
 from pipeline.documents.messages import message
+from pipeline.documents.read import ReadDocument
 from pipeline.documents.types import ManifestDocument, VerifiedOutput
+from pipeline.errors import Doubtful, UsageError
 from pipeline.model.facts import Text
 from pipeline.model.results import Category
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
 from pipeline.stages.check import problem, role_of
-from pipeline.storage.digest import content_md5
+from pipeline.storage import beneath
+from pipeline.storage.digest import md5_of
 
 if TYPE_CHECKING:
     from pipeline.model.job import Progress
@@ -35,11 +40,12 @@ class Recheck:
     lang: str
 
 
-def outputs(manifest: ManifestDocument, folder: Path, lang: str) -> list[Recheck]:
-    """Every output that the manifest names."""
-    return [
+def outputs(reading: ReadDocument[ManifestDocument], name: str, lang: str) -> list[Recheck]:
+    """Every output that the manifest called `name` has. Raises UsageError where there is nothing to tell of."""
+    manifest = reading.document
+    found = [
         Recheck(
-            folder=str(folder),
+            folder=str(Path(name).parent),
             path=output.path,
             size=output.size,
             md5=output.md5,
@@ -51,6 +57,9 @@ def outputs(manifest: ManifestDocument, folder: Path, lang: str) -> list[Recheck
         for asset in manifest.assets
         for output in asset.outputs
     ]
+    if not found and not reading.doubts:
+        raise UsageError(f"{name}: names no output: nothing to verify", f"{name}：没有任何输出可供验证")
+    return found
 
 
 def verify_entry(again: Recheck, _: Progress) -> VerifiedOutput:
@@ -71,16 +80,22 @@ def failed(again: Recheck, error: Exception) -> VerifiedOutput:
     return VerifiedOutput(path=again.path, status="error", message="", said=None, error=told)
 
 
+def doubtful(doubt: Doubt, lang: str) -> VerifiedOutput:
+    """The entry of what the manifest says and is not believed."""
+    told = document.error(problem(Doubtful(doubt.text.en, doubt.text.zh)), lang)
+    return VerifiedOutput(path=doubt.source, status="error", message="", said=None, error=told)
+
+
 def _changed(again: Recheck, path: Path) -> Text | None:
     """What is not as the manifest says; None: all is."""
-    if not path.resolve().is_relative_to(Path(again.folder).resolve()):
-        return Text("path leaves the folder of the manifest", "路径超出清单所在的目录")
-    if not path.is_file():
+    try:
+        with beneath.opened(Path(again.folder), again.path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != again.size:
+                return Text(f"{size} bytes, {again.size} in the manifest", f"{size} 字节，清单中为 {again.size}")
+            md5 = md5_of(file)
+    except (FileNotFoundError, NotADirectoryError):  # an answer, and no failure
         return Text("missing", "文件缺失")
-    size = path.stat().st_size
-    if size != again.size:
-        return Text(f"{size} bytes, {again.size} in the manifest", f"{size} 字节，清单中为 {again.size}")
-    md5 = content_md5(path)
     if md5 != again.md5:
         return Text(f"md5 {md5}, {again.md5} in the manifest", f"MD5 为 {md5}，清单中为 {again.md5}")
     return _judged(again, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from io import BufferedReader
 from pathlib import Path
 
 # As the platform's upload page lists them (MS-API 4.2.1 Table 4-180); everything else is octet-stream.
@@ -22,7 +23,12 @@ CONTENT_TYPES = {
 def content_md5(path: Path) -> str:
     """The 24 characters for `Content-MD5`. Raises OSError."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        return md5_of(file)
+
+
+def md5_of(file: BufferedReader) -> str:
+    """The same of an open file, from where it stands. Raises OSError."""
+    digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     return base64.b64encode(digest.digest()).decode("ascii")
 
 

@@ -16,12 +16,13 @@ import os
 import re
 import secrets as random
 import stat
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import UsageError
+from pipeline.rules import toml
+from pipeline.storage import beneath
 
 PREFIX: Final = "PREFLIGHT_"
 _SERVICE: Final = "media-preflight"  # name of the entry in the keyring
@@ -77,10 +78,10 @@ def _read(file: Path) -> dict[str, str]:
             )
         if os.name == "posix" and mode.st_uid != os.getuid():
             raise UsageError(f"{file}: belongs to another user", f"{file}：属于其他用户")
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = toml.parsed(beneath.whole(file, toml.MOST))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}", f"{file}：{error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except toml.NoToml:
         # The parser's sentence may quote the line, and the line may hold a secret.
         raise UsageError(f"{file}: not a TOML file", f"{file}：不是 TOML 文件") from None
     if not all(isinstance(value, str) for value in data.values()):

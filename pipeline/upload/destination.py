@@ -25,6 +25,8 @@ class Target:
     order: Order = field(default_factory=dict)
     region: str | None = None  # of the platform; None leaves it to settings
     project: str | None = None  # id at the platform; None leaves it to settings
+    also: tuple[str, ...] = ()  # presets of the other manifests of the same run
+    dry: bool = False  # nothing will be sent: neither project nor keys are needed
 
 
 @dataclass(frozen=True, slots=True)

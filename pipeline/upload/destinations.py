@@ -63,8 +63,17 @@ def read_order(file: Path | None) -> Order:
 def opened(target: Target, secrets: Secrets) -> Destination:
     """The place that --to names. Raises UsageError: no such place, not for this manifest or order, not installed."""
     row = _row(target.where)
-    _fits(target)
-    taken = _order(row).takes(target.preset) if row.order else frozenset[str]()
+    taken = frozenset[str]()
+    for preset in (target.preset, *target.also):
+        _fits(target.where, preset)
+        takes = _order(row).takes(preset) if row.order else frozenset[str]()
+        if preset != target.preset and takes != taken:
+            raise UsageError(
+                f"{target.preset} and {preset} lead to different things at {target.where}; send their manifests "
+                f"one by one",
+                f"{target.preset} 与 {preset} 在 {target.where} 对应不同内容；请分别发送清单",
+            )
+        taken = takes
     orders.fits(target.order, f"{target.preset} -> {target.where}", taken)
     try:
         return cast("Module", import_module(row.module)).opened(target, secrets)
@@ -94,13 +103,12 @@ def _row(where: str) -> DestinationRow:
     return row
 
 
-def _fits(target: Target) -> None:
+def _fits(where: str, preset: str) -> None:
     """Files that were prepared by one platform's rules do not go to another platform."""
-    where, platforms = target.where, {name for name in DESTINATIONS if _ANY not in name}
-    platform = target.preset.split("/")[0].removesuffix("-intl")
+    platforms = {name for name in DESTINATIONS if _ANY not in name}
+    platform = preset.split("/")[0].removesuffix("-intl")
     if where in platforms and platform in platforms and platform != where:
         raise UsageError(
-            f"the manifest was prepared for {target.preset}; it cannot go to {where}. Prepare it with a {where} "
-            f"preset.",
-            f"清单按 {target.preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
+            f"the manifest was prepared for {preset}; it cannot go to {where}. Prepare it with a {where} preset.",
+            f"清单按 {preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
         )

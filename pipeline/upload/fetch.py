@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import UploadError
+from pipeline.errors import UploadError, UsageError
 from pipeline.upload.client import Caller
 
+DEMO: Final = "demo"  # folder beside the manifest
 LARGEST: Final = 64 << 30  # bytes of a file that is fetched
 _PART: Final = ".part"
 
@@ -19,6 +20,20 @@ def name_of(url: str, fallback: str) -> str:
     last = PurePosixPath(unquote(urlsplit(url).path)).name
     kept = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in last).lstrip(".")
     return kept[-120:] or fallback
+
+
+def shown(caller: Caller, urls: list[str], beside: Path, task: str) -> list[str]:
+    """Demos as files beside a manifest; of one that cannot be fetched its address without the query, which is a key."""
+    found = []
+    for number, url in enumerate(urls, 1):
+        target = beside / DEMO / f"{name_of(task, 'task')}-{number}-{name_of(url, 'demo')}"
+        try:
+            fetched(caller, url, target, what=f"demo {number}")
+        except (UploadError, UsageError):  # it is for a person either way, and the platform's console has it too
+            found.append(url.partition("?")[0])
+        else:
+            found.append(str(target))
+    return found
 
 
 def fetched(caller: Caller, url: str, target: Path, *, what: str) -> int:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.storage import beneath
 from pipeline.upload.items import File
 from pipeline.upload.transfer import CHUNK, agreed, late, shorter
 
@@ -60,7 +61,7 @@ class Parts:
         """Digest the first part that is not known yet."""
         start, length = self._stretches[len(self._known)]
         digest, left = hashlib.md5(usedforsecurity=False), length
-        with self._file.path.open("rb") as file:
+        with beneath.regular(self._file.path) as file:
             file.seek(start)
             while left:
                 self._alive()

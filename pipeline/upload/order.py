@@ -6,7 +6,6 @@ Every platform has its own tables of it, in its package (`order.py`); here is wh
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any, Final
 
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
+from pipeline.rules import toml
+from pipeline.storage import beneath
 
 Order = dict[str, dict[str, Any]]  # table -> field -> value, as it was written
 
@@ -132,11 +133,9 @@ def read(file: Path | None, tables: Iterable[Table]) -> Order:
         return {}
     known = {table.name: table for table in tables}
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", f"{file}：{error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}", f"{file}：{error}") from None
+        data = toml.parsed(beneath.whole(file, toml.MOST))
+    except toml.NoToml as error:
+        raise UsageError(f"{file}: {error.text.en}", f"{file}：{error.text.zh}") from None
     for name, values in data.items():
         if name not in known or not isinstance(values, dict):
             hint = nearest_word(name, known)

@@ -1,8 +1,8 @@
 """A platform's protocol as data: what its documents say of every call, and whether a body keeps to it.
 
 The tables are TOML files beside each platform, table by table as the documents have them. Three parties read the same
-ones: the client checks what it sends and reads answers through them (`Reply`), the emulator checks what it gets and what
-it answers, and tests walk the documents' own samples through both.
+ones: the client checks what it sends and reads answers through them (`Reply`), the emulator checks what it gets and
+shapes what it answers, and tests walk the documents' own samples through both.
 """
 
 from __future__ import annotations
@@ -101,6 +101,11 @@ class ApiTables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fields, table = self.calls[call].side(side)
         return list(self._object(fields, value, "", table))
 
+    def fits(self, kind: str, value: object) -> list[Wrong]:
+        """Every place where a value does not keep to the table of this type; empty when it does."""
+        fields, table = self.rows(kind)
+        return list(self._object(fields, value, "", table))
+
     def rows(self, kind: str) -> tuple[Mapping[str, ApiField], str]:
         """The rows of a type, and where they are written; none of a type that is not spelled out."""
         found = self.types.get(kind)
@@ -187,9 +192,9 @@ def _shown(value: object) -> str:
 class Reply:
     """An answer, read as the documents type it.
 
-    What is not in the tables cannot be asked for (KeyError: a mistake of ours). A number that comes as a text, or a text
-    that comes as a number, is read as what the table says it is; anything else of another type, a missing field that is
-    needed and a word that is in no table raise Unexpected.
+    What is not in the tables cannot be asked for (KeyError: a mistake of ours). A number that comes as a text, or a
+    text that comes as a number, is read as what the table says it is; anything else of another type, a missing
+    field that is needed and a word that is in no table raise Unexpected.
     """
 
     def __init__(self, tables: ApiTables, fields: Mapping[str, ApiField], data: object, where: str) -> None:

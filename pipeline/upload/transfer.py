@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.storage import beneath
 from pipeline.upload.rate_limit import Bucket
 
 CHUNK: Final = 1 << 20  # bytes read and handed to the socket at a time
@@ -87,7 +88,7 @@ class Body:
         # Slowed down it goes in smaller steps, or the far end would take the pauses for the end.
         step = max(4096, min(CHUNK, int(self._limit.rate / 4))) if self._limit else CHUNK
         digest = hashlib.md5(usedforsecurity=False) if self._md5 else None
-        with self._path.open("rb") as file:
+        with beneath.regular(self._path) as file:
             file.seek(self._start)
             while self.position < self.length:
                 chunk = file.read(min(step, self.length - self.position))

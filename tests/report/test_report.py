@@ -224,7 +224,7 @@ def old(new: CheckDocument | ManifestDocument, schema: str) -> bytes:
 
 def test_a_report_of_version_1_is_read() -> None:
     text = old(report(asset()), "media-preflight/report/1")
-    read = parsed(text, "old.json", (REPORT,))
+    read = parsed(text, "old.json", (REPORT,)).document
     (entry,) = read.assets
     assert entry.id == document.id_of("clip.mp4")
     assert entry.findings[0].where == Text("line 3, column 7", "line 3, column 7")
@@ -237,26 +237,41 @@ def test_a_report_of_version_1_is_read() -> None:
 
 def test_a_manifest_of_version_1_is_read() -> None:
     proof = Proof(name=Text("frames", "帧数"), expected=Text.same("30"), found=Text.same("30"), passed=True)
-    made = asset(PreparedAsset, source_md5="y", steps=(), outputs=(), proof=(proof,), seconds=0.1, blocked=())
+    made = asset(PreparedAsset, source_md5=None, steps=(), outputs=(), proof=(proof,), seconds=0.1, blocked=())
     head = document.head(MANIFEST, presets.load(PRESET))
     new = ManifestDocument(**msgspec.structs.asdict(head), assets=(made,), batch=(), summary={})
-    read = parsed(old(new, "media-preflight/manifest/1"), "old.json", (MANIFEST,))
+    read = parsed(old(new, "media-preflight/manifest/1"), "old.json", (MANIFEST,)).document
     assert isinstance(read, ManifestDocument)
     assert read.assets[0].proof[0].name == Text("frames", "frames")
 
 
 def test_what_was_written_is_read_again() -> None:
     whole = report(asset(), asset(findings=()))
-    assert parsed(encode(whole), "report.json", (REPORT, MANIFEST)) == whole
+    read = parsed(encode(whole), "report.json", (REPORT, MANIFEST))
+    assert (read.document, read.doubts) == (whole, ())
 
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"kind": "sticker"}, "$.assets[0].kind"), ({"findings": 7}, "$.assets[0].findings"), ({"id": None}, ".id")],
+    [({"kind": "sticker"}, "kind: "), ({"findings": 7}, "findings: wanted a list"), ({"id": None}, "id: wanted text")],
 )
-def test_what_does_not_fit_is_told_by_file_and_key(change: dict[str, Any], named: str) -> None:
-    data = document.plain(report(asset()))
+def test_what_does_not_fit_is_told_by_asset_and_key_and_costs_that_asset(change: dict[str, Any], named: str) -> None:
+    data = document.plain(report(asset(), asset()))
     data["assets"][0] |= change
+    read = parsed(json.dumps(data).encode(), "report.json", (REPORT,))
+    (doubt,) = read.doubts
+    assert (doubt.asset, doubt.source) == (0, "clip.mp4")
+    assert named in doubt.text.en
+    first, second = read.document.assets
+    assert (first.status, first.error.said if first.error else None) == (Status.ERROR, doubt.text)
+    assert second == asset()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [({"assets": 7}, "assets: wanted a list"), ({"preset": []}, "preset: "), ({"batch": None}, "")]
+)
+def test_what_does_not_fit_above_the_assets_is_told_by_file_and_key(change: dict[str, Any], named: str) -> None:
+    data = document.plain(report(asset())) | change
     with pytest.raises(UsageError) as caught:
         parsed(json.dumps(data).encode(), "report.json", (REPORT,))
     assert named in str(caught.value)

@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from pipeline.documents import read
 from pipeline.upload import items as entries
 from pipeline.upload import rate_limit
 from pipeline.upload.credentials import Secrets
@@ -42,18 +44,77 @@ def output(folder: Path, name: str, data: bytes, category: str = "MAIN") -> dict
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    return {"path": name, "category": category, "size": len(data), "md5": md5(data), "findings": [], "text": None}
+    return {
+        "path": name,
+        "category": category,
+        "size": len(data),
+        "md5": md5(data),
+        "content_type": "application/octet-stream",
+        "facts": {},
+        "findings": [],
+        "text": None,
+        "part": None,
+        "peak_memory": None,
+    }
 
 
 def asset(kind: str, role: str, outputs: list[dict[str, Any]], status: str = "ready") -> dict[str, Any]:
     source = outputs[0]["path"] if outputs else "source"
-    return {"source": source, "kind": kind, "role": role, "status": status, "outputs": outputs, "error": None}
+    return {
+        "source": source,
+        "id": "0" * 16,
+        "kind": kind,
+        "role": role,
+        "status": status,
+        "facts": {},
+        "findings": [],
+        "error": None,
+        "source_md5": None,
+        "steps": [],
+        "outputs": outputs,
+        "proof": [],
+        "seconds": 0.0,
+        "blocked": [],
+    }
+
+
+def finding(verdict: str, level: str = "error") -> dict[str, Any]:
+    """What a rule says, as a manifest has it."""
+    said = {"en": "too long", "zh": "过长"}
+    return {
+        "rule": "r",
+        "check": "media.duration",
+        "stream": None,
+        "where": None,
+        "verdict": verdict,
+        "blocks": verdict == "fail" and level == "error",
+        "level": level,
+        "actual": 7,
+        "limit": "<= 5",
+        "unit": "s",
+        "message": said["en"],
+        "said": said,
+        "told": None,
+        "fix": None,
+        "source": {"document": "D", "section": "1", "date": "2024-01-01"},
+        "also": [],
+        "code": None,
+    }
 
 
 def write(folder: Path, preset: str, assets: list[dict[str, Any]]) -> Path:
-    head = {"schema": "media-preflight/manifest/1", "preset": {"id": preset, "sha256": ""}}
+    summary = Counter(one["status"] for one in assets)
+    whole = {
+        "schema": "media-preflight/manifest/2",
+        "tool": {"version": "0", "ffmpeg": None},
+        "preset": {"id": preset, "sha256": ""},
+        "assets": assets,
+        "batch": [],
+        "summary": {status: summary[status] for status in ("ready", "fixed", "blocked", "failed")},
+        "reasons": [],
+    }
     path = folder / "manifest.json"
-    path.write_text(json.dumps(head | {"assets": assets}, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
     return path
 
 
@@ -121,8 +182,7 @@ def deliver(
 
 
 def _deliver(place: Destination, manifest: Path, how: How) -> list[UploadEntry]:
-    data = json.loads(manifest.read_text(encoding="utf-8"))
-    items = entries.items(data, manifest.parent)
+    items = items_of(manifest)
     found: list[UploadEntry | None] = [None] * len(items)
     secrets = Secrets(environment={})
     with UploadJournal(manifest.parent, place.place) as journal:
@@ -132,9 +192,9 @@ def _deliver(place: Destination, manifest: Path, how: How) -> list[UploadEntry]:
     return [entry for entry in found if entry is not None]
 
 
-def items(manifest: Path) -> list[entries.Item]:
+def items_of(manifest: Path) -> list[entries.Item]:
     """What a manifest has to send."""
-    return entries.items(json.loads(manifest.read_text(encoding="utf-8")), manifest.parent)
+    return entries.items(read.manifest(str(manifest)).document, manifest.parent)
 
 
 def statuses(told: list[UploadEntry]) -> dict[str, int]:

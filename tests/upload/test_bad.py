@@ -61,13 +61,19 @@ ROWS: list[tuple[str, str, Bad, tuple[str, ...], tuple[str, ...]]] = [
         "metastudio",
         "no digest",
         lambda t: t.edit(md5=None),
-        ("clip000.mp4", "no valid size and MD5", *AGAIN[0]),
+        ("clip000.mp4", "outputs[0].md5: is missing", *AGAIN[0]),
         AGAIN[1],
     ),
-    ("metastudio", "no size", lambda t: t.edit(size=None), ("clip000.mp4", "no valid size", *AGAIN[0]), AGAIN[1]),
-    ("metastudio", "odd size", lambda t: t.edit(size="12"), ("clip000.mp4", "no valid size", *AGAIN[0]), AGAIN[1]),
-    ("metastudio", "no path", lambda t: t.edit(path=None), ("None", *AGAIN[0]), AGAIN[1]),
-    ("metastudio", "odd category", lambda t: t.edit(category="MIAN"), ("clip000", "no main file", *AGAIN[0]), AGAIN[1]),
+    ("metastudio", "no size", lambda t: t.edit(size=None), ("clip000.mp4", "outputs[0].size: is", *AGAIN[0]), AGAIN[1]),
+    ("metastudio", "odd size", lambda t: t.edit(size="12"), ("clip000.mp4", "outputs[0].size: w", *AGAIN[0]), AGAIN[1]),
+    ("metastudio", "no path", lambda t: t.edit(path=None), ("outputs[0].path", *AGAIN[0]), AGAIN[1]),
+    (
+        "metastudio",
+        "odd category",
+        lambda t: t.edit(category="MIAN"),
+        ("clip000", "outputs[0].category", *AGAIN[0]),
+        AGAIN[1],
+    ),
     ("metastudio", "away", lambda t: t.edit(path="../clip000.mp4"), ("leaves the folder", *AGAIN[0]), AGAIN[1]),
     ("metastudio", "no source", lambda t: t.edit_asset(source=None), ("asset 0", "source", *AGAIN[0]), AGAIN[1]),
     ("metastudio", "no kind", lambda t: t.edit_asset(kind=None), ("clip000.mp4", "kind", *AGAIN[0]), AGAIN[1]),
@@ -76,7 +82,7 @@ ROWS: list[tuple[str, str, Bad, tuple[str, ...], tuple[str, ...]]] = [
     (
         "metastudio",
         "odd role",
-        lambda t: t.edit_asset(role="vidio", kind="x"),
+        lambda t: t.edit_asset(role="vidio", kind="unknown"),
         ("clip000.mp4", "asset type"),
         ("资产类型",),
     ),
@@ -85,8 +91,8 @@ ROWS: list[tuple[str, str, Bad, tuple[str, ...], tuple[str, ...]]] = [
         "metastudio",
         "blocked",
         lambda t: t.edit_asset(status="blocked"),
-        ("clip000.mp4", "blocked", "Repair"),
-        ("修复",),
+        ("clip000.mp4", "outputs: a main file, and yet the status is blocked", *AGAIN[0]),
+        AGAIN[1],
     ),
     (
         "metastudio",
@@ -258,4 +264,4 @@ def test_a_manifest_without_assets_is_a_usage_error(
     data = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(data | {"assets": assets}), encoding="utf-8")
     assert cli.main(["upload", str(manifest), "--to", "metastudio"]) == 2
-    assert "no list of assets" in capsys.readouterr().err
+    assert "assets: wanted a list, found" in capsys.readouterr().err

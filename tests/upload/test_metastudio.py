@@ -54,8 +54,9 @@ def test_from_another_machine_too(near: Path, running: Emulator) -> None:
 
 
 def test_the_same_file_twice_in_a_batch_is_one_asset(near: Path, running: Emulator) -> None:
-    output = made.output(near, "clip.mp4", b"film")
-    manifest = made.write(near, "metastudio/asset-library", [made.asset("video", "video", [output])] * 2)
+    outputs = [made.output(near, f"{folder}/clip.mp4", b"film") for folder in ("a", "b")]
+    assets = [made.asset("video", "video", [output]) for output in outputs]
+    manifest = made.write(near, "metastudio/asset-library", assets)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1, "skipped": 1}
     assert len(running.backend.assets) == 1
 
@@ -81,6 +82,59 @@ def test_a_deck_goes_up_with_cover_and_pages(near: Path, running: Emulator) -> N
     files = made.live(running.backend)[0]["files"]
     assert [f["asset_file_category"] for f in files] == ["MAIN", "COVER", "PAGE", "PAGE"]
     assert made.held(running.backend) == made.wanted(manifest)
+
+
+def _deck(near: Path, name: str, pages: int, text: str = "words of a page") -> Path:
+    outputs = [made.output(near, name, b"%PDF deck")]
+    outputs += [made.output(near, f"d/{n:04d}.png", b"%d" % n, "PAGE") | {"text": text} for n in range(1, pages + 1)]
+    return made.write(near, "metastudio/asset-library", [made.asset("slides", "slides", outputs)])
+
+
+def test_the_platform_is_told_which_picture_is_which_page(near: Path, running: Emulator) -> None:
+    """Tables 4-11, 4-12: page_no from 1, file_id of the picture, page_content."""
+    assert made.statuses(made.deliver(made.library(running), _deck(near, "deck.pdf", 3))) == {"sent": 1}
+    (asset,) = made.live(running.backend)
+    ids = {file["file_name"]: file["file_id"] for file in asset["files"]}
+    deck = asset["asset_extra_meta"]["ppt_meta"]
+    assert (deck["auto_analysis"], deck["page_count"]) == (False, 3)
+    assert deck["pages"] == [
+        {"page_no": n, "file_id": ids[f"{n:04d}.png"], "page_content": "words of a page"} for n in (1, 2, 3)
+    ]
+    puts = len([call for call in running.backend.calls if call.startswith("PUT /v1")])
+    made.deliver(made.library(running), _deck(near, "deck.pdf", 3))
+    assert len([call for call in running.backend.calls if call.startswith("PUT /v1")]) == puts, "told once"
+
+
+def test_a_deck_without_pictures_is_taken_apart_by_the_platform(near: Path, running: Emulator) -> None:
+    manifest = _deck(near, "deck.pptx", 0)
+    assert made.statuses(made.deliver(made.library(running), manifest, wait=0.0)) == {"pending": 1}
+    assert made.statuses(made.deliver(made.library(running), manifest)) == {"skipped": 1}
+    (asset,) = made.live(running.backend)
+    assert asset["asset_extra_meta"]["ppt_meta"]["ppt_analysis_status"] == "SUCCEEDED"
+
+
+def test_a_deck_that_cannot_be_taken_apart_is_told_and_may_stay_a_file(near: Path, running: Emulator) -> None:
+    told = made.deliver(made.library(running), _deck(near, "torndeck.pptx", 0))
+    assert "FAILED): MSS.10001030 the deck is too complex" in told[0]["message"]
+    (near / "other").mkdir()
+    told = made.deliver(made.library(running, {"auto_analysis": False}), _deck(near / "other", "plain.pptx", 0))
+    assert made.statuses(told) == {"sent": 1}
+
+
+def test_notes_that_no_page_takes_are_told_before_anything_is_sent(near: Path, running: Emulator) -> None:
+    told = made.deliver(made.library(running), _deck(near, "deck.pdf", 2, "w" * 2049))
+    assert "page 1 has 2049 characters; the platform takes 2048" in told[0]["message"]
+    assert running.backend.calls == []
+
+
+@pytest.mark.parametrize("state", ["PUBLISHED", "", None])
+def test_an_asset_in_a_state_that_no_table_has_is_not_delivered(
+    near: Path, running: Emulator, state: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.upload.emulator.library._now", lambda asset: asset | {"asset_state": state})
+    told = made.deliver(made.library(running), _one(near))
+    assert told[0]["status"] == "failed"
+    assert "Table 4-118 wants one of CREATING" in told[0]["message"]
 
 
 def test_above_five_gibibytes_a_file_goes_up_in_parts(
@@ -240,14 +294,14 @@ def _spoil(manifest: Path, **change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"md5": "900150983cd24fb0d6963f7d28e17f72"}, "no valid size and MD5"),
+        ({"md5": "900150983cd24fb0d6963f7d28e17f72"}, "outputs[0].md5: is out of range, or not in its form"),
         ({"md5": "AAAAAAAAAAAAAAAAAAAAAA=="}, "changed since prepare"),
         ({"size": 1}, "changed since prepare"),
-        ({"size": -1}, "no valid size and MD5"),
+        ({"size": -1}, "outputs[0].size: is out of range"),
         ({"path": "../../etc/passwd"}, "leaves the folder"),
         ({"path": "none.mp4"}, "No such file"),
-        ({"findings": [{"verdict": "fail", "level": "error", "rule": "r", "message": "too long"}]}, "breaks rule r"),
-        ({"category": "PAGE"}, "has no main file"),
+        ({"findings": [made.finding("fail")]}, "breaks rule r"),
+        ({"category": "PAGE"}, "no main file"),
     ],
 )
 def test_an_edited_manifest_is_refused_and_the_rest_is_sent(
@@ -272,13 +326,16 @@ def test_an_output_that_changed_is_sent_only_by_force_and_that_is_recorded(near:
     assert made.held(running.backend) == {"clip.mp4": made.md5(b"something else")}
 
 
-@pytest.mark.parametrize("status", ["blocked", "failed", "READY", None])
-def test_what_is_not_ready_is_refused(near: Path, running: Emulator, status: Any) -> None:
+@pytest.mark.parametrize(("status", "by_force"), [("blocked", 1), ("failed", 1), ("READY", 0), (None, 0)])
+def test_what_is_not_ready_is_refused(near: Path, running: Emulator, status: Any, by_force: int) -> None:
     output = made.output(near, "clip.mp4", b"film")
     manifest = made.write(near, "metastudio/asset-library", [made.asset("video", "video", [output], status)])
     told = made.deliver(made.library(running), manifest)
     assert told[0]["status"] == "refused"
     forced = made.deliver(made.library(running), manifest, force=True)
+    if not by_force:  # what cannot be read has nothing that could be sent
+        assert forced[0]["status"] == "refused"
+        return
     assert forced[0]["status"] == "sent"
     assert "status" in forced[0]["forced"][0]
 

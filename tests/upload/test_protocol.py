@@ -229,7 +229,9 @@ def _reply(call: str, **told: Any) -> Reply:
 
 
 def test_what_is_written_as_a_text_or_as_a_number_is_the_same() -> None:
-    parts = _reply("execute2d_model_training_command_by_user", multipart_data=[{"part_number": 1}, {"part_number": "1"}])
+    parts = _reply(
+        "execute2d_model_training_command_by_user", multipart_data=[{"part_number": 1}, {"part_number": "1"}]
+    )
     assert [part.text("part_number") for part in parts.many("multipart_data")] == ["1", "1"]
     assert _reply("list_assets", count="12").number("count") == 12
     assert _reply("confirm_training_segment", confirm_result="true").flag("confirm_result") is True

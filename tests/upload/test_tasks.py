@@ -84,7 +84,7 @@ def test_an_order_that_does_not_fit_its_files_fails_before_anything_is_sent(
 
 
 def test_two_files_for_one_field_are_refused(near: Path, running: Emulator) -> None:
-    with pytest.raises(UsageError, match="which face000.png fills already"):
+    with pytest.raises(UsageError, match=r"which face000\.png fills already"):
         _make(near, running, {"make": PHOTO}, count=2)
     assert running.backend.calls == []
 

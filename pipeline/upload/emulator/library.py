@@ -26,7 +26,7 @@ _UPPER: Final = {
 }
 
 
-def _create_asset(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _create_asset(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
     name, kind, tags = str(body.get("asset_name", "")), body.get("asset_type"), body.get("tags", [])
     properties = body.get("system_properties", [])
     own = kind in ("VOICE_MODEL", "HUMAN_MODEL_2D")  # nobody may bring these (Table 4-3)
@@ -81,7 +81,7 @@ def _now(asset: dict[str, Any]) -> dict[str, Any]:
     return asset
 
 
-def _list_assets(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _list_assets(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     tag, name = request.query.get("tag", ""), request.query.get("name", "")
     found = [
         _now(asset)
@@ -92,12 +92,12 @@ def _list_assets(backend: Backend, request: Request, body: dict[str, Any]) -> Re
     return Response.json({"count": len(found), "assets": found[start : start + count]})
 
 
-def _show_asset(backend: Backend, request: Request, body: dict[str, Any], asset_id: str) -> Response:
+def _show_asset(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
     asset = backend.assets.get(asset_id)
     return Response.json(_now(asset)) if asset else fail(404, "MSS.10001001", "Asset not found")
 
 
-def _update_asset(backend: Backend, request: Request, body: dict[str, Any], asset_id: str) -> Response:
+def _update_asset(backend: Backend, _request: Request, body: dict[str, Any], asset_id: str) -> Response:
     asset = backend.assets.get(asset_id)
     if asset is None:
         return fail(404, "MSS.10001001", "Asset not found")
@@ -117,7 +117,7 @@ def _update_asset(backend: Backend, request: Request, body: dict[str, Any], asse
     return Response.json(asset)
 
 
-def _delete_asset(backend: Backend, request: Request, body: dict[str, Any], asset_id: str) -> Response:
+def _delete_asset(backend: Backend, request: Request, _body: dict[str, Any], asset_id: str) -> Response:
     """To the bin; with mode=force for good (Table 4-111)."""
     asset = backend.assets.get(asset_id)
     if asset is None:
@@ -126,7 +126,7 @@ def _delete_asset(backend: Backend, request: Request, body: dict[str, Any], asse
     return Response(200)
 
 
-def _restore_asset(backend: Backend, request: Request, body: dict[str, Any], asset_id: str) -> Response:
+def _restore_asset(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
     asset = backend.assets.get(asset_id)
     if asset is None or asset["asset_state"] != "WAITING_DELETE":
         return fail(400, "MSS.10001001", "Asset not found")
@@ -183,7 +183,7 @@ def _create_file(backend: Backend, request: Request, body: dict[str, Any], *, la
     return Response.json(answer)
 
 
-def _complete(backend: Backend, request: Request, body: dict[str, Any], file_id: str) -> Response:
+def _complete(backend: Backend, _request: Request, body: dict[str, Any], file_id: str) -> Response:
     file, state = backend.files.get(file_id), body.get("state")
     if file is None:
         return fail(404, "MSS.10001004", "File not found")
@@ -212,7 +212,7 @@ def _complete(backend: Backend, request: Request, body: dict[str, Any], file_id:
     return Response(200)
 
 
-def _delete_file(backend: Backend, request: Request, body: dict[str, Any], file_id: str) -> Response:
+def _delete_file(backend: Backend, _request: Request, _body: dict[str, Any], file_id: str) -> Response:
     if file_id not in backend.files:
         return fail(404, "MSS.10001004", "File not found")
     backend.files[file_id]["state"] = "DELETED"

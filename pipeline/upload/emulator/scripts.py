@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
-from pipeline.upload.emulator.backend import Backend, Url
+from pipeline.upload.emulator.backend import Backend, Stored, Url, b64
 from pipeline.upload.emulator.messages import Request, Response, fail
 
 _SOUND: Final = 100 * (1 << 20)  # bytes
 _OCTETS: Final = "application/octet-stream"
 
 
-def _list(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _list(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     name = request.query.get("name", "")
     rows = [one for one in backend.scripts.values() if name in one["script_name"]]
     return Response.json({"count": len(rows), "video_scripts": rows})
 
 
-def _show(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+def _show(backend: Backend, request: Request, _body: dict[str, Any], script_id: str) -> Response:
     script = backend.scripts.get(script_id)
     if script is None:
         return fail(404, "MSS.20010014", "The script does not exist")
     return Response.json(_shown(backend, request, script))
 
 
-def _delete(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+def _delete(backend: Backend, _request: Request, _body: dict[str, Any], script_id: str) -> Response:
     if backend.scripts.pop(script_id, None) is None:
         return fail(404, "MSS.20010014", "The script does not exist")
     return Response(200)
@@ -101,7 +102,7 @@ def _url(backend: Backend, request: Request, name: str, kind: str | None, *, get
     return backend.presign(request.base, Url(name, backend.now() + backend.url_age, kind, None, get=get, most=most))
 
 
-def _subtitle(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _subtitle(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
     if body["script_id"] not in backend.scripts:
         return fail(404, "MSS.20010014", "The script does not exist")
     job_id = backend.new_id("subtitlejob")
@@ -109,7 +110,7 @@ def _subtitle(backend: Backend, request: Request, body: dict[str, Any]) -> Respo
     return Response.json({"job_id": job_id})
 
 
-def _subtitles(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _subtitles(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
     task = backend.tasks.get(job_id)
     if task is None:
         return fail(404, "MSS.20010014", "The job does not exist")
@@ -128,11 +129,73 @@ def _scenes(backend: Backend, script_id: str) -> list[dict[str, Any]]:
 def _made(backend: Backend, request: Request, script_id: str, scene: dict[str, Any]) -> dict[str, Any]:
     """The subtitles of a scene, made from its text, or from its sound if it has been uploaded."""
     number = scene["sequence_no"]
-    if scene["shoot_script"].get("script_type", "TEXT") == "AUDIO" and f"{script_id}-audio-{number}" not in backend.objects:
+    if (
+        scene["shoot_script"].get("script_type", "TEXT") == "AUDIO"
+        and f"{script_id}-audio-{number}" not in backend.objects
+    ):
         why = {"error_code": "MSS.20010067", "error_msg": "The audio file does not exist"}
         return {"sequence_no": number, "subtitle_file_state": "GENERATE_FAILED", "error_info": why}
     backend.subtitles.add(f"{script_id}-subtitle-{number}")
     return {"sequence_no": number} | _file(backend, request, script_id, number)
+
+
+# --- videos ---------------------------------------------------------------------------------------------
+
+
+def _order_video(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+    script = backend.scripts.get(str(body.get("script_id")))
+    if script is None and not body.get("shoot_scripts"):
+        return fail(404, "MSS.20010014", "The script does not exist")
+    if "model_asset_id" not in body and not (script or {}).get("model_asset_id"):
+        return fail(400, "MSS.20010058", "model_asset_id is missing")
+    job_id = backend.new_id("video")
+    name = body.get("output_asset_config", {}).get("asset_name") or (script or {}).get("script_name", "video")
+    backend.videos[job_id] = body | {"job_id": job_id, "looks": 0, "name": name, "state": "WAITING"}
+    return Response.json({"job_id": job_id})
+
+
+def _list_videos(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+    wanted = request.query.get("script_id")
+    rows = [one for one in backend.videos.values() if wanted in (None, one.get("script_id"))]
+    return Response.json({"count": len(rows), "jobs": rows})
+
+
+def _show_video(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    """A task one step further with every look; a finished one has an asset of the library."""
+    job = backend.videos.get(job_id)
+    if job is None:
+        return fail(404, "MSS.20010014", "The job does not exist")
+    job["looks"] += 1
+    job["state"] = ["WAITING", "PROCESSING", "SUCCEED"][min(job["looks"], 3) - 1]
+    if job["state"] == "SUCCEED" and "failme" in job["name"]:
+        job |= {"state": "FAILED", "error_info": {"error_code": "MSS.20010112", "error_msg": "no text"}}
+    if job["state"] == "SUCCEED":
+        job["made"] = job.get("made") or _film(backend, request, job)
+    return Response.json(job | {"output_asset_config": job.get("made")})
+
+
+def _film(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, Any]:
+    """The finished video as an asset."""
+    data, asset_id, file_id = b"a film of " + job["name"].encode(), backend.new_id("asset"), backend.new_id("file")
+    path = backend.folder / file_id
+    path.write_bytes(data)
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    backend.objects[file_id] = Stored(path, len(data), digest, digest)
+    url = backend.presign(request.base, Url(file_id, backend.now() + backend.url_age, None, None, get=True))
+    file = {"file_id": file_id, "file_name": f"{job['name']}.mp4", "file_md5": b64(digest), "file_size": len(data)}
+    file |= {"asset_file_category": "MAIN", "state": "CREATED", "download_url": url, "asset_id": asset_id}
+    backend.files[file_id] = file
+    asset = {"asset_id": asset_id, "asset_name": job["name"], "asset_type": "VIDEO", "asset_state": "ACTIVED"}
+    backend.assets[asset_id] = asset | {"tags": [], "asset_extra_meta": {}, "files": [file]}
+    return {"asset_id": asset_id, "asset_name": job["name"]}
+
+
+def _cancel_video(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    job = backend.videos.get(job_id)
+    if job is None or job["state"] != "WAITING":
+        return fail(400, "MSS.20010014", "Only a waiting job can be cancelled")
+    job["state"] = "CANCELED"
+    return Response(200)
 
 
 CALLS: Final[dict[str, Callable[..., Response]]] = {
@@ -141,6 +204,10 @@ CALLS: Final[dict[str, Callable[..., Response]]] = {
     "show_video_script": _show,
     "update_video_script": _update,
     "delete_video_script": _delete,
+    "create2_d_digital_human_video": _order_video,
+    "list_digital_human_video": _list_videos,
+    "show2_d_digital_human_video": _show_video,
+    "cancel2_d_digital_human_video": _cancel_video,
     "create_subtitle_file": _subtitle,
     "show_subtitle_file": _subtitles,
 }

@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _control(backend: Backend, request: Request) -> Response:
-    """GET /_sandbox/state, /_sandbox/demo/NAME; POST /_sandbox/faults {"rate": 0.1} or {"path": "/files", "kind": "500", "times": 2}."""
+    """GET state, demo/NAME; POST faults {"rate": 0.1} or {"path": "/files", "kind": "500", "times": 2}."""
     if request.path == "/_sandbox/faults" and request.method == "POST":
         try:
             wanted = json.loads(request.body or b"{}")
@@ -234,4 +234,5 @@ def _control(backend: Backend, request: Request) -> Response:
     objects = {name: {"size": one.size, "md5": one.md5} for name, one in backend.objects.items()}
     told = {"assets": assets, "objects": objects, "injected": backend.faults.injected}
     told |= {"jobs": list(backend.jobs.values()), "scripts": list(backend.scripts.values())}
+    told |= {"videos": list(backend.videos.values())}
     return Response.json(told | {"tasks": list(backend.tasks.values()), "calls": backend.calls})

@@ -143,7 +143,7 @@ def _zeroshot_state(backend: Backend, payload: dict[str, Any]) -> Response:
     return _said(backend, {"TaskState": "SUCCESS", "AudioId": "audio-" + task["url"][-12:]} | verdict)
 
 
-def _texts(backend: Backend, payload: dict[str, Any]) -> Response:
+def _texts(backend: Backend, _payload: dict[str, Any]) -> Response:
     return _said(backend, {"Texts": [{"TextId": "text-1", "Text": "one sentence to read"}]})
 
 

@@ -1,4 +1,4 @@
-"""MetaStudio's avatar and voice training jobs as MS-API chapters 8 and 9 describe them, beyond what their tables say."""
+"""MetaStudio's avatar and voice training as MS-API chapters 8 and 9 describe them, beyond what their tables say."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def _create_avatar(backend: Backend, request: Request, body: dict[str, Any]) -> 
     return _opened(backend, request, body, backend.new_id("job"))
 
 
-def _list_avatars(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _list_avatars(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     wanted = request.query.get("batch_name")
     jobs = [job for job in backend.jobs.values() if "voice_name" not in job]
     return _listed([job for job in jobs if wanted in (None, job["batch_name"])], request)
 
 
-def _show_avatar(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _show_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
     job = backend.jobs.get(job_id)
     if job is None:
         return fail(404, "MSS.41000003", "The job does not exist")
@@ -52,7 +52,7 @@ def _show_avatar(backend: Backend, request: Request, body: dict[str, Any], job_i
     return Response.json(job)
 
 
-def _delete_avatar(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _delete_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
     return Response(200) if backend.jobs.pop(job_id, None) else fail(404, "MSS.41000003", "The job does not exist")
 
 
@@ -91,7 +91,7 @@ def _opened(backend: Backend, request: Request, body: dict[str, Any], job_id: st
     return Response.json(answer)
 
 
-def _command(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _command(backend: Backend, _request: Request, body: dict[str, Any], job_id: str) -> Response:
     """A command is heard with 200; whether it was done stands in the answer (Table 8-51)."""
     job, command = backend.jobs.get(job_id), str(body["command"])
     if job is None:
@@ -182,7 +182,7 @@ def _create_voice(edition: str) -> Callable[..., Response]:
     return create
 
 
-def _list_voices(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _list_voices(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     name = request.query.get("voice_name", "")
     return _listed([job for job in backend.jobs.values() if name in job.get("voice_name", "")], request)
 
@@ -190,25 +190,25 @@ def _list_voices(backend: Backend, request: Request, body: dict[str, Any]) -> Re
 def _voice(do: Callable[..., Response]) -> Callable[..., Response]:
     """A call about one voice job, which the path or the query names."""
 
-    def call(backend: Backend, request: Request, body: dict[str, Any], job_id: str = "") -> Response:
+    def call(backend: Backend, request: Request, _body: dict[str, Any], job_id: str = "") -> Response:
         job = backend.jobs.get(job_id or request.query.get("job_id", ""))
         return do(backend, request, job) if job else fail(404, "MSS.20020001", "The job does not exist")
 
     return call
 
 
-def _show_voice(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _show_voice(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
     if job["state"] == "SYSTEM_AUDITING":
         job["state"] = "AUDIT_FAILED" if "failme" in job["voice_name"] else "AUDITING"
     return Response.json(job)
 
 
-def _delete_voice(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _delete_voice(backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
     del backend.jobs[job["job_id"]]
     return Response(200)
 
 
-def _audit(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _audit(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
     error = {"audio_name": "3.wav", "text_name": "3.txt", "error_code": "MSS.20020028", "error_message": "mismatch"}
     return Response.json({"system_audit_result": {"errors": [error] if job["state"] == "AUDIT_FAILED" else []}})
 
@@ -234,7 +234,7 @@ def _addresses(backend: Backend, request: Request, job: dict[str, Any]) -> dict[
     return {"segment_url": urls, "authorization_letter_uploading_url": letter}
 
 
-def _begun(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _begun(backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
     if job["state"] != "CREATING":
         return fail(400, "MSS.20020001", "Wrong job state")
     if job["create_type"] == "PACKAGE" and f"{job['job_id']}-package" not in backend.objects:
@@ -247,7 +247,7 @@ def _begun(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
     return Response(200)
 
 
-def _confirmed(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _confirmed(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
     return Response.json({"confirmed_index": job["confirmed"]})
 
 

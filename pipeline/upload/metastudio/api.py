@@ -35,7 +35,9 @@ class Api:
         project: str | None,
         *,
         abroad: bool = False,
+        dry: bool = False,
     ) -> None:
+        """`dry`: nothing will be called; neither project nor keys are asked for."""
         usual = "ap-southeast-3" if abroad else "cn-north-4"  # the one region of the international site (Table 1-1)
         self.region = region or secrets.setting("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or usual
         if not _REGION.fullmatch(self.region):
@@ -46,7 +48,12 @@ class Api:
         self.project = project or secrets.setting("METASTUDIO_PROJECT", "HUAWEICLOUD_SDK_PROJECT_ID") or ""
         endpoint = secrets.setting("METASTUDIO_ENDPOINT") or f"https://metastudio.{self.region}.myhuaweicloud.com"
         self.endpoint = secure(endpoint).rstrip("/")
+        self.buckets = protocol.buckets(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
+        self.caller = Caller(secrets, patience, CODES)
         self._secrets = secrets
+        if dry:
+            self.project = self.project or "{project_id}"
+            return
         self._access = secrets.find("METASTUDIO_AK", "HUAWEICLOUD_SDK_AK")
         self._secret = secrets.find("METASTUDIO_SK", "HUAWEICLOUD_SDK_SK")
         signs = bool(self._access and self._secret)  # then nothing else is needed, and nothing else is looked for
@@ -59,8 +66,6 @@ class Api:
             raise self._missing("METASTUDIO_PROJECT")
         if not ((self._access and self._secret) or self._token or self._user):
             raise self._missing("METASTUDIO_AK and PREFLIGHT_METASTUDIO_SK (or PREFLIGHT_METASTUDIO_TOKEN)")
-        self.caller = Caller(secrets, patience, CODES)
-        self.buckets = protocol.buckets(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
 
     @staticmethod
     def _missing(name: str) -> UsageError:

@@ -50,8 +50,8 @@ def parsed(show: Callable[[], Reply], item: Item, asset: Reply, tools: Tools) ->
             why = told.one("error_info")
             said = f"{why.text('error_code')} {why.text('error_msg')}".strip() or "no reason given"
             raise UploadError(
-                f"{item.name}: the platform could not take the deck apart ({state}): {said}. Simplify the deck, or write "
-                f"auto_analysis = false under [asset] in the order to keep it as a file.",
+                f"{item.name}: the platform could not take the deck apart ({state}): {said}. Simplify the deck, or "
+                f"write auto_analysis = false under [asset] in the order to keep it as a file.",
                 f"{item.name}：平台解析幻灯片失败（{state}）：{said}。"
                 f"请简化幻灯片，或在订单 [asset] 中写 auto_analysis = false，仅作为文件保存。",
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pipeline.upload import order
+from pipeline.upload.metastudio.protocol import TABLES as DOCUMENTS
 from pipeline.upload.order import Field, Table
 
 _SCENE: Final = 2147483647  # sequence_no, Table 5-9
@@ -16,6 +17,26 @@ _NUMBERED: Final = Field(
     lambda v: isinstance(v, dict) and all(k.isdecimal() and isinstance(w, str) for k, w in v.items()),
     "a table of texts by the number of their scene",
 )
+
+
+def _documented(kind: str) -> Field:
+    """A table of an order that is one of the documents', field by field."""
+    _, table = DOCUMENTS.rows(kind)
+    return Field(lambda v: not DOCUMENTS.fits(kind, v), f"a table as MS-API {table} ({kind}) has it")
+
+
+def _of_scenes(kind: str) -> Field:
+    """By the number of their scene, lists of tables of the documents."""
+
+    def accepts(v: Any) -> bool:
+        return isinstance(v, dict) and all(
+            number.isdecimal() and isinstance(rows, list) and not any(DOCUMENTS.fits(kind, row) for row in rows)
+            for number, rows in v.items()
+        )
+
+    _, table = DOCUMENTS.rows(kind)
+    return Field(accepts, f"by the number of a scene lists of tables as MS-API {table} ({kind}) has them")
+
 
 _SERVICES: Final = Field(
     lambda v: isinstance(v, list) and set(v) <= {"VIDEO_2D", "LIVE_2D", "CHAT_2D"}, "of VIDEO_2D, LIVE_2D, CHAT_2D"
@@ -48,6 +69,18 @@ SCRIPT: Final = Table(
         "volume": order.whole(90, 240),
         "scenes": _NUMBERS,  # output path -> number of the scene
         "subtitles": _NUMBERED,  # number of the scene -> path of a subtitle file
+        "video_config": _documented("VideoConfig"),
+        "background_music_config": _documented("BackgroundMusicConfig"),
+        "background_config": _of_scenes("BackgroundConfigInfo"),
+        "layer_config": _of_scenes("LayerConfig"),
+    },
+)
+VIDEO: Final = Table(
+    "video",
+    {  # MS-API 5.3.1 Table 5-122
+        "asset_name": order.text(1, 256),  # of the finished video in the library (Table 5-139)
+        "video_config": _documented("VideoConfig"),
+        "background_music_config": _documented("BackgroundMusicConfig"),
     },
 )
 TRAINING: Final = Table(
@@ -84,7 +117,7 @@ VOICE: Final = Table(
         "letter": order.text(1, 4096),  # path of the authorisation letter
     },
 )
-TABLES: Final = (ASSET, SCRIPT, TRAINING, VOICE)
+TABLES: Final = (ASSET, SCRIPT, VIDEO, TRAINING, VOICE)
 
 
 def takes(preset: str) -> frozenset[str]:
@@ -93,4 +126,4 @@ def takes(preset: str) -> frozenset[str]:
         return frozenset({TRAINING.name})
     if "/voice-" in preset:
         return frozenset({VOICE.name})
-    return frozenset({ASSET.name, SCRIPT.name} if "video-production" in preset else {ASSET.name})
+    return frozenset({ASSET.name, SCRIPT.name, VIDEO.name} if "video-production" in preset else {ASSET.name})

@@ -18,6 +18,7 @@ from pipeline.model.facts import Text
 from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
+from pipeline.upload.metastudio import videos
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.order import SCRIPT
@@ -31,15 +32,19 @@ TEXT: Final = 131_072  # characters of text_config.text (Table 5-11)
 _ROLES: Final = frozenset({"audio-drive", "text"})
 _TRIES: Final = 6  # times a file is put before it is given up
 _VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
-_PLAIN: Final = ("script_description", "view_mode", "model_asset_id")
+_PLAIN: Final = ("script_description", "view_mode", "model_asset_id", "video_config", "background_music_config")
+_BY_SCENE: Final = ("background_config", "layer_config")
 
 
 class Production:
     """Scripts of one project, and its library for what is no scene."""
 
-    def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
+    def __init__(
+        self, api: Api, order: dict[str, Any], library: AssetLibrary, video: dict[str, Any] | None = None
+    ) -> None:
+        """`video` is the table [video] of the order: a video is made of the script."""
         SCRIPT.check("order", order)
-        self.api, self.order, self.library = api, order, library
+        self.api, self.order, self.library, self.video = api, order, library, video
         self.place = api.place
 
     def close(self) -> None:
@@ -53,12 +58,14 @@ class Production:
         if not scenes:
             return units
         numbered = self._numbered(scenes)
-        strangers = sorted(set(self._subtitles()) - set(numbered))
-        if strangers:
-            raise UsageError(
-                f"order: [script.subtitles] names scene {strangers[0]}; the manifest has {sorted(numbered)}",
-                f"订单：[script.subtitles] 中的场景 {strangers[0]} 不存在；清单中有 {sorted(numbered)}",
-            )
+        asked = {"subtitles": set(self._subtitles())}
+        asked |= {field: {int(number) for number in self.order.get(field, {})} for field in _BY_SCENE}
+        for field, numbers in asked.items():
+            for stranger in sorted(numbers - set(numbered)):
+                raise UsageError(
+                    f"order: [script.{field}] names scene {stranger}; the manifest has {sorted(numbered)}",
+                    f"订单：[script.{field}] 中的场景 {stranger} 不存在；清单中有 {sorted(numbered)}",
+                )
         facts = [f"{number}/{item.key}" for number, item in sorted(numbered.items())] + [repr(self.order)]
         key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
         return [Unit(key, str(self.order["script_name"]), tuple(scenes)), *units]
@@ -91,6 +98,10 @@ class Production:
             shot: dict[str, Any] = {"script_type": "AUDIO"}
             if item.role == "text":
                 shot = {"script_type": "TEXT", "text_config": {"text": _text(item.files[0])}}
+            for field in _BY_SCENE:
+                rows = self.order.get(field, {}).get(str(number))
+                if rows:
+                    shot[field] = rows
             scenes.append({"sequence_no": number, "shoot_script": shot})
         body: dict[str, Any] = {key: self.order[key] for key in _PLAIN if key in self.order}
         if "model_asset_id" in body:
@@ -120,7 +131,8 @@ class Production:
             lines += [f"POST {path('create_subtitle_file')}", f"GET {path('show_subtitle_file')} until GENERATED"]
         for number, paper in sorted(self._subtitles().items()):
             lines.append(f"PUT subtitle_file_upload_url scene {number} Content-Type: {OCTETS} {paper.name!r}")
-        return [*lines, f"GET {path('show_video_script')}"]
+        lines.append(f"GET {path('show_video_script')}")
+        return lines if self.video is None else lines + videos.plan(self.api)
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text. Raises UploadError."""
@@ -169,7 +181,8 @@ class Production:
                 verified.append(proof | {"scene": number})
         tools.journal.end(unit.key, "delivered", delivered=True)
         said = Text("", "") if sent else Text("the script holds it already", "剧本中已有相同内容")
-        return Receipt("sent" if sent else "skipped", said, ids, verified)
+        receipt = Receipt("sent" if sent else "skipped", said, ids, verified)
+        return receipt if self.video is None else videos.made(self.api, self.video, script, unit, tools, receipt)
 
     # --- the script -----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.upload import fetch
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
@@ -344,8 +345,8 @@ class Avatar(TrainingJob):
         result, why = told.word("commond_result"), told.text("excute_failed_msg")  # the platform's spelling
         if result != "EXCUTE_SUCCESS":
             raise UploadError(
-                f"{command}: the platform says {result}: {why or 'no reason given'}. The job {job_id} waits for it: run "
-                f"the same command again, and look at the job in the console if it stays.",
+                f"{command}: the platform says {result}: {why or 'no reason given'}. The job {job_id} waits for it: "
+                f"run the same command again, and look at the job in the console if it stays.",
                 f"{command}：平台返回 {result}：{why or '未说明原因'}。任务 {job_id} 仍在等待："
                 f"请重新运行，若仍失败请在控制台查看该任务。",
             )
@@ -367,12 +368,15 @@ class Avatar(TrainingJob):
         if state == _WAITS:
             decision = self.order.get("decision")
             if decision is None:
+                url = job.text("verify_video_download_url")
+                (demo,) = fetch.shown(self.api.caller, [url], unit.items[0].beside, job_id)
                 asked = Text(
-                    'the result waits for you: look at it, then run again with decision = "ACCEPT", "REJECT" or "REPAIR" '
-                    "under [training] in the order",
-                    '训练效果等待确认：请查看后，在订单 [training] 中写 decision = "ACCEPT"、"REJECT" 或 "REPAIR" 重新运行',
+                    f"the result waits for you: {demo}. Look at it, then run again with "
+                    'decision = "ACCEPT", "REJECT" or "REPAIR" under [training] in the order',
+                    f"训练效果等待确认：{demo}。请查看后，"
+                    '在订单 [training] 中写 decision = "ACCEPT"、"REJECT" 或 "REPAIR" 重新运行',
                 )
-                seen = {"job_id": job_id, "state": state, "demo": [job.text("verify_video_download_url")]}
+                seen = {"job_id": job_id, "state": state, "demo": [demo]}
                 return Receipt("waiting", asked, seen)
             self._command(job_id, f"CONFIRM_{decision}", str(self.order.get("comment", "")))
             state = self._show(job_id).word("state")

@@ -292,7 +292,7 @@ def _of_sentence(urls: list[Any], index: int, field: str) -> str:
         return str(urls[0])
     if index >= len(urls):
         raise UploadError(
-            f"sentence {index}: the platform's {field} holds {len(urls)} addresses, none for it (MS-API 9.9 Table 9-44)",
+            f"sentence {index}: the platform's {field} holds {len(urls)} addresses, none for it (Table 9-44)",
             f"第 {index} 句：平台返回的 {field} 有 {len(urls)} 个地址，没有该句的地址（MS-API 9.9 表 9-44）",
         )
     return str(urls[index])

@@ -29,14 +29,13 @@ from pipeline.upload.tencent.cos import Credentials, Store, prefix
 from pipeline.upload.tencent.protocol import TABLES
 from pipeline.upload.transfer import Refused, Unknown, secure
 
-_DEMO: Final = "demo"  # folder beside the manifest that demos are fetched into
 _RATE: Final = 5.0  # calls a second; nothing is published: a pace no service minds
 FOLDERS: Final = frozenset({"idcard", "video", "audio", "photo", "zeroshot"})
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:
     """Files to the store, and what the order asks for. Raises UsageError."""
-    return Tencent(secrets, target.order, region=target.region)
+    return Tencent(secrets, target.order, region=target.region, dry=target.dry)
 
 
 class Tencent:
@@ -48,16 +47,19 @@ class Tencent:
         order: dict[str, dict[str, Any]],
         patience: Patience | None = None,
         region: str | None = None,
+        *,
+        dry: bool = False,
     ) -> None:
+        """`dry`: nothing will be called; no keys are asked for."""
         if region not in (None, *TABLES.hosts):
             raise UsageError(
                 f"{region!r} is no region; there are {', '.join(TABLES.hosts)}",
                 f"{region!r} 不是区域；可用：{'、'.join(TABLES.hosts)}",
             )
         self._secrets, self.order = secrets, order
-        self.appkey = secrets.find("TENCENT_APPKEY") or ""
-        self._token = secrets.find("TENCENT_ACCESSTOKEN") or ""
-        if not self.appkey or not self._token:
+        self.appkey = "" if dry else secrets.find("TENCENT_APPKEY") or ""
+        self._token = "" if dry else secrets.find("TENCENT_ACCESSTOKEN") or ""
+        if not dry and not (self.appkey and self._token):
             raise UsageError(
                 "Tencent needs PREFLIGHT_TENCENT_APPKEY and PREFLIGHT_TENCENT_ACCESSTOKEN: in the environment, in a "
                 "file for --secrets, or in the keyring",
@@ -240,7 +242,7 @@ class Tencent:
                 urls[f"{item.folder}/{file.name}"] = given[str(file.path)] = url
                 ended = checks.run(self.call, self.order.get("check", {}), edition, unit, item, url, tools, patience)
                 if ended is not None:
-                    passed[file.name] = ended.raw
+                    passed[file.name] = tasks.told(ended.raw)
                 if making.field(item) == "AudioId":
                     del given[str(file.path)]
                     if ended is not None:
@@ -251,7 +253,7 @@ class Tencent:
             task = tasks.make(self.call, body, unit, tools, patience)
 
             def bring(addresses: list[str]) -> list[str]:
-                return self._demos(unit, task, addresses)
+                return fetch.shown(self.caller, addresses, unit.items[0].beside, task)
 
             decision = self.order.get("confirm")
             status, words, known = tasks.follow(self.call, task, decision, unit, tools, patience, bring)
@@ -263,18 +265,6 @@ class Tencent:
         tools.journal.end(unit.key, "delivered", delivered=True)
         said = Text("", "") if sent else Text("the store holds it already", "存储中已有相同内容")
         return Receipt("sent" if sent else "skipped", said, ids, verified)
-
-    def _demos(self, unit: Unit, task: str, urls: list[str]) -> list[str]:
-        """The demos as files beside the manifest; empty where they cannot be fetched, then their addresses are shown."""
-        folder, found = unit.items[0].beside / _DEMO, list[str]()
-        for number, url in enumerate(urls, 1):
-            target = folder / f"{fetch.name_of(task, 'task')}-{number}-{fetch.name_of(url, 'demo')}"
-            try:
-                fetch.fetched(self.caller, url, target, what=f"demo {number}")
-            except (UploadError, UsageError):  # the address is shown instead: it is for a person either way
-                return []
-            found.append(str(target))
-        return found
 
     def _file(self, unit: Unit, item: Item, file: File, tools: Tools) -> tuple[bool, str, dict[str, Any]]:
         """One object: whether it was sent, its URL, what the store says of it."""

@@ -1,4 +1,4 @@
-"""The make request: which file fills which of its fields, and whether its make type is what the files were prepared for.
+"""The make request: which file fills which field, and whether its make type is what the files were prepared for.
 
 Every file has one field and every field one file: what has none, or a taken one, is refused before anything is sent.
 """
@@ -66,10 +66,10 @@ def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
                 continue
             if body.setdefault(key, wanted) != wanted:
                 raise UsageError(
-                    f"order: [make] {key} = {body[key]!r}, but {item.source} was prepared with {item.preset}, which is for "
+                    f"order: [make] {key} = {body[key]!r}, but {item.source} was prepared with {item.preset}, which is "
                     f"{key} = {wanted!r}. Prepare it with the preset of that kind, or take {key} out of the order.",
-                    f"订单：[make] {key} = {body[key]!r}，但 {item.source} 是按 {item.preset} 准备的，对应 {key} = {wanted!r}。"
-                    f"请改用相应预设重新 prepare，或从订单中删除 {key}。",
+                    f"订单：[make] {key} = {body[key]!r}，但 {item.source} 是按 {item.preset} 准备的，"
+                    f"对应 {key} = {wanted!r}。请改用相应预设重新 prepare，或从订单中删除 {key}。",
                 )
     if "MakeType" not in body:
         raise UsageError("order: [make] wants MakeType", "订单：[make] 缺少 MakeType")
@@ -112,9 +112,10 @@ def _unused(place: str, name: str, by: str) -> UsageError:
     taken = f", which {by} fills already" if by else ""
     taken_zh = f"，该字段已由 {by} 填写" if by else ""
     return UsageError(
-        f"{place}: would fill {name} of the make request{taken}: one file for each field. Make another manifest without "
-        f"it, or take the field out of the order.",
-        f"{place}：应填入定制请求的 {name}{taken_zh}：每个字段只能对应一个文件。请用不含该文件的清单，或从订单中删除该字段。",
+        f"{place}: would fill {name} of the make request{taken}: one file for each field. Make another manifest "
+        f"without it, or take the field out of the order.",
+        f"{place}：应填入定制请求的 {name}{taken_zh}：每个字段只能对应一个文件。"
+        f"请用不含该文件的清单，或从订单中删除该字段。",
     )
 
 

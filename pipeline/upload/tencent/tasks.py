@@ -100,25 +100,33 @@ def follow(
                 f"under another AnchorName.",
                 f"make {task}：在 {stage} 阶段失败：{why or '平台未说明原因'}。请修正后更换 AnchorName 重新下单。",
             )
-        known = {"progress": progress.raw}
+        known = {"progress": told({k: v for k, v in progress.raw.items() if k != "StageInfo"})}
         if status == "SUCCESS":
             return "sent", Text("made", "制作完成"), known
         if (stage, state) == ("CONFIRM", "WAIT_PROCESS"):
             if decision is None:
-                urls = demo(progress)
-                files = bring(urls)
-                there = ", ".join(files or urls) or "-"
+                files = bring(demo(progress))
+                there = ", ".join(files) or "-"
                 asked = Text(
-                    f'the demo waits for you: {there}. Look at it or listen to it, then run again with Operate = "AGREE" '
-                    f'or "REJECT" under [confirm] in the order',
+                    f"the demo waits for you: {there}. Look at it or listen to it, then run again with "
+                    f'Operate = "AGREE" or "REJECT" under [confirm] in the order',
                     f"效果等待您确认：{there}。请观看或试听后，"
                     f'在订单 [confirm] 中写 Operate = "AGREE" 或 "REJECT" 重新运行',
                 )
-                return "waiting", asked, known | {"demo": files or urls}
+                return "waiting", asked, known | {"demo": files}
             _confirm(call, task, decision, unit, tools)
         if waiting.over():
             later = Text(f"{said.en}; run again to ask", f"{said.zh}；稍后重新运行即可查询")
             return "pending", later, known
+
+
+def told(value: Any) -> Any:
+    """What of an answer is recorded: addresses without their query, which is a key."""
+    if isinstance(value, dict):
+        return {key: told(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [told(one) for one in value]
+    return value.partition("?")[0] if isinstance(value, str) and value.startswith("http") else value
 
 
 def demo(progress: Reply) -> list[str]:
