@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -52,6 +52,10 @@ class Receipt:
     ids: dict[str, Any] = field(default_factory=dict)  # given by the far end
     verified: list[dict[str, Any]] = field(default_factory=list)  # per file: what the far end says it holds
     abandoned: list[dict[str, Any]] = field(default_factory=list)  # begun at the far end and marked as given up
+
+
+# Ids that the far end gave -> how each thing stands there, in its own word and in words; empty where nothing is known
+Look = Callable[[Mapping[str, Any]], list[tuple[str, Text]]]
 
 
 class Stopped(BaseException):

@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 from pipeline.errors import UsageError, nearest_word
 from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Destination, Target
+from pipeline.upload.destination import Destination, Look, Target
 from pipeline.upload.order import Order, Table
 
 
@@ -34,6 +34,13 @@ class OrderModule(Protocol):
         """Names of the tables that mean something to what this preset leads to."""
 
 
+class Standing(Protocol):
+    """What a module has that tells how things stand."""
+
+    def looked(self, target: Target, secrets: Secrets) -> Look:
+        """Asks the far end about ids that it gave, and sends nothing. Raises UsageError."""
+
+
 @dataclass(frozen=True, slots=True)
 class DestinationRow:
     """One kind of destination. Its modules are imported when they are asked for and not before."""
@@ -41,6 +48,7 @@ class DestinationRow:
     shown: str  # as the list of destinations writes it
     module: str  # a Module
     order: str = ""  # an OrderModule; empty where no order means anything
+    standing: str = ""  # a Standing; empty where nothing goes on after an upload
 
 
 _ANY: Final = "://"
@@ -48,9 +56,17 @@ _ANY: Final = "://"
 DESTINATIONS: Final[dict[str, DestinationRow]] = {
     "file://": DestinationRow("file:///folder", "pipeline.upload.filesystem"),
     "metastudio": DestinationRow(
-        "metastudio", "pipeline.upload.metastudio.destination", "pipeline.upload.metastudio.order"
+        "metastudio",
+        "pipeline.upload.metastudio.destination",
+        "pipeline.upload.metastudio.order",
+        "pipeline.upload.metastudio.standing",
     ),
-    "tencent": DestinationRow("tencent", "pipeline.upload.tencent.destination", "pipeline.upload.tencent.order"),
+    "tencent": DestinationRow(
+        "tencent",
+        "pipeline.upload.tencent.destination",
+        "pipeline.upload.tencent.order",
+        "pipeline.upload.tencent.standing",
+    ),
     _ANY: DestinationRow("any URL of fsspec", "pipeline.upload.filesystem"),
 }
 
@@ -58,6 +74,28 @@ DESTINATIONS: Final[dict[str, DestinationRow]] = {
 def read_order(file: Path | None) -> Order:
     """What an order file says, in the tables of all destinations; nothing without a file. Raises UsageError."""
     return orders.read(file, [table for row in DESTINATIONS.values() if row.order for table in _order(row).TABLES])
+
+
+def tables(where: str, preset: str) -> tuple[Table, ...]:
+    """What an order may say of a manifest of this preset, delivered there. Raises UsageError: no such place, or not
+    for that preset."""
+    row = _row(where)
+    _fits(where, preset)
+    if not row.order:
+        return ()
+    module = _order(row)
+    return tuple(table for table in module.TABLES if table.name in module.takes(preset))
+
+
+def standing(place: str) -> Standing:
+    """Who tells how things stand at this place, which a record names. Raises UsageError where nobody does."""
+    row = DESTINATIONS.get(place.partition(":")[0])
+    if row is None or not row.standing:
+        raise UsageError(
+            f"{place}: nothing goes on there after an upload; there is nothing to ask",
+            f"{place}：上传完成后没有后续处理，无需查询",
+        )
+    return cast("Standing", import_module(row.standing))
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:
