@@ -187,7 +187,7 @@ class Caller:
                             f"{what}: larger than {most} bytes; not fetched", f"{what}：超过 {most} 字节，未下载"
                         )
                     take(piece)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._lost(what, error, UploadError) from None
         return count
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -257,6 +258,46 @@ def test_the_verb_prints_settings_and_stops() -> None:
         assert process.wait(timeout=20) == 130
     assert told["environment"]["PREFLIGHT_METASTUDIO_ENDPOINT"] == told["url"]
     assert told["url"].startswith("http://127.0.0.1:")
+
+
+def test_the_verb_writes_its_settings_for_the_shell(tmp_path: Path) -> None:
+    file = tmp_path / "sandbox.env"
+    words = [sys.executable, "-m", "pipeline", "sandbox", "--env", str(file), "-q"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        told = subprocess.run(
+            ["/bin/sh", "-c", f". {file}; echo $PREFLIGHT_METASTUDIO_ENDPOINT"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+    assert told.stdout.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("head", "last"),
+    [
+        ("GET /_sandbox/state HTTP/1.0\r\n\r\n", b"close"),
+        ("GET /_sandbox/state HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"close"),
+        (
+            "GET /_sandbox/state HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2 + "GET / HTTP/1.0\r\n\r\n",
+            b"keep-alive",
+        ),
+    ],
+)
+def test_whoever_closes_gets_a_whole_answer(running: Emulator, head: str, last: bytes) -> None:
+    """RFC 9112, 9.3: as curl -0 and `Connection: close` ask."""
+    port = int(running.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as wire:
+        wire.sendall(head.encode())
+        told = b"".join(iter(lambda: wire.recv(65536), b""))
+    first, _, rest = told.partition(b"\r\n\r\n")
+    length = int(next(line for line in first.split(b"\r\n") if line.lower().startswith(b"content-length")).split()[1])
+    assert json.loads(rest[:length])["assets"] == []
+    assert b"Connection: " + last in first
 
 
 @pytest.mark.parametrize("words", [["--fault", "earthquake"], ["--faults", "2"]])

@@ -72,8 +72,8 @@ def test_a_dry_run_needs_neither_project_nor_keys_nor_network(
 
 
 def test_manifests_that_lead_to_different_things_do_not_go_together(near: Path) -> None:
+    target = Target("metastudio", "metastudio/asset-library", also=("metastudio/voice-basic",), dry=True)
     with pytest.raises(UsageError, match="one by one"):
-        target = Target("metastudio", "metastudio/asset-library", also=("metastudio/voice-basic",), dry=True)
         destinations.opened(target, Secrets(environment={}))
 
 

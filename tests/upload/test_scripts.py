@@ -245,7 +245,8 @@ def test_a_video_that_failed_is_told_with_the_platforms_reason(near: Path, runni
     ("order", "said"),
     [
         ({"video_config": {"codec": "H264"}}, "Table 5-5"),
-        ({"layer_config": {"0": [{"layer_type": "HUMAN"}]}}, "Table 5-14"),
+        ({"layer_config": {"0": [{"layer_type": "PERSON"}]}}, "Table 5-14"),
+        ({"speed": 120}, "want voice_asset_id"),
         ({"layer_config": {"9": [LAYER]}}, "layer_config. names scene 9"),
         ({"background_config": {"0": [{"background_type": "SOUND"}]}}, "Table 5-13"),
     ],

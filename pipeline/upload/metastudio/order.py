@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pipeline.model.facts import Text
 from pipeline.upload import order
 from pipeline.upload.metastudio.protocol import TABLES as DOCUMENTS
-from pipeline.upload.order import Field, Table
+from pipeline.upload.order import Field, Relation, Table
 
 _SCENE: Final = 2147483647  # sequence_no, Table 5-9
 _NUMBERS: Final = Field(
@@ -74,6 +75,15 @@ SCRIPT: Final = Table(
         "background_config": _of_scenes("BackgroundConfigInfo"),
         "layer_config": _of_scenes("LayerConfig"),
     },
+    (
+        Relation(
+            lambda v: "voice_asset_id" in v or not {"speed", "pitch", "volume"} & v.keys(),
+            Text(
+                "speed, pitch and volume want voice_asset_id (Table 5-4)",
+                "speed、pitch、volume 需要同时写 voice_asset_id（表 5-4）",
+            ),
+        ),
+    ),
 )
 VIDEO: Final = Table(
     "video",

@@ -79,18 +79,16 @@ def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
 def payload(order: dict[str, dict[str, Any]], items: Sequence[Item], given: dict[str, str]) -> dict[str, Any]:
     """The whole make request; `given` is what each file became: its path -> URL, AudioId or text.
 
-    Raises UsageError: a field that is missing, a file that no field takes, two files for one field.
+    Raises UsageError: a field that is missing, two files for one field, a file for a field that the order has.
     """
     body, filled = made(order["make"], items), dict[str, str]()
     for item in items:
         for file in item.files:
             name = field(item)
-            if str(file.path) not in given:
-                if name != "AudioId":
-                    raise _unused(file.place, name, "")
-                continue  # a voice without its check: what is missing is said below
             if name in filled or name in order["make"]:
                 raise _unused(file.place, name, filled.get(name, "the order"))
+            if str(file.path) not in given:
+                continue  # a voice without its check: what is missing is said below
             filled[name] = file.place
             body[name] = given[str(file.path)]
     kind = body["MakeType"]
@@ -109,12 +107,10 @@ def payload(order: dict[str, dict[str, Any]], items: Sequence[Item], given: dict
 
 
 def _unused(place: str, name: str, by: str) -> UsageError:
-    taken = f", which {by} fills already" if by else ""
-    taken_zh = f"，该字段已由 {by} 填写" if by else ""
     return UsageError(
-        f"{place}: would fill {name} of the make request{taken}: one file for each field. Make another manifest "
-        f"without it, or take the field out of the order.",
-        f"{place}：应填入定制请求的 {name}{taken_zh}：每个字段只能对应一个文件。"
+        f"{place}: would fill {name} of the make request, which {by} fills already: one file for each field. Make "
+        f"another manifest without it, or take the field out of the order.",
+        f"{place}：应填入定制请求的 {name}，该字段已由 {by} 填写：每个字段只能对应一个文件。"
         f"请用不含该文件的清单，或从订单中删除该字段。",
     )
 
