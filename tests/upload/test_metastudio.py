@@ -105,6 +105,18 @@ def test_the_platform_is_told_which_picture_is_which_page(near: Path, running: E
     assert len([call for call in running.backend.calls if call.startswith("PUT /v1")]) == puts, "told once"
 
 
+def test_a_cover_of_ones_own_goes_up_with_its_asset(near: Path, running: Emulator) -> None:
+    manifest, cover = _one(near), near / "cover.png"
+    cover.write_bytes(b"cover")
+    place = made.library(running, {"covers": {"clip.mp4": str(cover)}})
+    assert made.statuses(made.deliver(place, manifest)) == {"sent": 1}
+    (asset,) = made.live(running.backend)
+    assert [file["asset_file_category"] for file in asset["files"]] == ["MAIN", "COVER"]
+    assert made.held(running.backend)["cover.png"] == made.md5(b"cover")
+    with pytest.raises(UsageError, match=r"other\.mp4, which is not in the manifest"):
+        made.deliver(made.library(running, {"covers": {"other.mp4": str(cover)}}), manifest)
+
+
 def test_a_deck_without_pictures_is_taken_apart_by_the_platform(near: Path, running: Emulator) -> None:
     manifest = _deck(near, "deck.pptx", 0)
     assert made.statuses(made.deliver(made.library(running), manifest, wait=0.0)) == {"pending": 1}

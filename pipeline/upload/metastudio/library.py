@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import UploadError
+from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import decks, fields
 from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.papers import named
 from pipeline.upload.multipart import UploadPart
 from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, Waiting, retry
@@ -47,8 +50,20 @@ class AssetLibrary:
         self.api.caller.close()
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
-        """Every asset on its own."""
-        return single(items)
+        """Every asset on its own, with the cover that the order names for it. Raises UsageError, UploadError."""
+        covers: dict[str, str] = self.order.get("covers", {})
+        strangers = sorted(set(covers) - {item.files[0].place for item in items})
+        if strangers:
+            raise UsageError(
+                f"order: [asset.covers] names {strangers[0]}, which is not in the manifest",
+                f"订单：[asset.covers] 中的 {strangers[0]} 不在清单中",
+            )
+        whole = []
+        for item in items:
+            path = covers.get(item.files[0].place)
+            cover = (named(Path(path), "COVER"),) if path else ()
+            whole.append(replace(item, files=item.files + cover))
+        return single(whole)
 
     def plan(self, unit: Unit) -> list[str]:
         """The calls, with the fields that matter."""

@@ -53,6 +53,7 @@ ASSET: Final = Table(
         "system_properties": order.PAIRS,
         "image_use": order.one_of("background", "material"),
         "generate_cover": order.YES,
+        "covers": order.PAIRS,  # output path -> path of a picture of one's own (category COVER, Table 4-178)
         "auto_analysis": order.YES,  # of a deck (Table 4-11)
         "asset_order": order.whole(0, 32767),
     },

@@ -1,4 +1,4 @@
-"""Which file of a manifest goes to which place of a training job (MS-API 8.1, Table 8-6)."""
+"""Which file of a manifest goes to which place of a training job (MS-API 8.1, Table 8-6); files that an order names."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import UsageError
+from pipeline.errors import UploadError, UsageError
+from pipeline.storage.digest import content_md5, content_type
 from pipeline.upload.items import File, Item
 
+OCTETS: Final = "application/octet-stream"
 # role -> places, in order
 _PLACES: Final = {
     "video": ("training_video",),
@@ -101,6 +103,16 @@ def _cards(cards: Sequence[Item], free: Sequence[str]) -> dict[str, File]:
         f"{names}：文件名未说明身份证的正反面；请命名为 front/back 或 正面/反面，"
         f"或在订单 [training.files] 中写 {example}（image1 为正面，image2 为反面）",
     )
+
+
+def named(path: Path, category: str = "OTHER") -> File:
+    """A file that the order names; a cover goes with the type of its ending. Raises UploadError."""
+    try:
+        size, md5 = path.stat().st_size, content_md5(path)
+    except OSError as error:
+        raise UploadError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
+    kind = content_type(path) if category == "COVER" else OCTETS
+    return File(path=path, name=path.name, place=str(path), category=category, size=size, md5=md5, content_type=kind)
 
 
 def side(item: Item) -> str:

@@ -15,14 +15,13 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import videos
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.order import SCRIPT
-from pipeline.upload.metastudio.training import OCTETS
+from pipeline.upload.metastudio.papers import OCTETS, named
 from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, Waiting, retry
 from pipeline.upload.transfer import Refused, Unknown
@@ -138,7 +137,7 @@ class Production:
         """See the module's text. Raises UploadError."""
         if unit.items[0].role not in _ROLES:
             return self.library.send(unit, tools)
-        papers = {number: _paper(path) for number, path in self._subtitles().items()}
+        papers = {number: named(path) for number, path in self._subtitles().items()}
         body = self._body(unit)
         script, urls, new = self._script(unit, body, tools)
         sent, verified = new, []
@@ -358,12 +357,3 @@ def _text(file: File) -> str:
             f"{file.path}：{len(text)} 字符；场景文本为 1–{TEXT} 字符",
         )
     return text
-
-
-def _paper(path: Path) -> File:
-    """A file that the order names and no manifest holds. Raises UploadError."""
-    try:
-        size, md5 = path.stat().st_size, content_md5(path)
-    except OSError as error:
-        raise UploadError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
-    return File(path=path, name=path.name, place=str(path), category="OTHER", size=size, md5=md5, content_type=OCTETS)

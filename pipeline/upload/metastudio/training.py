@@ -21,6 +21,7 @@ from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields, papers
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.order import TRAINING
+from pipeline.upload.metastudio.papers import OCTETS
 from pipeline.upload.metastudio.protocol import TABLES
 from pipeline.upload.multipart import UploadPart
 from pipeline.upload.order import Table
@@ -35,7 +36,6 @@ _TRIES: Final = 4
 _PAGE: Final = 100  # jobs of an answer, at most (Tables 8-10, 9-20)
 _REFUSED: Final = frozenset({"AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"})  # may be updated (8.5)
 _ANEW: Final = frozenset({"MSS.41000005", "MSS.41000014", "AccessDenied"})  # a new job with new URLs may go
-OCTETS: Final = "application/octet-stream"
 ZIP: Final = "application/zip"
 # Of the order's table, what is no field of "create job"
 _OURS: Final = frozenset(

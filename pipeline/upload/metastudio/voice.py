@@ -23,7 +23,8 @@ from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.error_codes import CODES
 from pipeline.upload.metastudio.order import VOICE
-from pipeline.upload.metastudio.training import OCTETS, ZIP, TrainingJob
+from pipeline.upload.metastudio.papers import OCTETS, named
+from pipeline.upload.metastudio.training import ZIP, TrainingJob
 from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, retry
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
@@ -88,14 +89,7 @@ class Voice(TrainingJob):
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
-        letter = Path(self.order["letter"])
-        try:
-            size, md5 = letter.stat().st_size, content_md5(letter)
-        except OSError as error:
-            raise UploadError(f"{letter}: {error.strerror}", f"{letter}：{error.strerror}") from None
-        paper = File(
-            path=letter, name=letter.name, place=str(letter), category="OTHER", size=size, md5=md5, content_type=OCTETS
-        )
+        paper = named(Path(self.order["letter"]))
         job_id = self._job(unit, tools)
         job = self._show(job_id)
         status = "skipped"
