@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 import functools
 import json
+import re
 import ssl
 import threading
 import time
@@ -19,7 +20,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pipeline.documents import strict
+from pipeline.documents.facts import KINDS, Misfit, named, wrong
 from pipeline.errors import UploadError
+from pipeline.model.facts import Text
+from pipeline.upload import allowance
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.error_codes import ErrorCodes
 from pipeline.upload.rate_limit import Bucket
@@ -27,8 +32,17 @@ from pipeline.upload.retry import Patience, Retryable, retry
 from pipeline.upload.transfer import LOOPBACK, Body, Refused, Unknown, secure
 
 _SKEW: Final = 60.0  # seconds between the clocks above which signatures are dated by the far end's clock
-_ANSWER: Final = 8 << 20  # bytes of an answer that are read at most
+_SAID: Final = 300  # characters of a far end's words that are shown
 _STORES: Final = ErrorCodes()  # of a far end that has no codes of its own
+
+
+def unlike(asked: str, key: str, why: Text) -> UploadError:
+    """The error of an answer that is not as it is documented."""
+    return UploadError(
+        f"{asked}: the answer is not as documented: {key}: {why.en}. Run the same command again; if it stays so, the "
+        f"platform has changed.",
+        f"{asked}：应答与文档不符：{key}：{why.zh}。请重新运行同一命令；若仍如此，则平台接口已变更。",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +52,45 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    asked: str = ""  # the call: method and path
 
     def json(self) -> dict[str, Any]:
-        """The body as an object; empty when there is none."""
-        try:
-            data = json.loads(self.body) if self.body.strip() else {}
-        except ValueError:  # it has no fields then; its status and its text are told
+        """The body as an object; empty when there is none. Raises Misfit for a body that is something else."""
+        if not self.body.strip():
             return {}
-        return data if isinstance(data, dict) else {}
+        strict.whole(self.body)
+        data = json.loads(self.body)
+        if not isinstance(data, dict):
+            raise Misfit(wrong(KINDS["object"], named(data)))
+        return data
+
+    def _said(self) -> dict[str, Any]:
+        try:
+            return self.json()
+        except Misfit:  # it has no fields then; its status and its text are told
+            return {}
 
     @property
     def code(self) -> str:
         """The error code, or empty: `error_code` in JSON, as platforms answer, or <Code> in XML, as stores do."""
-        data = self.json()
-        if data.get("error_code"):
-            return str(data["error_code"])
+        code = self._said().get("error_code")
+        if code and isinstance(code, str | int):
+            return str(code)[:_SAID]
         text = self.body[:4096].decode("utf-8", "replace")
-        return text.split("<Code>", 1)[1].split("</Code>", 1)[0] if "<Code>" in text else ""
+        return text.split("<Code>", 1)[1].split("</Code>", 1)[0][:_SAID] if "<Code>" in text else ""
 
     @property
     def message(self) -> str:
         """What the platform says, shortened."""
-        data = self.json()
-        return str(data.get("error_msg") or self.body[:300].decode("utf-8", "replace"))
+        return str(self._said().get("error_msg") or self.body[:_SAID].decode("utf-8", "replace"))[:_SAID]
+
+    @property
+    def date(self) -> float | None:
+        """The far end's clock, in Unix seconds; None where it does not tell."""
+        try:
+            return email.utils.parsedate_to_datetime(self.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError, OverflowError):  # none, or none that can be: nothing is known
+            return None
 
 
 def _encrypted(answer: Answer) -> bool:
@@ -98,12 +128,14 @@ class Caller:
         """The connections of the world, or of this machine: a proxy must not see what is meant for it."""
         with self._guard:
             if near not in self._clients:
-                self._clients[near] = httpx.Client(
-                    verify=_trust(),
-                    timeout=self._timeout,
-                    limits=self._limits,
-                    follow_redirects=False,
-                    trust_env=not near,
+                self._clients[near] = allowance.counted(
+                    httpx.Client(
+                        verify=_trust(),
+                        timeout=self._timeout,
+                        limits=self._limits,
+                        follow_redirects=False,
+                        trust_env=not near,
+                    )
                 )
             return self._clients[near]
 
@@ -115,16 +147,23 @@ class Caller:
         """One attempt. Raises httpx.TransportError."""
         near = urlsplit(secure(url)).hostname in LOOPBACK
         client = self._client(near=near)
-        given = dict(headers)
+        given = dict(headers) | {"Accept-Encoding": "identity"}
         if isinstance(body, Body):
             given["Content-Length"] = str(body.length)
-        with client.stream(method, url, headers=given, content=body) as response:
+        length = len(body) if body is not None else 0
+        with (
+            allowance.within(allowance.Allowance.of(length)),
+            client.stream(method, url, headers=given, content=body) as response,
+        ):
+            if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+                raise httpx.RemoteProtocolError("compressed, which was not asked for")
             read = bytearray()
-            for piece in response.iter_bytes():
+            for piece in response.iter_raw():
                 read += piece
-                if len(read) > _ANSWER:
+                if len(read) > allowance.ANSWER:
                     raise httpx.ReadError("answer too long")
-        return Answer(response.status_code, response.headers, bytes(read))
+        asked = f"{method} {urlsplit(url).path}"
+        return Answer(response.status_code, response.headers, bytes(read), asked)
 
     def call(
         self,
@@ -136,8 +175,9 @@ class Caller:
         bucket: Bucket,
         again: bool,
         what: str,
+        reads: bool = True,
     ) -> Answer:
-        """A JSON call, tried until there is an answer.
+        """A JSON call, tried until there is an answer; with `reads` one whose body is an object, or empty.
 
         `again` says that repeating it does no harm. Without it a lost or broken answer raises Unknown at once; only
         what certainly did not happen (no connection, too many requests) is tried again.
@@ -150,7 +190,7 @@ class Caller:
             used, target = self.skew, url if isinstance(url, str) else url()
             try:
                 answer = self.once(method, target, sign(body), body)
-            except httpx.ConnectError as error:  # nothing has been sent
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # nothing has been sent
                 raise Retryable(self._unreached(what, target, error)) from None
             except httpx.TransportError as error:  # it may have been done
                 lost = self._lost(what, error, Unknown)
@@ -164,23 +204,40 @@ class Caller:
                 raise Retryable(self.refused(what, answer))
             if answer.status >= 300:
                 raise self.refused(what, answer)
+            if reads:
+                self._read(what, answer, again=again)
             return answer
 
         return retry(self.patience, attempt)
+
+    def _read(self, what: str, answer: Answer, *, again: bool) -> None:
+        """Whether the body is an object, or empty. Raises as a lost answer does: it may have been done."""
+        try:
+            answer.json()
+        except Misfit as error:
+            found = unlike(f"{what}: {answer.asked}", error.key or "the body", error.text)
+            unsure = Unknown(found.text.en, found.text.zh)
+            raise (Retryable(unsure) if again else unsure) from None
 
     def fetch(self, url: str, take: Callable[[bytes], object], most: int, *, what: str) -> int:
         """GET an address piece by piece; how many bytes came. Raises UploadError: one attempt, whoever called asks
         again with the next run."""
         near = urlsplit(secure(url)).hostname in LOOPBACK
-        count = 0
+        count, cost = 0, allowance.Allowance(allowance.ANSWERED, received=most)
+        headers = {"Accept-Encoding": "identity"}
         try:
-            with self._client(near=near).stream("GET", url) as response:
+            with (
+                allowance.within(cost),
+                self._client(near=near).stream("GET", url, headers=headers) as response,
+            ):
+                length = response.headers.get("content-length", "")
+                cost.seconds += int(length) / allowance.LEAST_SPEED if length.isdecimal() else 0.0
                 if response.status_code != 200:
                     raise UploadError(
                         f"{what}: HTTP {response.status_code} where the file should be; run again for a new address",
                         f"{what}：下载地址返回 HTTP {response.status_code}；请重新运行以获取新地址",
                     )
-                for piece in response.iter_bytes():
+                for piece in response.iter_raw():
                     count += len(piece)
                     if count > most:
                         raise UploadError(
@@ -197,14 +254,17 @@ class Caller:
         One byte is fetched: such a URL is signed for GET, not for HEAD. Raises Refused, UploadError.
         """
         try:
-            answer = self.call("GET", url, lambda _: {"Range": "bytes=0-0"}, bucket=bucket, again=True, what="look")
+            head = {"Range": "bytes=0-0"}
+            answer = self.call("GET", url, lambda _: head, bucket=bucket, again=True, what="look", reads=False)
         except Refused as error:
             if error.status == 404:  # an answer to the question, and no failure
                 return None
             raise
         ranged = answer.headers.get("content-range", "").rpartition("/")[2]
         size = ranged or answer.headers.get("content-length", "")
-        return (int(size) if size.isdigit() else -1), answer.headers.get("etag", "").strip('"').lower()
+        return (int(size) if re.fullmatch("[0-9]{1,18}", size) else -1), answer.headers.get("etag", "").strip(
+            '"'
+        ).lower()
 
     def put(
         self,
@@ -251,11 +311,11 @@ class Caller:
     def catch_up(self, answer: Answer, used: float) -> bool:
         """Whether the call was dated by a wrong clock (`used`: the `skew` of that moment; other threads may have
         learnt better meanwhile) and a new attempt makes sense."""
-        stamp = email.utils.parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else None
+        stamp = answer.date
         if stamp is None:
             return False
         with self._guard:
-            skew = stamp.timestamp() - time.time()
+            skew = stamp - time.time()
             if abs(skew - used) < _SKEW:
                 return False
             self.skew = skew
@@ -280,8 +340,17 @@ class Caller:
         )
 
     def _lost(self, what: str, error: Exception, kind: type[UploadError]) -> UploadError:
-        said = f"{type(error).__name__}: {self.secrets.redact(str(error))}"
+        said = next((told for type_, told in _LOST if isinstance(error, type_)), Text("it broke", "连接中断"))
+        more = self.secrets.redact(str(error))
         return kind(
-            f"{what}: no answer ({said}). Run the same command again to continue.",
-            f"{what}：没有应答（{said}）。重新运行同一命令即可继续。",
+            f"{what}: no answer ({said.en}: {more}). Run the same command again to continue.",
+            f"{what}：没有应答（{said.zh}：{more}）。重新运行同一命令即可继续。",
         )
+
+
+_LOST: Final = (
+    (httpx.TimeoutException, Text("not within its time", "超时")),
+    (httpx.ProtocolError, Text("what came is not as HTTP has it", "应答不符合 HTTP")),
+    (httpx.ReadError, Text("the answer broke off", "应答中断")),
+    (httpx.WriteError, Text("sending broke off", "发送中断")),
+)

@@ -7,6 +7,8 @@ shapes what it answers, and tests walk the documents' own samples through both.
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from pipeline.errors import UploadError
 from pipeline.model.facts import Text
 
 Side = Literal["query", "body", "answer"]
+_WHOLE: Final = re.compile("-?[0-9]{1,18}")
 _NOTHING: Final[Mapping[str, ApiField]] = {}
 
 
@@ -229,7 +232,7 @@ class Reply:
         elif kind in ("Integer", "Long"):
             if isinstance(value, int) and not isinstance(value, bool):
                 return value
-            if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+            if isinstance(value, str) and _WHOLE.fullmatch(value):
                 return int(value)
         elif kind == "Boolean":
             if isinstance(value, bool):
@@ -299,9 +302,10 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     try:
-        return float(value) if isinstance(value, int | float | str) else None
-    except ValueError:  # a text that is no number: who called says so
+        found = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):  # a text that is no number: who called says so
         return None
+    return found if math.isfinite(found) else None
 
 
 @cache

@@ -249,6 +249,8 @@ def test_a_missing_or_unknown_word_is_told_with_its_table_and_is_no_success(told
         ({"files": {"file_id": "a"}}, lambda r: r.many("files")),
         ({"files": ["a"]}, lambda r: r.many("files")),
         ({"asset_order": "first"}, lambda r: r.number("asset_order")),
+        ({"asset_order": "--5"}, lambda r: r.number("asset_order")),
+        ({"asset_order": "9" * 5000}, lambda r: r.number("asset_order")),
         ({"asset_extra_meta": []}, lambda r: r.one("asset_extra_meta")),
         ({"asset_id": ["a"]}, lambda r: r.must("asset_id")),
         ({"asset_id": ""}, lambda r: r.must("asset_id")),
