@@ -114,6 +114,7 @@ def run(options: UploadOptions) -> int:
     order = destinations.read_order(Path(options.order) if options.order else None)
     pairs = zip(readings, folders, strict=True)
     items = [item for reading, folder in pairs for item in entries.items(reading.document, folder)]
+    _apart(items, options.to)
     how = How(
         jobs=_jobs(options.jobs),
         force=options.force,
@@ -162,6 +163,20 @@ def run(options: UploadOptions) -> int:
     _record(folders[0], document)
     _tell(document, options)
     return 5 if doubtful else _exit_code({entry["status"] for entry in told})
+
+
+def _apart(items: Sequence[Item], where: str) -> None:
+    """Whether no two files of several manifests would have the same place in a folder. Raises UsageError."""
+    if ":" not in where:
+        return  # a platform tells equal names apart
+    seen: dict[str, Path] = {}
+    for file in (file for item in items for file in item.files):
+        if seen.setdefault(file.place, file.path) != file.path:
+            raise UsageError(
+                f"{file.place}: {seen[file.place]} and {file.path} would both be it; send their manifests to folders of "
+                f"their own",
+                f"{file.place}：{seen[file.place]} 与 {file.path} 会互相覆盖；请将各清单发往不同目录",
+            )
 
 
 def _exit_code(statuses: set[str]) -> int:

@@ -77,6 +77,16 @@ def test_manifests_that_lead_to_different_things_do_not_go_together(near: Path) 
         destinations.opened(target, Secrets(environment={}))
 
 
+def test_files_of_two_manifests_do_not_overwrite_each_other(near: Path, tmp_path: Path) -> None:
+    manifests = []
+    for folder in (near / "a", near / "b"):
+        folder.mkdir()
+        manifests.append(str(made.mixed(folder, 1, seed=len(manifests))))
+    assert cli.main(["upload", *manifests, "--to", f"file://{tmp_path}/there", "-q"]) == 2
+    assert not (tmp_path / "there").exists()
+    assert cli.main(["upload", manifests[0], manifests[0], "--to", f"file://{tmp_path}/there", "-q"]) == 0
+
+
 @pytest.fixture
 def settings(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     for name, value in (running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"}).items():
