@@ -173,8 +173,8 @@ def _apart(items: Sequence[Item], where: str) -> None:
     for file in (file for item in items for file in item.files):
         if seen.setdefault(file.place, file.path) != file.path:
             raise UsageError(
-                f"{file.place}: {seen[file.place]} and {file.path} would both be it; send their manifests to folders of "
-                f"their own",
+                f"{file.place}: {seen[file.place]} and {file.path} would both be it; send their manifests to folders "
+                f"of their own",
                 f"{file.place}：{seen[file.place]} 与 {file.path} 会互相覆盖；请将各清单发往不同目录",
             )
 
