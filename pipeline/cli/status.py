@@ -67,16 +67,19 @@ def run(options: StatusOptions) -> int:
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
     preset = record.preset.id if record.preset else ""
     target = Target(record.destination, preset, region=options.region, project=options.project)
-    look = destinations.standing(record.destination).looked(target, secrets)
-    asked: dict[str, list[tuple[str, Text]]] = {}
-    rows, bad = [], False
-    for entry in record.assets:
-        known = msgspec.json.encode(entry.ids, order="sorted").decode()
-        if known not in asked:
+    asked: dict[bytes, list[tuple[str, Text]]] = {}
+    with destinations.standing(record.destination).looked(target, secrets) as look:
+        for entry in record.assets:
+            known = msgspec.json.encode(entry.ids, order="sorted")
+            if known in asked:
+                continue
             try:
                 asked[known] = look(entry.ids)
             except UploadError as error:  # the others are asked all the same; this one is told
                 asked[known] = [("FAILED", Text(secrets.redact(error.text.en), secrets.redact(error.text.zh)))]
+    rows, bad = [], False
+    for entry in record.assets:
+        known = msgspec.json.encode(entry.ids, order="sorted")
         nothing = Text(f"{entry.status}; nothing to ask", f"{entry.status}；无需查询")
         for state, words in asked[known] or [(entry.status, nothing)]:
             bad = bad or state in _FAILED or state.endswith("FAILED")

@@ -6,6 +6,7 @@ is a table of `pipeline.upload.order` in a module of its own, which loads no lib
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,7 +38,7 @@ class OrderModule(Protocol):
 class Standing(Protocol):
     """What a module has that tells how things stand."""
 
-    def looked(self, target: Target, secrets: Secrets) -> Look:
+    def looked(self, target: Target, secrets: Secrets) -> AbstractContextManager[Look]:
         """Asks the far end about ids that it gave, and sends nothing. Raises UsageError."""
 
 

@@ -143,7 +143,7 @@ def test_a_voice_in_sentences(near: Path, running: Emulator, other: Emulator) ->
     commit = sdk.CommitJobReq(voice_name="voice")
     client.commit_voice_training_job(sdk.CommitVoiceTrainingJobRequest(job_id=job.job_id, body=commit))
     shown = client.show_voice_training_job(sdk.ShowVoiceTrainingJobRequest(job_id=job.job_id))
-    assert str(shown.to_dict()["state"]) == "AUDITING"
+    assert str(shown.to_json_object()["state"]) == "AUDITING"
     _same(_told(running), _told(other))
 
 

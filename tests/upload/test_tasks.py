@@ -100,7 +100,7 @@ def test_an_avatar_of_footage_matte_and_letter_fills_every_field(near: Path, run
     items = []
     for preset, role, name in given:
         asset = made.asset("video", role, [made.output(near, name, b"Hello, I am new.")])
-        items += made.items(made.write(near, f"tencent/{preset}", [asset]))
+        items += made.items_of(made.write(near, f"tencent/{preset}", [asset]))
     order = {"make": {"AnchorName": "ab", "SexType": "MALE", "Speed": 1, "IsWithTimbre": True, "RemoveBackground": 2}}
     place = made.tencent(running, order)
     (unit,) = place.units(items)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from pipeline.model.facts import Text
@@ -20,7 +21,8 @@ _ROWS: Final = (
 _JOBS: Final = {"training": "show2d_model_training_job", "voice": "show_voice_training_job"}
 
 
-def looked(target: Target, secrets: Secrets) -> Look:
+@contextmanager
+def looked(target: Target, secrets: Secrets) -> Iterator[Look]:
     """See `pipeline.upload.destinations.Standing`."""
     api = Api(secrets, Patience(attempts=3), target.region, target.project, abroad="-intl/" in target.preset)
 
@@ -36,7 +38,8 @@ def looked(target: Target, secrets: Secrets) -> Look:
                 found.append(_line(words, str(ids[key]), told, field))
         return found
 
-    return look
+    with closing(api.caller):
+        yield look
 
 
 def _line(words: Text, name: str, told: Reply, field: str) -> tuple[str, Text]:

@@ -67,7 +67,7 @@ def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
             if body.setdefault(key, wanted) != wanted:
                 raise UsageError(
                     f"order: [make] {key} = {body[key]!r}, but {item.source} was prepared with {item.preset}, which is "
-                    f"{key} = {wanted!r}. Prepare it with the preset of that kind, or take {key} out of the order.",
+                    f"for {key} = {wanted!r}. Prepare it with the preset of that kind, or take {key} out of the order.",
                     f"订单：[make] {key} = {body[key]!r}，但 {item.source} 是按 {item.preset} 准备的，"
                     f"对应 {key} = {wanted!r}。请改用相应预设重新 prepare，或从订单中删除 {key}。",
                 )

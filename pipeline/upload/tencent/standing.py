@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 from pipeline.model.facts import Text
@@ -12,7 +13,8 @@ from pipeline.upload.retry import Patience
 from pipeline.upload.tencent.destination import Tencent
 
 
-def looked(target: Target, secrets: Secrets) -> Look:
+@contextmanager
+def looked(target: Target, secrets: Secrets) -> Iterator[Look]:
     """See `pipeline.upload.destinations.Standing`."""
     place = Tencent(secrets, {}, Patience(attempts=3), target.region)
 
@@ -27,4 +29,5 @@ def looked(target: Target, secrets: Secrets) -> Look:
         said = " ".join(word for word in (told.word("Status"), stage, state, why) if word)
         return [(told.word("Status"), Text(f"make {task}: {said}", f"make {task}：{said}"))]
 
-    return look
+    with closing(place):
+        yield look
