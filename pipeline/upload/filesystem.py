@@ -155,9 +155,7 @@ class Anywhere:
                     for chunk in tools.body(file):
                         out.write(chunk)
             except BaseException:
-                with contextlib.suppress(
-                    Exception
-                ):  # each file system of fsspec raises its own; the first error counts
+                with contextlib.suppress(Exception):  # each file system raises its own; the first error counts
                     self._system.rm_file(part)
                 raise
 

@@ -272,7 +272,7 @@ def test_the_verb_writes_its_settings_for_the_shell(tmp_path: Path) -> None:
             text=True,
             check=True,
         )
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(timeout=20)
     assert told.stdout.startswith("http://127.0.0.1:")
 

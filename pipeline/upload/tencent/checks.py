@@ -19,7 +19,7 @@ from pipeline.upload.tencent.tasks import Call, looks
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class PlatformCheck:
     """One check: what is asked, where its end is looked at, the field of the address, fields the order may add."""
 
     ask: str
@@ -30,14 +30,16 @@ class Check:
 
 # switch in the order -> its check
 _CHECKS: Final = {
-    "face": Check("facedetect", "getfacedetectstate", "ImageUrl", ("CheckerVersion",)),
-    "audio": Check("audioevaluation", "getaudioevaluationstate", "AudioUrl", ("ReferenceText", "Language")),
-    "zeroshot": Check("detectaudioquality", "getdetectprogress", "AudioUrl", ("ReferenceText", "TextId", "Language")),
+    "face": PlatformCheck("facedetect", "getfacedetectstate", "ImageUrl", ("CheckerVersion",)),
+    "audio": PlatformCheck("audioevaluation", "getaudioevaluationstate", "AudioUrl", ("ReferenceText", "Language")),
+    "zeroshot": PlatformCheck(
+        "detectaudioquality", "getdetectprogress", "AudioUrl", ("ReferenceText", "TextId", "Language")
+    ),
 }
 _FOLDERS: Final = {"photo": "face", "audio": "audio", "zeroshot": "zeroshot"}
 
 
-def asked(order: dict[str, Any], item: Item) -> Check | None:
+def asked(order: dict[str, Any], item: Item) -> PlatformCheck | None:
     """The check of this file, where the order asks for one. Raises UsageError for what no check takes."""
     switch = _FOLDERS.get(str(item.folder))
     if switch is None or not order.get(switch):
@@ -90,13 +92,13 @@ def run(
     return ended
 
 
-def _state(check: Check, answer: Reply) -> str:
+def _state(check: PlatformCheck, answer: Reply) -> str:
     """The state of a task: the tables say TaskState, the sample of the audio evaluation Status (T7)."""
     status = check.ask == "audioevaluation" and not answer.text("TaskState")
     return answer.word("Status" if status else "TaskState")
 
 
-def _against(check: Check, ended: Reply, state: str, order: dict[str, Any]) -> list[Text]:
+def _against(check: PlatformCheck, ended: Reply, state: str, order: dict[str, Any]) -> list[Text]:
     """What the platform has against a file; nothing only where its answer says so."""
     if check.ask == "facedetect":
         code = ended.text("ErrorCode")

@@ -58,6 +58,13 @@ MAKE: Final = Table(
             ),
         ),
         Relation(
+            lambda v: (
+                not {"RemoveBackground", "IsHaveBackground"} & v.keys()
+                or str(v.get("MakeType", "IMAGE")).startswith("IMAGE")
+            ),
+            Text("a background is of avatars alone, not of voices", "背景参数仅用于形象定制，不用于声音"),
+        ),
+        Relation(
             lambda v: "PhotoVersion" not in v or v.get("MakeType", "IMAGE_PHOTO") == "IMAGE_PHOTO",
             Text("PhotoVersion means something for IMAGE_PHOTO alone", "PhotoVersion 仅用于 IMAGE_PHOTO"),
         ),
