@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.errors import (
         AssetError,
         CeilingExceeded,
+        Doubtful,
         PreflightError,
         PresetError,
         ProofFailed,
@@ -101,6 +102,7 @@ __all__ = [
     "Category",
     "CeilingExceeded",
     "Condition",
+    "Doubtful",
     "Embedded",
     "Face",
     "Finding",

@@ -95,8 +95,12 @@ def edits(whole: dict[str, Any]) -> Iterator[Edit]:
         found: Any = whole
         for step in path:
             found = found[step]
-        key = "asset" if path == ("assets", 0) else str(path[-1] if isinstance(path[-1], str) else path[-2])
-        key = "summary" if path[0] == "summary" else key
+        key = (
+            "asset"
+            if path in {("assets", 0), ("assets",)}
+            else str(path[-1] if isinstance(path[-1], str) else path[-2])
+        )
+        key = "" if path[0] == "summary" and len(path) > 1 else key  # told by its table, or by its own
         for name, value in _values(found):
             yield Edit(f"{'.'.join(map(str, path))} {name}", key, changed(whole, path, value))
     for attack in ATTACKS:
