@@ -61,6 +61,8 @@ VERBS: Final = (
     Verb("package", "a voice package of clips or of one long take; clips joined to one prompt", "pipeline.cli.package"),
     Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve"),
     Verb("upload", "hand over what a manifest holds, and prove it", "pipeline.cli.upload"),
+    Verb("order", "an order to fill in, for a preset", "pipeline.cli.order"),
+    Verb("status", "how everything of an upload stands now", "pipeline.cli.status"),
     Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox"),
     Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema"),
     Verb("presets", "list, show ID, lint FILE", "pipeline.cli.presets"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
 from pipeline.report import console
+from pipeline.storage.atomic import replacing
 from pipeline.upload.emulator.backend import Account, Backend
 from pipeline.upload.emulator.faults import KINDS, Faults
 from pipeline.upload.emulator.server import Emulator
@@ -25,6 +26,7 @@ class SandboxOptions(Options):
 
     port: int
     folder: str | None
+    env: str | None
     faults: float
     fault: tuple[str, ...]
     seed: int
@@ -39,6 +41,7 @@ def declare(parser: ArgumentParser) -> type[SandboxOptions]:
     """Add the arguments; they become what is returned."""
     parser.add_argument("--port", type=int, default=0, help="on the loopback interface (default: any)")
     parser.add_argument("--folder", metavar="DIR", help="keep what is sent here")
+    parser.add_argument("--env", metavar="FILE", help="write the settings here, for the shell: `. FILE`")
     parser.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="of calls that go wrong, 0 to 1")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND", help="only these kinds of fault")
     parser.add_argument("--seed", type=int, default=0, help="of the faults")
@@ -84,12 +87,19 @@ def run(options: SandboxOptions) -> int:
 
 def _announce(emulator: Emulator, options: SandboxOptions) -> None:
     settings = emulator.settings()
+    exports = [f"export {name}={value}" for name, value in settings.items()]
+    if options.env:
+        try:
+            with replacing(Path(options.env), mode=0o600) as file:
+                file.write("\n".join([*exports, ""]))
+        except OSError as error:
+            raise UsageError(f"{options.env}: {error.strerror}", f"{options.env}：{error.strerror}") from None
     if options.json or options.jsonl:
         sys.stdout.write(json.dumps({"url": emulator.url, "environment": settings}) + "\n")
     else:
         out = console.console()
-        for name, value in settings.items():
-            out.print(console.clean(f"export {name}={value}"), soft_wrap=True)
+        for line in exports:
+            out.print(console.clean(line), soft_wrap=True)
         if not options.quiet:
             out.print(
                 console.clean(f"# {emulator.url}/_sandbox/state shows what is there; Ctrl-C ends"), soft_wrap=True

@@ -45,7 +45,7 @@ _Watch = tuple[Callable[[int], None], Callable[[UploadEntry], None], Callable[[s
 class UploadOptions(Options):
     """Of `preflight upload`."""
 
-    manifest: str
+    manifests: list[str]
     to: str
     order: str | None
     secrets: str | None
@@ -71,6 +71,7 @@ class UploadRecord(Frozen, frozen=True, kw_only=True):
     tool: Writer
     preset: PresetName | None  # as the manifest has it
     manifest: str
+    manifests: tuple[str, ...]  # all that were sent together; the record lies beside the first
     destination: str
     forced: bool
     assets: tuple[UploadEntry, ...]
@@ -87,7 +88,7 @@ class PlannedUnit(Frozen, frozen=True, kw_only=True):
 
 def declare(parser: ArgumentParser) -> type[UploadOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("manifest", metavar="MANIFEST", help="manifest.json of a run of prepare")
+    parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="manifest.json of a run of prepare")
     parser.add_argument(
         "--to", required=True, metavar="DEST", help="file:///folder, a platform, an fsspec URL; see docs/upload.md"
     )
@@ -107,13 +108,15 @@ def declare(parser: ArgumentParser) -> type[UploadOptions]:
 def run(options: UploadOptions) -> int:
     """Deliver what the manifest holds; the record goes to standard output and to upload.json beside the manifest."""
     hush()
-    name, lang = urls.near(options.manifest), options.lang
-    reading = read.manifest(name)
-    manifest, doubtful = reading.document, _doubtful(reading, lang)
-    folder = Path(os.path.realpath(name)).parent
+    names, lang = [urls.near(one) for one in options.manifests], options.lang
+    readings = [read.manifest(name) for name in names]
+    manifest, doubtful = readings[0].document, sum(_doubtful(reading, lang) for reading in readings) > 0
+    folders = [Path(os.path.realpath(name)).parent for name in names]
     secrets = Secrets(Path(options.secrets) if options.secrets else None)
     order = destinations.read_order(Path(options.order) if options.order else None)
-    items = entries.items(manifest, folder)
+    pairs = zip(readings, folders, strict=True)
+    items = [item for reading, folder in pairs for item in entries.items(reading.document, folder)]
+    _apart(items, options.to)
     how = How(
         jobs=_jobs(options.jobs),
         force=options.force,
@@ -121,16 +124,26 @@ def run(options: UploadOptions) -> int:
         bandwidth=amount("--bandwidth", options.bandwidth) if options.bandwidth else None,
         lang=lang,
     )
-    preset = manifest.preset.id if manifest.preset else ""
-    target = Target(options.to, preset, order, region=options.region, project=options.project)
+    presets = dict.fromkeys(one.document.preset.id if one.document.preset else "" for one in readings)
+    preset, *also = presets
+    target = Target(
+        where=options.to,
+        preset=preset,
+        order=order,
+        region=options.region,
+        project=options.project,
+        also=tuple(also),
+        dry=options.dry_run,
+    )
     with closing(destinations.opened(target, secrets)) as place:
         if options.dry_run:
             return _dry_run(place, items, how, options) or (5 if doubtful else 0)
-        replaceable(folder / RECORD)
+        for one in dict.fromkeys(folders):
+            replaceable(one / RECORD)
         found: list[UploadEntry | None] = [None] * len(items)
         # The entries' source is closed before the journal: on Ctrl-C its threads still write how far they came.
         with (
-            UploadJournal(folder, place.place) as journal,
+            UploadJournal(folders[0], place.place) as journal,
             _progress(options, items) as (sent, ended, words),
             closing(send_all(place, items, journal, secrets, how, sent, words)) as ending,
         ):
@@ -144,16 +157,37 @@ def run(options: UploadOptions) -> int:
             schema=SCHEMA,
             tool=Writer(version=pipeline.__version__),
             preset=manifest.preset,
-            manifest=name,
+            manifest=names[0],
+            manifests=tuple(names),
             destination=place.place,
             forced=options.force,
             assets=told,
             summary={status: sum(entry["status"] == status for entry in told) for status in STATUSES},
         )
-    _record(folder, document)
+    _record(folders[0], document)
     _tell(document, options)
-    undone = any(entry["status"] in {"failed", "refused", "pending"} for entry in told)
-    return 5 if undone or doubtful else 0
+    return 5 if doubtful else _exit_code({entry["status"] for entry in told})
+
+
+def _apart(items: Sequence[Item], where: str) -> None:
+    """Whether no two files of several manifests would have the same place in a folder. Raises UsageError."""
+    if ":" not in where:
+        return  # a platform tells equal names apart
+    seen: dict[str, Path] = {}
+    for file in (file for item in items for file in item.files):
+        if seen.setdefault(file.place, file.path) != file.path:
+            raise UsageError(
+                f"{file.place}: {seen[file.place]} and {file.path} would both be it; send their manifests to folders "
+                f"of their own",
+                f"{file.place}：{seen[file.place]} 与 {file.path} 会互相覆盖；请将各清单发往不同目录",
+            )
+
+
+def _exit_code(statuses: set[str]) -> int:
+    """0 delivered; 5 something failed or is undecided; 6 a person is waited for; 1 our own rules refused something."""
+    if statuses & {"failed", "pending"}:
+        return 5
+    return 1 if "refused" in statuses else 6 if "waiting" in statuses else 0
 
 
 def _doubtful(reading: ReadDocument[ManifestDocument], lang: str) -> bool:
@@ -190,7 +224,7 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Uploa
                 out.print(f"  {console.clean(call)}", soft_wrap=True)
         for one in refused:
             out.print(f"[red]{console.clean(one['why'])}[/red]", soft_wrap=True)
-    return 5 if refused else 0
+    return 1 if refused else 0
 
 
 @contextmanager
@@ -226,7 +260,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
             with guard:
                 done += 1
                 now = bar.tasks[0]
-                gone = 0 if entry["status"] in ("sent", "pending", "refused") else _bytes(entry)
+                gone = 0 if entry["status"] in ("sent", "pending", "waiting", "refused") else _bytes(entry)
                 total = max(now.completed, (now.total or 0) - gone)
                 bar.update(task, description=f"upload {done}/{len(items)}", total=total)
 

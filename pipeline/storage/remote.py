@@ -174,22 +174,30 @@ def _changed(url: str) -> AssetError:
     )
 
 
+@contextlib.contextmanager
+def whole(found: Any, url: str, path: str) -> Iterator[str]:
+    """The name to write a file under so that it is there whole or not at all: an object store takes objects whole,
+    elsewhere it is another name in the same folder, moved when all is written. Raises what the file system raises."""
+    if _scheme(url) in _OBJECTS:
+        yield path
+        return
+    found.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+    part = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.part"))
+    try:
+        yield part
+        found.mv(part, path)
+    except BaseException:
+        with contextlib.suppress(Exception):  # the first error is the one to tell
+            found.rm_file(part)
+        raise
+
+
 def store(source: Path, url: str, md5: str) -> None:
     """Put a file there, whole or not at all, and prove it by its ETag or by reading it back. Raises AssetError."""
     try:
         found, path = system(url)
-        if _scheme(url) in _OBJECTS:
-            found.put_file(str(source), path)
-        else:
-            found.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-            part = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.part"))
-            try:
-                found.put_file(str(source), part)
-                found.mv(part, path)
-            except BaseException:
-                with contextlib.suppress(Exception):  # the first error is the one to tell
-                    found.rm_file(part)
-                raise
+        with whole(found, url, path) as name:
+            found.put_file(str(source), name)
         found.invalidate_cache()
         if not same(url, source.stat().st_size, md5):
             raise AssetError(  # noqa: TRY301  as above

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,17 +36,6 @@ _SAID: Final = 300  # characters of a far end's words that are shown
 _STORES: Final = ErrorCodes()  # of a far end that has no codes of its own
 
 
-class Reply(dict[str, Any]):
-    """An object of an answer. A key that is asked for and not there ends in our words."""
-
-    def __init__(self, held: Mapping[str, Any], asked: str) -> None:
-        super().__init__(held)
-        self.asked = asked  # the call: method and path
-
-    def __missing__(self, key: str) -> Any:
-        raise unlike(self.asked, key, Text("is missing", "缺失"))
-
-
 def unlike(asked: str, key: str, why: Text) -> UploadError:
     """The error of an answer that is not as it is documented."""
     return UploadError(
@@ -54,31 +43,6 @@ def unlike(asked: str, key: str, why: Text) -> UploadError:
         f"platform has changed.",
         f"{asked}：应答与文档不符：{key}：{why.zh}。请重新运行同一命令；若仍如此，则平台接口已变更。",
     )
-
-
-V = TypeVar("V", str, int, float, bool, list[Any], dict[str, Any])
-_WORDS: Final[dict[type, Text]] = {
-    str: KINDS["string"],
-    int: KINDS["integer"],
-    float: KINDS["number"],
-    bool: KINDS["boolean"],
-    list: KINDS["array"],
-    dict: KINDS["object"],
-}
-
-
-def answer(reply: Reply, key: str, type_: type[V]) -> V:
-    """What the answer says under this key, which has to be there and of this type (for numbers `float` takes both).
-
-    Raises UploadError naming the call, the key, what was found and what was wanted.
-    """
-    found = reply[key]
-    fits = isinstance(found, (int, float) if type_ is float else type_) and (
-        type_ is bool or not isinstance(found, bool)
-    )
-    if not fits:
-        raise unlike(reply.asked, key, wrong(_WORDS[type_], named(found)))
-    return cast(V, float(found) if type_ is float else found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +54,13 @@ class Answer:
     body: bytes
     asked: str = ""  # the call: method and path
 
-    def json(self) -> Reply:
+    def json(self) -> dict[str, Any]:
         """The body as an object; empty when there is none. Raises Misfit for a body that is something else."""
         if not self.body.strip():
-            return Reply({}, self.asked)
+            return {}
         strict.whole(self.body)
-        data = json.loads(self.body, object_hook=lambda held: Reply(held, self.asked))
-        if not isinstance(data, Reply):
+        data = json.loads(self.body)
+        if not isinstance(data, dict):
             raise Misfit(wrong(KINDS["object"], named(data)))
         return data
 
@@ -254,6 +218,35 @@ class Caller:
             found = unlike(f"{what}: {answer.asked}", error.key or "the body", error.text)
             unsure = Unknown(found.text.en, found.text.zh)
             raise (Retryable(unsure) if again else unsure) from None
+
+    def fetch(self, url: str, take: Callable[[bytes], object], most: int, *, what: str) -> int:
+        """GET an address piece by piece; how many bytes came. Raises UploadError: one attempt, whoever called asks
+        again with the next run."""
+        near = urlsplit(secure(url)).hostname in LOOPBACK
+        count, cost = 0, allowance.Allowance(allowance.ANSWERED, received=most)
+        headers = {"Accept-Encoding": "identity"}
+        try:
+            with (
+                allowance.within(cost),
+                self._client(near=near).stream("GET", url, headers=headers) as response,
+            ):
+                length = response.headers.get("content-length", "")
+                cost.seconds += int(length) / allowance.LEAST_SPEED if length.isdecimal() else 0.0
+                if response.status_code != 200:
+                    raise UploadError(
+                        f"{what}: HTTP {response.status_code} where the file should be; run again for a new address",
+                        f"{what}：下载地址返回 HTTP {response.status_code}；请重新运行以获取新地址",
+                    )
+                for piece in response.iter_raw():
+                    count += len(piece)
+                    if count > most:
+                        raise UploadError(
+                            f"{what}: larger than {most} bytes; not fetched", f"{what}：超过 {most} 字节，未下载"
+                        )
+                    take(piece)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._lost(what, error, UploadError) from None
+        return count
 
     def look(self, url: str, *, bucket: Bucket) -> tuple[int, str] | None:
         """Size in bytes and ETag of what a pre-signed download URL leads to; None when nothing is there.

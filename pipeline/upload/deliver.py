@@ -18,7 +18,7 @@ from pipeline.upload.rate_limit import Bucket
 
 UploadEntry = dict[str, Any]
 _INTERRUPTED: Final = Text("interrupted; run again to continue", "已中断，重新运行即可继续")
-STATUSES: Final = ("sent", "skipped", "pending", "refused", "failed")
+STATUSES: Final = ("sent", "skipped", "pending", "waiting", "refused", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,15 @@ def send_all(
 
     limit = Bucket(how.bandwidth, depth=how.bandwidth / 4) if how.bandwidth else None
     tools = Tools(journal=journal, sent=counted, bandwidth=limit, wait=how.wait, told=told)
-    units = destination.units(sendable)
+    try:
+        units = destination.units(sendable)
+    except UsageError as error:
+        if len(sendable) == len(items):
+            raise
+        # What is missing may be what was refused above: that is told, and this beside it.
+        for item in sendable:
+            yield places[item.key], _failed(item, error, secrets, how, [])
+        return
     with ThreadPoolExecutor(how.jobs, thread_name_prefix="upload") as executor:
         running: dict[Future[list[UploadEntry]], Unit] = {
             executor.submit(_deliver, destination, unit, tools, secrets, how, stop): unit for unit in units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,6 +25,8 @@ class Target:
     order: Order = field(default_factory=dict)
     region: str | None = None  # of the platform; None leaves it to settings
     project: str | None = None  # id at the platform; None leaves it to settings
+    also: tuple[str, ...] = ()  # presets of the other manifests of the same run
+    dry: bool = False  # nothing will be sent: neither project nor keys are needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,15 @@ class Unit:
 class Receipt:
     """What became of a unit."""
 
-    status: str  # sent, skipped, pending, failed
+    status: str  # sent, skipped, pending, waiting (for a person), failed
     message: Text = field(default_factory=lambda: Text("", ""))
     ids: dict[str, Any] = field(default_factory=dict)  # given by the far end
     verified: list[dict[str, Any]] = field(default_factory=list)  # per file: what the far end says it holds
     abandoned: list[dict[str, Any]] = field(default_factory=list)  # begun at the far end and marked as given up
+
+
+# Ids that the far end gave -> how each thing stands there, in its own word and in words; empty where nothing is known
+Look = Callable[[Mapping[str, Any]], list[tuple[str, Text]]]
 
 
 class Stopped(BaseException):

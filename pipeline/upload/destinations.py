@@ -6,6 +6,7 @@ is a table of `pipeline.upload.order` in a module of its own, which loads no lib
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final, Protocol, cast
 from pipeline.errors import UsageError, nearest_word
 from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Destination, Target
+from pipeline.upload.destination import Destination, Look, Target
 from pipeline.upload.order import Order, Table
 
 
@@ -34,6 +35,13 @@ class OrderModule(Protocol):
         """Names of the tables that mean something to what this preset leads to."""
 
 
+class Standing(Protocol):
+    """What a module has that tells how things stand."""
+
+    def looked(self, target: Target, secrets: Secrets) -> AbstractContextManager[Look]:
+        """Asks the far end about ids that it gave, and sends nothing. Raises UsageError."""
+
+
 @dataclass(frozen=True, slots=True)
 class DestinationRow:
     """One kind of destination. Its modules are imported when they are asked for and not before."""
@@ -41,6 +49,7 @@ class DestinationRow:
     shown: str  # as the list of destinations writes it
     module: str  # a Module
     order: str = ""  # an OrderModule; empty where no order means anything
+    standing: str = ""  # a Standing; empty where nothing goes on after an upload
 
 
 _ANY: Final = "://"
@@ -48,9 +57,17 @@ _ANY: Final = "://"
 DESTINATIONS: Final[dict[str, DestinationRow]] = {
     "file://": DestinationRow("file:///folder", "pipeline.upload.filesystem"),
     "metastudio": DestinationRow(
-        "metastudio", "pipeline.upload.metastudio.destination", "pipeline.upload.metastudio.order"
+        "metastudio",
+        "pipeline.upload.metastudio.destination",
+        "pipeline.upload.metastudio.order",
+        "pipeline.upload.metastudio.standing",
     ),
-    "tencent": DestinationRow("tencent", "pipeline.upload.tencent.destination", "pipeline.upload.tencent.order"),
+    "tencent": DestinationRow(
+        "tencent",
+        "pipeline.upload.tencent.destination",
+        "pipeline.upload.tencent.order",
+        "pipeline.upload.tencent.standing",
+    ),
     _ANY: DestinationRow("any URL of fsspec", "pipeline.upload.filesystem"),
 }
 
@@ -60,11 +77,42 @@ def read_order(file: Path | None) -> Order:
     return orders.read(file, [table for row in DESTINATIONS.values() if row.order for table in _order(row).TABLES])
 
 
+def tables(where: str, preset: str) -> tuple[Table, ...]:
+    """What an order may say of a manifest of this preset, delivered there. Raises UsageError: no such place, or not
+    for that preset."""
+    row = _row(where)
+    _fits(where, preset)
+    if not row.order:
+        return ()
+    module = _order(row)
+    return tuple(table for table in module.TABLES if table.name in module.takes(preset))
+
+
+def standing(place: str) -> Standing:
+    """Who tells how things stand at this place, which a record names. Raises UsageError where nobody does."""
+    row = DESTINATIONS.get(place.partition(":")[0])
+    if row is None or not row.standing:
+        raise UsageError(
+            f"{place}: nothing goes on there after an upload; there is nothing to ask",
+            f"{place}：上传完成后没有后续处理，无需查询",
+        )
+    return cast("Standing", import_module(row.standing))
+
+
 def opened(target: Target, secrets: Secrets) -> Destination:
     """The place that --to names. Raises UsageError: no such place, not for this manifest or order, not installed."""
     row = _row(target.where)
-    _fits(target)
-    taken = _order(row).takes(target.preset) if row.order else frozenset[str]()
+    taken = frozenset[str]()
+    for preset in (target.preset, *target.also):
+        _fits(target.where, preset)
+        takes = _order(row).takes(preset) if row.order else frozenset[str]()
+        if preset != target.preset and takes != taken:
+            raise UsageError(
+                f"{target.preset} and {preset} lead to different things at {target.where}; send their manifests "
+                f"one by one",
+                f"{target.preset} 与 {preset} 在 {target.where} 对应不同内容；请分别发送清单",
+            )
+        taken = takes
     orders.fits(target.order, f"{target.preset} -> {target.where}", taken)
     try:
         return cast("Module", import_module(row.module)).opened(target, secrets)
@@ -94,13 +142,12 @@ def _row(where: str) -> DestinationRow:
     return row
 
 
-def _fits(target: Target) -> None:
+def _fits(where: str, preset: str) -> None:
     """Files that were prepared by one platform's rules do not go to another platform."""
-    where, platforms = target.where, {name for name in DESTINATIONS if _ANY not in name}
-    platform = target.preset.split("/")[0].removesuffix("-intl")
+    platforms = {name for name in DESTINATIONS if _ANY not in name}
+    platform = preset.split("/")[0].removesuffix("-intl")
     if where in platforms and platform in platforms and platform != where:
         raise UsageError(
-            f"the manifest was prepared for {target.preset}; it cannot go to {where}. Prepare it with a {where} "
-            f"preset.",
-            f"清单按 {target.preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
+            f"the manifest was prepared for {preset}; it cannot go to {where}. Prepare it with a {where} preset.",
+            f"清单按 {preset} 准备，不能发往 {where}；请使用 {where} 预设重新 prepare。",
         )

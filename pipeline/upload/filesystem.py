@@ -101,6 +101,7 @@ class Anywhere:
 
     def __init__(self, url: str) -> None:
         self._system, top = remote.system(url)
+        self._url = url
         self._top = top.rstrip("/")
         split = urlsplit(url)
         host = split.hostname or ""
@@ -147,15 +148,17 @@ class Anywhere:
         return _receipt(verified, skipped=skipped)
 
     def _write(self, name: str, file: File, tools: Tools) -> None:
-        """Closing commits what has been written, so what was not written to its end is taken away again."""
-        try:
-            with self._system.open(name, "wb") as out:
-                for chunk in tools.body(file):
-                    out.write(chunk)
-        except BaseException:
-            with contextlib.suppress(Exception):  # each file system of fsspec raises its own; the first error counts
-                self._system.rm_file(name)
-            raise
+        """Whole or not at all. Closing an object commits what has been written, so what was not written to its end is
+        taken away again."""
+        with remote.whole(self._system, self._url, name) as part:
+            try:
+                with self._system.open(part, "wb") as out:
+                    for chunk in tools.body(file):
+                        out.write(chunk)
+            except BaseException:
+                with contextlib.suppress(Exception):  # each file system raises its own; the first error counts
+                    self._system.rm_file(part)
+                raise
 
 
 def _read(folder: HeldFolder, name: str) -> IO[bytes]:

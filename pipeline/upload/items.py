@@ -57,8 +57,14 @@ class Item:
     files: tuple[File, ...]  # the main file first
     asset_type: str | None = None
     folder: str | None = None
+    preset: str = ""  # id of what it was prepared with
     refusal: Text | None = None  # why it must not be sent
     forced: tuple[str, ...] = field(default=())  # what --force overrode
+
+    @property
+    def beside(self) -> Path:
+        """The folder of its manifest."""
+        return self.files[0].top or self.files[0].path.parent
 
     @property
     def size(self) -> int:
@@ -105,6 +111,7 @@ def _items(asset: PreparedAsset, folder: Path, preset: Preset | None) -> Iterato
             files=together,
             asset_type=role.asset_type if role else None,
             folder=role.folder if role else None,
+            preset=preset.id if preset else "",
             refusal=_refusal(asset, together),
         )
 

@@ -20,7 +20,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("schema", "presets", "explain", "doctor"),
+    *("schema", "presets", "explain", "doctor", "order", "status"),
 }
 # What each needs on its command line at least.
 NEEDED = {
@@ -33,6 +33,8 @@ NEEDED = {
     "package": ["clips", "-p", "x", "-o", "out"],
     "upload": ["manifest.json", "--to", "file:///there"],
     "explain": ["a.rule"],
+    "order": ["metastudio/asset-library"],
+    "status": ["upload.json"],
     "schema": ["report"],
 }
 every_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)

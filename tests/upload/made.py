@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from pipeline.documents import read
 from pipeline.upload import items as entries
@@ -153,6 +154,14 @@ def library(running: Emulator, order: dict[str, Any] | None = None, **environmen
 def api(running: Emulator, **environment: str) -> Api:
     settings = running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"} | environment
     return Api(Secrets(environment={k: v for k, v in settings.items() if v}), QUICK, None, None)
+
+
+def raw(place: Api, method: str, path: str, body: dict[str, Any] | None = None, **query: str) -> tuple[int, Any]:
+    """A signed call as somebody else might make it, nothing checked: status and answer."""
+    url = f"{place.endpoint}/v1/{place.project}{path}" + (f"?{urlencode(query)}" if query else "")
+    sent = json.dumps(body).encode() if body is not None else b""
+    answer = place.caller.once(method, url, place._headers(method, url, sent), sent)
+    return answer.status, answer.json()
 
 
 def tencent(running: Emulator, order: dict[str, dict[str, Any]] | None = None, **environment: str) -> Tencent:

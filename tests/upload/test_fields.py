@@ -197,6 +197,7 @@ def test_a_short_order_is_accepted(table: str, values: dict[str, Any]) -> None:
         ("make", MAKE | {"PhotoVersion": 1}),
         ("make", MAKE | {"ZeroshortLang": "chi"}),
         ("make", MAKE | {"RemoveBackground": 1}),
+        ("make", MAKE | {"MakeType": "IMAGE", "IsHaveBackground": True, "RemoveBackground": 1}),
         ("make", MAKE | {"MaterialCosUrl": "http://elsewhere/a.mp4"}),
         ("confirm", {"Operate": "REJECT"}),
         ("confirm", {"Operate": "REJECT", "Reason": "r" * 301}),

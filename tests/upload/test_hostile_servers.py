@@ -21,9 +21,11 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.errors import UploadError
 from pipeline.upload import allowance
-from pipeline.upload.client import Answer, Caller, Reply, answer
+from pipeline.upload.client import Answer, Caller
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.metastudio.error_codes import CODES
+from pipeline.upload.metastudio.protocol import TABLES
+from pipeline.upload.protocol import Reply, Unexpected
 from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.retry import Patience
 from pipeline.upload.transfer import Body, Refused, Unknown
@@ -286,34 +288,41 @@ def test_a_long_no_is_cut_short(caller: Caller) -> None:
 def test_two_hundred_with_an_empty_body_has_no_keys(caller: Caller) -> None:
     with serving(body(b"")) as url:
         told = _call(caller, url).json()
-    with pytest.raises(UploadError, match="POST /v1/thing: the answer is not as documented: asset_id: is missing"):
-        answer(told, "asset_id", str)
+    with pytest.raises(Unexpected, match="not what its documents say: asset_id is missing; Table 4-118 wants it"):
+        _asset(told).must("asset_id")
 
 
-WRONG: Final[list[tuple[dict[str, Any], type, str]]] = [
-    ({}, str, "asset_id: is missing"),
-    ({"asset_id": None}, str, "asset_id: wanted text, found null"),
-    ({"asset_id": 7}, str, "asset_id: wanted text, found a whole number"),
-    ({"asset_id": ["a"]}, str, "asset_id: wanted text, found a list"),
-    ({"asset_id": True}, int, "asset_id: wanted a whole number, found true or false"),
-    ({"asset_id": "7"}, float, "asset_id: wanted a number, found text"),
-    ({"asset_id": []}, dict, "asset_id: wanted an object, found a list"),
-    ({"asset_id": {}}, list, "asset_id: wanted a list, found an object"),
+def _asset(held: dict[str, Any]) -> Reply:
+    """Read as the answer to "query asset"."""
+    fields, table = TABLES.calls["show_asset"].side("answer")
+    return Reply(TABLES, fields, held, table)
+
+
+WRONG: Final[list[tuple[dict[str, Any], str, str, str]]] = [
+    ({}, "must", "asset_id", "asset_id is missing; Table 4-118 wants it"),
+    ({"asset_id": None}, "must", "asset_id", "asset_id is missing; Table 4-118 wants it"),
+    ({"asset_id": ["a"]}, "must", "asset_id", "asset_id is ['a']; Table 4-118 wants String"),
+    ({"asset_id": True}, "must", "asset_id", "asset_id is True; Table 4-118 wants String"),
+    ({"asset_order": True}, "number", "asset_order", "asset_order is True; Table 4-118 wants Integer"),
+    ({"asset_order": "x"}, "number", "asset_order", "asset_order is 'x'; Table 4-118 wants Integer"),
+    ({"asset_extra_meta": []}, "one", "asset_extra_meta", "asset_extra_meta is []; Table 4-118 wants AssetExtraMeta"),
+    ({"files": {}}, "many", "files", "files is {}; Table 4-118 wants an array"),
+    ({"files": ["a"]}, "many", "files", "files is 'a'; Table 4-118 wants AssetFileInfo"),
 ]
 
 
-@pytest.mark.parametrize(("held", "type_", "said"), WRONG, ids=[row[2] for row in WRONG])
-def test_an_answer_names_call_key_and_what_was_wanted(held: dict[str, Any], type_: Any, said: str) -> None:
-    with pytest.raises(UploadError) as caught:
-        answer(Reply(held, "GET /v1/assets"), "asset_id", type_)
-    assert f"GET /v1/assets: the answer is not as documented: {said}" in caught.value.text.en
-    assert "GET /v1/assets" in caught.value.text.zh
+@pytest.mark.parametrize(("held", "way", "key", "said"), WRONG, ids=[row[3] for row in WRONG])
+def test_an_answer_names_table_key_and_what_was_wanted(held: dict[str, Any], way: str, key: str, said: str) -> None:
+    with pytest.raises(Unexpected) as caught:
+        getattr(_asset(held), way)(key)
+    assert said in caught.value.text.en
+    assert "Table 4-118" in caught.value.text.zh
 
 
-def test_an_object_within_an_answer_names_the_call_too() -> None:
-    told = Answer(200, {}, b'{"assets": [{"name": "a"}]}', "GET /v1/assets").json()
-    with pytest.raises(UploadError, match=r"GET /v1/assets: .* asset_id: is missing"):
-        told["assets"][0]["asset_id"]
+def test_an_object_within_an_answer_names_its_own_table() -> None:
+    told = Answer(200, {}, b'{"files": [{"file_name": "a"}]}', "GET /v1/assets").json()
+    with pytest.raises(Unexpected, match=r"file_id is missing; Table \d+-\d+ wants it"):
+        _asset(told).many("files")[0].must("file_id")
 
 
 VERB: Final = [

@@ -84,6 +84,71 @@ def test_a_deck_goes_up_with_cover_and_pages(near: Path, running: Emulator) -> N
     assert made.held(running.backend) == made.wanted(manifest)
 
 
+def _deck(near: Path, name: str, pages: int, text: str = "words of a page") -> Path:
+    outputs = [made.output(near, name, b"%PDF deck")]
+    outputs += [made.output(near, f"d/{n:04d}.png", b"%d" % n, "PAGE") | {"text": text} for n in range(1, pages + 1)]
+    return made.write(near, "metastudio/asset-library", [made.asset("slides", "slides", outputs)])
+
+
+def test_the_platform_is_told_which_picture_is_which_page(near: Path, running: Emulator) -> None:
+    """Tables 4-11, 4-12: page_no from 1, file_id of the picture, page_content."""
+    assert made.statuses(made.deliver(made.library(running), _deck(near, "deck.pdf", 3))) == {"sent": 1}
+    (asset,) = made.live(running.backend)
+    ids = {file["file_name"]: file["file_id"] for file in asset["files"]}
+    deck = asset["asset_extra_meta"]["ppt_meta"]
+    assert (deck["auto_analysis"], deck["page_count"]) == (False, 3)
+    assert deck["pages"] == [
+        {"page_no": n, "file_id": ids[f"{n:04d}.png"], "page_content": "words of a page"} for n in (1, 2, 3)
+    ]
+    puts = len([call for call in running.backend.calls if call.startswith("PUT /v1")])
+    made.deliver(made.library(running), _deck(near, "deck.pdf", 3))
+    assert len([call for call in running.backend.calls if call.startswith("PUT /v1")]) == puts, "told once"
+
+
+def test_a_cover_of_ones_own_goes_up_with_its_asset(near: Path, running: Emulator) -> None:
+    manifest, cover = _one(near), near / "cover.png"
+    cover.write_bytes(b"cover")
+    place = made.library(running, {"covers": {"clip.mp4": str(cover)}})
+    assert made.statuses(made.deliver(place, manifest)) == {"sent": 1}
+    (asset,) = made.live(running.backend)
+    assert [file["asset_file_category"] for file in asset["files"]] == ["MAIN", "COVER"]
+    assert made.held(running.backend)["cover.png"] == made.md5(b"cover")
+    with pytest.raises(UsageError, match=r"other\.mp4, which is not in the manifest"):
+        made.deliver(made.library(running, {"covers": {"other.mp4": str(cover)}}), manifest)
+
+
+def test_a_deck_without_pictures_is_taken_apart_by_the_platform(near: Path, running: Emulator) -> None:
+    manifest = _deck(near, "deck.pptx", 0)
+    assert made.statuses(made.deliver(made.library(running), manifest, wait=0.0)) == {"pending": 1}
+    assert made.statuses(made.deliver(made.library(running), manifest)) == {"skipped": 1}
+    (asset,) = made.live(running.backend)
+    assert asset["asset_extra_meta"]["ppt_meta"]["ppt_analysis_status"] == "SUCCEEDED"
+
+
+def test_a_deck_that_cannot_be_taken_apart_is_told_and_may_stay_a_file(near: Path, running: Emulator) -> None:
+    told = made.deliver(made.library(running), _deck(near, "torndeck.pptx", 0))
+    assert "FAILED): MSS.10001030 the deck is too complex" in told[0]["message"]
+    (near / "other").mkdir()
+    told = made.deliver(made.library(running, {"auto_analysis": False}), _deck(near / "other", "plain.pptx", 0))
+    assert made.statuses(told) == {"sent": 1}
+
+
+def test_notes_that_no_page_takes_are_told_before_anything_is_sent(near: Path, running: Emulator) -> None:
+    told = made.deliver(made.library(running), _deck(near, "deck.pdf", 2, "w" * 2049))
+    assert "page 1 has 2049 characters; the platform takes 2048" in told[0]["message"]
+    assert running.backend.calls == []
+
+
+@pytest.mark.parametrize("state", ["PUBLISHED", "", None])
+def test_an_asset_in_a_state_that_no_table_has_is_not_delivered(
+    near: Path, running: Emulator, state: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.upload.emulator.library._now", lambda asset: asset | {"asset_state": state})
+    told = made.deliver(made.library(running), _one(near))
+    assert told[0]["status"] == "failed"
+    assert "Table 4-118 wants one of CREATING" in told[0]["message"]
+
+
 def test_above_five_gibibytes_a_file_goes_up_in_parts(
     near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from pipeline.cli import main as cli
 from pipeline.errors import UsageError
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
-from pipeline.upload.metastudio import scripts
+from pipeline.upload.metastudio import scripts, videos
+from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.retry import Waiting
@@ -24,7 +25,8 @@ SOUND = {"scene0": b"first " * 500, "scene1": b"second " * 500}
 
 @pytest.fixture
 def near(near: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(scripts, "Waiting", lambda seconds: Waiting(seconds, 0.01, 0.01))
+    for module in (scripts, videos):
+        monkeypatch.setattr(module, "Waiting", lambda seconds: Waiting(seconds, 0.01, 0.01))
     return near
 
 
@@ -121,14 +123,14 @@ def test_subtitles_that_cannot_be_made_are_told_with_the_platforms_reason(
 ) -> None:
     """Its store loses the sound between the upload and the making of subtitles."""
     order, manifest = _subtitled(near), _manifest(near)
-    call = Production._call
+    call = Api.call
 
-    def lost(self: Production, method: str, path: str, *rest: Any, **more: Any) -> dict[str, Any]:
-        if path == scripts.SUBTITLES:
+    def lost(self: Api, name: str, *rest: Any, **more: Any) -> Any:
+        if name == "create_subtitle_file":
             running.backend.objects.clear()
-        return call(self, method, path, *rest, **more)
+        return call(self, name, *rest, **more)
 
-    monkeypatch.setattr(Production, "_call", lost)
+    monkeypatch.setattr(Api, "call", lost)
     told = made.deliver(_place(running, order), manifest)
     assert "scene 0: GENERATE_FAILED" in told[0]["message"]
     assert "MSS.20010067" in told[0]["message"]
@@ -187,3 +189,71 @@ def test_the_verb_plans_and_sends_a_script(
     order.write_text('[voice]\nvoice_name = "a"\ntag = "NEWS"\nsex = "MALE"\n', encoding="utf-8")
     assert cli.main(words) == 2
     assert "[voice] has no effect" in capsys.readouterr().err
+
+
+# --- the video of a script ------------------------------------------------------------------------------
+
+SHAPE = {"codec": "H264", "bitrate": 4000, "width": 1920, "height": 1080}
+LAYER = {
+    "layer_type": "HUMAN",
+    "position": {"dx": 656, "dy": 0, "layer_index": 1},
+    "size": {"width": 607, "height": 1080},
+}
+FILMED = ORDER | {
+    "model_asset_id": "model1",
+    "video_config": SHAPE,
+    "background_music_config": {"music_asset_id": "music1", "volume": 20},
+    "background_config": {"2": [{"background_type": "COLOR", "background_color_config": "#FFFFFF"}]},
+    "layer_config": {"0": [LAYER]},
+}
+
+
+def _film(near: Path, running: Emulator, name: str = "film", order: dict[str, Any] = FILMED) -> list[dict[str, Any]]:
+    api = made.api(running)
+    place = Production(api, order, AssetLibrary(api, {}), {"asset_name": name, "video_config": SHAPE})
+    return made.deliver(place, _manifest(near))
+
+
+def test_a_script_goes_all_the_way_to_the_finished_video(near: Path, running: Emulator) -> None:
+    told = _film(near, running)
+    assert made.statuses(told) == {"sent": 4}
+    (script,) = running.backend.scripts.values()
+    assert script["background_music_config"] == {"music_asset_id": "music1", "volume": 20}
+    assert script["shoot_scripts"][0]["shoot_script"]["layer_config"] == [LAYER]
+    assert script["shoot_scripts"][2]["shoot_script"]["background_config"][0]["background_type"] == "COLOR"
+    film = Path(told[0]["ids"]["video"])
+    assert (film.parent, film.read_bytes()) == (near / "video", b"a film of film")
+    assert told[0]["verified"][-1]["md5"] == made.md5(b"a film of film")
+    again = _film(near, running)
+    assert again[0]["ids"]["video_job_id"] == told[0]["ids"]["video_job_id"]
+    assert len(running.backend.videos) == 1, "one video of a script"
+
+
+@pytest.mark.parametrize("kind", ["lost-answer", "500-after", "500", "429"])
+def test_a_video_through_a_bad_network_is_ordered_once(near: Path, running: Emulator, kind: str) -> None:
+    running.backend.faults.order("POST /v1/sandboxproject/2d-digital-human-videos", kind)
+    assert made.statuses(_film(near, running)) == {"sent": 4}
+    assert len(running.backend.videos) == 1
+
+
+def test_a_video_that_failed_is_told_with_the_platforms_reason(near: Path, running: Emulator) -> None:
+    told = _film(near, running, "failme")
+    assert "the platform says FAILED: MSS.20010112 no text" in told[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ({"video_config": {"codec": "H264"}}, "Table 5-5"),
+        ({"layer_config": {"0": [{"layer_type": "PERSON"}]}}, "Table 5-14"),
+        ({"speed": 120}, "want voice_asset_id"),
+        ({"layer_config": {"9": [LAYER]}}, "layer_config. names scene 9"),
+        ({"background_config": {"0": [{"background_type": "SOUND"}]}}, "Table 5-13"),
+    ],
+)
+def test_what_the_documents_do_not_have_is_an_order_mistake(
+    near: Path, running: Emulator, order: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        _film(near, running, order=ORDER | order)
+    assert running.backend.calls == []

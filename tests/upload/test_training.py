@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import UsageError
+from pipeline.errors import UploadError, UsageError
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import training
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.training import Avatar
-from pipeline.upload.metastudio.voice import Voice
+from pipeline.upload.metastudio.voice import Voice, _of_sentence
 from tests.upload import made
 
 ORDER = {"name": "avatar"}
@@ -137,8 +137,8 @@ def _slots(near: Path, place: Avatar) -> Any:
 def test_a_job_without_its_papers_is_not_begun(near: Path, running: Emulator) -> None:
     asset = made.asset("video", "video", [made.output(near, "take.mp4", b"video")])
     manifest = made.write(near, "metastudio/avatar-training", [asset])
-    told = made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
-    assert "id_card_image1" in told[0]["message"]
+    with pytest.raises(UsageError, match="id_card_image1"):
+        made.deliver(Avatar(made.api(running), ORDER, flexus=False), manifest)
     assert running.backend.jobs == {}
 
 
@@ -246,7 +246,7 @@ def test_sentences_go_one_by_one_each_confirmed_before_the_next(near: Path, runn
     assert (told[0]["status"], told[0]["ids"]["state"]) == ("sent", "AUDITING")
     assert _stored(running) == SPOKEN
     steps = [call.split()[1].rsplit("-", 1)[-1] for call in running.backend.calls if call.startswith(("PUT", "POST"))]
-    assert steps[1:7] == ["audio", "txt", "segment"] * 2
+    assert steps[1:7] == ["0.wav", "0.txt", "segment", "1.wav", "1.txt", "segment"]
 
 
 def test_a_sentence_the_platform_hears_otherwise_is_named_and_goes_again(near: Path, running: Emulator) -> None:
@@ -300,3 +300,110 @@ def test_a_refused_avatar_gets_its_files_anew(near: Path, running: Emulator, kin
     assert len(running.backend.jobs) == 1
     assert _stored(running)["training_video"] == made.md5(b"brighter" * 9000)
     assert kind == "lost-answer" or list(running.backend.jobs) == [job]
+
+
+# --- what the documents say of commands, sides and sentences --------------------------------------------
+
+
+def _named(near: Path, first: str, second: str) -> Path:
+    manifest = json.loads(_avatar(near).read_text(encoding="utf-8"))
+    assets = [asset for asset in manifest["assets"] if asset["role"] != "id-card"]
+    cards = [made.asset("image", "id-card", [made.output(near, n, n.encode())]) for n in (first, second)]
+    return made.write(near, "metastudio/avatar-training", [*assets[:1], *cards, *assets[1:]])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("back.jpg", "front.jpg"),
+        ("idcard_back.jpg", "scan2.jpg"),
+        ("身份证反面.jpg", "身份证正面.jpg"),
+        ("国徽面.png", "人像面.png"),
+        ("b_reverse.png", "a_obverse.png"),
+    ],
+)
+def test_the_sides_of_an_identity_card_are_told_by_their_names(
+    near: Path, running: Emulator, first: str, second: str
+) -> None:
+    """Table 8-6: image 1 is the front, image 2 the back; the first of the manifest is the back here."""
+    made.deliver(Avatar(made.api(running), ORDER, flexus=False), _named(near, first, second))
+    stored = _stored(running)
+    assert stored["id_card_image2"] == made.md5(first.encode())
+    assert stored["id_card_image1"] == made.md5(second.encode())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a.jpg", "b.jpg"), ("front1.jpg", "front2.jpg"), ("front_back.jpg", "scan.jpg"), ("1.jpg", "2.jpg")],
+)
+def test_sides_that_no_name_tells_are_asked_for(near: Path, running: Emulator, first: str, second: str) -> None:
+    with pytest.raises(UsageError, match=r"training\.files"):
+        made.deliver(Avatar(made.api(running), ORDER, flexus=False), _named(near, first, second))
+    assert running.backend.calls == []
+    order = ORDER | {"files": {first: "id_card_image2"}}
+    made.deliver(Avatar(made.api(running), order, flexus=False), _named(near, first, second))
+    assert _stored(running)["id_card_image2"] == made.md5(first.encode())
+
+
+def test_a_command_that_was_not_done_is_no_success_whatever_its_status(near: Path, running: Emulator) -> None:
+    """Table 8-51: EXCUTE_FAILED comes with 200."""
+    told = made.deliver(Avatar(made.api(running), {"name": "nosubmit"}, flexus=False), _avatar(near))
+    assert made.statuses(told) == {"failed": 4}
+    assert "EXCUTE_FAILED: the queue is full" in told[0]["message"]
+    assert len(running.backend.jobs) == 1, "the job with its files stays for the next run"
+
+
+def test_a_lost_answer_to_a_part_is_looked_up_by_its_number_as_a_text(near: Path, running: Emulator) -> None:
+    """Table 8-52: part_number is a text. What is held goes no second time, and the job is not made anew."""
+    running.backend.faults.order("PUT /obs", "lost-answer")
+    made.deliver(Avatar(made.api(running), ORDER, flexus=False), _avatar(near))
+    assert set(running.backend.stored.values()) == {1}
+    assert len(running.backend.jobs) == 1
+
+
+@pytest.mark.parametrize(("decision", "state"), [("ACCEPT", "JOB_FINISH"), ("REJECT", "JOB_REJECT")])
+def test_a_result_waits_for_a_person_and_the_decision_is_told(
+    near: Path, running: Emulator, decision: str, state: str
+) -> None:
+    manifest, order = _avatar(near), {"name": "confirmme"}
+    told = made.deliver(Avatar(made.api(running), order, flexus=False), manifest)
+    for _ in range(3):
+        told = made.deliver(Avatar(made.api(running), order, flexus=False), manifest)
+    assert told[0]["status"] == "waiting"
+    assert "decision" in told[0]["message"]
+    order |= {"decision": decision, "comment": "seen"}
+    told = made.deliver(Avatar(made.api(running), order, flexus=False), manifest)
+    assert told[0]["ids"]["state"] == state
+
+
+def test_a_voice_needs_neither_tag_nor_sex(near: Path, running: Emulator) -> None:
+    """Table 9-3: both are optional."""
+    manifest, order = _voice(near)
+    order = {key: value for key, value in order.items() if key not in ("tag", "sex")}
+    assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] == "sent"
+
+
+def test_a_voice_is_found_behind_more_than_a_hundred_others(near: Path, running: Emulator) -> None:
+    """9.4 has no query for the batch name: every page of the list is looked through."""
+    manifest, order = _voice(near)
+    made.deliver(Voice(made.api(running), order, "basic"), manifest)
+    (mine,) = running.backend.jobs.items()
+    others = {
+        f"v{n}": {"job_id": f"v{n}", "voice_name": "voice", "batch_name": "x", "state": "FAILED"} for n in range(230)
+    }
+    running.backend.jobs = others | dict([mine])
+    for file in near.glob(".preflight-upload*"):
+        file.unlink()
+    assert made.deliver(Voice(made.api(running), order, "basic"), manifest)[0]["status"] == "skipped"
+    assert len(running.backend.jobs) == 231
+
+
+@pytest.mark.parametrize(("count", "index", "found"), [(1, 7, "u0"), (20, 7, "u7"), (5, 7, None)])
+def test_the_address_of_a_sentence_in_an_array(count: int, index: int, found: str | None) -> None:
+    """Table 9-44: arrays, of one address or of all."""
+    urls = [f"u{number}" for number in range(count)]
+    if found is None:
+        with pytest.raises(UploadError, match="Table 9-44"):
+            _of_sentence(urls, index, "audio_uploading_url")
+    else:
+        assert _of_sentence(urls, index, "audio_uploading_url") == found

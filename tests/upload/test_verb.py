@@ -35,7 +35,7 @@ def _job(near: Path, table: str) -> tuple[Path, Path]:
     """A manifest and an order for a training job, a voice or a script."""
     (near / "letter.pdf").write_bytes(b"letter")
     (near / "0.srt").write_bytes(b"1")
-    names = {"take.mp4": "video", "a.jpg": "id-card", "b.jpg": "id-card", "grant.pdf": "grant-file"}
+    names = {"take.mp4": "video", "front.jpg": "id-card", "back.jpg": "id-card", "grant.pdf": "grant-file"}
     preset, orders = "metastudio/avatar-training", 'name = "a"'
     if table == "voice":
         names, preset = {"voice.zip": "package"}, "metastudio/voice-basic"
@@ -54,7 +54,7 @@ def test_a_batch_is_delivered_and_recorded(near: Path, running: Emulator, capsys
     assert _run(manifest, "--to", "metastudio", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["schema"] == "media-preflight/upload/1"
-    assert told["summary"] == {"sent": 3, "skipped": 0, "pending": 0, "refused": 0, "failed": 0}
+    assert told["summary"] == {"sent": 3, "skipped": 0, "pending": 0, "waiting": 0, "refused": 0, "failed": 0}
     assert json.loads((near / "upload.json").read_text(encoding="utf-8")) == told
     assert made.held(running.backend) == made.wanted(manifest)
 

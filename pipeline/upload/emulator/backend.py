@@ -71,6 +71,8 @@ class Backend:
     url_age: float = URL_AGE
     credential_age: float = 7200.0  # both printed examples span 7200 s
 
+    base: str = ""  # http://host:port, once it runs
+
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.guard = threading.RLock()
@@ -82,10 +84,12 @@ class Backend:
         self.objects: dict[str, Stored] = {}
         self.parts: dict[str, dict[int, Stored]] = {}  # by object or upload id
         self.scripts: dict[str, dict[str, Any]] = {}
+        self.videos: dict[str, dict[str, Any]] = {}
         self.subtitles: set[str] = set()  # subtitle files that have been made
         self.uploads: dict[str, str] = {}  # COS upload id -> key
         self.credentials: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []  # "METHOD path status", in order
+        self.transcript: list[tuple[str, dict[str, Any], int, Any]] = []  # call of the tables, body, status, answer
         self.stored: dict[str, int] = {}  # how often each object or part was stored
         self._numbers = itertools.count(1)
         self._seen: dict[str, deque[float]] = {}

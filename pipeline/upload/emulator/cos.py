@@ -146,9 +146,8 @@ def credentials(backend: Backend, appkey: str) -> dict[str, object]:
         "Token": backend.new_id("token"),
         "TmpSecretId": secret_id,
         "TmpSecretKey": backend.new_id("key"),
-        "StartTime": now,
-        "ExpiredTime": now + int(backend.credential_age),
     }
-    backend.credentials[secret_id] = account | {"prefix": prefix, "made": time.time()}
+    until = now + int(backend.credential_age)
+    backend.credentials[secret_id] = account | {"prefix": prefix, "made": time.time(), "ExpiredTime": until}
     path = f"https://{backend.account.bucket}.cos.accelerate.myqcloud.com/{prefix}"
-    return {"Credentials": account, "PathPrefix": path}
+    return {"Credentials": account, "StartTime": now, "ExpiredTime": until, "PathPrefix": path}

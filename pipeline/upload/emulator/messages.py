@@ -44,3 +44,8 @@ class Response:
     def json(cls, data: object, status: int = 200) -> Response:
         """A JSON answer."""
         return cls(status, json.dumps(data, ensure_ascii=False).encode(), {"Content-Type": "application/json"})
+
+
+def fail(status: int, code: str, message: str) -> Response:
+    """An error as MetaStudio writes it."""
+    return Response.json({"error_code": code, "error_msg": message}, status)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.upload.emulator import cos, faults, metastudio, obs, scripts, tencent, training
+from pipeline.upload.emulator import cos, faults, gateway, obs, tencent
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.messages import Request, Response
 
@@ -35,7 +35,7 @@ class Emulator:
         self.backend = backend
         handler = type("Handler", (_Handler,), {"backend": backend})
         self._server = _Server(("127.0.0.1", port), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = backend.base = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -105,10 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (_Dropped, ConnectionError, TimeoutError):  # ordered, or the client went away: the list of calls says so
             self.close_connection = True
             self.backend.calls.append(f"{call} dropped {fault}")
+            self._hang_up()
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            if self.close_connection:
-                self._hang_up()
 
     def _hang_up(self) -> None:
         try:
@@ -187,9 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             (cos.mine(host), cos.handle),
             (request.path.startswith("/obs/"), obs.handle),
             (request.path.startswith("/v2/ivh/"), tencent.handle),
-            ("training-manage" in request.path, training.handle),
-            (scripts.mine(request.path), scripts.handle),
-            (True, metastudio.handle),
+            (True, gateway.handle),
         ]
         handler = next(handler for meant, handler in routes if meant)
         with self.backend.guard:
@@ -207,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Request-Id", self.backend.new_id("request"))
         for name, value in response.headers.items():
             self.send_header(name, value)
+        self.send_header("Connection", "close" if self.close_connection else "keep-alive")
         if "Content-Length" not in response.headers:
             self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
@@ -215,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _control(backend: Backend, request: Request) -> Response:
-    """GET /_sandbox/state; POST /_sandbox/faults {"rate": 0.1} or {"path": "/files", "kind": "500", "times": 2}."""
+    """GET state, demo/NAME; POST faults {"rate": 0.1} or {"path": "/files", "kind": "500", "times": 2}."""
     if request.path == "/_sandbox/faults" and request.method == "POST":
         try:
             wanted = json.loads(request.body or b"{}")
@@ -226,10 +224,15 @@ def _control(backend: Backend, request: Request) -> Response:
         except (ValueError, TypeError, AttributeError) as error:
             return Response.json({"error": str(error)}, 400)
         return Response.json({"injected": backend.faults.injected})
+    if request.path.startswith("/_sandbox/demo/"):
+        return Response(200, b"demo", {"Content-Type": "video/mp4"})
     assets = [
         {key: asset[key] for key in ("asset_id", "asset_name", "asset_state", "asset_type")}
         | {"files": [{k: f[k] for k in ("file_name", "state", "file_md5", "file_size")} for f in asset["files"]]}
         for asset in backend.assets.values()
     ]
     objects = {name: {"size": one.size, "md5": one.md5} for name, one in backend.objects.items()}
-    return Response.json({"assets": assets, "objects": objects, "injected": backend.faults.injected})
+    told = {"assets": assets, "objects": objects, "injected": backend.faults.injected}
+    told |= {"jobs": list(backend.jobs.values()), "scripts": list(backend.scripts.values())}
+    told |= {"videos": list(backend.videos.values())}
+    return Response.json(told | {"tasks": list(backend.tasks.values()), "calls": backend.calls})

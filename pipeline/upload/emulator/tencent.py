@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -12,10 +13,11 @@ from pipeline.upload.emulator import cos
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.messages import Request, Response
 from pipeline.upload.tencent import signing
+from pipeline.upload.tencent.protocol import TABLES
 
 _WINDOW: Final = 300.0  # seconds; the documents say "now" and give no window
-_TYPES: Final = frozenset({"IMAGE", "IMAGE_GENERAL", "IMAGE_4K", "IMAGE_PHOTO", "VOICE", "ZERO_SHOT_VOICE"})
 _FREE: Final = frozenset({"IMAGE_PHOTO", "ZERO_SHOT_VOICE"})  # need no authorisation
+_NAMES: Final = {row.path: name for name, row in TABLES.calls.items()}
 _NAME: Final = re.compile(r"[0-9A-Za-z_\-\u3400-\u4dbf\u4e00-\u9fff]{2,50}")
 
 
@@ -42,20 +44,18 @@ def handle(backend: Backend, request: Request) -> Response:
             return _said(backend, {}, 100001, "miss Content Length")
     except (ValueError, KeyError, TypeError):  # the answer says it, in the platform's words
         return _said(backend, {}, 100001, "miss Content Length")
-    name = request.path.rsplit("/", 1)[-1]
-    handlers = {
-        "getuploadcredentials": lambda: _said(backend, cos.credentials(backend, query["appkey"])),
-        "make": lambda: _make(backend, payload),
-        "getprogress": lambda: _progress(backend, payload),
-        "customerconfirm": lambda: _confirm(backend, payload),
-        "facedetect": lambda: _task(backend, payload, "ImageUrl", "photo/"),
-        "getfacedetectstate": lambda: _state(backend, payload, "face"),
-        "audioevaluation": lambda: _task(backend, payload, "AudioUrl", "audio/"),
-        "getaudioevaluationstate": lambda: _state(backend, payload, "audio"),
-        "detectaudioquality": lambda: _task(backend, payload, "AudioUrl", "zeroshot/"),
-        "getdetectprogress": lambda: _state(backend, payload, "zeroshot"),
-    }
-    return handlers[name]() if name in handlers else Response(404)
+    name = _NAMES.get(request.path, "")
+    if not name:
+        return Response(404)
+    wrong = TABLES.wrong(name, "body", payload)
+    if wrong:
+        return _said(backend, {}, 100001, wrong[0].text.en)
+    if name == "getuploadcredentials":
+        answer = _said(backend, cos.credentials(backend, query["appkey"]))
+    else:
+        answer = _HANDLERS[name](backend, payload)
+    backend.transcript.append((name, payload, answer.status, json.loads(answer.body)))
+    return answer
 
 
 def _held(backend: Backend, url: str) -> bool:
@@ -63,38 +63,94 @@ def _held(backend: Backend, url: str) -> bool:
     return cos.mine(split.netloc) and unquote(split.path).lstrip("/") in backend.objects
 
 
-def _task(backend: Backend, payload: dict[str, Any], field: str, folder: str) -> Response:
-    url = str(payload.get(field, ""))
-    if not url:
-        return _said(backend, {}, 100001, f"{field} is missing")
-    if f"/{folder}" not in url or not _held(backend, url):
-        return _said(backend, {}, 200002 if field == "ImageUrl" else 100002, f"{field} cannot be downloaded")
-    task = backend.new_id("task")
-    backend.tasks[task] = {"looks": 0, "url": url}
+def _task(backend: Backend, payload: dict[str, Any], url: str, folder: str) -> Response:
+    if f"/{folder}/" not in url or not _held(backend, url):
+        return _said(backend, {}, 200002 if folder == "photo" else 100002, "the file cannot be downloaded")
+    task = str(payload.get("RequestId") or backend.new_id("task"))
+    backend.tasks.setdefault(task, {"looks": 0, "url": url, "asked": payload})
     return _said(backend, {"TaskId": task})
 
 
-def _state(backend: Backend, payload: dict[str, Any], kind: str) -> Response:
-    task = backend.tasks.get(str(payload.get("TaskId")))
+def _face(backend: Backend, payload: dict[str, Any]) -> Response:
+    return _task(backend, payload, payload["ImageUrl"], "photo")
+
+
+def _audio(backend: Backend, payload: dict[str, Any]) -> Response:
+    if payload["AudioUrl"].lower().endswith(".zip"):
+        return _said(backend, {}, 100002, "AudioUrl is no recording")
+    return _task(backend, payload, payload["AudioUrl"], "audio")
+
+
+def _zeroshot(backend: Backend, payload: dict[str, Any]) -> Response:
+    if {"TextId", "ReferenceText"} <= payload.keys():
+        return _said(backend, {}, 100002, "TextId or ReferenceText")
+    return _task(backend, payload, payload["AudioUrl"], "zeroshot")
+
+
+def _looked(backend: Backend, payload: dict[str, Any]) -> dict[str, Any] | None:
+    """A check one step further with every look."""
+    task = backend.tasks.get(payload["TaskId"])
+    if task is not None:
+        task["looks"] += 1
+    return task
+
+
+def _face_state(backend: Backend, payload: dict[str, Any]) -> Response:
+    task = _looked(backend, payload)
     if task is None:
-        return _said(backend, {}, 200003 if kind == "face" else 110006, "no such task")
-    task["looks"] += 1
-    state = "PROCESSING" if task["looks"] < 2 else "SUCCESS"
-    bad = "badquality" in task["url"]
-    answers: dict[str, dict[str, Any]] = {
-        "face": {"Status": "FAILED", "ErrorCode": 300001} if bad and state == "SUCCESS" else {"Status": state},
-        "audio": {"Status": state, "Result": _measured(task["url"])},
-        "zeroshot": {"Status": state, "DetectionCode": -3 if bad else 0, "AudioId": "audio-" + task["url"][-12:]},
+        return _said(backend, {}, 200003, "no such task")
+    told: dict[str, Any] = {"TaskId": payload["TaskId"], "TaskState": "PROCESSING" if task["looks"] < 2 else "SUCCESS"}
+    if told["TaskState"] == "SUCCESS" and "badquality" in task["url"]:
+        return _said(backend, told | {"TaskState": "FAILED", "ErrorCode": 300001, "ErrorMsg": "no face"})
+    if told["TaskState"] == "SUCCESS":
+        box = {"Left": 85, "Top": 103, "Width": 320, "Height": 406}
+        face: dict[str, Any] = {"Box": box, "Rotation": -7, "Score": 1}
+        if task["asked"].get("CheckerVersion") == 2:
+            face |= {"Yaw": 11.4, "Pitch": -3.9, "AreaRatio": 0.49, "FaceRadio": 0, "FeatureRadio": 0, "MaxCrop": box}
+        passed = "turnedaway" not in task["url"]
+        told |= {"ErrorCode": 0, "ErrorMsg": "", "IsPassDetect": passed, "Faces": [face]}
+    return _said(backend, told)
+
+
+def _audio_state(backend: Backend, payload: dict[str, Any]) -> Response:
+    """By a name of its own a recording is answered for as the sample of the documents does, with Status."""
+    task = _looked(backend, payload)
+    if task is None:
+        return _said(backend, {}, 110006, "no such task")
+    state = "Status" if "samplestate" in task["url"] else "TaskState"
+    if task["looks"] < 2:
+        return _said(backend, {state: "QUEUING"})
+    bad, most = "badquality" in task["url"], 2147483600
+    measured = {
+        "Snr": (10 if bad else 40, [25, most]),
+        "C50": (45, [30, most]),
+        "Clipping": (0, [-most, 10]),
+        "Duration": (640.5, [300, most]),
+        "Wer": (0.93, [0.85, 1]),
     }
-    return _said(backend, answers[kind])
+    result = {k: {"Value": v, "QualifiedRange": span, "Description": k} for k, (v, span) in measured.items()}
+    return _said(backend, {state: "SUCCESS", "Result": result, "ErrorMsg": ""})
+
+
+def _zeroshot_state(backend: Backend, payload: dict[str, Any]) -> Response:
+    task = _looked(backend, payload)
+    if task is None:
+        return _said(backend, {}, 110006, "no such task")
+    if task["looks"] < 2:
+        return _said(backend, {"TaskState": "PROCESSING"})
+    bad = "badquality" in task["url"]
+    verdict = {"DetectionCode": -3, "DetectionMsg": "noise"} if bad else {"DetectionCode": 0, "DetectionMsg": "success"}
+    return _said(backend, {"TaskState": "SUCCESS", "AudioId": "audio-" + task["url"][-12:]} | verdict)
+
+
+def _texts(backend: Backend, _payload: dict[str, Any]) -> Response:
+    return _said(backend, {"Texts": [{"TextId": "text-1", "Text": "one sentence to read"}]})
 
 
 def _make(backend: Backend, payload: dict[str, Any]) -> Response:
     kind, name = payload.get("MakeType"), str(payload.get("AnchorName", ""))
     urls: list[str] = [str(payload[key]) for key in payload if key.endswith("CosUrl") or key == "VoiceDriverCosFile"]
-    if kind not in _TYPES or payload.get("SexType") not in ("MALE", "FEMALE"):
-        return _said(backend, {}, 100001, "MakeType or SexType")
-    if not _NAME.fullmatch(name) or len(str(payload.get("Notes", ""))) > 100:
+    if not _NAME.fullmatch(name):
         return _said(backend, {}, 100002, "AnchorName or Notes")
     if any(task.get("AnchorName") == name for task in backend.tasks.values()):
         return _said(backend, {}, 100002, "AnchorName is duplicated")
@@ -109,15 +165,8 @@ def _make(backend: Backend, payload: dict[str, Any]) -> Response:
         return _said(backend, {}, 100002, "a URL is not of this bucket")
     task = backend.new_id("make")
     backend.tasks[task] = {"looks": 0, "AnchorName": name, "url": "", "kind": kind, "decided": None}
+    backend.tasks[task] |= {"asked": payload, "base": backend.base}
     return _said(backend, {"TaskId": task})
-
-
-def _measured(url: str) -> dict[str, Any]:
-    """An evaluation: with a verdict on every number, or with numbers alone, as the two samples of the documents do."""
-    bad = "badquality" in url
-    if "numbers" in url:
-        return {"Snr": 10 if bad else 40, "C50": 45, "Clipping": 0, "Duration": 640.5, "Wer": 0.93}
-    return {"Snr": {"Value": 10 if bad else 40, "Passed": not bad}}
 
 
 _STAGES: Final = [("SUBMIT", "PROCESSING"), ("AUDIT", "PROCESSING"), ("AUDIT", "SUCCESS"), ("TRAIN", "PROCESSING")]
@@ -135,20 +184,41 @@ def _progress(backend: Backend, payload: dict[str, Any]) -> Response:
         stage, state = _STAGES[task["looks"] - 1]
         return _said(backend, {"Status": "MAKING", "StageV2": stage, "StatusV2": state, "FailMessage": ""})
     if task["kind"] != "IMAGE_PHOTO" and task["decided"] is None:
-        return _said(backend, {"Status": "MAKING", "StageV2": "CONFIRM", "StatusV2": "WAIT_PROCESS", "FailMessage": ""})
+        urls = [f"{task['base']}/_sandbox/demo/{payload['TaskId']}.mp4"]
+        info = json.dumps({"TrainResult": urls, "RejectReason": "", "TrainRecord": []})
+        waits = {"Status": "MAKING", "StageV2": "CONFIRM", "StatusV2": "WAIT_PROCESS", "FailMessage": ""}
+        return _said(backend, waits | {"StageInfo": info})
     if task["decided"] == "REJECT":
         return _said(backend, {"Status": "FAIL", "StageV2": "CONFIRM", "StatusV2": "FAIL", "FailMessage": "rejected"})
-    return _said(backend, {"Status": "SUCCESS", "StageV2": "END", "StatusV2": "SUCCESS", "FailMessage": ""})
+    asset: dict[str, Any] = {"MakeType": task["kind"]}
+    voice = task["kind"] in ("VOICE", "ZERO_SHOT_VOICE")
+    asset |= {"TimbreKey": payload["TaskId"]} if voice else {"VirtualmanKey": payload["TaskId"], "Resolution": "1080"}
+    ended = {"Status": "SUCCESS", "StageV2": "END", "StatusV2": "SUCCESS", "FailMessage": ""}
+    return _said(backend, ended | {"AssetList": [asset]})
 
 
 def _confirm(backend: Backend, payload: dict[str, Any]) -> Response:
     task = backend.tasks.get(str(payload.get("TaskId")))
     if task is None:
         return _said(backend, {}, 110006, "record not found")
-    operate, reason = payload.get("Operate"), str(payload.get("Reason", ""))
-    if operate not in ("AGREE", "REJECT") or (operate == "REJECT" and not 1 <= len(reason) <= 300):
+    operate = payload["Operate"]
+    if operate == "REJECT" and not payload.get("Reason"):
         return _said(backend, {}, 100002, "Operate or Reason")
     if task["looks"] <= len(_STAGES) or task["decided"]:
         return _said(backend, {}, 100005, "the demo does not wait for a confirmation")
     task["decided"] = operate
     return _said(backend, {})
+
+
+_HANDLERS: Final[dict[str, Callable[[Backend, dict[str, Any]], Response]]] = {
+    "make": _make,
+    "getprogress": _progress,
+    "customerconfirm": _confirm,
+    "facedetect": _face,
+    "getfacedetectstate": _face_state,
+    "audioevaluation": _audio,
+    "getaudioevaluationstate": _audio_state,
+    "gettext": _texts,
+    "detectaudioquality": _zeroshot,
+    "getdetectprogress": _zeroshot_state,
+}

@@ -1,17 +1,13 @@
-"""MetaStudio's avatar and voice training jobs as MS-API chapters 8 and 9 describe them."""
+"""MetaStudio's avatar and voice training as MS-API chapters 8 and 9 describe them, beyond what their tables say."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.upload.emulator.backend import Backend, Url
-from pipeline.upload.emulator.messages import Request, Response
-from pipeline.upload.emulator.metastudio import admitted, fail, limited, project_path
+from pipeline.upload.emulator.messages import Request, Response, fail
 
-_AVATAR: Final = "/digital-human-training-manage/user/jobs"
-_VOICE: Final = "/voice-training-manage/user"
 _OCTETS: Final = "application/octet-stream"
 _SENTENCES: Final = {"basic": 20, "middle": 100}  # of a job in sentences (9.1, 9.2)
 _SINGLE: Final = {
@@ -25,76 +21,62 @@ _SINGLE: Final = {
 }
 
 
-def handle(backend: Backend, request: Request) -> Response:
-    """Any call of the two training services."""
-    refused = admitted(backend, request)
-    if refused:
-        return refused
-    path = project_path(backend, request)
-    if isinstance(path, Response):
-        return path
-    if request.headers.get("x-project-id") != backend.account.project:
-        return fail(400, "MSS.10000003", "X-Project-Id is missing")
-    body = json.loads(request.body) if request.body else {}
-    kind = "training" if path.startswith(_AVATAR) else "voice"
-    group = f"query {kind} job" if request.method == "GET" else f"create {kind} job"
-    slow = limited(backend, group)
-    if slow:
-        return slow
-    return (_avatar if kind == "training" else _voice)(backend, request, path, body)
-
-
 def _url(backend: Backend, request: Request, job: str, slot: str, kind: str, part: int | None = None) -> str:
     until = backend.now() + backend.url_age
     return backend.presign(request.base, Url(f"{job}-{slot}", until, kind, None, part=part, single=True))
 
 
-def _jobs(backend: Backend, **wanted: str) -> Response:
-    found = [job for job in backend.jobs.values() if all(job.get(k) == v for k, v in wanted.items() if v)]
-    return Response.json({"count": len(found), "jobs": found, "voice_training_list": found})
+def _listed(jobs: list[dict[str, Any]], request: Request) -> Response:
+    start, count = int(request.query.get("offset", 0)), int(request.query.get("limit", 10))
+    return Response.json({"count": len(jobs), "jobs": jobs[start : start + count]})
 
 
 # --- avatar ---------------------------------------------------------------------------------------------
 
 
-def _avatar(backend: Backend, request: Request, path: str, body: dict[str, Any]) -> Response:
-    found = re.fullmatch(_AVATAR + r"(?:/([^/]+))?(/command)?", path)
-    if not found:
-        return fail(404, "APIGW.0101", "no such API")
-    job_id, command = found.groups()
-    if job_id is None:
-        if request.method == "GET":
-            return _jobs(backend, batch_name=request.query.get("batch_name", ""))
-        return _new_avatar(backend, request, body)
+def _create_avatar(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    return _opened(backend, request, body, backend.new_id("job"))
+
+
+def _list_avatars(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+    wanted = request.query.get("batch_name")
+    jobs = [job for job in backend.jobs.values() if "voice_name" not in job]
+    return _listed([job for job in jobs if wanted in (None, job["batch_name"])], request)
+
+
+def _show_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
     job = backend.jobs.get(job_id)
     if job is None:
         return fail(404, "MSS.41000003", "The job does not exist")
-    if command:
-        return _command(backend, job, body)
-    if request.method == "DELETE":
-        del backend.jobs[job_id]
-        return Response(200)
-    if request.method == "PUT":
-        if job["state"] not in ("AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"):
-            return fail(400, "MSS.41000001", "Wrong job state")
-        return _new_avatar(backend, request, body | {"model_version": "V3.2"}, job_id)
     _walk(job)
     return Response.json(job)
 
 
-def _new_avatar(backend: Backend, request: Request, body: dict[str, Any], job_id: str = "") -> Response:
+def _delete_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    return Response(200) if backend.jobs.pop(job_id, None) else fail(404, "MSS.41000003", "The job does not exist")
+
+
+def _update_avatar(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+    job = backend.jobs.get(job_id)
+    if job is None:
+        return fail(404, "MSS.41000003", "The job does not exist")
+    if job["state"] not in ("AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"):
+        return fail(400, "MSS.41000001", "Wrong job state")
+    return _opened(backend, request, {"name": job["name"]} | body, job_id)
+
+
+def _opened(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
     """A new job, or new addresses for the files of one that review refused."""
     counts = [body.get("video_multipart_count", 1), body.get("action_video_multipart_count", 1)]
-    if not body.get("name") or body.get("model_version") != "V3.2" or any(not 1 <= n <= 1000 for n in counts):
-        return fail(400, "MSS.10000003", "Invalid parameter")
     for held in (backend.objects, backend.parts):
-        for name in [name for name in held if job_id and name.startswith(f"{job_id}-")]:
+        for name in [name for name in held if name.startswith(f"{job_id}-")]:
             del held[name]
-    job_id = job_id or backend.new_id("job")
     backend.jobs[job_id] = {
         "job_id": job_id,
         "name": body["name"],
         "batch_name": body.get("batch_name", ""),
+        "tags": body.get("tags", []),
+        "supported_service": body.get("supported_service", []),
         "state": "WAIT_FILE_UPLOAD",
         "audio_source_type": body.get("audio_source_type", "VIDEO"),
         "parts": counts,
@@ -109,31 +91,51 @@ def _new_avatar(backend: Backend, request: Request, body: dict[str, Any], job_id
     return Response.json(answer)
 
 
-def _command(backend: Backend, job: dict[str, Any], body: dict[str, Any]) -> Response:
-    command = str(body.get("command"))
+def _command(backend: Backend, _request: Request, body: dict[str, Any], job_id: str) -> Response:
+    """A command is heard with 200; whether it was done stands in the answer (Table 8-51)."""
+    job, command = backend.jobs.get(job_id), str(body["command"])
+    if job is None:
+        return fail(404, "MSS.41000003", "The job does not exist")
     slot = "action_video" if "ACTION" in command else "training_video"
-    stored = backend.parts.get(f"{job['job_id']}-{slot}", {})
+    stored = backend.parts.get(f"{job_id}-{slot}", {})
     if command.startswith("GET_"):
-        parts = [{"part_number": number, "etag": part.etag} for number, part in sorted(stored.items())]
-        return Response.json({"commond_result": "SUCCESS", "multipart_data": parts})
-    if command.startswith("CONFIRM_"):
+        parts = [{"part_number": str(number), "etag": part.etag} for number, part in sorted(stored.items())]
+        return _done(multipart_data=parts)
+    if "MULTIPART" in command:
         if len(stored) != job["parts"][0 if slot == "training_video" else 1]:
             return fail(400, "MSS.41000014", "Parts are missing")
-        name = f"{job['job_id']}-{slot}"
+        name = f"{job_id}-{slot}"
         backend.objects[name] = backend.join(name, stored)
         job["confirmed"] = [*job["confirmed"], slot]
-        return Response.json({"commond_result": "SUCCESS"})
+        return _done()
     if command == "SUBMITVERIFYING":
-        if job["state"] != "WAIT_FILE_UPLOAD":
-            return fail(400, "MSS.41000001", "Wrong job state")
-        needed = ["id_card_image1", "id_card_image2", "grant_file"]
-        needed += ["audio"] if job["audio_source_type"] == "AUDIO" else []
-        missing = [slot for slot in needed if f"{job['job_id']}-{slot}" not in backend.objects]
-        if "training_video" not in job["confirmed"] or missing:
-            return fail(500, "MSS.41000005", f"missing: {', '.join(missing) or 'training video'}")
-        job["state"] = "AUTO_VERIFYING"
-        return Response.json({"commond_result": "SUCCESS"})
-    return fail(400, "MSS.10000003", "Unknown command")
+        return _submitted(backend, job)
+    if command in _DECIDED and job["state"] == "WAIT_USER_CONFIRM":
+        job["state"] = _DECIDED[command]
+        return _done()
+    return Response.json({"commond_result": "EXCUTE_FAILED", "excute_failed_msg": "Wrong job state"})
+
+
+# what is decided about a finished model -> the state it leads to
+_DECIDED: Final = {"CONFIRM_ACCEPT": "JOB_FINISH", "CONFIRM_REJECT": "JOB_REJECT", "CONFIRM_REPAIR": "WAIT_ARRANGE"}
+
+
+def _done(**more: Any) -> Response:
+    return Response.json({"commond_result": "EXCUTE_SUCCESS"} | more)
+
+
+def _submitted(backend: Backend, job: dict[str, Any]) -> Response:
+    if job["state"] != "WAIT_FILE_UPLOAD":
+        return fail(400, "MSS.41000001", "Wrong job state")
+    needed = ["id_card_image1", "id_card_image2", "grant_file"]
+    needed += ["audio"] if job["audio_source_type"] == "AUDIO" else []
+    missing = [slot for slot in needed if f"{job['job_id']}-{slot}" not in backend.objects]
+    if "training_video" not in job["confirmed"] or missing:
+        return fail(500, "MSS.41000005", f"missing: {', '.join(missing) or 'training video'}")
+    if "nosubmit" in job["name"]:
+        return Response.json({"commond_result": "EXCUTE_FAILED", "excute_failed_msg": "the queue is full"})
+    job["state"] = "AUTO_VERIFYING"
+    return _done()
 
 
 def _walk(job: dict[str, Any]) -> None:
@@ -142,41 +144,81 @@ def _walk(job: dict[str, Any]) -> None:
         job["state"] = "AUTO_VERIFY_FAILED"
         job["comment_logs"] = [{"comment_message": "the footage is too dark"}]
     order = ["AUTO_VERIFYING", "MANUAL_VERIFYING", "TRAINING"]
+    order += (
+        ["WAIT_USER_CONFIRM"] if "confirmme" in job["name"] else ["JOB_SUCCESS"] if "finishme" in job["name"] else []
+    )
     if job["state"] in order[:-1]:
         job["state"] = order[order.index(job["state"]) + 1]
+    if job["state"] == "WAIT_USER_CONFIRM":
+        job["verify_video_download_url"] = f"https://example.com/{job['job_id']}-demo.mp4"
+    if job["state"] in ("JOB_SUCCESS", "JOB_FINISH"):
+        job["asset_id"] = f"model-{job['job_id']}"
 
 
 # --- voice ----------------------------------------------------------------------------------------------
 
 
-def _voice(backend: Backend, request: Request, path: str, body: dict[str, Any]) -> Response:
-    rest = path.removeprefix(_VOICE)
-    found = re.fullmatch(r"/jobs/([^/]+)(/uploading-address-url|/audit-result)?", rest)
-    created = re.fullmatch(r"/(basic|middle|advance)-jobs", rest)
-    if created and request.method == "POST":
-        return _new_voice(backend, request, body, created[1])
-    if rest == "/jobs":
-        return _jobs(backend, batch_name=request.query.get("batch_name", ""))
-    wanted = request.query.get("job_id", "") if rest == "/training-segment" else found[1] if found else ""
-    job = backend.jobs.get(wanted)
-    if job is None:
-        return fail(404, "MSS.20020001", "The job does not exist")
-    if rest == "/training-segment":
-        return _segment(backend, request, job)
-    if found is not None and found[2] == "/audit-result":
-        error = {"audio_name": "3.wav", "text_name": "3.txt", "error_code": "MSS.20020028", "error_message": "mismatch"}
-        return Response.json({"system_audit_result": {"errors": [error] if job["state"] == "AUDIT_FAILED" else []}})
-    if found is not None and found[2]:
-        return Response.json(_addresses(backend, request, job))
-    if request.method == "POST":
-        return _begun(backend, job)
-    if request.method == "GET" and job["state"] == "SYSTEM_AUDITING":
+def _create_voice(edition: str) -> Callable[..., Response]:
+    def create(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+        kind = body.get("create_type", "PACKAGE")
+        if (kind == "SEGMENT" and edition == "advance") or body.get("language", "CN") != "CN":
+            return fail(400, "MSS.10000003", "Invalid parameter")
+        job_id = backend.new_id("voice")
+        backend.jobs[job_id] = {key: body[key] for key in ("sex", "tag", "phone") if key in body} | {
+            "job_id": job_id,
+            "job_type": edition.upper(),
+            "voice_name": body["voice_name"],
+            "batch_name": body.get("batch_name", ""),
+            "state": "CREATING",
+            "create_type": kind,
+            "edition": edition,
+            "confirmed": [],
+        }
+        told = _addresses(backend, request, backend.jobs[job_id])
+        letter = told["authorization_letter_uploading_url"]
+        rest = told.get("package_url") or {"segment_uploading_url": told.get("segment_url")}
+        return Response.json({"job_id": job_id, "authorization_letter_uploading_url": letter} | rest)
+
+    return create
+
+
+def _list_voices(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+    name = request.query.get("voice_name", "")
+    return _listed([job for job in backend.jobs.values() if name in job.get("voice_name", "")], request)
+
+
+def _voice(do: Callable[..., Response]) -> Callable[..., Response]:
+    """A call about one voice job, which the path or the query names."""
+
+    def call(backend: Backend, request: Request, _body: dict[str, Any], job_id: str = "") -> Response:
+        job = backend.jobs.get(job_id or request.query.get("job_id", ""))
+        return do(backend, request, job) if job else fail(404, "MSS.20020001", "The job does not exist")
+
+    return call
+
+
+def _show_voice(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+    if job["state"] == "SYSTEM_AUDITING":
         job["state"] = "AUDIT_FAILED" if "failme" in job["voice_name"] else "AUDITING"
     return Response.json(job)
 
 
+def _delete_voice(backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+    del backend.jobs[job["job_id"]]
+    return Response(200)
+
+
+def _audit(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+    error = {"audio_name": "3.wav", "text_name": "3.txt", "error_code": "MSS.20020028", "error_message": "mismatch"}
+    return Response.json({"system_audit_result": {"errors": [error] if job["state"] == "AUDIT_FAILED" else []}})
+
+
+def _show_addresses(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+    return Response.json(_addresses(backend, request, job))
+
+
 def _addresses(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, Any]:
-    """Where the files of a job go; of a job in sentences the present one's, whatever its number."""
+    """Where the files of a job go; of a job in sentences an array with the addresses of all (Tables 9-5, 9-44)."""
     letter = _url(backend, request, job["job_id"], "letter", _OCTETS)
     if job["create_type"] == "PACKAGE":
         package = _url(backend, request, job["job_id"], "package", "application/zip")
@@ -184,12 +226,15 @@ def _addresses(backend: Backend, request: Request, job: dict[str, Any]) -> dict[
             "package_url": {"training_data_uploading_url": package},
             "authorization_letter_uploading_url": letter,
         }
-    kinds = (("audio", "audio/wav"), ("txt", "text/plain"))
-    urls = {f"{s}_uploading_url": _url(backend, request, job["job_id"], f"sentence-{s}", k) for s, k in kinds}
+    kinds, numbers = (("audio", "wav", "audio/wav"), ("txt", "txt", "text/plain")), range(_SENTENCES[job["edition"]])
+    urls = {
+        f"{half}_uploading_url": [_url(backend, request, job["job_id"], f"{n}.{ending}", kind) for n in numbers]
+        for half, ending, kind in kinds
+    }
     return {"segment_url": urls, "authorization_letter_uploading_url": letter}
 
 
-def _begun(backend: Backend, job: dict[str, Any]) -> Response:
+def _begun(backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
     if job["state"] != "CREATING":
         return fail(400, "MSS.20020001", "Wrong job state")
     if job["create_type"] == "PACKAGE" and f"{job['job_id']}-package" not in backend.objects:
@@ -199,44 +244,41 @@ def _begun(backend: Backend, job: dict[str, Any]) -> Response:
     if f"{job['job_id']}-letter" not in backend.objects:
         return fail(400, "MSS.20020010", "The authorization letter is missing")
     job["state"] = "SYSTEM_AUDITING"
-    return Response.json(job)
+    return Response(200)
 
 
-def _segment(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
-    """Which sentences are confirmed, or confirm the one that has been put."""
-    if request.method == "GET":
-        return Response.json({"confirmed_index": job["confirmed"]})
-    text = request.query.get("index", "")
-    if not text.isdecimal() or int(text) > 1024:
-        return fail(400, "MSS.10000003", "index")
-    names = {half: f"{job['job_id']}-sentence-{half}" for half in ("audio", "txt")}
-    if not all(name in backend.objects for name in names.values()):
+def _confirmed(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+    return Response.json({"confirmed_index": job["confirmed"]})
+
+
+def _heard(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+    """Confirm a sentence: its recording and its text must have been put, and say the same."""
+    index = int(request.query["index"])
+    names = [f"{job['job_id']}-{index}.{ending}" for ending in ("wav", "txt")]
+    if not all(name in backend.objects for name in names):
         return fail(400, "MSS.20020030", "The uploaded file does not exist in the bucket")
-    if b"mismatch" in backend.objects[names["txt"]].path.read_bytes():
+    if b"mismatch" in backend.objects[names[1]].path.read_bytes():
         return Response.json({"confirm_result": False, "unmatched_index_hit": [3, 4]})
-    for half, name in names.items():
-        backend.objects[f"{job['job_id']}-{text}.{'wav' if half == 'audio' else 'txt'}"] = backend.objects.pop(name)
-    job["confirmed"] = [*job["confirmed"], int(text)]
+    job["confirmed"] = sorted({*job["confirmed"], index})
     return Response.json({"confirm_result": True, "unmatched_index_hit": []})
 
 
-def _new_voice(backend: Backend, request: Request, body: dict[str, Any], edition: str) -> Response:
-    kind = body.get("create_type")
-    good = body.get("voice_name") and body.get("tag") in ("ECOMMERCE", "NEWS", "MARKETING")
-    kinds = ("PACKAGE",) if edition == "advance" else ("PACKAGE", "SEGMENT")
-    if not good or kind not in kinds or body.get("language", "CN") != "CN":
-        return fail(400, "MSS.10000003", "Invalid parameter")
-    job_id = backend.new_id("voice")
-    backend.jobs[job_id] = {
-        "job_id": job_id,
-        "voice_name": body["voice_name"],
-        "batch_name": body.get("batch_name", ""),
-        "state": "CREATING",
-        "create_type": kind,
-        "edition": edition,
-        "confirmed": [],
-    }
-    told = _addresses(backend, request, backend.jobs[job_id])
-    letter = told["authorization_letter_uploading_url"]
-    rest = told.get("package_url") or {"segment_uploading_url": told.get("segment_url")}
-    return Response.json({"job_id": job_id, "authorization_letter_uploading_url": letter} | rest)
+CALLS: Final[dict[str, Callable[..., Response]]] = {
+    "create2d_model_training_job": _create_avatar,
+    "list2d_model_training_job": _list_avatars,
+    "show2d_model_training_job": _show_avatar,
+    "delete2d_model_training_job": _delete_avatar,
+    "update2d_model_training_job": _update_avatar,
+    "execute2d_model_training_command_by_user": _command,
+    "create_training_basic_job": _create_voice("basic"),
+    "create_training_middle_job": _create_voice("middle"),
+    "create_training_advance_job": _create_voice("advance"),
+    "list_voice_training_job": _list_voices,
+    "commit_voice_training_job": _voice(_begun),
+    "show_voice_training_job": _voice(_show_voice),
+    "delete_voice_training_job": _voice(_delete_voice),
+    "show_job_uploading_address": _voice(_show_addresses),
+    "show_job_audit_result": _voice(_audit),
+    "confirm_training_segment": _voice(_heard),
+    "show_training_segment_info": _voice(_confirmed),
+}

@@ -6,25 +6,22 @@ import re
 import threading
 import time
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from pipeline.errors import UploadError, UsageError
-from pipeline.upload.client import Answer, Caller, Reply
+from pipeline.upload.client import Answer, Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.metastudio import fields, rates, signing
+from pipeline.upload.metastudio import fields, protocol, signing
 from pipeline.upload.metastudio.error_codes import CODES
-from pipeline.upload.retry import Patience
-from pipeline.upload.transfer import Refused, secure
+from pipeline.upload.metastudio.protocol import TABLES
+from pipeline.upload.protocol import Reply, Side, Unexpected
+from pipeline.upload.retry import Patience, Retryable, retry
+from pipeline.upload.transfer import Refused, Unknown, secure
 
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")
-_MARKED: Final = (
-    "/digital-human-training-manage",
-    "/voice-training-manage",
-    "/digital-human-video-scripts",
-    "/subtitle-files",
-)
 _LOST: Final = frozenset({"APIG.0301", "APIGW.0301"})
+_ANSWERS: Final = 3  # times an answer that is not what the documents say is asked for again
 
 
 class Api:
@@ -38,18 +35,25 @@ class Api:
         project: str | None,
         *,
         abroad: bool = False,
+        dry: bool = False,
     ) -> None:
+        """`dry`: nothing will be called; neither project nor keys are asked for."""
         usual = "ap-southeast-3" if abroad else "cn-north-4"  # the one region of the international site (Table 1-1)
         self.region = region or secrets.setting("METASTUDIO_REGION", "HUAWEICLOUD_REGION") or usual
         if not _REGION.fullmatch(self.region):
             raise UsageError(
-                f"{self.region!r} is no region; there are {', '.join(rates.REGIONS)}",
-                f"{self.region!r} 不是区域；可用：{'、'.join(rates.REGIONS)}",
+                f"{self.region!r} is no region; there are {', '.join(protocol.REGIONS)}",
+                f"{self.region!r} 不是区域；可用：{'、'.join(protocol.REGIONS)}",
             )
         self.project = project or secrets.setting("METASTUDIO_PROJECT", "HUAWEICLOUD_SDK_PROJECT_ID") or ""
         endpoint = secrets.setting("METASTUDIO_ENDPOINT") or f"https://metastudio.{self.region}.myhuaweicloud.com"
         self.endpoint = secure(endpoint).rstrip("/")
+        self.buckets = protocol.buckets(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
+        self.caller = Caller(secrets, patience, CODES)
         self._secrets = secrets
+        if dry:
+            self.project = self.project or "{project_id}"
+            return
         self._access = secrets.find("METASTUDIO_AK", "HUAWEICLOUD_SDK_AK")
         self._secret = secrets.find("METASTUDIO_SK", "HUAWEICLOUD_SDK_SK")
         signs = bool(self._access and self._secret)  # then nothing else is needed, and nothing else is looked for
@@ -62,8 +66,6 @@ class Api:
             raise self._missing("METASTUDIO_PROJECT")
         if not ((self._access and self._secret) or self._token or self._user):
             raise self._missing("METASTUDIO_AK and PREFLIGHT_METASTUDIO_SK (or PREFLIGHT_METASTUDIO_TOKEN)")
-        self.caller = Caller(secrets, patience, CODES)
-        self.buckets = rates.buckets(self.region, _pace(secrets.setting("METASTUDIO_PACE")))
 
     @staticmethod
     def _missing(name: str) -> UsageError:
@@ -82,39 +84,69 @@ class Api:
         """The secret that seals pre-signed URLs in the journal."""
         return self._secret or self._secrets.find("METASTUDIO_IAM_PASSWORD") or self._token or ""
 
+    def path(self, name: str, **ids: str) -> str:
+        """The path of a call; what is not given stays in braces, for people to read."""
+        below = TABLES.calls[name].path
+        for key, value in ids.items():
+            below = below.replace(f"{{{key}}}", quote(value, safe=""))
+        return f"/v1/{self.project}{below}"
+
     def call(
         self,
-        method: str,
-        path: str,
-        payload: object = None,
+        name: str,
+        body: dict[str, Any] | None = None,
         *,
-        group: str,
         what: str,
+        gives: tuple[str, ...] = (),
         again: bool = True,
-        query: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
+        **ids: str,
     ) -> Reply:
-        """One call below /v1/{project}. Raises Refused, Unknown, UploadError."""
-        url = f"{self.endpoint}/v1/{self.project}{path}" + (f"?{urlencode(query)}" if query else "")
+        """One call of the documents, its query and body checked against their tables before they go.
 
-        def sign(body: bytes) -> dict[str, str]:
-            return self._headers(method, url, body, path)
+        `gives` are the fields without which the answer is none: where they are missing, or hold a word of no table, the
+        question is asked again, and what was to be made counts as not known. Raises Refused, Unknown, UploadError.
+        """
+        row = TABLES.calls[name]
+        sides: tuple[tuple[Side, dict[str, Any] | None], ...] = (("query", query), ("body", body))
+        for side, given in sides:
+            for wrong in TABLES.wrong(name, side, given or {}):
+                raise UploadError(
+                    f"{what}: nothing was sent: {wrong.text.en} ({row.section})",
+                    f"{what}：未发送：{wrong.text.zh}（{row.section}）",
+                )
+        url = f"{self.endpoint}{self.path(name, **ids)}" + (f"?{urlencode(query)}" if query else "")
 
-        def attempt() -> Answer:
-            bucket = self.buckets[group]
-            return self.caller.call(method, url, sign, payload, bucket=bucket, again=again, what=what)
+        def sign(sent: bytes) -> dict[str, str]:
+            return self._headers(row.method, url, sent)
 
-        try:
-            return attempt().json()
-        except Refused as error:
-            if error.code in _LOST and self._user and not self._access:  # the token has lapsed: another is asked for
-                self._token = None
-                return attempt().json()
-            raise
+        def asked() -> Answer:
+            bucket = self.buckets[name]
+            return self.caller.call(row.method, url, sign, body, bucket=bucket, again=again, what=what)
 
-    def _headers(self, method: str, url: str, body: bytes, path: str) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if path.startswith(_MARKED):  # script, live, training and voice calls want it (3.2)
-            headers["X-Project-Id"] = self.project
+        def attempt(_: int) -> Reply:
+            rows, table = row.side("answer")
+            try:
+                answer = asked()
+            except Refused as error:
+                if error.code not in _LOST or not self._user or self._access:
+                    raise
+                self._token = None  # it has lapsed: another is asked for
+                answer = asked()
+            reply = Reply(TABLES, rows, answer.json(), table)
+            try:
+                for field in gives:
+                    (reply.word if rows[field].values else reply.must)(field)
+            except Unexpected as error:
+                unsure = Unknown(f"{what}: {error.text.en}", f"{what}：{error.text.zh}")
+                raise (Retryable(unsure) if again else unsure) from None
+            return reply
+
+        return retry(self.caller.patience.times(_ANSWERS), attempt)
+
+    def _headers(self, method: str, url: str, body: bytes) -> dict[str, str]:
+        # Some calls demand X-Project-Id and none minds it (3.2); the official SDK sends it with every one.
+        headers = {"Content-Type": "application/json", "X-Project-Id": self.project}
         if self._app_user:
             headers["X-App-UserId"] = fields.user_id(self._app_user)
         if self._access and self._secret:
@@ -154,7 +186,7 @@ class Api:
             f"{secure(endpoint).rstrip('/')}/v3/auth/tokens",
             lambda _: {"Content-Type": "application/json"},
             body,
-            bucket=self.buckets["update asset"],
+            bucket=self.buckets["update_digital_asset"],
             again=True,
             what="get token",
         )
@@ -171,7 +203,7 @@ class Api:
 
     def look(self, url: str) -> tuple[int, str] | None:
         """Size in bytes and ETag behind a pre-signed download URL; None when nothing is there."""
-        return self.caller.look(url, bucket=self.buckets["query asset"])
+        return self.caller.look(url, bucket=self.buckets["show_asset"])
 
 
 def _pace(text: str | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.errors import UsageError
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Target
 from pipeline.upload.metastudio.api import Api
@@ -15,10 +16,12 @@ from pipeline.upload.retry import Patience
 def opened(target: Target, secrets: Secrets) -> Destination:
     """A training job, a voice, a video script or assets of the library. Raises UsageError."""
     preset, order = target.preset, target.order
-    api = Api(secrets, Patience(), target.region, target.project, abroad="-intl/" in preset)
+    api = Api(secrets, Patience(), target.region, target.project, abroad="-intl/" in preset, dry=target.dry)
     if "training" in preset:
         return Avatar(api, order.get("training", {}), flexus="flexus" in preset)
     if "/voice-" in preset:
         return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
     library = AssetLibrary(api, order.get("asset", {}))
-    return Production(api, order["script"], library) if "script" in order else library
+    if "video" in order and "script" not in order:
+        raise UsageError("order: [video] wants a [script] that it is made of", "订单：[video] 需要同时写 [script]")
+    return Production(api, order["script"], library, order.get("video")) if "script" in order else library

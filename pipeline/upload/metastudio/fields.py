@@ -34,6 +34,7 @@ CATEGORIES: Final = {
     "AUDIO": frozenset({"MAIN"}),
     "COMMON_FILE": frozenset({"MAIN", "OTHER"}),
 }
+THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # states of a file after a good confirm (Table 4-56)
 SERVICES: Final = frozenset({"VIDEO_2D", "LIVE_2D", "CHAT_2D"})  # Table 4-3
 NAME: Final = 256  # characters of asset_name (Table 4-3) and of file_name (Table 4-178)
 DESCRIPTION: Final = 4096  # characters, Table 4-3
@@ -104,6 +105,9 @@ def asset_body(item: Item, order: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= ORDER:
             raise _usage(f"asset_order is a whole number of 0 to {ORDER}", f"asset_order 为 0–{ORDER} 的整数")
         body["asset_order"] = place
+    if kind == "PPT":  # without one or the other a deck is only a file: its pages are sent, or the platform makes them
+        parsed = order.get("auto_analysis", not any(file.category == "PAGE" for file in item.files))
+        body["asset_extra_meta"] = {"ppt_meta": {"auto_analysis": parsed}}
     if kind == "VIDEO" and order.get("generate_cover"):  # for VIDEO alone (Table 4-3)
         body["is_need_generate_cover"] = True
     return body

@@ -13,22 +13,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import UploadError
+from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload.client import Reply, answer
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import File, Item
-from pipeline.upload.metastudio import fields
+from pipeline.upload.metastudio import decks, fields
 from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.papers import named
 from pipeline.upload.multipart import UploadPart
+from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, Waiting, retry
 from pipeline.upload.transfer import Body, Changed, Refused, Unknown
 
 _URL_AGE: Final = 23 * 3600.0  # seconds; an upload URL is valid for 24 h (Table 4-180)
-_THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # file states after a good confirm (Table 4-56)
 _GONE: Final = frozenset({"FAILED", "DELETING", "DELETED", "WAITING_DELETE"})  # asset states that will not recover
 _GIVEN_UP: Final = frozenset({"FAILED", "CANCELLED", "DELETED"})  # file states that this tool sets itself
 _NOT_STORED: Final = frozenset({"MSS.10001016", "MSS.10001018"})
@@ -48,36 +50,51 @@ class AssetLibrary:
         self.api.caller.close()
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
-        """Every asset on its own."""
-        return single(items)
+        """Every asset on its own, with the cover that the order names for it. Raises UsageError, UploadError."""
+        covers: dict[str, str] = self.order.get("covers", {})
+        strangers = sorted(set(covers) - {item.files[0].place for item in items})
+        if strangers:
+            raise UsageError(
+                f"order: [asset.covers] names {strangers[0]}, which is not in the manifest",
+                f"订单：[asset.covers] 中的 {strangers[0]} 不在清单中",
+            )
+        whole = []
+        for item in items:
+            path = covers.get(item.files[0].place)
+            cover = (named(Path(path), "COVER"),) if path else ()
+            whole.append(replace(item, files=item.files + cover))
+        return single(whole)
 
     def plan(self, unit: Unit) -> list[str]:
         """The calls, with the fields that matter."""
-        item, base = unit.items[0], f"/v1/{self.api.project}"
+        item, path = unit.items[0], self.api.path
         body = fields.asset_body(item, self.order)
         lines = [
-            f"GET {base}/digital-assets?tag={item.marker}",
-            f"POST {base}/digital-assets {body['asset_type']} {body['asset_name']!r}",
+            f"GET {path('list_assets')}?tag={item.marker}",
+            f"POST {path('create_digital_asset')} {body['asset_type']} {body['asset_name']!r}",
         ]
         for file in item.files:
             made = fields.file_body(file, body["asset_type"], "-")
-            call = "large-files" if "file_multipart_count" in made else "files"
-            lines.append(f"POST {base}/{call} {file.name!r} {file.category} {file.size} bytes")
+            call = "create_large_file" if "file_multipart_count" in made else "create_file"
+            lines.append(f"POST {path(call)} {file.name!r} {file.category} {file.size} bytes")
             count = made.get("file_multipart_count", 1)
             lines += [f"PUT upload_url Content-Type: {file.content_type} Content-MD5: {file.md5}"] * count
-            lines.append(f"POST {base}/files/{{file_id}}/complete CREATED")
-        return [*lines, f"GET {base}/digital-assets/{{asset_id}} until ACTIVED"]
+            lines.append(f"POST {path('confirm_file_upload')} CREATED")
+        lines.append(f"GET {path('show_asset')} until ACTIVED")
+        if any(file.category == "PAGE" for file in item.files):
+            lines.append(f"PUT {path('update_digital_asset')} pages")
+        return lines
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
         item = unit.items[0]
         body = fields.asset_body(item, self.order)
+        decks.check(item)
         for file in item.files:
             fields.file_body(file, body["asset_type"], "-")
-        asset, found = self._asset(item, body, tools)
-        asset_id = str(asset["asset_id"])
-        if found and asset.get("asset_state") == "ACTIVED" and self._holds(asset, item):
-            return self._receipt("skipped", item, asset, Text("the library holds it already", "资产库中已存在"))
+        asset_id, asset = self._asset(item, body, tools)
+        if asset and asset.word("asset_state") == "ACTIVED" and self._holds(asset, item):
+            return self._parsed(item, asset, "skipped", tools)
         try:
             for file in item.files:
                 self._file(item, file, body["asset_type"], asset_id, tools)
@@ -87,22 +104,23 @@ class AssetLibrary:
 
     # --- the asset ------------------------------------------------------------------------------------------
 
-    def _show(self, asset_id: str) -> dict[str, Any]:
-        return self.api.call("GET", f"/digital-assets/{asset_id}", group="query asset", what="query asset")
+    def _show(self, asset_id: str) -> Reply:
+        return self.api.call("show_asset", what="query asset", gives=("asset_state",), asset_id=asset_id)
 
-    def _find(self, marker: str) -> dict[str, Any] | None:
-        """The asset of this tag that is alive, or None. Tags are searched by part: compared here in full."""
-        query = {"tag": marker, "limit": "100", "offset": "0"}
-        found = self.api.call("GET", "/digital-assets", query=query, group="query asset", what="query assets")
+    def _find(self, marker: str) -> str | None:
+        """The id of the asset of this tag that is alive, or None. Tags are searched by part: compared here in full."""
+        query = {"tag": marker, "limit": 100, "offset": 0}
+        found = self.api.call("list_assets", query=query, what="query assets")
         alive = [
-            asset
-            for asset in (answer(found, "assets", list) if "assets" in found else ())
-            if marker in asset.get("tags", ()) and asset.get("asset_state") not in _GONE
+            (one.text("create_time"), one.must("asset_id"))
+            for one in found.many("assets")
+            if marker in one.each("tags") and one.word("asset_state") not in _GONE
         ]
-        return min(alive, key=lambda asset: str(asset.get("create_time", ""))) if alive else None
+        return min(alive)[1] if alive else None
 
-    def _asset(self, item: Item, body: dict[str, Any], tools: Tools) -> tuple[dict[str, Any], bool]:
-        """The asset, and whether it was there. A lost answer leads back to the question, never to a second asset."""
+    def _asset(self, item: Item, body: dict[str, Any], tools: Tools) -> tuple[str, Reply | None]:
+        """The asset's id, and what is known of it if it was there. A lost answer leads back to the question, never to
+        a second asset."""
         known = tools.journal.facts(item.key).get("asset_id")
         if known:
             try:
@@ -110,22 +128,21 @@ class AssetLibrary:
             except Refused as error:
                 if error.status != 404:
                     raise
-                asset = {"asset_state": "DELETED"}  # someone took it away: another is made
-            if asset.get("asset_state") not in _GONE:
-                return asset | {"asset_id": known}, True
-            tools.journal.end(item.key, "forget asset", asset_id=None, files=None)
+            else:
+                if asset.word("asset_state") not in _GONE:
+                    return str(known), asset
+            tools.journal.end(item.key, "forget asset", asset_id=None, files=None)  # taken away: another is made
         name = str(body["asset_name"])
 
-        def attempt(_: int) -> tuple[dict[str, Any], bool]:
+        def attempt(_: int) -> tuple[str, Reply | None]:
             found = self._find(item.marker)
             if found:
-                tools.journal.end(item.key, "create asset", asset_id=found["asset_id"])
-                return self._show(str(found["asset_id"])) | {"asset_id": found["asset_id"]}, True
+                tools.journal.end(item.key, "create asset", asset_id=found)
+                return found, self._show(found)
             tools.journal.begin(item.key, "create asset")
+            what = f"create asset {name!r}"
             try:
-                made = self.api.call(
-                    "POST", "/digital-assets", body, group="create asset", what=f"create asset {name!r}", again=False
-                )
+                made = self.api.call("create_digital_asset", body, what=what, gives=("asset_id",), again=False)
             except Unknown as error:  # the next attempt looks for it first
                 raise Retryable(error) from None
             except Refused as error:
@@ -133,14 +150,15 @@ class AssetLibrary:
                     raise
                 body["asset_name"] = f"{name[: fields.NAME - 9]}_{item.marker[9:17]}"
                 raise Retryable(error, at_once=True) from None
-            tools.journal.end(item.key, "create asset", asset_id=made["asset_id"])
-            return made, False
+            asset_id = made.must("asset_id")
+            tools.journal.end(item.key, "create asset", asset_id=asset_id)
+            return asset_id, None
 
         return retry(self.api.caller.patience, attempt)
 
     @staticmethod
-    def _holds(asset: dict[str, Any], item: Item) -> bool:
-        held = {(f.get("file_md5"), f.get("asset_file_category")) for f in asset.get("files", ()) if _there(f)}
+    def _holds(asset: Reply, item: Item) -> bool:
+        held = {(f.text("file_md5"), f.text("asset_file_category")) for f in asset.many("files") if _there(f)}
         return all((file.md5, file.category) in held for file in item.files if file.size <= fields.FILE)
 
     # --- a file ---------------------------------------------------------------------------------------------
@@ -190,29 +208,30 @@ class AssetLibrary:
 
     def _adopt(self, item: Item, file: File, step: str, asset_id: str, tools: Tools) -> dict[str, Any]:
         """A file the platform knows and the journal does not: after a lost answer or from another machine."""
-        for one in self._show(asset_id).get("files", ()):
-            if one.get("file_name") != file.name or one.get("asset_file_category") != file.category:
+        for one in self._show(asset_id).many("files"):
+            if one.text("file_name") != file.name or one.text("asset_file_category") != file.category:
                 continue
-            if _there(one) and one.get("file_md5") in (file.md5, None):
-                entry = {"id": one["file_id"], "done": True}
+            if _there(one) and one.text("file_md5") in (file.md5, ""):
+                entry = {"id": one.must("file_id"), "done": True}
                 self._note(item, step, entry, tools)
                 return entry
-            if one.get("state") == "CREATING":
-                self._finish(str(one["file_id"]), "CANCELLED")
+            if one.word("state") == "CREATING":
+                self._finish(one.must("file_id"), "CANCELLED")
         return {}
 
     def _create(
         self, item: Item, file: File, kind: str, asset_id: str, step: str, tools: Tools
     ) -> tuple[dict[str, Any], list[str]]:
         body = fields.file_body(file, kind, asset_id)
-        path = "/large-files" if "file_multipart_count" in body else "/files"
+        large = "file_multipart_count" in body
+        call, gives = ("create_large_file", ("file_id",)) if large else ("create_file", ("file_id", "upload_url"))
         tools.journal.begin(item.key, f"create file {step}")
 
         def attempt(number: int) -> Reply:
             if number > 1:
                 self._adopt(item, file, step, asset_id, tools)  # cancels what a lost answer has left behind
             try:
-                return self.api.call("POST", path, body, group="file", what=f"create file {file.name!r}", again=False)
+                return self.api.call(call, body, what=f"create file {file.name!r}", gives=gives, again=False)
             except Unknown as error:
                 raise Retryable(error) from None  # if it was created, the next attempt cancels it first
             except Refused as error:
@@ -221,8 +240,8 @@ class AssetLibrary:
                 raise Retryable(error, at_once=True) from None  # likewise
 
         made = retry(self.api.caller.patience, attempt)
-        urls = [str(url) for url in made.get("upload_urls") or [made["upload_url"]]]
-        entry = {"id": answer(made, "file_id", str), "urls": seal(self.api.seal_key, urls), "at": time.time()}
+        urls = [str(url) for url in made.each("upload_urls")] if large else [made.must("upload_url")]
+        entry = {"id": made.must("file_id"), "urls": seal(self.api.seal_key, urls), "at": time.time()}
         self._note(item, step, entry, tools)
         return entry, urls
 
@@ -273,25 +292,26 @@ class AssetLibrary:
                 return False
             if error.code != "MSS.10001013":  # it may be confirmed already: the record says
                 raise
-        files: list[dict[str, Any]] = self._show(asset_id).get("files", [])
-        held = next((f for f in files if f.get("file_id") == known["id"]), dict[str, Any]())
-        if held.get("state") == "CREATING":
+        files = self._show(asset_id).many("files")
+        held = next((f for f in files if f.text("file_id") == known["id"]), None)
+        state = held.word("state") if held else "nothing of it"
+        if state == "CREATING":
             return False
-        if not taken and held.get("state") in _GIVEN_UP:
+        if not taken and state in _GIVEN_UP:
             # An earlier run gave it up and was killed before it had written that down: another takes its place.
             self._note(item, step, None, tools)
             return False
-        if not _there(held):
+        if held is None or state not in fields.THERE:
+            why = held.text("reason") if held else ""
             raise UploadError(
-                f"{file.name}: the platform says {held.get('state', 'nothing of it')}: {held.get('reason', '')}",
-                f"{file.name}：平台状态为 {held.get('state', '无')}：{held.get('reason', '')}",
+                f"{file.name}: the platform says {state}: {why or 'no reason given'}",
+                f"{file.name}：平台状态为 {state}：{why or '未说明原因'}",
             )
-        if held.get("file_md5", file.md5) != file.md5 or held.get("file_size", file.size) != file.size:
+        size, md5 = held.number("file_size"), held.text("file_md5")
+        if md5 not in (file.md5, "") or size not in (file.size, None):
             raise UploadError(
-                f"{file.name}: the platform holds {held.get('file_size')} bytes, MD5 {held.get('file_md5')}; sent were "
-                f"{file.size}, {file.md5}",
-                f"{file.name}：平台保存 {held.get('file_size')} 字节，MD5 {held.get('file_md5')}；发送的是 "
-                f"{file.size}，{file.md5}",
+                f"{file.name}: the platform holds {size} bytes, MD5 {md5}; sent were {file.size}, {file.md5}",
+                f"{file.name}：平台保存 {size} 字节，MD5 {md5}；发送的是 {file.size}，{file.md5}",
             )
         self._note(item, step, {"id": known["id"], "done": True}, tools)
         return True
@@ -299,9 +319,7 @@ class AssetLibrary:
     def _finish(self, file_id: str, state: str) -> None:
         """CREATED after a good PUT, CANCELLED or FAILED for what is given up (Table 4-191)."""
         try:
-            self.api.call(
-                "POST", f"/files/{file_id}/complete", {"state": state}, group="file", what=f"complete file {state}"
-            )
+            self.api.call("confirm_file_upload", {"state": state}, what=f"complete file {state}", file_id=file_id)
         except Refused as error:
             if state == "CREATED" or error.code not in ("MSS.10001013", "MSS.10001004"):
                 raise  # else it is in such a state or gone: nothing is left to give up
@@ -331,15 +349,14 @@ class AssetLibrary:
         waiting = Waiting(tools.wait)
         while True:
             asset = self._show(asset_id)
-            state = str(asset.get("asset_state"))
+            state = asset.word("asset_state")
             if state == "ACTIVED":
-                tools.journal.end(item.key, "accepted", delivered=True)
-                return self._receipt("sent", item, asset, Text("", ""))
+                return self._parsed(item, asset, "sent", tools)
             if state == "UNACTIVED":
                 body = {"asset_state": "ACTIVED"}
-                self.api.call("PUT", f"/digital-assets/{asset_id}", body, group="update asset", what="activate asset")
+                self.api.call("update_digital_asset", body, what="activate asset", asset_id=asset_id)
             elif state != "CREATING":
-                why = f"{asset.get('fail_type') or ''} {asset.get('reason') or ''}".strip()
+                why = f"{asset.text('fail_type')} {asset.text('reason')}".strip()
                 raise GaveUp(
                     UploadError(
                         f"{item.name}: the platform says {state}: {why or 'no reason given'}",
@@ -354,25 +371,38 @@ class AssetLibrary:
                 )
                 return self._receipt("pending", item, asset, said)
 
-    def _receipt(self, status: str, item: Item, asset: dict[str, Any], said: Text) -> Receipt:
-        files: list[dict[str, Any]] = asset.get("files", [])
-        held = {str(f.get("file_name")): f for f in files if _there(f)}
+    def _parsed(self, item: Item, asset: Reply, status: str, tools: Tools) -> Receipt:
+        """The receipt of an accepted asset; of a deck, once the platform knows its pages."""
+        if decks.tell(self.api, item, asset, tools):
+            status = "sent"
+        asset_id = asset.must("asset_id")
+        asset, waits = decks.parsed(lambda: self._show(asset_id), item, asset, tools)
+        if waits:
+            return self._receipt("pending", item, asset, waits)
+        tools.journal.end(item.key, "accepted", delivered=True)
+        there = Text("the library holds it already", "资产库中已存在")
+        return self._receipt(status, item, asset, there if status == "skipped" else Text("", ""))
+
+    def _receipt(self, status: str, item: Item, asset: Reply, said: Text) -> Receipt:
+        held = {f.text("file_name"): f for f in asset.many("files") if _there(f)}
         return Receipt(
             status=status,
             message=said,
-            ids={"asset_id": asset.get("asset_id"), "asset_name": asset.get("asset_name")},
-            verified=[
-                {
-                    "name": file.name,
-                    "category": file.category,
-                    "file_id": held.get(file.name, {}).get("file_id"),
-                    "size": held.get(file.name, {}).get("file_size"),
-                    "md5": held.get(file.name, {}).get("file_md5"),
-                }
-                for file in item.files
-            ],
+            ids={"asset_id": asset.text("asset_id"), "asset_name": asset.text("asset_name")},
+            verified=[_proof(file, held.get(file.name)) for file in item.files],
         )
 
 
-def _there(file: dict[str, Any]) -> bool:
-    return file.get("state") in _THERE
+def _proof(file: File, held: Reply | None) -> dict[str, Any]:
+    """What the platform says of a file."""
+    return {
+        "name": file.name,
+        "category": file.category,
+        "file_id": held.text("file_id") if held else None,
+        "size": held.number("file_size") if held else None,
+        "md5": held.text("file_md5") if held else None,
+    }
+
+
+def _there(file: Reply) -> bool:
+    return file.text("state") in fields.THERE

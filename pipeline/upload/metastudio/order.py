@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from pipeline.model.facts import Text
 from pipeline.upload import order
-from pipeline.upload.order import Field, Table
+from pipeline.upload.metastudio.protocol import TABLES as DOCUMENTS
+from pipeline.upload.order import Field, Relation, Table
 
 _SCENE: Final = 2147483647  # sequence_no, Table 5-9
 _NUMBERS: Final = Field(
@@ -17,16 +19,42 @@ _NUMBERED: Final = Field(
     "a table of texts by the number of their scene",
 )
 
+
+def _documented(kind: str) -> Field:
+    """A table of an order that is one of the documents', field by field."""
+    _, table = DOCUMENTS.rows(kind)
+    return Field(lambda v: not DOCUMENTS.fits(kind, v), f"a table as MS-API {table} ({kind}) has it")
+
+
+def _of_scenes(kind: str) -> Field:
+    """By the number of their scene, lists of tables of the documents."""
+
+    def accepts(v: Any) -> bool:
+        return isinstance(v, dict) and all(
+            number.isdecimal() and isinstance(rows, list) and not any(DOCUMENTS.fits(kind, row) for row in rows)
+            for number, rows in v.items()
+        )
+
+    _, table = DOCUMENTS.rows(kind)
+    return Field(accepts, f"by the number of a scene lists of tables as MS-API {table} ({kind}) has them")
+
+
+_SERVICES: Final = Field(
+    lambda v: isinstance(v, list) and set(v) <= {"VIDEO_2D", "LIVE_2D", "CHAT_2D"}, "of VIDEO_2D, LIVE_2D, CHAT_2D"
+)
+
 ASSET: Final = Table(
     "asset",
     {  # MS-API 4.1.1 Table 4-3; limits in `pipeline.upload.metastudio.fields`
         "asset_type": order.text(1, 64),
         "tags": order.WORDS,
         "description": order.text(0, 4096),
-        "supported_service": order.WORDS,
+        "supported_service": _SERVICES,
         "system_properties": order.PAIRS,
         "image_use": order.one_of("background", "material"),
         "generate_cover": order.YES,
+        "covers": order.PAIRS,  # output path -> path of a picture of one's own (category COVER, Table 4-178)
+        "auto_analysis": order.YES,  # of a deck (Table 4-11)
         "asset_order": order.whole(0, 32767),
     },
 )
@@ -43,6 +71,27 @@ SCRIPT: Final = Table(
         "volume": order.whole(90, 240),
         "scenes": _NUMBERS,  # output path -> number of the scene
         "subtitles": _NUMBERED,  # number of the scene -> path of a subtitle file
+        "video_config": _documented("VideoConfig"),
+        "background_music_config": _documented("BackgroundMusicConfig"),
+        "background_config": _of_scenes("BackgroundConfigInfo"),
+        "layer_config": _of_scenes("LayerConfig"),
+    },
+    (
+        Relation(
+            lambda v: "voice_asset_id" in v or not {"speed", "pitch", "volume"} & v.keys(),
+            Text(
+                "speed, pitch and volume want voice_asset_id (Table 5-4)",
+                "speed、pitch、volume 需要同时写 voice_asset_id（表 5-4）",
+            ),
+        ),
+    ),
+)
+VIDEO: Final = Table(
+    "video",
+    {  # MS-API 5.3.1 Table 5-122
+        "asset_name": order.text(1, 256),  # of the finished video in the library (Table 5-139)
+        "video_config": _documented("VideoConfig"),
+        "background_music_config": _documented("BackgroundMusicConfig"),
     },
 )
 TRAINING: Final = Table(
@@ -60,6 +109,10 @@ TRAINING: Final = Table(
         "language": order.one_of("CN"),  # EN is in the enum and does not train (C30)
         "files": order.PAIRS,  # output path -> slot
         "multipart_commands": order.one_of("UPLOADED", "UPLOAD"),  # the documents have both spellings (C44)
+        "tags": order.WORDS,
+        "supported_service": _SERVICES,
+        "decision": order.one_of("ACCEPT", "REJECT", "REPAIR"),  # about a finished model (Table 8-48)
+        "comment": order.text(1, 1024),  # that goes with it (Table 8-49)
     },
 )
 VOICE: Final = Table(
@@ -67,15 +120,15 @@ VOICE: Final = Table(
     {  # MS-API 9.1 Table 9-3
         "voice_name": order.plain(1, 256),
         "create_type": order.one_of("PACKAGE", "SEGMENT"),  # one package, or sentence by sentence
-        "tag": order.one_of("ECOMMERCE", "NEWS", "MARKETING", needed=True),
-        "sex": order.one_of("FEMALE", "MALE", needed=True),
+        "tag": order.one_of("ECOMMERCE", "NEWS", "MARKETING"),
+        "sex": order.one_of("FEMALE", "MALE"),
         "language": order.one_of("CN"),
         "description": order.text(0, 4096),
         "phone": order.text(1, 32),
         "letter": order.text(1, 4096),  # path of the authorisation letter
     },
 )
-TABLES: Final = (ASSET, SCRIPT, TRAINING, VOICE)
+TABLES: Final = (ASSET, SCRIPT, VIDEO, TRAINING, VOICE)
 
 
 def takes(preset: str) -> frozenset[str]:
@@ -84,4 +137,4 @@ def takes(preset: str) -> frozenset[str]:
         return frozenset({TRAINING.name})
     if "/voice-" in preset:
         return frozenset({VOICE.name})
-    return frozenset({ASSET.name, SCRIPT.name} if "video-production" in preset else {ASSET.name})
+    return frozenset({ASSET.name, SCRIPT.name, VIDEO.name} if "video-production" in preset else {ASSET.name})

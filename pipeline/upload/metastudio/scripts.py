@@ -15,32 +15,35 @@ from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
+from pipeline.upload.metastudio import videos
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.order import SCRIPT
-from pipeline.upload.metastudio.training import OCTETS
+from pipeline.upload.metastudio.papers import OCTETS, named
+from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, Waiting, retry
 from pipeline.upload.transfer import Refused, Unknown
 
-PATH: Final = "/digital-human-video-scripts"
-SUBTITLES: Final = "/subtitle-files"
 SOUND: Final = 100 * (1 << 20)  # bytes of a scene's sound; "100M", the larger reading (Table 5-25)
 TEXT: Final = 131_072  # characters of text_config.text (Table 5-11)
 _ROLES: Final = frozenset({"audio-drive", "text"})
 _TRIES: Final = 6  # times a file is put before it is given up
 _VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
-_PLAIN: Final = ("script_description", "view_mode", "model_asset_id")
+_PLAIN: Final = ("script_description", "view_mode", "model_asset_id", "video_config", "background_music_config")
+_BY_SCENE: Final = ("background_config", "layer_config")
 
 
 class Production:
     """Scripts of one project, and its library for what is no scene."""
 
-    def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
+    def __init__(
+        self, api: Api, order: dict[str, Any], library: AssetLibrary, video: dict[str, Any] | None = None
+    ) -> None:
+        """`video` is the table [video] of the order: a video is made of the script."""
         SCRIPT.check("order", order)
-        self.api, self.order, self.library = api, order, library
+        self.api, self.order, self.library, self.video = api, order, library, video
         self.place = api.place
 
     def close(self) -> None:
@@ -54,12 +57,14 @@ class Production:
         if not scenes:
             return units
         numbered = self._numbered(scenes)
-        strangers = sorted(set(self._subtitles()) - set(numbered))
-        if strangers:
-            raise UsageError(
-                f"order: [script.subtitles] names scene {strangers[0]}; the manifest has {sorted(numbered)}",
-                f"订单：[script.subtitles] 中的场景 {strangers[0]} 不存在；清单中有 {sorted(numbered)}",
-            )
+        asked = {"subtitles": set(self._subtitles())}
+        asked |= {field: {int(number) for number in self.order.get(field, {})} for field in _BY_SCENE}
+        for field, numbers in asked.items():
+            for stranger in sorted(numbers - set(numbered)):
+                raise UsageError(
+                    f"order: [script.{field}] names scene {stranger}; the manifest has {sorted(numbered)}",
+                    f"订单：[script.{field}] 中的场景 {stranger} 不存在；清单中有 {sorted(numbered)}",
+                )
         facts = [f"{number}/{item.key}" for number, item in sorted(numbered.items())] + [repr(self.order)]
         key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
         return [Unit(key, str(self.order["script_name"]), tuple(scenes)), *units]
@@ -92,6 +97,10 @@ class Production:
             shot: dict[str, Any] = {"script_type": "AUDIO"}
             if item.role == "text":
                 shot = {"script_type": "TEXT", "text_config": {"text": _text(item.files[0])}}
+            for field in _BY_SCENE:
+                rows = self.order.get(field, {}).get(str(number))
+                if rows:
+                    shot[field] = rows
             scenes.append({"sequence_no": number, "shoot_script": shot})
         body: dict[str, Any] = {key: self.order[key] for key in _PLAIN if key in self.order}
         if "model_asset_id" in body:
@@ -106,10 +115,10 @@ class Production:
         """The calls."""
         if unit.items[0].role not in _ROLES:
             return self.library.plan(unit)
-        base, scenes = f"/v1/{self.api.project}", sorted(self._numbered(unit.items).items())
+        path, scenes = self.api.path, sorted(self._numbered(unit.items).items())
         lines = [
-            f"GET {base}{PATH}?name={self.order['script_name']}",
-            f"POST {base}{PATH} {self.order['script_name']!r} {len(scenes)} scenes",
+            f"GET {path('list_video_scripts')}?name={self.order['script_name']}",
+            f"POST {path('create_video_scripts')} {self.order['script_name']!r} {len(scenes)} scenes",
         ]
         for number, item in scenes:
             file = item.files[0]
@@ -118,22 +127,23 @@ class Production:
                     f"PUT audio_file_upload_url scene {number} Content-Type: {file.content_type} {file.name!r}"
                 )
         if self._subtitles():
-            lines += [f"POST {base}{SUBTITLES}", f"GET {base}{SUBTITLES}/{{job_id}} until GENERATED"]
-        for number, path in sorted(self._subtitles().items()):
-            lines.append(f"PUT subtitle_file_upload_url scene {number} Content-Type: {OCTETS} {path.name!r}")
-        return [*lines, f"GET {base}{PATH}/{{script_id}}"]
+            lines += [f"POST {path('create_subtitle_file')}", f"GET {path('show_subtitle_file')} until GENERATED"]
+        for number, paper in sorted(self._subtitles().items()):
+            lines.append(f"PUT subtitle_file_upload_url scene {number} Content-Type: {OCTETS} {paper.name!r}")
+        lines.append(f"GET {path('show_video_script')}")
+        return lines if self.video is None else lines + videos.plan(self.api)
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text. Raises UploadError."""
         if unit.items[0].role not in _ROLES:
             return self.library.send(unit, tools)
-        papers = {number: _paper(path) for number, path in self._subtitles().items()}
+        papers = {number: named(path) for number, path in self._subtitles().items()}
         body = self._body(unit)
         script, urls, new = self._script(unit, body, tools)
         sent, verified = new, []
 
         def renewed() -> dict[int, str]:
-            return _uploads(self._call("PUT", f"{PATH}/{script}", body, what="update script"))
+            return _uploads(self.api.call("update_video_script", body, what="update script", script_id=script))
 
         def sound(number: int) -> str:
             return _of(self._show(script), number)
@@ -170,25 +180,22 @@ class Production:
                 verified.append(proof | {"scene": number})
         tools.journal.end(unit.key, "delivered", delivered=True)
         said = Text("", "") if sent else Text("the script holds it already", "剧本中已有相同内容")
-        return Receipt("sent" if sent else "skipped", said, ids, verified)
+        receipt = Receipt("sent" if sent else "skipped", said, ids, verified)
+        return receipt if self.video is None else videos.made(self.api, self.video, script, unit, tools, receipt)
 
     # --- the script -----------------------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, body: object = None, *, what: str, again: bool = True) -> dict[str, Any]:
-        kind = "subtitle" if path.startswith(SUBTITLES) else "script"
-        group = f"{'query' if method == 'GET' else 'change'} {kind}"
-        return self.api.call(method, path, body, group=group, what=what, again=again)
-
-    def _show(self, script: str) -> dict[str, Any]:
-        return self._call("GET", f"{PATH}/{script}", what="query script")
+    def _show(self, script: str) -> Reply:
+        return self.api.call("show_video_script", what="query script", script_id=script)
 
     def _found(self, name: str, mark: str) -> str | None:
         """The script of this name that carries our mark. Names are searched by part: compared here in full."""
-        query = {"name": name, "limit": "100", "offset": "0"}
-        told = self.api.call("GET", PATH, query=query, group="query script", what="query scripts")
-        for one in told.get("video_scripts", ()):
-            if one.get("script_name") == name and self._show(str(one["script_id"])).get("priv_data") == mark:
-                return str(one["script_id"])
+        query = {"name": name, "limit": 100, "offset": 0}
+        told = self.api.call("list_video_scripts", query=query, what="query scripts")
+        for one in told.many("video_scripts"):
+            script = one.must("script_id")
+            if one.text("script_name") == name and self._show(script).text("priv_data") == mark:
+                return script
         return None
 
     def _script(self, unit: Unit, body: dict[str, Any], tools: Tools) -> tuple[str, dict[int, str], bool]:
@@ -213,7 +220,8 @@ class Production:
                 return there, {}, False
             tools.journal.begin(unit.key, "create script")
             try:
-                made = self._call("POST", PATH, body, what=f"create script {body['script_name']!r}", again=False)
+                what = f"create script {body['script_name']!r}"
+                made = self.api.call("create_video_scripts", body, what=what, gives=("script_id",), again=False)
             except Unknown as error:  # the next attempt looks for it first
                 raise Retryable(error) from None
             except Refused as error:
@@ -221,8 +229,9 @@ class Production:
                     raise
                 body["script_name"] = other
                 raise Retryable(error, at_once=True) from None
-            tools.journal.end(unit.key, "create script", script_id=made["script_id"])
-            return str(made["script_id"]), _uploads(made), True
+            script = made.must("script_id")
+            tools.journal.end(unit.key, "create script", script_id=script)
+            return script, _uploads(made), True
 
         return retry(self.api.caller.patience, attempt)
 
@@ -283,11 +292,11 @@ class Production:
 
     def _subtitle(self, script: str, number: int, field: str) -> str:
         """What the script says of a scene's subtitle file; empty before one was made."""
-        for scene in self._show(script).get("shoot_scripts", ()):
-            if scene.get("sequence_no") == number:
-                files = scene.get("subtitle_file_info") or {}
-                kind = str((scene.get("shoot_script") or {}).get("script_type", "")).lower()
-                return str((files.get(f"{kind}_subtitle_file") or {}).get(field) or "")
+        for scene in self._show(script).many("shoot_scripts"):
+            if scene.number("sequence_no") == number:
+                kind = (scene.one("shoot_script").text("script_type") or "TEXT").lower()  # the default of the table
+                files = scene.one("subtitle_file_info")
+                return files.one(f"{kind}_subtitle_file").text(field)
         return ""
 
     def _generated(self, unit: Unit, script: str, papers: dict[int, File], tools: Tools) -> bool | None:
@@ -297,38 +306,39 @@ class Production:
         job = tools.journal.facts(unit.key).get("subtitle_job")
         if not job:
             tools.journal.begin(unit.key, "make subtitles")
-            job = self._call("POST", SUBTITLES, {"script_id": script}, what="make subtitles")["job_id"]
+            body = {"script_id": script}
+            job = self.api.call("create_subtitle_file", body, what="make subtitles", gives=("job_id",)).must("job_id")
             tools.journal.end(unit.key, "make subtitles", subtitle_job=job)
         waiting = Waiting(tools.wait)
         while True:
-            told = self._call("GET", f"{SUBTITLES}/{job}", what="query subtitles")
-            if told.get("job_state") == "GENERATED":
+            told = self.api.call("show_subtitle_file", what="query subtitles", gives=("job_state",), job_id=str(job))
+            if told.word("job_state") == "GENERATED":
                 break
             if waiting.over():
                 return None
-        for one in told.get("subtitle_file_info", ()):
-            if one.get("subtitle_file_state") == "GENERATE_FAILED" and one.get("sequence_no") in papers:
+        for one in told.many("subtitle_file_info"):
+            if one.number("sequence_no") in papers and one.word("subtitle_file_state") == "GENERATE_FAILED":
                 tools.journal.end(unit.key, "subtitles failed", subtitle_job=None)
-                why = one.get("error_info") or {}
-                said = f"{why.get('error_code', '')} {why.get('error_msg', '')}".strip() or "no reason given"
+                why, number = one.one("error_info"), one.number("sequence_no")
+                said = f"{why.text('error_code')} {why.text('error_msg')}".strip() or "no reason given"
                 raise UploadError(
-                    f"scene {one['sequence_no']}: GENERATE_FAILED: the platform could not make subtitles: {said}",
-                    f"场景 {one['sequence_no']}：GENERATE_FAILED：平台生成字幕失败：{said}",
+                    f"scene {number}: GENERATE_FAILED: the platform could not make subtitles: {said}",
+                    f"场景 {number}：GENERATE_FAILED：平台生成字幕失败：{said}",
                 )
         return True
 
 
-def _uploads(told: dict[str, Any]) -> dict[int, str]:
+def _uploads(told: Reply) -> dict[int, str]:
     """Scene -> upload URL, from the answer to create or update (Table 5-25)."""
-    listed = (told.get("audio_files") or {}).get("audio_file_url") or ()
-    return {int(one["sequence_no"]): str(one["audio_file_upload_url"]) for one in listed}
+    listed = told.one("audio_files").many("audio_file_url")
+    return {int(one.number("sequence_no") or 0): one.text("audio_file_upload_url") for one in listed}
 
 
-def _of(told: dict[str, Any], number: int) -> str:
+def _of(told: Reply, number: int) -> str:
     """Where a scene's sound can be fetched from, from the answer to a query."""
-    listed = (told.get("audio_files") or {}).get("audio_file_url") or ()
-    urls = [one.get("audio_file_download_url") for one in listed if one.get("sequence_no") == number]
-    return str(urls[0] or "") if urls else ""
+    listed = told.one("audio_files").many("audio_file_url")
+    urls = [one.text("audio_file_download_url") for one in listed if one.number("sequence_no") == number]
+    return urls[0] if urls else ""
 
 
 def _text(file: File) -> str:
@@ -347,12 +357,3 @@ def _text(file: File) -> str:
             f"{file.path}：{len(text)} 字符；场景文本为 1–{TEXT} 字符",
         )
     return text
-
-
-def _paper(path: Path) -> File:
-    """A file that the order names and no manifest holds. Raises UploadError."""
-    try:
-        size, md5 = path.stat().st_size, content_md5(path)
-    except OSError as error:
-        raise UploadError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
-    return File(path=path, name=path.name, place=str(path), category="OTHER", size=size, md5=md5, content_type=OCTETS)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.upload import fetch
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
-from pipeline.upload.metastudio import fields
+from pipeline.upload.metastudio import fields, papers
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.order import TRAINING
+from pipeline.upload.metastudio.papers import OCTETS
+from pipeline.upload.metastudio.protocol import TABLES
 from pipeline.upload.multipart import UploadPart
 from pipeline.upload.order import Table
+from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, retry
 from pipeline.upload.transfer import Refused, Unknown
 
@@ -29,32 +33,27 @@ _URL_AGE: Final = 23 * 3600.0  # seconds
 _PART: Final = 64 << 20  # bytes of a part, at least
 _PARTS: Final = 1000  # video_multipart_count (Table 8-3)
 _TRIES: Final = 4
+_PAGE: Final = 100  # jobs of an answer, at most (Tables 8-10, 9-20)
 _REFUSED: Final = frozenset({"AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"})  # may be updated (8.5)
 _ANEW: Final = frozenset({"MSS.41000005", "MSS.41000014", "AccessDenied"})  # a new job with new URLs may go
-OCTETS: Final = "application/octet-stream"
 ZIP: Final = "application/zip"
-# role -> slots of the job, in order (Table 8-6)
-_SLOTS: Final = {
-    "video": ("training_video",),
-    "action-video": ("action_video",),
-    "id-card": ("id_card_image1", "id_card_image2"),
-    "grant-file": ("grant_file",),
-    "audio": ("audio",),
-}
-# Pictures before and after retouching, placed by the order (8.1)
-_BEAUTY: Final = ("pre_beauty_image", "post_beauty_image")
-_NEEDED: Final = ("training_video", "id_card_image1", "id_card_image2", "grant_file")
-_KNOWN: Final = frozenset(slot for slots in _SLOTS.values() for slot in slots) | {"cover"} | set(_BEAUTY)
+# Of the order's table, what is no field of "create job"
+_OURS: Final = frozenset(
+    {"files", "multipart_commands", "job_tag", "sex", "language", "batch_name", "job_id", "decision", "comment"}
+)
+_COMMAND: Final = "execute2d_model_training_command_by_user"
+_UPLOADS: Final = "_upload_url"
+_WAITS: Final = "WAIT_USER_CONFIRM"
 
 
 class TrainingJob:
     """What both kinds of job share."""
 
-    def __init__(self, api: Api, order: dict[str, Any], table: Table, path: str) -> None:
+    def __init__(self, api: Api, order: dict[str, Any], table: Table, name: str) -> None:
+        """`name` is what the calls of this kind of job have in common, like _voice_training_job."""
         table.check("order", order)
-        self.api, self.order, self.path = api, order, path
+        self.api, self.order, self._name = api, order, name
         self.place = api.place
-        self._kind = table.name
 
     def close(self) -> None:
         """Let connections go."""
@@ -67,32 +66,39 @@ class TrainingJob:
         key = hashlib.sha256("\0".join(sorted(item.key for item in items)).encode()).hexdigest()
         return [Unit(key, items[0].name, tuple(items))]
 
-    def _call(self, method: str, path: str, body: object = None, *, what: str, again: bool = True) -> dict[str, Any]:
-        kind = "query" if method == "GET" else "create"
-        return self.api.call(method, path, body, group=f"{kind} {self._kind} job", what=what, again=again)
+    def _show(self, job_id: str) -> Reply:
+        return self.api.call(f"show{self._name}", what="query job", gives=("state",), job_id=job_id)
 
     def _marker(self, unit: Unit) -> str:
         return replace(unit.items[0], key=unit.key).marker
 
-    def _found(self, marker: str) -> dict[str, Any] | None:
-        """The job of this batch name, or None. Answers differ in the name of the list."""
-        query = {"batch_name": marker, "limit": "100", "offset": "0"}
-        told = self.api.call("GET", self.path, query=query, group=f"query {self._kind} job", what="query jobs")
-        lists = [value for value in told.values() if isinstance(value, list)]
-        jobs = [job for one in lists for job in one if isinstance(job, dict) and job.get("batch_name") == marker]
-        return jobs[0] if jobs else None
+    def _found(self, marker: str, **query: str) -> Reply | None:
+        """The job of this batch name, or None. Every page of the list is looked through."""
+        seen = 0
+        while True:
+            asked: dict[str, Any] = {"limit": _PAGE, "offset": seen} | query
+            told = self.api.call(f"list{self._name}", query=asked, what="query jobs")
+            jobs = told.many("jobs")
+            for job in jobs:
+                if job.text("batch_name") == marker:
+                    return job
+            seen += len(jobs)
+            if not jobs or seen >= (told.number("count") or 0):
+                return None
 
-    def _create(self, unit: Unit, path: str, body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
+    def _create(
+        self, unit: Unit, call: str, body: dict[str, Any], tools: Tools, find: Callable[[], Reply | None]
+    ) -> Reply | None:
         """The answer with job id and URLs; None when a job is there whose answer was lost."""
-        if tools.journal.open(unit.key, "create job") and self._found(body["batch_name"]):
+        if tools.journal.open(unit.key, "create job") and find():
             return None
 
-        def attempt(number: int) -> dict[str, Any] | None:
-            if number > 1 and self._found(body["batch_name"]):
+        def attempt(number: int) -> Reply | None:
+            if number > 1 and find():
                 return None
             tools.journal.begin(unit.key, "create job")
             try:
-                return self._call("POST", path, body, what="create job", again=False)
+                return self.api.call(call, body, what="create job", gives=("job_id",), again=False)
             except Unknown as error:  # the next attempt looks for it first
                 raise Retryable(error) from None
 
@@ -122,7 +128,7 @@ class Avatar(TrainingJob):
     """An avatar training job, standard or Flexus."""
 
     def __init__(self, api: Api, order: dict[str, Any], *, flexus: bool) -> None:
-        super().__init__(api, order, TRAINING, "/digital-human-training-manage/user/jobs")
+        super().__init__(api, order, TRAINING, "2d_model_training_job")
         self.flexus = flexus
         if flexus and not {"job_tag", "sex"} <= set(order):
             raise UsageError(
@@ -130,36 +136,18 @@ class Avatar(TrainingJob):
                 "订单：Flexus 任务的 [training] 需要 job_tag 与 sex（MS-API 8.1 表 8-4）",
             )
 
+    def units(self, items: Sequence[Item]) -> list[Unit]:
+        """One job for all, once every file has its place. Raises UsageError."""
+        if items:
+            self.slots(items)
+        return super().units(items)
+
     def slots(self, items: Sequence[Item]) -> dict[str, File]:
-        """Which file goes where: by role, or as the order says. Raises UsageError."""
-        found: dict[str, File] = {}
-        asked: dict[str, str] = self.order.get("files", {})
-        for item in items:
-            file = item.files[0]
-            free = [slot for slot in _SLOTS.get(str(item.role), ()) if slot not in found]
-            slot = asked.get(file.place) or (free[0] if free else "")
-            if slot not in _KNOWN or slot in found:
-                raise UsageError(
-                    f"{file.place}: no place for it in a training job; name one of {', '.join(sorted(_KNOWN))} under "
-                    f"[training.files] in the order, each once",
-                    f"{file.place}：训练任务中没有它的位置；请在订单 [training.files] 中指定"
-                    f" {'、'.join(sorted(_KNOWN))}，每项一次",
-                )
-            found[slot] = file
-        missing = [slot for slot in _NEEDED if slot not in found]
-        if missing:
-            raise UsageError(
-                f"a training job needs {', '.join(missing)}: prepare them with the same preset into one manifest",
-                f"训练任务缺少 {'、'.join(missing)}：请用同一预设一起 prepare",
-            )
-        return found
+        """Which file goes where. Raises UsageError."""
+        return papers.placed(items, self.order.get("files", {}))
 
     def _body(self, unit: Unit, slots: dict[str, File]) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            key: value
-            for key, value in self.order.items()
-            if key not in ("files", "multipart_commands", "job_tag", "sex", "language", "batch_name", "job_id")
-        }
+        body: dict[str, Any] = {key: value for key, value in self.order.items() if key not in _OURS}
         body |= {
             "name": self.order["name"],
             "model_version": "V3.2",  # V2 and V3 are retired (Table 8-3)
@@ -177,18 +165,20 @@ class Avatar(TrainingJob):
 
     def plan(self, unit: Unit) -> list[str]:
         """The calls."""
-        slots, base = self.slots(unit.items), f"/v1/{self.api.project}{self.path}"
-        lines = [f"GET {base}?batch_name={self._marker(unit)}", f"POST {base} {self._body(unit, slots)}"]
+        slots, path = self.slots(unit.items), self.api.path
+        jobs, command = path("list2d_model_training_job"), path(_COMMAND)
+        lines = [f"GET {jobs}?batch_name={self._marker(unit)}", f"POST {jobs} {self._body(unit, slots)}"]
         if "job_id" in self.order:
-            lines = [f"GET {base}/{self.order['job_id']}", f"PUT {base}/{self.order['job_id']}"]
+            job = path("show2d_model_training_job", job_id=str(self.order["job_id"]))
+            lines = [f"GET {job}", f"PUT {job}"]
         for slot, file in slots.items():
             kind, video = (ZIP if slot == "audio" else OCTETS), slot.endswith("video")
             put = f"PUT {slot}_upload_url Content-Type: {kind} ({file.name!r}, {file.size} bytes"
             count = _count(file.size) if video else 1
             lines += [f"{put}, part {number} of {count})" for number in range(1, count + 1)] if video else [f"{put})"]
             if video:
-                lines.append(f"POST {base}/{{job_id}}/command CONFIRM_{self._word(slot)}")
-        return [*lines, f"POST {base}/{{job_id}}/command SUBMITVERIFYING", f"GET {base}/{{job_id}}"]
+                lines.append(f"POST {command} CONFIRM_{self._word(slot)}")
+        return [*lines, f"POST {command} SUBMITVERIFYING", f"GET {path('show2d_model_training_job')}"]
 
     def _word(self, slot: str) -> str:
         """The end of the commands about a video's parts; the documents have two spellings (C44)."""
@@ -200,10 +190,9 @@ class Avatar(TrainingJob):
         slots, abandoned = self.slots(unit.items), list[dict[str, Any]]()
 
         def attempt(_: int) -> Receipt:
-            job, urls = self._job(unit, slots, tools, abandoned)
-            if job.get("state", "WAIT_FILE_UPLOAD") != "WAIT_FILE_UPLOAD":
-                return self._accepted(unit, job, "skipped", tools)
-            job_id = str(job["job_id"])
+            job_id, state, urls = self._job(unit, slots, tools, abandoned)
+            if state != "WAIT_FILE_UPLOAD":
+                return self._accepted(unit, self._show(job_id), "skipped", tools)
             try:
                 for slot, file in slots.items():
                     self._slot(unit, job_id, slot, file, urls, tools)
@@ -220,12 +209,9 @@ class Avatar(TrainingJob):
 
         return retry(self.api.caller.patience.times(_TRIES), attempt)
 
-    def _show(self, job_id: str) -> dict[str, Any]:
-        return self._call("GET", f"{self.path}/{job_id}", what="query job")
-
     def _delete(self, unit: Unit, job_id: str, tools: Tools, abandoned: list[dict[str, Any]]) -> None:
         try:
-            self._call("DELETE", f"{self.path}/{job_id}", what="delete job")
+            self.api.call("delete2d_model_training_job", what="delete job", job_id=job_id)
             state = "deleted"
         except UploadError as error:  # what it was given up for counts; that it is still there is told beside it
             state = str(error)
@@ -234,38 +220,44 @@ class Avatar(TrainingJob):
 
     def _job(
         self, unit: Unit, slots: dict[str, File], tools: Tools, abandoned: list[dict[str, Any]]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The job and its URLs."""
+    ) -> tuple[str, str, dict[str, Any]]:
+        """The job, its state, its URLs while it waits for files."""
         known = tools.journal.facts(unit.key)
         body = self._body(unit, slots)
+
+        def find() -> Reply | None:
+            return self._found(body["batch_name"], batch_name=body["batch_name"])
+
         while True:
-            job = self._asked() or self._found(body["batch_name"])
-            if job and job.get("state") in _REFUSED and job["job_id"] == self.order.get("job_id"):
-                made = self._updated(str(job["job_id"]), body)
+            job = self._asked() or find()
+            job_id, state = (job.must("job_id"), job.word("state")) if job else ("", "")
+            if state in _REFUSED and job_id == self.order.get("job_id"):
+                made = self._updated(job_id, body)
                 if made is not None:
-                    return made, self._noted(unit, made, tools)
+                    return job_id, "WAIT_FILE_UPLOAD", self._noted(unit, made, tools)
                 continue
-            if job and job.get("state") != "WAIT_FILE_UPLOAD":
-                return job, {}
+            if job and state != "WAIT_FILE_UPLOAD":
+                return job_id, state, {}
             urls = unseal(self.api.seal_key, known.get("urls"))
             fresh = time.time() - known.get("at", 0) < _URL_AGE
-            if job and job["job_id"] == known.get("job_id") and urls and fresh:
-                return job, urls
+            if job and job_id == known.get("job_id") and urls and fresh:
+                return job_id, state, urls
             if job:
-                self._delete(unit, str(job["job_id"]), tools, abandoned)
+                self._delete(unit, job_id, tools, abandoned)
                 known = {}
-            made = self._create(unit, self.path, body, tools)
+            made = self._create(unit, "create2d_model_training_job", body, tools, find)
             if made is not None:
-                return made, self._noted(unit, made, tools)
+                return made.must("job_id"), "WAIT_FILE_UPLOAD", self._noted(unit, made, tools)
 
-    def _noted(self, unit: Unit, made: dict[str, Any], tools: Tools) -> dict[str, Any]:
+    def _noted(self, unit: Unit, made: Reply, tools: Tools) -> dict[str, Any]:
         """The URLs of a job that has just been made or reopened; nothing has been put to them."""
-        urls = {key: value for key, value in made.items() if key.endswith("_upload_url")}
-        facts = {"job_id": made["job_id"], "urls": seal(self.api.seal_key, urls), "at": time.time()}
+        slots = (key.removesuffix(_UPLOADS) for key in made.raw if key.endswith(_UPLOADS))
+        urls = {slot: made.each(f"{slot}{_UPLOADS}") for slot in slots}
+        facts = {"job_id": made.must("job_id"), "urls": seal(self.api.seal_key, urls), "at": time.time()}
         tools.journal.end(unit.key, "create job", **facts, done=[], parts={})
         return urls
 
-    def _asked(self) -> dict[str, Any] | None:
+    def _asked(self) -> Reply | None:
         """The job that the order names, while there is one."""
         if "job_id" not in self.order:
             return None
@@ -276,13 +268,12 @@ class Avatar(TrainingJob):
                 raise
             return None  # deleted meanwhile: another is made
 
-    def _updated(self, job_id: str, body: dict[str, Any]) -> dict[str, Any] | None:
+    def _updated(self, job_id: str, body: dict[str, Any]) -> Reply | None:
         """New URLs for a job that review refused (8.5); None when the answer was lost: the job says how it stands."""
-        fields = {
-            key: value for key, value in body.items() if key not in ("model_version", "is_flexus", "beauty_level")
-        }
+        fields = {key: value for key, value in body.items() if key in TABLES.calls["update2d_model_training_job"].body}
+        call = "update2d_model_training_job"
         try:
-            return self._call("PUT", f"{self.path}/{job_id}", fields, what="update job", again=False)
+            return self.api.call(call, fields, what="update job", gives=("job_id",), again=False, job_id=job_id)
         except Unknown:  # who called looks at the job, and asks again if need be
             self.api.caller.patience.pause(1)
             return None
@@ -290,17 +281,17 @@ class Avatar(TrainingJob):
     def _slot(self, unit: Unit, job_id: str, slot: str, file: File, urls: dict[str, Any], tools: Tools) -> None:
         if slot in tools.journal.facts(unit.key).get("done", ()):
             return
-        url = urls.get(f"{slot}_upload_url")
-        if isinstance(url, list):
-            self._parts(unit, job_id, slot, file, url, tools)
+        given, kind = urls.get(slot) or [""], ZIP if slot == "audio" else OCTETS
+        if slot.endswith("video"):
+            self._parts(unit, job_id, slot, file, given, tools)
         else:
             again = tools.journal.open(unit.key, f"put {slot}")
             try:
-                self._put(unit, slot, str(url), ZIP if slot == "audio" else OCTETS, file, tools)
+                self._put(unit, slot, str(given[0]), kind, file, tools)
             except Unknown:
                 again = True  # every byte went out: either it was taken, and the URL is dead, or it was not
                 try:
-                    self._put(unit, slot, str(url), ZIP if slot == "audio" else OCTETS, file, tools)
+                    self._put(unit, slot, str(given[0]), kind, file, tools)
                 except Refused as error:
                     if error.status != 403:
                         raise  # 403: the URL is dead, so the file was taken
@@ -318,8 +309,9 @@ class Avatar(TrainingJob):
 
             def attempt(number: int, part: UploadPart = part, step: str = step) -> None:
                 if number > 1 or tools.journal.open(unit.key, step):
-                    held = self._command(job_id, f"GET_{word}").get("multipart_data") or []
-                    if (part.number, part.tag) in {(p.get("part_number"), str(p.get("etag")).strip('"')) for p in held}:
+                    held = self._command(job_id, f"GET_{word}").many("multipart_data")
+                    tags = {(p.text("part_number"), p.text("etag").strip('"').lower()) for p in held}
+                    if (str(part.number), part.tag) in tags:
                         return
                 tools.journal.begin(unit.key, step)
                 try:
@@ -344,28 +336,52 @@ class Avatar(TrainingJob):
             tools.journal.end(unit.key, step, parts=parts)
         self._command(job_id, f"CONFIRM_{word}")
 
-    def _command(self, job_id: str, command: str) -> dict[str, Any]:
-        told = self._call("POST", f"{self.path}/{job_id}/command", {"command": command}, what=command)
-        result, why = str(told.get("commond_result", "")), told.get("excute_failed_msg")  # the platform's spelling
-        if result.upper().startswith("FAIL"):
-            raise UploadError(f"{command}: the platform says {result}: {why}", f"{command}：平台返回 {result}：{why}")
+    def _command(self, job_id: str, command: str, comment: str = "") -> Reply:
+        """A command (Table 8-48); its result says whether it was done, whatever the HTTP status. Raises UploadError."""
+        body: dict[str, Any] = {"command": command}
+        if comment:
+            body["comment_data"] = {"comment_message": comment}
+        told = self.api.call(_COMMAND, body, what=command, gives=("commond_result",), job_id=job_id)
+        result, why = told.word("commond_result"), told.text("excute_failed_msg")  # the platform's spelling
+        if result != "EXCUTE_SUCCESS":
+            raise UploadError(
+                f"{command}: the platform says {result}: {why or 'no reason given'}. The job {job_id} waits for it: "
+                f"run the same command again, and look at the job in the console if it stays.",
+                f"{command}：平台返回 {result}：{why or '未说明原因'}。任务 {job_id} 仍在等待："
+                f"请重新运行，若仍失败请在控制台查看该任务。",
+            )
         return told
 
-    def _accepted(self, unit: Unit, job: dict[str, Any], status: str, tools: Tools) -> Receipt:
-        state = str(job.get("state"))
+    def _accepted(self, unit: Unit, job: Reply, status: str, tools: Tools) -> Receipt:
+        state, job_id = job.word("state"), job.must("job_id")
         if state.endswith("FAILED"):
-            logs = [one.get("comment_message") or one.get("comment_title") for one in job.get("comment_logs") or ()]
-            why = "; ".join(str(log) for log in logs if log) or "no reason given"
-            name = job.get("job_id")
+            said = [one.text("comment_message") or one.text("comment_title") for one in job.many("comment_logs")]
+            why = "; ".join(log for log in said if log) or "no reason given"
             raise UploadError(
-                f"{unit.name}: job {name}: the platform says {state}: {why}. Correct the files, prepare them, and "
-                f'send them to the same job with job_id = "{name}" under [training] in the order.',
-                f"{unit.name}：任务 {name} 状态为 {state}：{why}。请修正文件并重新 prepare，"
-                f'再在订单 [training] 中写 job_id = "{name}" 发往同一任务。',
+                f"{unit.name}: job {job_id}: the platform says {state}: {why}. Correct the files, prepare them, and "
+                f'send them to the same job with job_id = "{job_id}" under [training] in the order.',
+                f"{unit.name}：任务 {job_id} 状态为 {state}：{why}。请修正文件并重新 prepare，"
+                f'再在订单 [training] 中写 job_id = "{job_id}" 发往同一任务。',
             )
         tools.journal.end(unit.key, "submitted", delivered=True)
-        said = Text(f"the platform works on it: {state}", f"平台处理中：{state}")
-        return Receipt(status, said, {"job_id": job.get("job_id"), "state": state})
+        said_now = Text(f"the platform works on it: {state}", f"平台处理中：{state}")
+        if state == _WAITS:
+            decision = self.order.get("decision")
+            if decision is None:
+                url = job.text("verify_video_download_url")
+                (demo,) = fetch.shown(self.api.caller, [url], unit.items[0].beside, job_id)
+                asked = Text(
+                    f"the result waits for you: {demo}. Look at it, then run again with "
+                    'decision = "ACCEPT", "REJECT" or "REPAIR" under [training] in the order',
+                    f"训练效果等待确认：{demo}。请查看后，"
+                    '在订单 [training] 中写 decision = "ACCEPT"、"REJECT" 或 "REPAIR" 重新运行',
+                )
+                seen = {"job_id": job_id, "state": state, "demo": [demo]}
+                return Receipt("waiting", asked, seen)
+            self._command(job_id, f"CONFIRM_{decision}", str(self.order.get("comment", "")))
+            state = self._show(job_id).word("state")
+            said_now = Text(f"{decision}: the platform says {state}", f"{decision}：平台状态为 {state}")
+        return Receipt(status, said_now, {"job_id": job_id, "state": state, "asset_id": job.text("asset_id") or None})
 
 
 def _count(size: int) -> int:

@@ -23,7 +23,9 @@ from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.error_codes import CODES
 from pipeline.upload.metastudio.order import VOICE
-from pipeline.upload.metastudio.training import OCTETS, ZIP, TrainingJob
+from pipeline.upload.metastudio.papers import OCTETS, named
+from pipeline.upload.metastudio.training import ZIP, TrainingJob
+from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Retryable, retry
 from pipeline.upload.transfer import CHUNK, Changed, Refused, Unknown, what
 
@@ -32,18 +34,17 @@ _TRIES: Final = 4
 _DAMAGED: Final = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _NOT_STORED: Final = frozenset({"MSS.20020030", "MSS.20020027"})
 _INDEX: Final = 1024  # highest number of a sentence (Table 9-54)
-_SEGMENTS: Final = "/voice-training-manage/user/training-segment"
 # ending in the package -> field with the address, content type (Tables 9-5, 9-45)
 _HALVES: Final = {".wav": ("audio_uploading_url", "audio/wav"), ".txt": ("txt_uploading_url", "text/plain")}
-Locate = Callable[[dict[str, Any]], object]  # finds an address in the platform's answer
+Locate = Callable[[Reply], str]  # finds an address in the platform's answer
 
 
 class Voice(TrainingJob):
     """A voice training job: basic, middle or advanced."""
 
     def __init__(self, api: Api, order: dict[str, Any], edition: str) -> None:
-        super().__init__(api, order, VOICE, "/voice-training-manage/user/jobs")
-        self.create_path = f"/voice-training-manage/user/{'advance' if edition == 'advanced' else edition}-jobs"
+        super().__init__(api, order, VOICE, "_voice_training_job")
+        self.create = f"create_training_{'advance' if edition == 'advanced' else edition}_job"
         self.kind = str(order.get("create_type", "PACKAGE"))
         if "letter" not in order:
             raise UsageError(
@@ -67,39 +68,32 @@ class Voice(TrainingJob):
 
     def plan(self, unit: Unit) -> list[str]:
         """The calls."""
-        base, file = f"/v1/{self.api.project}", unit.items[0].files[0]
-        address = f"GET {base}{self.path}/{{job_id}}/uploading-address-url"
+        path, file = self.api.path, unit.items[0].files[0]
+        address, job = f"GET {path('show_job_uploading_address')}", path("show_voice_training_job")
         lines = [
-            f"GET {base}{self.path}?batch_name={self._marker(unit)}",
-            f"POST {base}{self.create_path} {self._body(unit)}",
-            f"GET {base}{self.path}/{{job_id}}",
+            f"GET {path('list_voice_training_job')}?voice_name={self.order['voice_name']}",
+            f"POST {path(self.create)} {self._body(unit)}",
+            f"GET {job}",
         ]
         if self.kind == "PACKAGE":
             lines += [address, f"PUT training_data_uploading_url Content-Type: {ZIP} ({file.name!r})"]
         else:
-            lines.append(f"GET {base}{_SEGMENTS}?job_id={{job_id}}")
+            lines.append(f"GET {path('show_training_segment_info')}?job_id={{job_id}}")
             with _opened(file.path) as package:
                 for index in sorted(_sentences(package)):
                     for ending, (field, kind) in _HALVES.items():
                         lines += [address, f"PUT {field} Content-Type: {kind} ({index}{ending})"]
-                    lines.append(f"POST {base}{_SEGMENTS}?job_id={{job_id}}&index={index}")
+                    lines.append(f"POST {path('confirm_training_segment')}?job_id={{job_id}}&index={index}")
         lines += [address, f"PUT authorization_letter_uploading_url ({self.order['letter']!r})"]
-        return [*lines, f"POST {base}{self.path}/{{job_id}}", f"GET {base}{self.path}/{{job_id}}"]
+        return [*lines, f"POST {job}", f"GET {job}"]
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
-        letter = Path(self.order["letter"])
-        try:
-            size, md5 = letter.stat().st_size, content_md5(letter)
-        except OSError as error:
-            raise UploadError(f"{letter}: {error.strerror}", f"{letter}：{error.strerror}") from None
-        paper = File(
-            path=letter, name=letter.name, place=str(letter), category="OTHER", size=size, md5=md5, content_type=OCTETS
-        )
+        paper = named(Path(self.order["letter"]))
         job_id = self._job(unit, tools)
         job = self._show(job_id)
         status = "skipped"
-        if job.get("state") == "CREATING":
+        if job.word("state") == "CREATING":
             status, file = "sent", unit.items[0].files[0]
             if self.kind == "SEGMENT":
                 self._segments(unit, job_id, file, tools)
@@ -108,37 +102,39 @@ class Voice(TrainingJob):
             self._slot(unit, job_id, "letter", paper, OCTETS, _letter, tools)
             self._submit(unit, job_id, tools)
             job = self._show(job_id)
-        state = str(job.get("state"))
+        state = job.word("state")
         if "FAILED" in state:
             raise self._failure(unit, job_id, state, job)
         tools.journal.end(unit.key, "submitted", delivered=True)
         said = Text(f"the platform works on it: {state}", f"平台处理中：{state}")
-        return Receipt(status, said, {"job_id": job_id, "state": state})
-
-    def _show(self, job_id: str) -> dict[str, Any]:
-        return self._call("GET", f"{self.path}/{job_id}", what="query job")
+        return Receipt(status, said, {"job_id": job_id, "state": state, "asset_id": job.text("asset_id") or None})
 
     def _job(self, unit: Unit, tools: Tools) -> str:
         known = tools.journal.facts(unit.key).get("job_id")
         if known:
             return str(known)
         body = self._body(unit)
-        job = self._found(body["batch_name"]) or self._create(unit, self.create_path, body, tools)
-        job = job or self._found(body["batch_name"])
+
+        def find() -> Reply | None:
+            # 9.4 has no query parameter for the batch name: jobs of this voice name are looked through for it.
+            return self._found(body["batch_name"], voice_name=body["voice_name"])
+
+        job = find() or self._create(unit, self.create, body, tools, find) or find()
         if job is None:
             raise UploadError("the job is not found again", "任务未找到")
-        tools.journal.end(unit.key, "create job", job_id=job["job_id"])
-        return str(job["job_id"])
+        job_id = job.must("job_id")
+        tools.journal.end(unit.key, "create job", job_id=job_id)
+        return job_id
 
-    def _failure(self, unit: Unit, job_id: str, state: str, job: dict[str, Any]) -> UploadError:
+    def _failure(self, unit: Unit, job_id: str, state: str, job: Reply) -> UploadError:
         """What the platform says against a job: its own words, and what its review found in which file."""
-        code = str(job.get("job_failed_code") or "")
-        found = [(code, str(job.get("job_failed_reason") or ""), "")] if code else []
-        audit = self._call("GET", f"{self.path}/{job_id}/audit-result", what="query review")
-        for one in (audit.get("system_audit_result") or {}).get("errors") or ():
-            where = " ".join(str(one[name]) for name in ("audio_name", "text_name") if one.get(name))
-            found.append((str(one.get("error_code", "")), str(one.get("error_message") or ""), where))
-        person = str((audit.get("admin_audit_result") or {}).get("message") or "")
+        code = job.text("job_failed_code")
+        found = [(code, job.text("job_failed_reason"), "")] if code else []
+        audit = self.api.call("show_job_audit_result", what="query review", job_id=job_id)
+        for one in audit.one("system_audit_result").many("errors"):
+            where = " ".join(name for name in (one.text("audio_name"), one.text("text_name")) if name)
+            found.append((one.text("error_code"), one.text("error_message"), where))
+        person = audit.one("admin_audit_result").text("message")
         en, zh = [], []
         for code, said, where in found:
             meaning = CODES.told(code, 400)
@@ -156,9 +152,9 @@ class Voice(TrainingJob):
             return
 
         def attempt(_: int) -> None:
-            answer = self._call("GET", f"{self.path}/{job_id}/uploading-address-url", what="get upload address")
+            answer = self.api.call("show_job_uploading_address", what="get upload address", job_id=job_id)
             try:
-                self._put(unit, slot, str(locate(answer)), kind, file, tools)
+                self._put(unit, slot, locate(answer), kind, file, tools)
             except Unknown as error:  # sent once more, to a new address
                 raise Retryable(error, at_once=True) from None
             except Refused as error:
@@ -216,35 +212,35 @@ class Voice(TrainingJob):
             name = f"{index}{ending}"
             one = replace(file, path=path, name=name, size=path.stat().st_size, md5=content_md5(path))
 
-            def locate(answer: dict[str, Any]) -> object:
-                return (answer.get("segment_url") or {}).get(field)
+            def locate(answer: Reply) -> str:
+                return _of_sentence(answer.one("segment_url").each(field), index, field)
 
             self._slot(unit, job_id, f"sentence {name}", one, kind, locate, tools)
 
     def _confirmed(self, job_id: str) -> set[int]:
-        told = self._segment("GET", job_id)
-        return set(told.get("confirmed_index") or ())
+        told = self.api.call("show_training_segment_info", query={"job_id": job_id}, what="query sentences")
+        return set(told.each("confirmed_index"))
 
-    def _segment(self, method: str, job_id: str, *, again: bool = True, **more: str) -> dict[str, Any]:
-        kind = "query" if method == "GET" else "create"
-        query, what = {"job_id": job_id} | more, f"confirm sentence {more.get('index', '')}".strip()
-        return self.api.call(method, _SEGMENTS, query=query, group=f"{kind} voice job", what=what, again=again)
+    def _heard(self, job_id: str, index: int, *, again: bool = True) -> Reply:
+        query, what = {"job_id": job_id, "index": index}, f"confirm sentence {index}"
+        return self.api.call("confirm_training_segment", query=query, what=what, again=again)
 
     def _confirm(self, unit: Unit, job_id: str, index: int, file: File, tools: Tools) -> None:
         tools.journal.begin(unit.key, f"confirm {index}")
+        heard, places = True, "-"
+        answer: Reply | None
         try:
-            answer = self._segment("POST", job_id, again=False, index=str(index))
+            answer = self._heard(job_id, index, again=False)
         except Unknown:  # asked whether it was heard, and said again if not
-            if index not in self._confirmed(job_id):
-                answer = self._segment("POST", job_id, index=str(index))
-            else:
-                answer = {"confirm_result": True}
+            answer = None if index in self._confirmed(job_id) else self._heard(job_id, index)
         except Refused:
             self._again(unit, index, tools)
             raise
-        if answer.get("confirm_result") is not True:
+        if answer is not None:
+            heard = answer.flag("confirm_result") is True  # nothing said is not a yes
+            places = ", ".join(str(place) for place in answer.each("unmatched_index_hit")) or "-"
+        if not heard:
             self._again(unit, index, tools)
-            places = ", ".join(str(place) for place in answer.get("unmatched_index_hit") or ()) or "-"
             raise UploadError(
                 f"{file.name}: sentence {index}: the platform hears other words than its text has; characters that do "
                 f"not match: {places}. Record it again, or correct {index}.txt, and prepare again.",
@@ -266,21 +262,34 @@ class Voice(TrainingJob):
         body = {key: value for key, value in self._body(unit).items() if key not in ("create_type", "batch_name")}
         tools.journal.begin(unit.key, "submit")
         try:
-            self._call("POST", f"{self.path}/{job_id}", body, what="submit job")
+            self.api.call("commit_voice_training_job", body, what="submit job", job_id=job_id)
         except Refused as error:
-            if error.code == "MSS.20020001" and self._show(job_id).get("state") != "CREATING":
+            if error.code == "MSS.20020001" and self._show(job_id).word("state") != "CREATING":
                 return  # submitted already: the answer was lost
             if error.code in _NOT_STORED | {"MSS.20020010"}:
                 tools.journal.end(unit.key, "not stored", done=None)
             raise
 
 
-def _package(answer: dict[str, Any]) -> object:
-    return (answer.get("package_url") or {}).get("training_data_uploading_url")
+def _package(answer: Reply) -> str:
+    return answer.one("package_url").must("training_data_uploading_url")
 
 
-def _letter(answer: dict[str, Any]) -> object:
-    return answer.get("authorization_letter_uploading_url")
+def _letter(answer: Reply) -> str:
+    return answer.must("authorization_letter_uploading_url")
+
+
+def _of_sentence(urls: list[Any], index: int, field: str) -> str:
+    """The address of a sentence. The documents have an array (Table 9-44) and do not say of what: one address serves
+    whichever sentence is next, several are those of all sentences in order."""
+    if len(urls) == 1:
+        return str(urls[0])
+    if index >= len(urls):
+        raise UploadError(
+            f"sentence {index}: the platform's {field} holds {len(urls)} addresses, none for it (Table 9-44)",
+            f"第 {index} 句：平台返回的 {field} 有 {len(urls)} 个地址，没有该句的地址（MS-API 9.9 表 9-44）",
+        )
+    return str(urls[index])
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -14,47 +14,59 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from pipeline.errors import UsageError
+from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload.client import Caller, Reply, answer
+from pipeline.upload import fetch
+from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
+from pipeline.upload.protocol import Reply, Unexpected
 from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.retry import Patience, Retryable, retry
-from pipeline.upload.tencent import cos, error_codes, signing
-from pipeline.upload.tencent import tasks as making
+from pipeline.upload.tencent import checks, cos, error_codes, making, signing, tasks
 from pipeline.upload.tencent.cos import Credentials, Store, prefix
-from pipeline.upload.tencent.tasks import CHECKS, MANAGER
+from pipeline.upload.tencent.protocol import TABLES
 from pipeline.upload.transfer import Refused, Unknown, secure
 
-_BASE: Final = "https://gw.tv.s.qq.com"  # API overview (2024-11-13)
 _RATE: Final = 5.0  # calls a second; nothing is published: a pace no service minds
 FOLDERS: Final = frozenset({"idcard", "video", "audio", "photo", "zeroshot"})
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:
     """Files to the store, and what the order asks for. Raises UsageError."""
-    return Tencent(secrets, target.order)
+    return Tencent(secrets, target.order, region=target.region, dry=target.dry)
 
 
 class Tencent:
     """One appkey."""
 
-    def __init__(self, secrets: Secrets, order: dict[str, dict[str, Any]], patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        secrets: Secrets,
+        order: dict[str, dict[str, Any]],
+        patience: Patience | None = None,
+        region: str | None = None,
+        *,
+        dry: bool = False,
+    ) -> None:
+        """`dry`: nothing will be called; no keys are asked for."""
+        if region not in (None, *TABLES.hosts):
+            raise UsageError(
+                f"{region!r} is no region; there are {', '.join(TABLES.hosts)}",
+                f"{region!r} 不是区域；可用：{'、'.join(TABLES.hosts)}",
+            )
         self._secrets, self.order = secrets, order
-        self.appkey = secrets.find("TENCENT_APPKEY") or ""
-        self._token = secrets.find("TENCENT_ACCESSTOKEN") or ""
-        if not self.appkey or not self._token:
+        self.appkey = "" if dry else secrets.find("TENCENT_APPKEY") or ""
+        self._token = "" if dry else secrets.find("TENCENT_ACCESSTOKEN") or ""
+        if not dry and not (self.appkey and self._token):
             raise UsageError(
                 "Tencent needs PREFLIGHT_TENCENT_APPKEY and PREFLIGHT_TENCENT_ACCESSTOKEN: in the environment, in a "
                 "file for --secrets, or in the keyring",
                 "腾讯云需要 PREFLIGHT_TENCENT_APPKEY 与 PREFLIGHT_TENCENT_ACCESSTOKEN："
                 "可放在环境变量、--secrets 文件或密钥环中",
             )
-        self.endpoint = secure(secrets.setting("TENCENT_ENDPOINT") or _BASE).rstrip("/")
-        # Its name is not in the documents (T24): `signature` unless told otherwise.
-        self._parameter = secrets.setting("TENCENT_SIGNATURE_PARAMETER") or "signature"
+        self.endpoint = secure(secrets.setting("TENCENT_ENDPOINT") or TABLES.hosts[region or "china"]).rstrip("/")
         known = hashlib.sha256(self.appkey.encode()).hexdigest()[:12]
         self.place = f"tencent:{urlsplit(self.endpoint).netloc}/{known}"
         self.caller = Caller(secrets, patience or Patience())
@@ -79,69 +91,93 @@ class Tencent:
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def call(self, path: str, payload: dict[str, Any], *, again: bool = True) -> Reply:
-        """One call; the payload of its answer. Raises Refused, Unknown, UploadError."""
-        what = path.rsplit("/", 1)[-1]
+    def call(self, name: str, payload: dict[str, Any], *, gives: tuple[str, ...] = (), again: bool = True) -> Reply:
+        """One call of the tables, checked before it goes; the payload of its answer.
+
+        `gives` are the fields without which the answer is none. Raises Refused, Unknown, UploadError.
+        """
+        row = TABLES.calls[name]
+        for wrong in TABLES.wrong(name, "body", payload):
+            raise UploadError(f"{name}: nothing was sent: {wrong.text.en}", f"{name}：未发送：{wrong.text.zh}")
 
         def url() -> str:
             query = {"appkey": self.appkey, "timestamp": str(int(self.caller.now()))}
-            signed = query | {self._parameter: signing.sign(query, self._token)}
-            return f"{self.endpoint}{path}?{urlencode(signed)}"
+            signed = query | {"signature": signing.sign(query, self._token)}
+            return f"{self.endpoint}{row.path}?{urlencode(signed)}"
 
         body = {"Header": {}, "Payload": payload}
         headers = {"Content-Type": "application/json;charset=utf-8"}
 
         def attempt(_: int) -> Reply:
             used = self.caller.skew
-            came = self.caller.call("POST", url, lambda _: headers, body, bucket=self._bucket, again=again, what=what)
-            told = came.json()
-            header = told.get("Header")
-            header = header if isinstance(header, dict) else {}
-            code = str(header.get("Code", ""))
+            answer = self.caller.call("POST", url, lambda _: headers, body, bucket=self._bucket, again=again, what=name)
+            told = answer.json()
+            header = told.get("Header") if isinstance(told.get("Header"), dict) else {}
+            code = str(header.get("Code", "") if isinstance(header, dict) else "")
             if code == "0":
-                found = told.get("Payload")
-                return found if isinstance(found, Reply) else Reply({}, came.asked)
-            meaning, said = error_codes.told(path, code), self._secrets.redact(str(header.get("Message", "")))
-            sentence = f"{what}: {code}: {meaning.en} ({said})", f"{what}：{code}：{meaning.zh}（{said}）"
-            refused = Refused(*sentence, status=came.status, code=code)
-            if code == "100005" and self.caller.catch_up(came, used):
+                rows, table = row.side("answer")
+                reply = Reply(TABLES, rows, told.get("Payload"), table)
+                return self._given(name, reply, gives, again=again)
+            meaning, said = (
+                error_codes.told(row.path, code),
+                self._secrets.redact(str((header or {}).get("Message", ""))),
+            )
+            sentence = f"{name}: {code}: {meaning.en} ({said})", f"{name}：{code}：{meaning.zh}（{said}）"
+            refused = Refused(*sentence, status=answer.status, code=code)
+            if code == "100005" and self.caller.catch_up(answer, used):
                 raise Retryable(refused, at_once=True)
-            if code != "100000":
+            if code not in ("100000", ""):
                 raise refused
             unsure = Unknown(*sentence)
             raise Retryable(unsure) if again else unsure
 
         return retry(self.caller.patience, attempt)
 
+    @staticmethod
+    def _given(name: str, reply: Reply, gives: tuple[str, ...], *, again: bool) -> Reply:
+        """The answer, if it holds what it is for. An answer without is none: asked for again, or not known."""
+        rows = TABLES.calls[name].answer
+        try:
+            for field in gives:
+                (reply.word if rows[field].values else reply.must)(field)
+        except Unexpected as error:
+            unsure = Unknown(f"{name}: {error.text.en}", f"{name}：{error.text.zh}")
+            raise (Retryable(unsure) if again else unsure) from None
+        return reply
+
     def _credentials(self) -> Credentials:
-        """Temporary credentials, asked for anew."""
-        told = self.call(MANAGER + "getuploadcredentials", {})
-        one = Reply(answer(told, "Credentials", dict), told.asked)
-        bucket, region, path = prefix(answer(told, "PathPrefix", str))
-        secret, key, token = (answer(one, name, str) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
-        self._secrets.learn(secret, key, token)
-        return Credentials(
-            secret_id=secret,
-            secret_key=key,
-            token=token,
-            until=answer(one, "ExpiredTime", float),
+        """Temporary credentials, asked for anew. Their times stand beside them, not in them."""
+        told = self.call("getuploadcredentials", {}, gives=("PathPrefix",))
+        one, until = told.one("Credentials"), told.number("ExpiredTime")
+        bucket, region, path = prefix(told.must("PathPrefix"))
+        found = Credentials(
+            secret_id=one.must("TmpSecretId"),
+            secret_key=one.must("TmpSecretKey"),
+            token=one.must("Token"),
+            until=self.caller.now() if until is None else until,  # not told: good for this call
             bucket=bucket,
             region=region,
             prefix=path,
         )
+        self._secrets.learn(found.token, found.secret_key, found.secret_id)
+        return found
 
     # --- units ----------------------------------------------------------------------------------------------
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
-        """Every asset on its own; with a make order all together. Equal names are told apart by their bytes."""
+        """Every asset on its own; with a make order all together. Equal names are told apart by their bytes.
+
+        Raises UsageError for what the order and the files do not agree on.
+        """
         seen: set[str] = set()
         named = []
         for item in items:
-            if item.folder not in FOLDERS:
+            if item.folder not in FOLDERS and not ("make" in self.order and making.is_text(item)):
                 raise UsageError(
                     f"{item.source}: role {item.role} has no folder at Tencent; prepare it with a tencent/ preset",
                     f"{item.source}：角色 {item.role} 在腾讯云没有对应目录；请使用 tencent/ 预设",
                 )
+            checks.asked(self.order.get("check", {}), item)
             files = []
             for file in item.files:
                 name = file.name
@@ -153,48 +189,75 @@ class Tencent:
             named.append(replace(item, files=tuple(files)))
         if "make" not in self.order or not named:
             return single(named)
+        making.payload(self.order, named, self._promised(named))
         key = hashlib.sha256("\0".join([*sorted(i.key for i in named), repr(self.order["make"])]).encode()).hexdigest()
         return [Unit(key, named[0].name, tuple(named))]
 
+    def _promised(self, items: Sequence[Item]) -> dict[str, str]:
+        """What each file will become in the request, as far as it is known before anything is sent."""
+        found: dict[str, str] = {}
+        for item in items:
+            for file in item.files:
+                if making.is_text(item):
+                    found[str(file.path)] = making.read(file.path)
+                elif making.field(item) != "AudioId":
+                    found[str(file.path)] = "{url}"
+                elif self.order.get("check", {}).get("zeroshot"):
+                    found[str(file.path)] = "{AudioId}"
+        return found
+
     def plan(self, unit: Unit) -> list[str]:
         """The calls."""
-        lines = [f"POST {MANAGER}getuploadcredentials"]
+        path = {name: row.path for name, row in TABLES.calls.items()}
+        lines = [f"POST {path['getuploadcredentials']}"]
         for item in unit.items:
+            if making.is_text(item):
+                continue
             lines += [c for f in item.files for c in cos.calls(f"{{PathPrefix}}{item.folder}/{f.name}", f)]
-            check = CHECKS.get(str(item.folder))
-            if check and self.order.get("check", {}).get(check[4]):
-                lines += [f"POST {check[0]}{check[1]}", f"POST {check[0]}{check[2]} until it has ended"]
+            check = checks.asked(self.order.get("check", {}), item)
+            if check:
+                lines += [f"POST {path[check.ask]}", f"POST {path[check.look]} until it has ended"]
         if "make" in self.order:
-            body = making.payload(self.order, unit, {}, None, dry=True)
-            lines += [f"POST {MANAGER}make {body}", f"POST {MANAGER}getprogress until it has ended"]
+            body = making.payload(self.order, unit.items, self._promised(unit.items))
+            lines += [f"POST {path['make']} {body}", f"POST {path['getprogress']} until it has ended"]
             if "confirm" in self.order:
-                lines.append(f"POST {MANAGER}customerconfirm {self.order['confirm']} when the demo waits")
+                lines.append(f"POST {path['customerconfirm']} {self.order['confirm']} when the demo waits")
         return lines
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
-        if "make" in self.order:
-            making.payload(self.order, unit, {}, None, dry=True)
         before, patience = tools.journal.facts(unit.key).get("delivered"), self.caller.patience
         sent, verified, urls = False, [], dict[str, str]()
-        checks: dict[str, Any] = {}
-        audio_id: str | None = None
+        given: dict[str, str] = {}
+        passed: dict[str, Any] = {}
+        edition = making.made(self.order["make"], unit.items).get("PhotoVersion", 0) if "make" in self.order else 0
         for item in unit.items:
+            if making.is_text(item) and "make" in self.order:
+                given[str(item.files[0].path)] = making.read(item.files[0].path)
+                continue
             for file in item.files:
                 new, url, proof = self._file(unit, item, file, tools)
                 sent = sent or new
                 verified.append(proof)
-                urls[f"{item.folder}/{file.name}"] = url
-                asked = self.order.get("check", {})
-                found = making.check(self.call, asked, unit, str(item.folder), url, tools, patience)
-                if found is not None:
-                    checks[file.name] = found
-                    audio_id = str(found["AudioId"]) if found.get("AudioId") else audio_id
-        ids: dict[str, Any] = {"urls": urls} | ({"checks": checks} if checks else {})
+                urls[f"{item.folder}/{file.name}"] = given[str(file.path)] = url
+                ended = checks.run(self.call, self.order.get("check", {}), edition, unit, item, url, tools, patience)
+                if ended is not None:
+                    passed[file.name] = tasks.told(ended.raw)
+                if making.field(item) == "AudioId":
+                    del given[str(file.path)]
+                    if ended is not None:
+                        given[str(file.path)] = ended.must("AudioId")
+        ids: dict[str, Any] = {"urls": urls} | ({"checks": passed} if passed else {})
         if "make" in self.order:
-            task = making.make(self.call, making.payload(self.order, unit, urls, audio_id), unit, tools, patience)
-            status, words, progress = making.follow(self.call, task, self.order.get("confirm"), unit, tools, patience)
-            ids |= {"task_id": task, "progress": progress}
+            body = making.payload(self.order, unit.items, given)
+            task = tasks.make(self.call, body, unit, tools, patience)
+
+            def bring(addresses: list[str]) -> list[str]:
+                return fetch.shown(self.caller, addresses, unit.items[0].beside, task)
+
+            decision = self.order.get("confirm")
+            status, words, known = tasks.follow(self.call, task, decision, unit, tools, patience, bring)
+            ids |= {"task_id": task} | known
             if status == "sent":
                 tools.journal.end(unit.key, "delivered", delivered=True)
                 status = "skipped" if before else "sent"

@@ -30,37 +30,46 @@ MAKE: Final = Table(
     "make",
     {  # TX-Custom Customisation API, request parameters (2025-12-19)
         "AnchorName": order.plain(2, 50),
-        "MakeType": order.one_of(
-            "IMAGE", "IMAGE_GENERAL", "IMAGE_4K", "IMAGE_PHOTO", "VOICE", "ZERO_SHOT_VOICE", needed=True
-        ),
+        # of the preset, where it is not written
+        "MakeType": order.one_of("IMAGE", "IMAGE_GENERAL", "IMAGE_4K", "IMAGE_PHOTO", "VOICE", "ZERO_SHOT_VOICE"),
         "SexType": order.one_of("MALE", "FEMALE", needed=True),
         "Notes": order.text(0, 100),
         "MaterialCosUrl": order.url(),
         "IdentityCosUrl": order.url(),
         "IdentityWrittenCosUrl": order.url(),
+        "AlphaCosUrl": order.url(),
         "AudioId": order.text(1, 200),
         "IsHaveBackground": order.YES,
         "RemoveBackground": order.one_of(1, 2),
         "PhotoVersion": order.one_of(0, 1),
         "ZeroshortLang": order.one_of("chi", "eng", "can"),
+        "TimbreCode": order.text(1, 128),
         "Speed": order.number(0.5, 1.5),
+        "IsWithTimbre": order.YES,
         "TextDriver": order.text(4, 1000),
         "VoiceDriverCosFile": order.url(),
     },
     (
         Relation(
-            lambda v: "RemoveBackground" not in v or v.get("IsHaveBackground") is False,
+            lambda v: "RemoveBackground" not in v or not v.get("IsHaveBackground", False),  # false unless written
             Text(
-                "RemoveBackground means something with IsHaveBackground = false alone",
-                "RemoveBackground 仅在 IsHaveBackground = false 时有效",
+                "RemoveBackground means nothing with IsHaveBackground = true",
+                "IsHaveBackground = true 时 RemoveBackground 无效",
             ),
         ),
         Relation(
-            lambda v: "PhotoVersion" not in v or v.get("MakeType") == "IMAGE_PHOTO",
+            lambda v: (
+                not {"RemoveBackground", "IsHaveBackground"} & v.keys()
+                or str(v.get("MakeType", "IMAGE")).startswith("IMAGE")
+            ),
+            Text("a background is of avatars alone, not of voices", "背景参数仅用于形象定制，不用于声音"),
+        ),
+        Relation(
+            lambda v: "PhotoVersion" not in v or v.get("MakeType", "IMAGE_PHOTO") == "IMAGE_PHOTO",
             Text("PhotoVersion means something for IMAGE_PHOTO alone", "PhotoVersion 仅用于 IMAGE_PHOTO"),
         ),
         Relation(
-            lambda v: "ZeroshortLang" not in v or v.get("MakeType") == "ZERO_SHOT_VOICE",
+            lambda v: "ZeroshortLang" not in v or v.get("MakeType", "ZERO_SHOT_VOICE") == "ZERO_SHOT_VOICE",
             Text("ZeroshortLang means something for ZERO_SHOT_VOICE alone", "ZeroshortLang 仅用于 ZERO_SHOT_VOICE"),
         ),
     ),

@@ -1,38 +1,19 @@
-"""Tencent's tasks: the optional checks, the make request, its progress and the confirmation of its demo."""
+"""Tencent's tasks: the make request, its progress, the demo that waits for a person, and what is decided about it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UploadError
 from pipeline.model.facts import Text
 from pipeline.upload.destination import Tools, Unit
+from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Patience, Retryable, Waiting, retry
-from pipeline.upload.tencent.error_codes import DETECTION, told
-from pipeline.upload.tencent.evaluation import shortcomings
+from pipeline.upload.tencent.protocol import TABLES
 from pipeline.upload.transfer import Refused, Unknown
 
-MANAGER: Final = "/v2/ivh/assetmanager/customservice/"
-_FREE: Final = frozenset({"IMAGE_PHOTO", "ZERO_SHOT_VOICE"})  # make types that need no authorisation
-# folder -> where to ask, what to ask, where to look, the field with the URL, the switch in the order
-CHECKS: Final = {
-    "photo": ("/v2/ivh/facedetectserver/facedetectservice/", "facedetect", "getfacedetectstate", "ImageUrl", "face"),
-    "audio": (
-        "/v2/ivh/algotaskserver/algotaskservice/",
-        "audioevaluation",
-        "getaudioevaluationstate",
-        "AudioUrl",
-        "audio",
-    ),
-    "zeroshot": (
-        "/v2/ivh/assetmanager/zeroshotservice/",
-        "detectaudioquality",
-        "getdetectprogress",
-        "AudioUrl",
-        "zeroshot",
-    ),
-}
 # StageV2 in words
 _STAGES: Final = {
     "SUBMIT": Text("submitted", "已提交"),
@@ -45,94 +26,16 @@ _STAGES: Final = {
 
 
 class Call(Protocol):
-    """A signed call; the payload of its answer. Raises Refused, Unknown, UploadError."""
+    """A signed call of the tables; the payload of its answer. Raises Refused, Unknown, UploadError."""
 
-    def __call__(self, path: str, payload: dict[str, Any], *, again: bool = True) -> dict[str, Any]: ...
-
-
-def check(
-    call: Call, order: dict[str, Any], unit: Unit, folder: str, url: str, tools: Tools, patience: Patience
-) -> dict[str, Any] | None:
-    """The platform's own check of a file, where the order asks for it. Raises UploadError when it fails."""
-    if folder not in CHECKS or not order.get(CHECKS[folder][4]):
-        return None
-    base, ask, look, field, _ = CHECKS[folder]
-    payload: dict[str, Any] = {field: url}
-    if folder == "photo":
-        payload["CheckerVersion"] = order.get("CheckerVersion", 1)
-    else:
-        payload |= {key: order[key] for key in ("Language", "ReferenceText", "TextId") if key in order}
-    tools.journal.begin(unit.key, ask)
-    task = call(base + ask, payload).get("TaskId")
-    waiting = _waiting(patience, tools)
-    while True:
-        ended = call(base + look, {"TaskId": task})
-        state = _state(ended)
-        if state in ("SUCCESS", "FAIL", "FAILED"):
-            break
-        if waiting.over():
-            raise UploadError(
-                f"{ask}: the check has not ended yet ({state}); run again to ask",
-                f"{ask}：检测尚未结束（{state}），稍后重新运行即可查询",
-            )
-    tools.journal.end(unit.key, ask)
-    detection = ended.get("DetectionCode", 0)
-    if state != "SUCCESS" or detection != 0:
-        code = str(ended.get("ErrorCode") or ended.get("Code") or detection)
-        text = (DETECTION.get(detection) if detection else None) or told(base, code)
-        raise UploadError(f"{ask}: {state} {code}: {text.en}", f"{ask}：{state} {code}：{text.zh}")
-    result = ended.get("Result")
-    language, words = str(order.get("Language", "chi")), bool({"ReferenceText", "TextId"} & set(order))
-    short = shortcomings(folder, result if isinstance(result, dict) else {}, language, text=words)
-    if short:
-        raise UploadError(
-            f"{ask}: {'; '.join(one.en for one in short)}", f"{ask}：{'；'.join(one.zh for one in short)}"
-        )
-    return ended
+    def __call__(
+        self, name: str, payload: dict[str, Any], *, gives: tuple[str, ...] = (), again: bool = True
+    ) -> Reply: ...
 
 
-def _waiting(patience: Patience, tools: Tools) -> Waiting:
+def looks(patience: Patience, tools: Tools) -> Waiting:
+    """Looks at a task until the time for its verdict is over."""
     return Waiting(tools.wait, patience.first / 2, patience.cap)
-
-
-def _state(answer: dict[str, Any]) -> str:
-    """The state of a task: the table says TaskState, the sample Status (T7)."""
-    return str(answer.get("TaskState") or answer.get("Status") or "")
-
-
-def payload(
-    order: dict[str, dict[str, Any]], unit: Unit, urls: dict[str, str], audio_id: str | None, *, dry: bool = False
-) -> dict[str, Any]:
-    """The make request from the order and the URLs of what was sent. Raises UsageError."""
-    made = dict(order["make"])
-    kind = made["MakeType"]
-    speed = made.pop("Speed", None)
-    if speed is not None:
-        made["TimbreInfo"] = {"Speed": speed}
-    for item in unit.items:
-        for file in item.files:
-            url = "{url}" if dry else urls[f"{item.folder}/{file.name}"]
-            pdf = Path(file.name).suffix.lower() == ".pdf"
-            field = ("IdentityWrittenCosUrl" if pdf else "IdentityCosUrl") if item.folder == "idcard" else ""
-            field = field or ("" if item.folder == "zeroshot" else "MaterialCosUrl")
-            if field:
-                made.setdefault(field, url)
-    if kind == "ZERO_SHOT_VOICE":
-        checked = audio_id or ("{AudioId}" if dry and order.get("check", {}).get("zeroshot") else None)
-        if checked:
-            made.setdefault("AudioId", checked)
-    wrong = [
-        (kind not in _FREE and not {"IdentityCosUrl", "IdentityWrittenCosUrl"} & set(made), "IdentityCosUrl"),
-        (kind != "ZERO_SHOT_VOICE" and "MaterialCosUrl" not in made, "MaterialCosUrl"),
-        (kind == "ZERO_SHOT_VOICE" and "AudioId" not in made, "AudioId (or [check] zeroshot = true)"),
-    ]
-    for missing, name in wrong:
-        if missing:
-            raise UsageError(
-                f"order: [make] {kind} wants {name}: a file of the manifest or a URL in the order",
-                f"订单：[make] {kind} 缺少 {name}：可来自清单中的文件或在订单中填写",
-            )
-    return made
 
 
 def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: Patience) -> str:
@@ -142,11 +45,11 @@ def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: P
         return str(task)
     doubt = tools.journal.open(unit.key, "make")
 
-    def attempt(_: int) -> Any:
+    def attempt(_: int) -> str:
         nonlocal doubt
         tools.journal.begin(unit.key, "make")
         try:
-            return call(MANAGER + "make", body, again=False).get("TaskId")
+            return call("make", body, gives=("TaskId",), again=False).must("TaskId")
         except Unknown as error:  # repeated under the same AnchorName, which is taken only once
             doubt = True
             raise Retryable(error) from None
@@ -163,53 +66,87 @@ def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: P
 
     task = retry(patience, attempt)
     tools.journal.end(unit.key, "make", task_id=task)
-    return str(task)
+    return task
 
 
 def follow(
-    call: Call, task: str, decision: dict[str, Any] | None, unit: Unit, tools: Tools, patience: Patience
+    call: Call,
+    task: str,
+    decision: dict[str, Any] | None,
+    unit: Unit,
+    tools: Tools,
+    patience: Patience,
+    bring: Callable[[list[str]], list[str]],
 ) -> tuple[str, Text, dict[str, Any]]:
-    """Look at a task until it has ended, wants its demo confirmed, or time is over: status, words, the last answer.
+    """Look at a task until it has ended, wants its demo confirmed, or time is over: status, words, what is known of it.
 
-    Every change of stage is told. With a `decision` the demo is agreed to or rejected. Raises UploadError.
+    Every change of stage is told. With a `decision` the demo is agreed to or rejected; without one it is fetched
+    (`bring`: addresses -> files) and shown. Raises UploadError.
     """
-    waiting, shown = _waiting(patience, tools), ""
+    waiting, shown = looks(patience, tools), ""
     while True:
-        progress = call(MANAGER + "getprogress", {"TaskId": task})
-        status, stage, state = (str(progress.get(key, "")) for key in ("Status", "StageV2", "StatusV2"))
-        words = _STAGES.get(stage, Text(stage.lower(), stage))
+        progress = call("getprogress", {"TaskId": task}, gives=("Status",))
+        status = progress.word("Status")
+        stage, state = (progress.word(key) if progress.text(key) else "" for key in ("StageV2", "StatusV2"))
+        words = _STAGES.get(stage, Text("-", "-"))
         said = Text(f"make {task}: {words.en} ({stage} {state})", f"make {task}：{words.zh}（{stage} {state}）")
         if said.en != shown:
             shown = said.en
             tools.told(unit.name, said)
         if status == "FAIL" or state == "FAIL":
-            why = progress.get("FailMessage")
+            why = progress.text("FailMessage")
             raise UploadError(
                 f"make {task}: failed in {stage}: {why or 'no reason given'}. Correct what it names, and order again "
                 f"under another AnchorName.",
                 f"make {task}：在 {stage} 阶段失败：{why or '平台未说明原因'}。请修正后更换 AnchorName 重新下单。",
             )
+        known = {"progress": told({k: v for k, v in progress.raw.items() if k != "StageInfo"})}
         if status == "SUCCESS":
-            return "sent", Text("made", "制作完成"), progress
+            return "sent", Text("made", "制作完成"), known
         if (stage, state) == ("CONFIRM", "WAIT_PROCESS"):
             if decision is None:
+                files = bring(demo(progress))
+                there = ", ".join(files) or "-"
                 asked = Text(
-                    'the demo waits for you: look at it in the console, then run again with Operate = "AGREE" or '
-                    '"REJECT" under [confirm] in the order',
-                    '效果视频等待确认：请在控制台查看后，在订单 [confirm] 中写 Operate = "AGREE" 或 "REJECT" 重新运行',
+                    f"the demo waits for you: {there}. Look at it or listen to it, then run again with "
+                    f'Operate = "AGREE" or "REJECT" under [confirm] in the order',
+                    f"效果等待您确认：{there}。请观看或试听后，"
+                    f'在订单 [confirm] 中写 Operate = "AGREE" 或 "REJECT" 重新运行',
                 )
-                return "pending", asked, progress
+                return "waiting", asked, known | {"demo": files}
             _confirm(call, task, decision, unit, tools)
         if waiting.over():
             later = Text(f"{said.en}; run again to ask", f"{said.zh}；稍后重新运行即可查询")
-            return "pending", later, progress
+            return "pending", later, known
+
+
+def told(value: Any) -> Any:
+    """What of an answer is recorded: addresses without their query, which is a key."""
+    if isinstance(value, dict):
+        return {key: told(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [told(one) for one in value]
+    return value.partition("?")[0] if isinstance(value, str) and value.startswith("http") else value
+
+
+def demo(progress: Reply) -> list[str]:
+    """Addresses of the demo that waits: StageInfo is JSON in a text. Raises UploadError when it is not."""
+    told = progress.text("StageInfo")
+    if not told:
+        return []
+    fields, table = TABLES.rows("CustomerConfirmContent")
+    try:
+        content = json.loads(told)
+    except ValueError:  # read as an answer without fields: what is needed is said to be missing
+        content = {}
+    return [str(url) for url in Reply(TABLES, fields, content, table).each("TrainResult")]
 
 
 def _confirm(call: Call, task: str, decision: dict[str, Any], unit: Unit, tools: Tools) -> None:
     """Agree to the demo or reject it. After a lost answer the progress says whether it was heard."""
     tools.journal.begin(unit.key, f"confirm {decision['Operate']}")
     try:
-        call(MANAGER + "customerconfirm", {"TaskId": task} | decision, again=False)
+        call("customerconfirm", {"TaskId": task} | decision, again=False)
     except Unknown:  # the next look at the progress says whether it was heard; if not, it is said again
         return
     tools.journal.end(unit.key, f"confirm {decision['Operate']}")

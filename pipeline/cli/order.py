@@ -1,0 +1,53 @@
+"""`preflight order PRESET`: an order to fill in, every field with what it takes."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+
+from pipeline.cli.options import Options
+from pipeline.rules import presets
+from pipeline.upload import destinations
+from pipeline.upload.order import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderOptions(Options):
+    """Of `preflight order`."""
+
+    preset: str
+    to: str | None
+
+
+def declare(parser: ArgumentParser) -> type[OrderOptions]:
+    """Add the arguments; they become what is returned."""
+    parser.add_argument("preset", metavar="PRESET", help="what the manifest was prepared with")
+    parser.add_argument("--to", metavar="DEST", help="a platform (default: the preset's own)")
+    Options.declare(parser)
+    return OrderOptions
+
+
+def run(options: OrderOptions) -> int:
+    """Print the order as TOML, all of it commented out. Raises UsageError where no order means anything."""
+    preset = presets.load(options.preset).id
+    where = options.to or preset.partition("/")[0].removesuffix("-intl")
+    found = destinations.tables(where, preset)
+    zh = options.lang == "zh"
+    head = (
+        f"# 订单：{preset} -> {where}。删去要填写的行首的 #。" if zh else f"# Order of {preset} for {where}. Take away"
+    )
+    lines = [head if zh else f"{head} the # of what you want to say.", ""]
+    for table in found:
+        lines += [*_shown(table, zh=zh), ""]
+    sys.stdout.write("\n".join(lines))
+    return 0
+
+
+def _shown(table: Table, *, zh: bool) -> list[str]:
+    """One table: its head, then a line for each field; what is needed says so."""
+    rows = []
+    for name, field in table.fields.items():
+        needed = ("必填，" if zh else "needed: ") if field.needed else ""
+        rows.append(f"# {name} =   # {needed}{field.wants}")
+    return [f"# [{table.name}]", *rows]
