@@ -47,6 +47,14 @@ def _fonts(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(name, None, Text.same(name))
 
 
+def _valid(info: MediaInfo) -> Iterator[Reading]:
+    """Whether every part could be parsed; what could not be, where not."""
+    valid = info.slides.valid if info.slides else None
+    told = info.remarks[:_TOLD] if valid is not True else ()
+    where = Text("; ".join(one.en for one in told), "；".join(one.zh for one in told)) if told else None
+    yield Reading(valid, None, where)
+
+
 def _split(actual: Value, target: Value) -> Safety:
     """Parts hold together what the whole held; none can be made longer."""
     fewer = isinstance(actual, int) and isinstance(target, int) and 0 < target < actual
@@ -100,7 +108,7 @@ CHECKS = (
         "every part of the deck can be parsed",
         "文稿各部分均可解析",
         "flag",
-        read=_of(lambda s: s.valid),
+        read=_valid,
     ),
     _check("slides.encrypted", "encrypted", "已加密", "flag", read=_of(lambda s: s.encrypted)),
     _check(

@@ -145,7 +145,7 @@ def sound(number: int, data: bytes) -> bytes:
     return holder(0x07E6, *strings, record(0x07E7, data))
 
 
-def with_sounds(path: Path, wave: bytes) -> Path:
+def with_sounds(path: Path, wave: bytes, more: bytes = b"") -> Path:
     """Two slides; a sound at the transition to the second, one that is an object on the first, one nobody plays."""
 
     def slide(sound_number: int, *more: bytes) -> bytes:
@@ -157,7 +157,7 @@ def with_sounds(path: Path, wave: bytes) -> Path:
     entries = [record(0x03F3, struct.pack("<5I", n + 2, 0, 0, 256 + n, 0)) for n in range(2)]
     media = holder(0x100F, record(0x1004, struct.pack("<IHH", 7, 0, 0)), record(0x1013, struct.pack("<2I", 2, 1)))
     listed_sounds = holder(0x07E4, sound(1, wave), sound(2, wave), sound(3, b"no sound"), instance=5)
-    document = holder(0x03E8, holder(0x0409, media), listed_sounds, holder(0x0FF0, *entries))
+    document = holder(0x03E8, holder(0x0409, media), listed_sounds, holder(0x0FF0, *entries), more)
     stream, places = b"", []
     for part in (document, *both):
         places.append(len(stream))
@@ -169,6 +169,22 @@ def with_sounds(path: Path, wave: bytes) -> Path:
     user = record(0x0FF6, struct.pack("<4I", 20, 0xE391C05F, edit, 0)).ljust(4096)
     path.write_bytes(compound_file({DOCUMENT: stream.ljust(4096), USER: user}))
     return path
+
+
+@pytest.mark.parametrize(
+    ("more", "valid"),
+    [
+        # RoundTripCustomTableStyles12Atom: a zip, with the version of a container ([MS-PPT] 2.11.13).
+        (record(0x0428, b"PK\x03\x04" + bytes(range(200)), inner=15), True),
+        (holder(0x1388, record(0x138A, b"")[:4] + b"\xff\xff\xff\x7f"), None),
+    ],
+)
+def test_a_record_that_nobody_needs_fails_no_deck(
+    more: bytes, valid: bool | None, sample: Sample, tmp_path: Path
+) -> None:
+    deck = deck_of(with_sounds(tmp_path / "talk.ppt", sample("audio/alaw.wav").read_bytes(), more))
+    assert (deck.pages, deck.valid) == (2, valid)
+    assert (deck.fonts is None) == (valid is None)
 
 
 def test_sounds_inside_are_counted_placed_and_taken_out(sample: Sample, tmp_path: Path) -> None:

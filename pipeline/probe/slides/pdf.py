@@ -19,6 +19,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_DRAWN, MAX_LETTERS, MAX_PAGE_POINTS, MAX_PAGES
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 from pipeline.probe.unopened import unopened
+from pipeline.tools.pdfium import opened
 
 # Annotations that play something (PDF 2.0, table 171).
 _MEDIA: Final = frozenset(
@@ -49,7 +50,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     """
     remarks: list[Text] = []
     try:
-        document = pypdfium2.PdfDocument(path)
+        document = opened(path)
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) != _WITHOUT_PASSWORD:
             raise Unreadable(
