@@ -388,3 +388,18 @@ def test_an_encoding_that_is_not_sure_is_told_with_the_first_words(tmp_path: Pat
     assert info.text is not None
     assert info.text.encoding is None
     assert 'windows-1252: "Le café est fermé' in info.remarks[0].en
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("R&D 部门", 'write "&" as "&amp;"'),
+        ("a < b", 'write "<" as "&lt;"'),
+        ("a&nbsp;b", "write the character itself"),
+    ],
+)
+def test_signs_that_xml_wants_written_otherwise_are_told(words: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.ssml").write_text(f"<speak>\n今天\n{words}</speak>", encoding="utf-8")
+    (remark,) = probe(tmp_path / "a.ssml").remarks
+    assert said in remark.en
+    assert "line 3" in remark.en

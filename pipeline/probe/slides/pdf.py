@@ -54,8 +54,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) != _WITHOUT_PASSWORD:
             raise Unreadable(
-                f"{path.name} cannot be opened as a PDF ({error}). Save it anew from PowerPoint.",
-                f"{path.name} 无法作为 PDF 打开（{error}）。请从 PowerPoint 重新另存。",
+                f"{path.name} cannot be opened as a PDF ({error}). Export it as PDF again.",
+                f"{path.name} 无法作为 PDF 打开（{error}）。请重新导出为 PDF。",
             ) from error
         slides = SlidesInfo(format=format, encrypted=True)
     else:

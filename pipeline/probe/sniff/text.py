@@ -15,6 +15,8 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _CUE: Final = re.compile(r"^\s*\d{1,3}:\d\d(:\d\d)?[,.]\d{1,3}\s*-->", re.MULTILINE)
 # A cue by its number and arrow, when its times cannot be read.
 _NUMBERED: Final = re.compile(r"\d+[ \t]*\n[^\n]{0,60}-+>[^\n]{0,60}(?:\n|$)")
+# What programs keep for themselves: an object whose first key is a text, or a list of objects.
+_JSON: Final = re.compile(r'(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:')
 _MOST: Final = 50  # one control character in so many is damage to a text; more is no text
 _WORD: Final = 20  # letters of a word, on the average, at the most
 _ROOT: Final = re.compile(r"<(?:\w+:)?([A-Za-z]\w*)[\s/>]")
@@ -74,6 +76,8 @@ def sniff_text(data: bytes, *, whole: bool) -> str | None:
             return _ROOTS[root[1].lower()]
         if start.startswith("<?xml"):
             return "xml"
+    if _JSON.match(text):
+        return "json"
     if _CUE.search(text, 0, 4096) or _NUMBERED.match(text):
         return "srt"
     return "ssml" if _SSML.search(text) else "plain"
