@@ -12,7 +12,7 @@ from pipeline.model.facts import OnSlide, SlidesInfo, Text
 from pipeline.probe.slides import ppt_sounds, ppt_text
 from pipeline.probe.slides.ole import BadOle, Ole
 from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, listed, persisted, sealed
-from pipeline.probe.slides.reflow import TextBox, reflows
+from pipeline.probe.slides.reflow import TextBox, reflows, undrawable
 from pipeline.tools.fonts import swaps
 
 # Record types (2.13.24).
@@ -203,7 +203,12 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
             media=media + len(embedded) if not remarks else None,
             embedded=embedded,
             external_links=links + sum(slide.links for slide in slides) if not remarks else None,
-            places=(*_places(slides), *(OnSlide(one.slide, "media") for one in embedded), *(reflowing or ())),
+            places=(
+                *_places(slides),
+                *(OnSlide(one.slide, "media") for one in embedded),
+                *(reflowing or ()),
+                *undrawable(boxes or ()),
+            ),
             macros=macros if followed else None,
             longest_page_text=max(map(len, texts), default=0),
             page_texts=texts,

@@ -11,7 +11,7 @@ from pipeline.model.ceilings import MAX_PAGES
 from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.opc import CLICKED, MOVING, Link, Package
-from pipeline.probe.slides.reflow import TextBox, reflows, scripts
+from pipeline.probe.slides.reflow import TextBox, reflows, scripts, undrawable
 from pipeline.probe.text.xml_safe import BadXml, Position, local
 from pipeline.tools.fonts import swaps
 
@@ -350,7 +350,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             embedded_fonts=tuple(font for font in carried if font),
             swaps=replaced if not broken else None,
             reflowing=len(reflowing) if reflowing is not None and not broken else None,
-            places=(*deck.places, *(reflowing or ())),
+            places=(*deck.places, *(reflowing or ()), *undrawable(deck.boxes)),
             animations=deck.animations if not broken else None,
             transitions=deck.transitions if not broken else None,
             media=len(deck.media),
