@@ -22,6 +22,7 @@ _TOLD: Final = {
     "pages": (Text("a Pages document", "Pages 文稿"), _WORDS),
     "xlsx": (Text("an Excel workbook", "Excel 工作簿"), _WORDS),
     "xls": (Text("an Excel workbook", "Excel 工作簿"), _WORDS),
+    "ppt": (Text("a deck of a PowerPoint before 97", "PowerPoint 97 之前的文稿"), _DECK),
     "key": (Text("a Keynote deck", "Keynote 讲演"), _DECK),
     "dps": (Text("a WPS Presentation deck", "WPS 演示文稿"), _DECK),
     "iwork": (Text("a document of Keynote, Pages or Numbers", "Keynote、Pages 或 Numbers 文稿"), _DECK),

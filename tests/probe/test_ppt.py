@@ -187,6 +187,33 @@ def test_a_record_that_nobody_needs_fails_no_deck(
     assert (deck.fonts is None) == (valid is None)
 
 
+def test_a_root_without_a_name_holds_small_streams_all_the_same(tmp_path: Path) -> None:
+    # A compound file whose Current User lies in the small stream of its root ([MS-CFB] 2.4):
+    # sector 0 the table, 1 the directory, 2 the small stream, 3 its table, 4 to 11 the document.
+    document = bytes(range(256)) * 16
+    free, end, table = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+    head = bytearray(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(24, b"\0"))
+    head += struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    head += struct.pack("<9I", 0, 1, 1, 0, 4096, 3, 1, end, 0) + struct.pack("<109I", 0, *[free] * 108)
+    sectors = struct.pack("<128I", table, end, end, end, *range(5, 12), end, *[free] * 116)
+
+    def entry(name: str, kind: int, start: int, size: int, child: int = free) -> bytes:
+        raw = name.encode("utf-16-le").ljust(64, b"\0")
+        length = 2 * len(name) + 2 if name else 0
+        sides = struct.pack("<HBB3I", length, kind, 1, free, free, child)
+        return (raw + sides).ljust(116, b"\0") + struct.pack("<IQ", start, size)
+
+    directory = (
+        entry("", 5, 2, 64, 1) + entry("Current User", 2, 0, 40) + entry("PowerPoint Document", 2, 4, 4096) + bytes(128)
+    )
+    small = bytes(range(64)).ljust(512, b"\0")
+    mini = struct.pack("<128I", end, *[free] * 127)
+    (tmp_path / "a.ppt").write_bytes(bytes(head) + sectors + directory + small + mini + document)
+    with Ole(tmp_path / "a.ppt") as ole:
+        assert ole.read("Current User") == bytes(range(40))
+        assert ole.read("PowerPoint Document") == document
+
+
 def test_sounds_inside_are_counted_placed_and_taken_out(sample: Sample, tmp_path: Path) -> None:
     wave = sample("audio/alaw.wav").read_bytes()
     source = with_sounds(tmp_path / "talk.ppt", wave)

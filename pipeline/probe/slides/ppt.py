@@ -28,6 +28,7 @@ _PICTURE_FLAGS, _LINKED_PICTURE = 0x0106, 8  # property and its bit: the picture
 # An effect of PowerPoint 97, and the behaviours that effects are made of since 2002 (2.8.28 on).
 _EFFECTS: Final = frozenset({0x1014, *range(0xF12B, 0xF132)})
 _ENCRYPTED: Final = 0xF3D1C4DF  # header token of the Current User stream (2.3.2)
+_OLD, _DUAL = "PersistentStorage Directory", "PP97_DUALSTORAGE"  # of PowerPoint 95; of both, for either to read
 _NOTES_BODY: Final = 2  # text type (2.13.33)
 _MASTER_UNIT: Final = 8  # master units in a point: 576 to the inch (1.1)
 _HIDDEN: Final = 4  # bit of the slide show flags (2.6.6)
@@ -132,6 +133,8 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     A record inside its document or a slide that cannot be followed is a remark, and what it may hide is not known.
     Raises BadOle when the lists of slides or a whole slide cannot be, CeilingExceeded above MAX_PAGES slides.
     """
+    if _OLD in ole.names and _DUAL not in ole.names:
+        raise BadOle("it is of PowerPoint 95 or older", "由 PowerPoint 95 或更早版本生成")
     for name in (USER, DOCUMENT):
         if name not in ole.streams:
             raise BadOle(f"the stream {name!r} is missing", f"缺少流 {name!r}")
