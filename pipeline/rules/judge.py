@@ -51,10 +51,15 @@ def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
 
 def _together(findings: list[Finding]) -> Iterable[Finding]:
     """The same, those that fail at a place as one that names all these places; values are named as their places."""
-    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL and finding.where]
-    yield from (finding for finding in findings if finding not in failed)
+    failed: list[Finding] = []
+    places: list[Text] = []
+    for finding in findings:
+        if finding.verdict is Verdict.FAIL and finding.where:
+            failed.append(finding)
+            places.append(finding.where)
+        else:
+            yield finding
     if failed:
-        places = [finding.where for finding in failed if finding.where]
         where = Text(", ".join(one.en for one in places), "、".join(one.zh for one in places))
         actual = where.en if isinstance(failed[0].actual, str) else failed[0].actual
         yield replace(failed[0], actual=actual, where=None if actual == where.en else where)

@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
+from bisect import bisect
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -81,7 +82,13 @@ def covered() -> tuple[tuple[int, int], ...] | None:
         return None
     spans = set(done.stdout.replace(":charset=", " ").split())
     pairs = [tuple(int(end, 16) for end in span.split("-")) for span in spans if _SPAN.fullmatch(span)]
-    return tuple(sorted((pair[0], pair[-1]) for pair in pairs)) or None
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted((pair[0], pair[-1]) for pair in pairs):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return tuple(merged) or None
 
 
 def undrawn(words: str) -> str:
@@ -93,7 +100,12 @@ def undrawn(words: str) -> str:
     if runs is None:
         return ""
     seen = (letter for letter in dict.fromkeys(words) if unicodedata.category(letter) not in _UNSEEN)
-    return "".join(letter for letter in seen if not any(first <= ord(letter) <= last for first, last in runs))
+    return "".join(letter for letter in seen if not _within(ord(letter), runs))
+
+
+def _within(code: int, runs: tuple[tuple[int, int], ...]) -> bool:
+    at = bisect(runs, code, key=lambda run: run[0]) - 1
+    return at >= 0 and code <= runs[at][1]
 
 
 def doctored() -> dict[str, str | None]:
