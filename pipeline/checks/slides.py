@@ -51,8 +51,8 @@ def _valid(info: MediaInfo) -> Iterator[Reading]:
     """Whether every part could be parsed; what could not be, where not."""
     valid = info.slides.valid if info.slides else None
     told = info.remarks[:_TOLD] if valid is not True else ()
-    where = Text("; ".join(one.en for one in told), "；".join(one.zh for one in told)) if told else None
-    yield Reading(valid, None, where)
+    where = Text("; ".join(one.en.rstrip(".") for one in told), "；".join(one.zh.rstrip("。") for one in told))
+    yield Reading(valid, None, where if told else None)
 
 
 def _unseen(slides: SlidesInfo) -> int | None:
