@@ -102,6 +102,7 @@ def check(
     safety: Grade | None = None,
     repairs: frozenset[Kind] | None = None,
     unit: str = "",
+    together: bool = False,
     needs: frozenset[str] = frozenset(),
     help: Text | None = None,  # noqa: A002  the word used in reports; the builtin is not needed here
     untold: Text | None = None,
@@ -119,6 +120,7 @@ def check(
         safety=safety,
         repairs=frozenset() if safety is None else kinds if repairs is None else repairs,
         unit=unit,
+        together=together,
         needs=needs,
         help=help,
         untold=untold,

@@ -30,7 +30,6 @@ EXTENSIONS: dict[str, frozenset[str]] = {
     "ogg": frozenset({"ogg", "oga", "ogv", "opus"}),
     "aiff": frozenset({"aif", "aiff"}),
     "heif": frozenset({"heic", "heif"}),
-    "pptx": frozenset({"pptx", "ppsx", "potx", "pptm", "ppsm", "potm"}),
     "ppt": frozenset({"ppt", "pps", "pot"}),
     "plain": frozenset({"txt", "text", "md"}),
     "ssml": frozenset({"ssml", "xml", "txt"}),

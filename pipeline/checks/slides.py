@@ -47,6 +47,20 @@ def _fonts(info: MediaInfo) -> Iterator[Reading]:
         yield Reading(name, None, Text.same(name))
 
 
+def _valid(info: MediaInfo) -> Iterator[Reading]:
+    """Whether every part could be parsed; what could not be, where not."""
+    valid = info.slides.valid if info.slides else None
+    told = info.remarks[:_TOLD] if valid is not True else ()
+    where = Text("; ".join(one.en.rstrip(".") for one in told), "；".join(one.zh.rstrip("。") for one in told))
+    yield Reading(valid, None, where if told else None)
+
+
+def _unseen(slides: SlidesInfo) -> int | None:
+    """Slides with characters that no font here has; not known where the fonts of either are not."""
+    known = slides.fonts is not None and slides.swaps is not None
+    return len({place.slide for place in slides.places if place.what == "glyph"}) if known else None
+
+
 def _split(actual: Value, target: Value) -> Safety:
     """Parts hold together what the whole held; none can be made longer."""
     fewer = isinstance(actual, int) and isinstance(target, int) and 0 < target < actual
@@ -100,7 +114,7 @@ CHECKS = (
         "every part of the deck can be parsed",
         "文稿各部分均可解析",
         "flag",
-        read=_of(lambda s: s.valid),
+        read=_valid,
     ),
     _check("slides.encrypted", "encrypted", "已加密", "flag", read=_of(lambda s: s.encrypted)),
     _check(
@@ -110,15 +124,29 @@ CHECKS = (
         "flag",
         read=_of(lambda s: s.restricted),
     ),
-    _check("slides.fonts", "font used", "所用字体", "text", read=_fonts),
-    _check("slides.font_kept", "font here, or one with its widths", "字体可用或有等宽替代", "flag", read=_kept),
-    _check("slides.font_embedded", "font embedded", "字体已嵌入", "flag", read=_embedded),
+    _check("slides.fonts", "font used", "所用字体", "text", read=_fonts, together=True),
+    _check(
+        "slides.font_kept",
+        "font here, or one with its widths",
+        "字体可用或有等宽替代",
+        "flag",
+        read=_kept,
+        together=True,
+    ),
+    _check("slides.font_embedded", "font embedded", "字体已嵌入", "flag", read=_embedded, together=True),
     _check(
         "slides.reflowing",
         "text boxes whose text will break elsewhere",
         "换行会改变的文本框",
         "count",
         read=_of(lambda s: s.reflowing, "reflow"),
+    ),
+    _check(
+        "slides.glyphs",
+        "slides with characters that no font here has",
+        "含本机字体均无法显示的字符的页",
+        "count",
+        read=_of(_unseen, "glyph"),
     ),
     _check("slides.aspect", "page shape", "页面宽高比", "ratio", read=_of(_aspect)),
     _check("slides.page_sizes", "different page sizes", "不同页面尺寸数", "count", read=_of(lambda s: s.page_sizes)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from pipeline.checks.base import Read, at, check, lossless, marks, of_file
-from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
+from pipeline.model.facts import Kind, MediaInfo, Text, TextInfo, Value
 from pipeline.model.rules import Reading
 
 TITLES = frozenset({Kind.SUBTITLE})
@@ -23,6 +23,8 @@ def _count(what: str) -> Read:
         found = [mark for mark in info.text.marks if mark.what == what] if info.text else []
         known = info.text is not None and info.text.characters is not None
         where = at(found[0]) if found and what != "cue" else None
+        if where and found[0].why:
+            where = where.plus(Text(f": {found[0].why.en}", f"：{found[0].why.zh}"))
         yield Reading(len(found) if known else None, None, where)
 
     return read
@@ -39,6 +41,14 @@ CHECKS = (
     _check("subtitle.disorder", "cues out of order", "乱序字幕", "count", read=_count("fault.order"), safety=lossless),
     _check(
         "subtitle.overlaps", "cues that overlap", "重叠字幕", "count", read=_count("fault.overlap"), safety=lossless
+    ),
+    _check(
+        "subtitle.form",
+        "cues that not every player reads alike",
+        "并非所有播放器都能一致解析的字幕",
+        "count",
+        read=_count("fault.form"),
+        safety=lossless,
     ),
     _check("subtitle.faults", "cues that cannot be read", "无法解析的字幕", "count", read=_count("fault.syntax")),
     _check("subtitle.shortest", "shortest cue", "最短字幕时长", "seconds", read=marks("cue.shortest")),

@@ -90,6 +90,9 @@ def _cleaned(actual: Value, _: Value) -> Text:
 
 
 _SAYS: Final = {"tag": _untagged}
+_HELP: Final = {
+    "break.time": Text('Write a number and its unit: "500ms" or "0.5s"', "请写数字和单位，如“500ms”或“0.5s”")
+}
 
 _check = partial(check, kinds=WORDS)
 
@@ -171,6 +174,7 @@ CHECKS = (
             read=marks(what),
             safety=_SAFETY.get(what),
             says=_SAYS.get(what),
+            help=_HELP.get(what),
         )
         for what, en, zh, type_ in (
             ("root", "SSML root element", "SSML 根元素", "text"),

@@ -37,6 +37,8 @@ def _said(finding: Finding, lang: str) -> str:
     if finding.verdict is Verdict.UNKNOWN and finding.reason:
         actual += f" – {finding.reason.en}" if lang == "en" else f"——{finding.reason.zh}"
     head = check.title.of(lang) + _place(finding.where, actual, lang)
+    if isinstance(finding.rule.limit, Pattern) and finding.rule.note:  # the note says it in words
+        return f"{head}: {actual}" if lang == "en" else f"{head}：{actual}"
     wanted = limit(finding.rule, lang)
     return f"{head}: {actual}; wanted {wanted}" if lang == "en" else f"{head}：{actual}；要求 {wanted}"
 

@@ -302,7 +302,7 @@ class Scene(Frozen, frozen=True, kw_only=True):
     seconds: float
     background: Background | None
     findings: tuple[FindingEntry, ...]
-    page: int | msgspec.UnsetType = msgspec.UNSET  # of a deck, from 1
+    page: int | msgspec.UnsetType = msgspec.UNSET  # of a deck, from 1, or as a mark in the script says
 
 
 class SumFinding(Frozen, frozen=True, kw_only=True):

@@ -159,7 +159,7 @@ class OnSlide:
     """Where something is that a page will not show, or not as it was."""
 
     slide: int  # from 1, hidden ones counted; 0: on a master or layout
-    what: str  # animation, transition, media, gif, link or reflow
+    what: str  # animation, transition, media, gif, link, reflow or glyph
     detail: Text | None = None  # the words of a text box and their font, the target of a link
 
 

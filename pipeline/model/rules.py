@@ -45,6 +45,7 @@ class Check:
     kinds: frozenset[Kind]  # the kinds of file it can read
     needs: frozenset[str] = frozenset()  # costly measurements: keys of `pipeline.model.facts.MEASURES`
     unit: str = ""
+    together: bool = False  # what fails of many values is one finding, which names each of their places
     safety: Callable[[Value, Value], Safety] | None = None  # (actual, target); None: nothing can be done
     repairs: frozenset[Kind] = frozenset()  # the kinds of file for which a converter can do it
     help: Text | None = None  # what a person can do when it fails

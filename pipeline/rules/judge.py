@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pipeline.checks import CHECKS
 from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text, Value
@@ -44,8 +45,24 @@ def _ask(rule: Rule, info: MediaInfo, role: Role) -> Iterable[Finding]:
     if not readings and not rule.optional:
         reason = _unmeasured(check, info) or _NOTHING_READ
         yield Finding(rule=rule, verdict=Verdict.UNKNOWN, actual=None, reason=reason)
-    for reading in readings:
-        yield _weigh(rule, check, info, reading, role)
+    findings = [_weigh(rule, check, info, reading, role) for reading in readings]
+    yield from _together(findings) if check.together else findings
+
+
+def _together(findings: list[Finding]) -> Iterable[Finding]:
+    """The same, those that fail at a place as one that names all these places; values are named as their places."""
+    failed: list[Finding] = []
+    places: list[Text] = []
+    for finding in findings:
+        if finding.verdict is Verdict.FAIL and finding.where:
+            failed.append(finding)
+            places.append(finding.where)
+        else:
+            yield finding
+    if failed:
+        where = Text(", ".join(one.en for one in places), "、".join(one.zh for one in places))
+        actual = where.en if isinstance(failed[0].actual, str) else failed[0].actual
+        yield replace(failed[0], actual=actual, where=None if actual == where.en else where)
 
 
 def _unmeasured(check: Check, info: MediaInfo) -> Text | None:

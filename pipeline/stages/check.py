@@ -24,6 +24,7 @@ from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
+from pipeline.stages import foreign
 from pipeline.storage import crash
 from pipeline.tools import allowance
 
@@ -33,10 +34,6 @@ _UNREADABLE_TEXT: Final = Text(
     "文件名表明是文本，但内容不属于任何已知编码，或混用了两种编码；请另存为 UTF-8",
 )
 _USELESS: Final = Text("This scenario has no use for such a file.", "该场景不使用此类文件。")
-_MXF: Final = Text(
-    "An MXF file of a camera or an editor is not read; export it as MOV or MP4 (ProRes and DNxHR are read there)",
-    "不读取摄像机或剪辑软件的 MXF 文件；请导出为 MOV 或 MP4（其中的 ProRes 与 DNxHR 可读取）",
-)
 _NAMES: Final = Text(
     "names of this system are ASCII, and one here is not; set PYTHONUTF8=1 or a UTF-8 locale",
     "系统的文件名编码为 ASCII，而此处的名称不是；请设置 PYTHONUTF8=1 或使用 UTF-8 区域设置",
@@ -141,7 +138,7 @@ def _wrong_kind(preset: Preset, role_name: str | None, info: MediaInfo) -> Findi
         limit=OneOf(tuple(sorted(kind.value for kind in kinds)), "word"),
         level=Level.ERROR,
         sources=(Source(preset.id, "roles", ""),),
-        note=_UNREADABLE_TEXT if unreadable else _MXF if info.container == "mxf" else _USELESS,
+        note=_UNREADABLE_TEXT if unreadable else foreign.advice(info) or _USELESS,
     )
     return Finding(rule=rule, verdict=Verdict.FAIL, actual=info.kind.value)
 

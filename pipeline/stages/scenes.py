@@ -34,7 +34,7 @@ from pipeline.model.job import Job, Progress
 from pipeline.model.results import Verdict
 from pipeline.model.rules import Level, Role, Rule
 from pipeline.probe import probe
-from pipeline.probe.text.encoding import HIDDEN
+from pipeline.probe.text.encoding import cleaned
 from pipeline.probe.text.read import load
 from pipeline.probe.text.ssml import read_ssml
 from pipeline.rules import judge as judging
@@ -43,6 +43,14 @@ from pipeline.rules import presets
 from pipeline.stages.check import check, role_of
 
 _PAGES: Final = "convert/slides-to-pages"
+# Where a page begins in a script: 【第1页】 or [page 1] before the words, or alone on its line without brackets.
+_NUMBER: Final = r"(?:第\s*([0-9０-９]{1,4}|[一二三四五六七八九十百]{1,5})\s*[页頁]|(?:page|slide|ppt)\s*([0-9]{1,4}))"
+_MARK: Final = re.compile(
+    rf"^[ \t　]*(?:[【\[(（<《]\s*{_NUMBER}\s*[】\])）>》][ \t　]*[:：]?[ \t　]*\n?"
+    rf"|{_NUMBER}[ \t　]*[:：]?[ \t　]*(?:\n|\Z))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NUMERALS: Final = {numeral: value for value, numeral in enumerate("一二三四五六七八九", 1)}
 # What subtitles lose (MS-Intro 4.6 Table 4-5): a break inside becomes a space, one at the end nothing.
 _BREAKS: Final = re.compile(r"[，。、；：！？,.;:!?…]+(?=\s|$)|[，。、；：！？…]+")
 
@@ -103,7 +111,7 @@ def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterato
             f"The encoding of {info.name} is not known. Save it as UTF-8.",
             f"{info.name} 的编码未知。请另存为 UTF-8。",
         )
-    text = HIDDEN.sub("", text)
+    text = cleaned(text)
     tagged = info.text.format == "ssml"
     if tagged and not info.text.well_formed:
         said = info.remarks[0] if info.remarks else None
@@ -115,8 +123,35 @@ def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterato
         gone = frozenset(tag for tag in tags if not _allowed(role, tag))
         tagged = gone != tags
         text = without_tags(text, gone) if tagged else bare(text)
-    for number, part in enumerate(_within(text, role, tagged=tagged)):
-        yield _scene(number, part, role, job.lang, tagged=tagged)
+    number = 0
+    for page, words in _by_page(text) if not tagged else [(None, text)]:
+        for part in _within(words, role, tagged=tagged):
+            scene = _scene(number, part, role, job.lang, tagged=tagged)
+            yield scene if page is None else msgspec.structs.replace(scene, page=page)
+            number += 1
+
+
+def _by_page(text: str) -> Iterator[tuple[int | None, str]]:
+    """What is said on each page that the script marks, without the marks; all of it where it marks none."""
+    marks = list(_MARK.finditer(text))
+    starts = [*(mark.start() for mark in marks), len(text)]
+    if text[: starts[0]].strip() or not marks:
+        yield None, text[: starts[0]]
+    for mark, end in zip(marks, starts[1:], strict=True):
+        yield _page_number(next(group for group in mark.groups() if group)), text[mark.end() : end].strip()
+
+
+def _page_number(written: str) -> int:
+    """A number below a thousand in digits or Chinese numerals."""
+    if written.isdecimal():
+        return int(written)
+    total = one = 0
+    for numeral in written:
+        if numeral in _NUMERALS:
+            one = _NUMERALS[numeral]
+        else:
+            total, one = total + max(1, one) * (100 if numeral == "百" else 10), 0
+    return total + one
 
 
 def _tags(text: str, name: str) -> set[str]:
@@ -194,7 +229,7 @@ def _of_deck(job: ScenesJob, info: MediaInfo, role: Role, progress: Progress) ->
     texts = whole if whole is not None and len(whole) == len(pages) else [output.text or "" for output in pages]
     number = 0
     for page, (output, said) in enumerate(zip(pages, texts, strict=True), 1):
-        text = HIDDEN.sub("", said)
+        text = cleaned(said)
         for part in _within(text, role, tagged=False):
             scene = _scene(number, part, role, job.lang, tagged=False)
             background = Background(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
+import unicodedata
+from bisect import bisect
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -41,6 +44,8 @@ FOLDERS: Final = (
 
 # What most decks name; a family like these names what it can write.
 _COMMON: Final = ("Calibri", "Cambria", "Arial", "Times New Roman", "Courier New")
+_SPAN: Final = re.compile(r"[0-9a-f]{1,6}(?:-[0-9a-f]{1,6})?")  # of a character set, as fontconfig writes it
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zs", "Zl", "Zp", "Mn", "Me"})  # Unicode's categories
 _CHINESE: Final = " cjk "
 
 
@@ -62,6 +67,45 @@ def installed() -> frozenset[str] | None:
         return None
     names = done.stdout.replace(":fullname=", ",").replace("\\", "").replace("\n", ",").split(",")
     return frozenset(same(name) for name in names if name.strip()) or None
+
+
+@cache
+def covered() -> tuple[tuple[int, int], ...] | None:
+    """First and last code of each run of characters that some font here can draw; None where fontconfig is missing."""
+    program = shutil.which("fc-list")
+    if program is None:
+        return None
+    try:
+        with tempfile.TemporaryDirectory(prefix="preflight-") as home:
+            done = run([program, ":", "charset"], cwd=Path(home), ceiling=ASK)
+    except PreflightError:  # not known; `doctor` says that nobody answered
+        return None
+    spans = set(done.stdout.replace(":charset=", " ").split())
+    pairs = [tuple(int(end, 16) for end in span.split("-")) for span in spans if _SPAN.fullmatch(span)]
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted((pair[0], pair[-1]) for pair in pairs):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return tuple(merged) or None
+
+
+def undrawn(words: str) -> str:
+    """The characters of `words` that no font here can draw, each once; those are none whose fonts are not known.
+
+    Blanks, controls, joiners and variation selectors draw nothing, and what is in private use has fonts of its own.
+    """
+    runs = covered()
+    if runs is None:
+        return ""
+    seen = (letter for letter in dict.fromkeys(words) if unicodedata.category(letter) not in _UNSEEN)
+    return "".join(letter for letter in seen if not _within(ord(letter), runs))
+
+
+def _within(code: int, runs: tuple[tuple[int, int], ...]) -> bool:
+    at = bisect(runs, code, key=lambda run: run[0]) - 1
+    return at >= 0 and code <= runs[at][1]
 
 
 def doctored() -> dict[str, str | None]:

@@ -16,17 +16,18 @@ from typing import Final
 
 from pipeline.errors import ProofFailed, ToolFailed
 from pipeline.model.ceilings import OFFICE
-from pipeline.tools import office_shared, process
+from pipeline.tools import office_shared, pdfium, process
 from pipeline.tools.programs import soffice
 
 # The import filter is forced: left to itself soffice opens anything under any name, web pages included.
 # Templates and shows share the filter of their family.
+OPEN_XML: Final = ("pptx", "pptm", "ppsx", "ppsm", "potx", "potm")
 FILTERS: Final = {
-    "pptx": "Impress MS PowerPoint 2007 XML",
+    **dict.fromkeys(OPEN_XML, "Impress MS PowerPoint 2007 XML"),
     "ppt": "MS PowerPoint 97",
     "odp": "impress8",
 }
-_HEADS: Final = {"pptx": b"PK\x03\x04", "ppt": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "odp": b"PK\x03\x04"}
+_HEADS: Final = dict.fromkeys(FILTERS, b"PK\x03\x04") | {"ppt": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}
 
 _EXPORT_OPTIONS: Final = json.dumps(
     {
@@ -103,7 +104,7 @@ def command(format_: str, program: str = "soffice") -> tuple[str, ...]:
 
 def neutral_name(format_: str) -> str:
     """What a deck is called while soffice reads it."""
-    return f"in0.{format_}"
+    return f"in0.{'pptx' if format_ in OPEN_XML else format_}"
 
 
 def page_count(pdf: Path) -> int:
@@ -111,7 +112,7 @@ def page_count(pdf: Path) -> int:
     import pypdfium2
 
     try:
-        document = pypdfium2.PdfDocument(pdf)
+        document = pdfium.opened(pdf)
     except (pypdfium2.PdfiumError, OSError) as error:
         raise ToolFailed(
             f"{pdf.name} does not open as a PDF: {error}", f"{pdf.name} 无法作为 PDF 打开：{error}"

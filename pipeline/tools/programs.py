@@ -69,9 +69,9 @@ def soffice() -> str:
             return str(Path(place).resolve())
     raise ToolMissing(
         "LibreOffice Impress is missing; it turns slides into PDF. Install it with: "
-        "sudo apt-get install -y --no-install-recommends libreoffice-impress-nogui fonts-noto-cjk",
+        "sudo apt-get install -y --no-install-recommends libreoffice-impress-nogui libreoffice-math fonts-noto-cjk",
         "缺少 LibreOffice Impress（用于将幻灯片转换为 PDF）。安装命令："
-        "sudo apt-get install -y --no-install-recommends libreoffice-impress-nogui fonts-noto-cjk",
+        "sudo apt-get install -y --no-install-recommends libreoffice-impress-nogui libreoffice-math fonts-noto-cjk",
     )
 
 

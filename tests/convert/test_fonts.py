@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +32,7 @@ from tests.convert.test_slides import boxes
 from tests.tools.pointers import rewritten
 
 OUT = ROOT / "samples" / "out"
-LISTED = fonts.installed
+LISTED, COVERED = fonts.installed, fonts.covered
 PAGES = "convert/slides-to-pages"
 Maker = Callable[[Path], Path]
 
@@ -61,6 +62,15 @@ def with_moving_picture(folder: Path) -> Path:
     deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_picture(data, Inches(1), Inches(1))
     deck.save(str(folder / "gif.pptx"))
     return folder / "gif.pptx"
+
+
+def with_odd_letters(folder: Path) -> Path:
+    """A code that Unicode has given to nothing, thus in no font; and what draws nothing by itself."""
+    deck = Presentation()
+    for words in ("plain words\u200d\ufe0f", "odd \U0001fbfa end"):
+        deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = words
+    deck.save(str(folder / "odd.pptx"))
+    return folder / "odd.pptx"
 
 
 def scanned(folder: Path) -> Path:
@@ -191,6 +201,7 @@ TABLE: list[tuple[str, str | Maker, str | Maker]] = [
     ("convert.slides-to-pages.extension-agrees", misnamed, "good.pptx"),
     ("convert.slides-to-pages.fonts", "missing-font.pptx", "good.pptx"),
     ("convert.slides-to-pages.reflow", "missing-font.pptx", "good.pptx"),
+    ("convert.slides-to-pages.glyphs", with_odd_letters, "good.pptx"),
 ]
 # No file system here takes a name that breaks it; tests/rules/cases has facts that do.
 NO_SUCH_FILE = {"metastudio.upload.file-name.len"}
@@ -213,6 +224,7 @@ def verdicts(role: Role, rule: str, path: Path) -> set[Verdict]:
 @pytest.fixture(autouse=True)
 def _noto_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "installed", lambda: frozenset({"noto sans cjk sc"}))
+    monkeypatch.setattr(fonts, "covered", lambda: ((0x20, 0xFFFF),))
 
 
 @pytest.mark.parametrize(("rule", "broken", "kept"), TABLE)
@@ -397,3 +409,18 @@ def test_an_open_document_that_somebody_zipped_anew_is_still_one(tmp_path: Path)
     found = probe(path).slides
     assert found is not None
     assert (found.format, found.pages) == ("odp", 3)
+
+
+def test_characters_that_no_font_here_has_are_named_with_their_slide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = shutil.which("fc-list")
+    if program is None:
+        pytest.skip("fontconfig is missing")
+    monkeypatch.setattr(fonts, "covered", COVERED)
+    info = probe(with_odd_letters(tmp_path)).slides
+    assert info is not None
+    asked = subprocess.run([program, ":charset=1fbfa"], capture_output=True, text=True, check=True).stdout
+    assert [(place.slide, place.detail) for place in info.places if place.what == "glyph"] == (
+        [] if asked.strip() else [(2, Text.same("\U0001fbfa (U+1FBFA)"))]
+    )

@@ -30,6 +30,7 @@ from pipeline.tools import fonts, office_shared
 from samples import build
 from samples._pictures import scene
 from samples.decks import pdf_bytes
+from tests.probe.test_slides import KIDS, hand_made
 
 needs_soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 
@@ -128,6 +129,20 @@ def test_a_page_that_claims_to_be_huge_is_no_larger_in_pixels(tmp_path: Path) ->
     (_, _, page) = converted(source, role("pdf", **PAGES), Plan(), tmp_path)
     with Image.open(page.path) as picture:
         assert picture.size == (640, 1)
+
+
+def test_what_is_filled_into_a_form_is_drawn(tmp_path: Path) -> None:
+    ticked = (
+        b"<</Type/Annot/Subtype/Widget/FT/Btn/T(a)/V/Yes/AS/Yes/F 4/P 3 0 R/Rect[10 10 60 60]/AP<</N<</Yes 5 0 R>>>>>>"
+    )
+    red = b"<</Type/XObject/Subtype/Form/BBox[0 0 50 50]/Length 23>>stream\n1 0 0 rg 0 0 50 50 re f\nendstream"
+    root = b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Annots[4 0 R]>>"
+    (tmp_path / "a.pdf").write_bytes(hand_made(root, KIDS, page, ticked, red))
+    with pages.opened(tmp_path / "a.pdf", "a.pdf") as document:
+        picture = pages.drawn(document, 0, Size(200, 100), "a.pdf")
+    assert picture.getpixel((35, 65)) == (255, 0, 0)
+    assert picture.getpixel((150, 50)) == (255, 255, 255)
 
 
 def test_a_deck_with_only_its_name_wrong_is_copied(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from xml.parsers import expat
 
 import pytest
 
@@ -28,6 +29,7 @@ CLEAN = (
     ("subtitle.encoding", OneOf(("utf-8",))),
     ("subtitle.disorder", Between(high=0)),
     ("subtitle.overlaps", Between(high=0)),
+    ("subtitle.form", Between(high=0)),
 )
 
 
@@ -63,6 +65,43 @@ def sample(name: str) -> Path:
 @pytest.mark.parametrize("kind", [Kind.TEXT, Kind.SUBTITLE])
 def test_handles_exactly_the_checks_that_say_so(kind: Kind) -> None:
     assert {name for name, check in CHECKS.items() if kind in check.repairs} == text.HANDLES[kind]
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [
+        "1\n00:00:01,000 --> 00:00:02,000\none\n2\n00:00:03,000 --> 00:00:04,000\ntwo\n",  # no empty line
+        "00:00:01,000 --> 00:00:02,000\none\n\n00:00:03,000 --> 00:00:04,000\ntwo\n",  # no numbers
+        "00:00:01,000 --> 00:00:02,000\none\n00:00:03,000 --> 00:00:04,000\ntwo\n",  # neither
+        "1\n00:00:01.000 --> 00:00:02.000\none\n\n2\n00:00:03.000 --> 00:00:04.000\ntwo\n",
+        "1\n0:00:01,0 --> 0:00:02,0\none\n\n2\n0:00:03,0 --> 0:00:04,0\ntwo\n",
+        "1\n00:00:01,000 --> 00:00:02,000 X1:1 X2:2 Y1:3 Y2:4\none\n\n2\n00:00:03,000 --> 00:00:04,000\ntwo\n",
+        '1\n00:00:01,000-->00:00:02,000\n<font size="7">one</font>\n\n2\n00:00:03,000 --> 00:00:04,000\n{\\b1}two\n',
+    ],
+)
+def test_cues_that_only_lenient_players_show_are_set_right(loose: str, tmp_path: Path) -> None:
+    # The form of SubRip: a number, times with commas, words, an empty line.
+    right = "1\n00:00:01,000 --> 00:00:02,000\none\n\n2\n00:00:03,000 --> 00:00:04,000\ntwo\n\n"
+    (tmp_path / "a.srt").write_text(loose, encoding="utf-8")
+    made, _ = repaired(tmp_path / "a.srt", role(*CLEAN), tmp_path / "work")
+    assert made.read_text(encoding="utf-8") == right
+    assert planned(made, role(*CLEAN)).empty
+
+
+def test_what_is_declared_inside_and_word_breaks_mean_what_they_say(tmp_path: Path) -> None:
+    source = tmp_path / "a.ssml"
+    source.write_bytes('<?xml version="1.0" encoding="GBK"?>\n<speak>今天我们学习如何准备素材。</speak>'.encode("gbk"))
+    wanted = role(("text.encoding", OneOf(("utf-8",))))
+    made, _ = repaired(source, wanted, tmp_path / "one")
+    parsed: list[str] = []
+    reader = expat.ParserCreate()
+    reader.CharacterDataHandler = parsed.append
+    reader.Parse(made.read_bytes(), True)
+    assert "".join(parsed) == "今天我们学习如何准备素材。"
+    padding = "今天我们学习如何准备素材。" * 20
+    (tmp_path / "b.txt").write_text(f"{padding}one\vtwo\x1ethree\u200b", encoding="utf-8")
+    made, _ = repaired(tmp_path / "b.txt", role(("text.hidden", Between(high=0))), tmp_path / "two")
+    assert made.read_text(encoding="utf-8") == f"{padding}one\ntwo-three"
 
 
 @pytest.mark.parametrize("name", ["gbk.srt", "utf16.srt"])

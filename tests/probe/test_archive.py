@@ -90,6 +90,20 @@ def test_chinese_names_are_shown_right_whatever_wrote_them(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("codec", "names"),
+    [
+        ("big5", ["開場白與課程介紹.wav", "第二段說明.txt"]),
+        ("euc_kr", ["안녕하세요 소개.wav", "오늘의 수업.txt"]),
+        ("shift_jis", ["はじめの挨拶.wav", "今日の授業について.txt"]),
+        ("utf-8", ["はじめの挨拶.wav", "第二段說明.txt"]),
+    ],
+)
+def test_names_are_read_in_the_encoding_that_all_of_them_are_in(codec: str, names: list[str], tmp_path: Path) -> None:
+    info = read(tmp_path / "a.zip", *(Put(name.encode(codec), b"x") for name in names))
+    assert [entry.name for entry in info.entries] == names
+
+
+@pytest.mark.parametrize(
     ("name", "problem"),
     [
         ("duplicate", "duplicate: 5.wav"),

@@ -145,7 +145,7 @@ def sound(number: int, data: bytes) -> bytes:
     return holder(0x07E6, *strings, record(0x07E7, data))
 
 
-def with_sounds(path: Path, wave: bytes) -> Path:
+def with_sounds(path: Path, wave: bytes, more: bytes = b"") -> Path:
     """Two slides; a sound at the transition to the second, one that is an object on the first, one nobody plays."""
 
     def slide(sound_number: int, *more: bytes) -> bytes:
@@ -157,7 +157,7 @@ def with_sounds(path: Path, wave: bytes) -> Path:
     entries = [record(0x03F3, struct.pack("<5I", n + 2, 0, 0, 256 + n, 0)) for n in range(2)]
     media = holder(0x100F, record(0x1004, struct.pack("<IHH", 7, 0, 0)), record(0x1013, struct.pack("<2I", 2, 1)))
     listed_sounds = holder(0x07E4, sound(1, wave), sound(2, wave), sound(3, b"no sound"), instance=5)
-    document = holder(0x03E8, holder(0x0409, media), listed_sounds, holder(0x0FF0, *entries))
+    document = holder(0x03E8, holder(0x0409, media), listed_sounds, holder(0x0FF0, *entries), more)
     stream, places = b"", []
     for part in (document, *both):
         places.append(len(stream))
@@ -169,6 +169,49 @@ def with_sounds(path: Path, wave: bytes) -> Path:
     user = record(0x0FF6, struct.pack("<4I", 20, 0xE391C05F, edit, 0)).ljust(4096)
     path.write_bytes(compound_file({DOCUMENT: stream.ljust(4096), USER: user}))
     return path
+
+
+@pytest.mark.parametrize(
+    ("more", "valid"),
+    [
+        # RoundTripCustomTableStyles12Atom: a zip, with the version of a container ([MS-PPT] 2.11.13).
+        (record(0x0428, b"PK\x03\x04" + bytes(range(200)), inner=15), True),
+        (holder(0x1388, record(0x138A, b"")[:4] + b"\xff\xff\xff\x7f"), None),
+    ],
+)
+def test_a_record_that_nobody_needs_fails_no_deck(
+    more: bytes, valid: bool | None, sample: Sample, tmp_path: Path
+) -> None:
+    deck = deck_of(with_sounds(tmp_path / "talk.ppt", sample("audio/alaw.wav").read_bytes(), more))
+    assert (deck.pages, deck.valid) == (2, valid)
+    assert (deck.fonts is None) == (valid is None)
+
+
+def test_a_root_without_a_name_holds_small_streams_all_the_same(tmp_path: Path) -> None:
+    # A compound file whose Current User lies in the small stream of its root ([MS-CFB] 2.4):
+    # sector 0 the table, 1 the directory, 2 the small stream, 3 its table, 4 to 11 the document.
+    document = bytes(range(256)) * 16
+    free, end, table = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+    head = bytearray(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(24, b"\0"))
+    head += struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    head += struct.pack("<9I", 0, 1, 1, 0, 4096, 3, 1, end, 0) + struct.pack("<109I", 0, *[free] * 108)
+    sectors = struct.pack("<128I", table, end, end, end, *range(5, 12), end, *[free] * 116)
+
+    def entry(name: str, kind: int, start: int, size: int, child: int = free) -> bytes:
+        raw = name.encode("utf-16-le").ljust(64, b"\0")
+        length = 2 * len(name) + 2 if name else 0
+        sides = struct.pack("<HBB3I", length, kind, 1, free, free, child)
+        return (raw + sides).ljust(116, b"\0") + struct.pack("<IQ", start, size)
+
+    directory = (
+        entry("", 5, 2, 64, 1) + entry("Current User", 2, 0, 40) + entry("PowerPoint Document", 2, 4, 4096) + bytes(128)
+    )
+    small = bytes(range(64)).ljust(512, b"\0")
+    mini = struct.pack("<128I", end, *[free] * 127)
+    (tmp_path / "a.ppt").write_bytes(bytes(head) + sectors + directory + small + mini + document)
+    with Ole(tmp_path / "a.ppt") as ole:
+        assert ole.read("Current User") == bytes(range(40))
+        assert ole.read("PowerPoint Document") == document
 
 
 def test_sounds_inside_are_counted_placed_and_taken_out(sample: Sample, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import struct
 import zipfile
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from pptx import Presentation
+from pptx.oxml.ns import qn
 from pptx.util import Inches
 
 from pipeline.errors import CeilingExceeded, Unreadable
@@ -87,7 +89,7 @@ def edited(source: Path, target: Path, edit: Callable[[str, bytes], bytes]) -> P
         ("missing-font.pptx", {"fonts": ("Kein Solcher Font",)}),
         ("101-slides.pptx", {"pages": 101}),
         ("no-slides.pptx", {"pages": 0, "fonts": (), "page_texts": ()}),
-        ("template.potx", {"format": "pptx", "pages": 3}),
+        ("template.potx", {"format": "potx", "pages": 3}),
         ("good.odp", {"format": "odp", "pages": 3, "hidden": 0, "valid": True, "macros": False}),
         ("good.ppt", {"format": "ppt", "pages": 3, "hidden": 0, "page_size": WIDE, "encrypted": False}),
         (
@@ -145,6 +147,56 @@ def test_notes_come_before_the_slides_own_words() -> None:
     slides = facts("notes.pptx")
     assert slides.longest_page_text == max(map(len, slides.page_texts)) > 2048
     assert slides.page_texts[1] == "2. 今天我们学习如何准备素材。"
+
+
+def test_sections_list_slides_that_are_already_there(tmp_path: Path) -> None:
+    section = (
+        b'<p:extLst><p:ext uri="{521415D9-36F7-43E2-AB2F-B90AF26B5E84}"><p14:sectionLst xmlns:p14='
+        b'"http://schemas.microsoft.com/office/powerpoint/2010/main"><p14:section name="A" id="{0}"><p14:sldIdLst>'
+        b'<p14:sldId id="256"/></p14:sldIdLst></p14:section></p14:sectionLst></p:ext></p:extLst></p:presentation>'
+    )
+
+    def edit(name: str, data: bytes) -> bytes:
+        return data.replace(b"</p:presentation>", section) if name == "ppt/presentation.xml" else data
+
+    slides = probe(edited(sample("decks/good.pptx"), tmp_path / "a.pptx", edit)).slides
+    assert slides is not None
+    assert (slides.pages, slides.valid) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("format_", "type_"),  # ECMA-376 part 1, 13.3.6, and [MS-OFFMACRO2] 2.2.1
+    [
+        ("ppsx", "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml"),
+        ("potx", "application/vnd.openxmlformats-officedocument.presentationml.template.main+xml"),
+        ("pptm", "application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml"),
+        ("ppsm", "application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml"),
+        ("potm", "application/vnd.ms-powerpoint.template.macroEnabled.main+xml"),
+    ],
+)
+def test_shows_templates_and_decks_with_macros_are_told_apart(format_: str, type_: str, tmp_path: Path) -> None:
+    plain = b"application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml"
+
+    def edit(name: str, data: bytes) -> bytes:
+        return data.replace(plain, type_.encode()) if name == "[Content_Types].xml" else data
+
+    slides = probe(edited(sample("decks/good.pptx"), tmp_path / "a.pptx", edit)).slides
+    assert slides is not None
+    assert (slides.format, slides.pages) == (format_, 3)
+
+
+@pytest.mark.parametrize(("kept", "said"), [("the notes", "the notes"), ("", "on the slide")])
+def test_notes_are_the_body_of_the_notes_page(kept: str, said: str, tmp_path: Path) -> None:
+    def fill(slide: Any) -> None:
+        slide.shapes.title.text = "on the slide"
+        slide.notes_slide.notes_text_frame.text = kept
+        other = slide.notes_slide.notes_placeholder
+        number = copy.deepcopy(other._element)
+        number.nvSpPr.nvPr.find(qn("p:ph")).set("type", "sldNum")
+        number.txBody.p_lst[0].add_r("4")
+        slide.notes_slide.shapes._spTree.append(number)
+
+    assert deck(tmp_path / "a.pptx", fill).page_texts == (said,)
 
 
 def test_a_hidden_slide_has_no_page_text() -> None:
@@ -266,6 +318,60 @@ def test_films_in_a_pdf_are_counted(tmp_path: Path) -> None:
     assert probe(tmp_path / "a.pdf").slides.media == 1
 
 
+def hand_made(*objects: bytes, trailer: bytes = b"") -> bytes:
+    """A PDF of these objects, the first of them its root (PDF 1.7, 7.5)."""
+    out, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    end = b"trailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, trailer, len(out))
+    return out + head + table + end
+
+
+ROOT_OF_PDF, KIDS = b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
+PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>"
+LOCK = b"<</Filter/Standard/V 1/R 2/P -4/O(%s)/U(%s)>>" % (b"o" * 32, b"u" * 32)  # 7.6.3; no password fits
+
+
+def verdict(path: Path) -> str:
+    try:
+        slides = probe(path).slides
+    except Unreadable:
+        return "broken"
+    return "locked" if slides and slides.encrypted else "good"
+
+
+def test_what_is_said_of_a_deck_does_not_depend_on_the_one_before(tmp_path: Path) -> None:
+    current = struct.pack("<HHIIII", 0, 0x0FF6, 24, 0x14, 0xF3D1C4DF, 0) + bytes(4096)
+    streams = {"Current User": current, "PowerPoint Document": bytes(4096)}
+    made = {
+        "pdf": {
+            "good": hand_made(ROOT_OF_PDF, KIDS, PAGE),
+            "locked": hand_made(ROOT_OF_PDF, KIDS, PAGE, LOCK, trailer=b"/Encrypt 4 0 R/ID[(a)(a)]"),
+            "broken": hand_made(b"<</Type/Catalog>>"),
+        },
+        "ppt": {
+            "good": sample("decks/good.ppt").read_bytes(),
+            "locked": compound_file(streams),
+            "broken": compound_file(streams | {"Current User": bytes(4096)}),
+        },
+        "pptx": {
+            "good": sample("decks/good.pptx").read_bytes(),
+            "locked": sample("decks/encrypted.pptx").read_bytes(),
+            "broken": sample("decks/good.pptx").read_bytes()[:-200],
+        },
+    }
+    files = [(state, tmp_path / f"{state}.{suffix}") for suffix, states in made.items() for state in states]
+    for state, path in files:
+        path.write_bytes(made[path.suffix[1:]][state])
+    for first in files:
+        for second in files:
+            for state, path in (first, second):
+                assert verdict(path) == state, (first[1].name, second[1].name)
+
+
 # --- compound files -------------------------------------------------------------------------------------
 
 
@@ -273,6 +379,15 @@ def test_an_encrypted_ppt_says_so(tmp_path: Path) -> None:
     current = struct.pack("<HHIII", 0, 0x0FF6, 24, 0x14, 0xF3D1C4DF) + bytes(4096)
     (tmp_path / "a.ppt").write_bytes(compound_file({"Current User": current, "PowerPoint Document": bytes(4096)}))
     assert probe(tmp_path / "a.ppt").slides == SlidesInfo(format="ppt", encrypted=True)
+
+
+def test_a_ppt_whose_newest_edit_names_keys_is_encrypted(tmp_path: Path) -> None:
+    current = struct.pack("<HHIIII", 0, 0x0FF6, 24, 0x14, 0xE391C05F, 0) + bytes(4096)
+    edit = struct.pack("<HHI8I", 0, 0x0FF5, 32, 0, 0, 0, 40, 1, 0, 0, 2).ljust(4096, b"\x5a")  # [MS-PPT] 2.3.3
+    (tmp_path / "a.ppt").write_bytes(compound_file({"Current User": current, "PowerPoint Document": edit}))
+    slides = probe(tmp_path / "a.ppt").slides
+    assert slides is not None
+    assert slides.encrypted
 
 
 def test_a_ppt_whose_records_lead_nowhere_is_unreadable(tmp_path: Path) -> None:

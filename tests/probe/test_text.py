@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
-from pipeline.model.facts import MediaInfo, TextInfo, Value
+from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
 from pipeline.probe import probe
 from pipeline.probe.text import read as text
 from pipeline.probe.text.encoding import decode
@@ -271,6 +271,9 @@ def test_webvtt(tmp_path: Path) -> None:
     assert marks(info, "fault.syntax") == []
     cues, _ = parse(body, "vtt")
     assert cues[0].text == "Hello\nthere"
+    # Only an empty line ends a cue (W3C WebVTT, 6.2).
+    cues, faults = parse("WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n \nthere\n", "vtt")
+    assert ([cue.text for cue in cues], faults) == (["Hello\n \nthere"], [])
 
 
 @pytest.mark.parametrize(
@@ -329,3 +332,74 @@ def test_extremes_of_cues(tmp_path: Path) -> None:
         "cue.width": (20, 8),
         "cue.punctuation": (1, 2),
     }
+
+
+# Sentences of everyday scripts; Python's own codecs write them.
+SAID = {
+    "simplified": "大家好，欢迎来到今天的课堂。我们先看一段视频，然后一起讨论其中的问题，最后再做练习。再见！",
+    "traditional": "各位同學大家好，歡迎來到今天的課程。我們先看一段影片，然後一起討論其中的問題，最後再練習。",
+    "japanese": "皆さん、こんにちは。今日の授業へようこそ。まずビデオを見てから、内容について一緒に話し合いましょう。",
+    "korean": "여러분 안녕하세요. 오늘 수업에 오신 것을 환영합니다. 먼저 영상을 보고 나서 함께 이야기해 봅시다.",
+}
+
+
+@pytest.mark.parametrize("subtitles", [False, True])
+@pytest.mark.parametrize(
+    ("codec", "language"),
+    [
+        ("gbk", "simplified"),
+        ("gb18030", "simplified"),
+        ("gbk", "traditional"),
+        ("big5", "traditional"),
+        ("big5hkscs", "traditional"),
+        ("shift_jis", "japanese"),
+        ("euc_jp", "japanese"),
+        ("euc_kr", "korean"),
+        *((f"utf-{n}-{order}", language) for n in (16, 32) for order in ("le", "be") for language in SAID),
+    ],
+)
+def test_a_text_in_any_east_asian_encoding_is_read_as_it_was_written(
+    codec: str, language: str, subtitles: bool, tmp_path: Path
+) -> None:
+    said = SAID[language]
+    text = f"1\n00:00:01,000 --> 00:00:02,000\n{said}\n" if subtitles else said
+    assert decode(text.encode(codec)).text == text
+    (tmp_path / "a.txt").write_bytes(text.encode(codec))
+    info = probe(tmp_path / "a.txt")
+    assert info.kind is (Kind.SUBTITLE if subtitles else Kind.TEXT)
+    assert info.text is not None
+    assert info.text.characters == len(text.strip())
+
+
+@pytest.mark.parametrize("language", SAID)
+@pytest.mark.parametrize("length", [3, 5, 8, 12])  # one or two letters may be UTF-8 as well
+def test_a_short_text_is_read_right_or_not_at_all(language: str, length: int) -> None:
+    codec = {"simplified": "gbk", "traditional": "big5", "japanese": "shift_jis", "korean": "euc_kr"}[language]
+    for at in range(len(SAID[language]) - length):
+        part = SAID[language][at : at + length]
+        found = decode(part.encode(codec))
+        assert found.text in {part, None}, (part, found)
+        assert found.text is not None or length < 8 or found.guesses[0].words == " ".join(part.split())
+
+
+def test_an_encoding_that_is_not_sure_is_told_with_the_first_words(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Le café est fermé à l'été.".encode("cp1252"))
+    info = probe(tmp_path / "a.txt")
+    assert info.text is not None
+    assert info.text.encoding is None
+    assert 'windows-1252: "Le café est fermé' in info.remarks[0].en
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("R&D 部门", 'write "&" as "&amp;"'),
+        ("a < b", 'write "<" as "&lt;"'),
+        ("a&nbsp;b", "write the character itself"),
+    ],
+)
+def test_signs_that_xml_wants_written_otherwise_are_told(words: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.ssml").write_text(f"<speak>\n今天\n{words}</speak>", encoding="utf-8")
+    (remark,) = probe(tmp_path / "a.ssml").remarks
+    assert said in remark.en
+    assert "line 3" in remark.en

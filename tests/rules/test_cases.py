@@ -46,6 +46,7 @@ from pipeline.model.facts import (
     Kind,
     Mark,
     MediaInfo,
+    OnSlide,
     Size,
     SlidesInfo,
     Speech,
@@ -137,6 +138,9 @@ def info(table: Table) -> MediaInfo:
     if "swaps" in plain.get("slides", {}):
         swaps = tuple(FontSwap(each["font"], each.get("by")) for each in plain["slides"]["swaps"])
         plain["slides"] = dict(plain["slides"]) | {"swaps": swaps}
+    if "places" in plain.get("slides", {}):
+        places = tuple(OnSlide(each["slide"], each["what"]) for each in plain["slides"]["places"])
+        plain["slides"] = dict(plain["slides"]) | {"places": places}
     for key, kind in (("slides", SlidesInfo), ("speech", Speech)):
         if key in plain:
             blocks[key] = block(kind, plain.pop(key))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.model.case import Case
-from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, Speech, Text, Value
+from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, SlidesInfo, Speech, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.limits import Between, FitsBox, OneOf
 from pipeline.model.results import Finding, Fix, Status, Verdict
@@ -330,3 +330,11 @@ def test_costly_measurements_are_asked_for_by_kind() -> None:
     role = factory.role(MAX_30, ONE_FACE, level)
     assert needs(role, Kind.AUDIO) == {"speech"}
     assert needs(role, Kind.SLIDES) == frozenset()
+
+
+def test_fonts_that_fail_are_one_finding_that_names_them_all() -> None:
+    info = factory.slides(slides=SlidesInfo(format="pptx", fonts=("A", "Ours", "B_C")))
+    fonts = factory.rule("slides.fonts", OneOf(("Ours",)))
+    passed, failed = judge(info, factory.role(fonts))
+    assert (passed.verdict, passed.actual) == (Verdict.PASS, "Ours")
+    assert (failed.verdict, failed.actual) == (Verdict.FAIL, "A, B C")

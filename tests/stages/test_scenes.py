@@ -35,6 +35,18 @@ def test_a_long_script_becomes_even_scenes(tmp_path: Path) -> None:
     assert told["summary"] == {"scenes": 3, "characters": 26_000, "seconds": pytest.approx(26_000 * 60 / 250, abs=1)}
 
 
+def test_page_marks_in_a_script_begin_scenes_and_are_not_spoken(tmp_path: Path) -> None:
+    script = "【第1页】大家好。\n今天讲第2页的内容。\n第二页\n开始。\n[Page 13] 再见。\n第二十一页：\n完。\n"
+    (tmp_path / "a.txt").write_text(script, encoding="utf-8")
+    _, told = made(tmp_path / "a.txt", tmp_path / "out")
+    assert [(scene["sequence_no"], scene["page"], scene["text_config"]["text"]) for scene in told["scenes"]] == [
+        (0, 1, "大家好。\n今天讲第2页的内容。"),
+        (1, 2, "开始。"),
+        (2, 13, "再见。"),
+        (3, 21, "完。"),
+    ]
+
+
 def test_photo_avatars_speak_five_minutes_at_most(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("今天我们学习如何准备素材。" * 300, encoding="utf-8")
     _, told = made(tmp_path / "a.txt", tmp_path / "out", preset="metastudio/photo-avatar")

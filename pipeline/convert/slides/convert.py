@@ -33,7 +33,7 @@ HANDLES: Final = frozenset({"slides.format", "file.format", "slides.pages", "fil
 _SPLITS: Final = {"pdf": deck_parts.split_pdf, "pptx": deck_parts.split_pptx}
 # What LibreOffice reads in place of the deck.
 _COPIES: Final = {
-    "pptx": sanitise.for_office,
+    **dict.fromkeys(office.OPEN_XML, sanitise.for_office),
     "odp": sanitise.odp_for_office,
     "ppt": sanitise_ppt.for_office,
 }

@@ -14,6 +14,7 @@ from pipeline.model.ceilings import MAX_PAGES
 from pipeline.model.facts import Size
 from pipeline.model.results import Category, Made
 from pipeline.storage.publish import share
+from pipeline.tools import pdfium
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,13 +28,16 @@ def opened(pdf: Path, name: str) -> Iterator[Any]:
     import pypdfium2
 
     try:
-        document = pypdfium2.PdfDocument(pdf)
+        document = pdfium.opened(pdf)
     except (pypdfium2.PdfiumError, OSError) as error:
         raise Unreadable(
             f"{name} does not open as a PDF: {error}. Export it again.",
             f"{name} 无法作为 PDF 打开：{error}。请重新导出。",
         ) from None
     with document:
+        # Before any page: what is filled in is drawn with it. This build runs no scripts, and no action is asked for.
+        if document.get_formtype():
+            document.init_forms()
         if len(document) > MAX_PAGES:
             raise CeilingExceeded(
                 f"{name} has {len(document)} pages; more than {MAX_PAGES} are not drawn. Split it into parts.",
@@ -92,7 +96,7 @@ def drawn(document: Any, number: int, box: Size, name: str) -> Image:
         # A hair less, because the number of pixels is rounded up.
         scale = min(limit.width / width, limit.height / height) * (1 - 1e-6)
         # Four bytes a pixel in Pillow's order: PDFium draws straight into what Pillow reads.
-        bitmap = page.render(scale=scale, may_draw_forms=False, rev_byteorder=True, prefer_bgrx=True)
+        bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=True)
     except pypdfium2.PdfiumError as error:
         raise Unreadable(
             f"{name}: page {number + 1} cannot be drawn: {error}. Export the PDF again.",

@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.convert.slides.sanitise import ems
 from pipeline.probe.slides import ppt_text
-from pipeline.probe.slides.ole import Ole
+from pipeline.probe.slides.ole import BadOle, Ole
 from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, listed, persisted
 
 # [MS-ODRAW]: a shape with its properties (2.2.14, 2.2.9); [MS-PPT]: where it is, and its text (2.7.1, 2.9.76).
@@ -23,17 +23,20 @@ _SMALL_ANCHOR: Final = 8  # bytes: top, left, right, bottom as 16-bit numbers
 
 
 def for_office(source: Path, work: Path) -> Path:
-    """`source` itself where nothing is to be changed, else a copy inside `work`. Raises BadOle, CeilingExceeded."""
-    with Ole(source) as ole:
-        records = Records(ole.read(DOCUMENT))
-        found, number = persisted(records, ole.read(USER))
-        document = records.at(found[number])
-        masters = [found[one.persist] for one in listed(records, document, 1) if one.persist in found]
-        styles = [*records.walk(document), *(r for at in masters for r in records.children(records.at(at)))]
-        inherited = ppt_text.masters(records, styles)
-        slides = [records.at(found[one.persist]) for one in listed(records, document, 0) if one.persist in found]
-        loose = [at for slide in slides for at in _loose(records, slide, inherited)]
-        places = ole.places(DOCUMENT, loose)
+    """`source` itself where nothing is to be changed, else a copy inside `work`. Raises CeilingExceeded."""
+    try:
+        with Ole(source) as ole:
+            records = Records(ole.read(DOCUMENT))
+            found, number = persisted(records, ole.read(USER))
+            document = records.at(found[number])
+            masters = [found[one.persist] for one in listed(records, document, 1) if one.persist in found]
+            styles = [*records.walk(document), *(r for at in masters for r in records.children(records.at(at)))]
+            inherited = ppt_text.masters(records, styles)
+            slides = [records.at(found[one.persist]) for one in listed(records, document, 0) if one.persist in found]
+            loose = [at for slide in slides for at in _loose(records, slide, inherited)]
+            places = ole.places(DOCUMENT, loose)
+    except BadOle:  # nothing is changed then, and the office says whether it can read it
+        return source
     if not places:
         return source
     target = work / "office.ppt"

@@ -30,12 +30,12 @@ from pipeline.model.facts import Kind, MediaInfo, Text, Value
 from pipeline.model.results import Fix, Made, Plan, Proof, Step
 from pipeline.model.rules import Role
 from pipeline.model.units import show
-from pipeline.probe.text.encoding import HIDDEN
+from pipeline.probe.text.encoding import as_utf8, cleaned
 from pipeline.probe.text.read import load
 from pipeline.probe.text.ssml import number, seconds
-from pipeline.probe.text.subtitle import Cue, parse
+from pipeline.probe.text.subtitle import MARKUP, Cue, parse
 
-_ORDER: Final = frozenset({"subtitle.disorder", "subtitle.overlaps"})
+_ORDER: Final = frozenset({"subtitle.disorder", "subtitle.overlaps", "subtitle.form"})
 _LENGTHS: Final = frozenset({"text.characters", "text.bytes", "text.speech_seconds"})
 _TAGS: Final = frozenset({"ssml.root", "ssml.tag", "ssml.break_time", "ssml.prosody_rate"})
 _CLEAN: Final = frozenset({"text.encoding", "text.hidden"})
@@ -141,7 +141,7 @@ def convert(
         if doing.rewrite and info.text is not None:
             text = _rewritten(text, info.text.format)
         # Bytes, not text mode: line ends stay as they are.
-        target.write_bytes(text.encode())
+        target.write_bytes(as_utf8(text))
     progress(1.0)
     return (Made(path=str(target), name="{stem}." + ending),)
 
@@ -223,7 +223,7 @@ def _script(
     tagged = info.text.format == "ssml"
     asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
     if "text.hidden" in asked:
-        text = HIDDEN.sub("", text)
+        text = cleaned(text)
     gone = _gone(plan)
     words = bare(text) if gone else ""
     text = without_tags(text, gone)
@@ -239,7 +239,7 @@ def _script(
     made = []
     for place, part in enumerate(cut, 1):
         path = work / f"out{place}.{ending}"
-        path.write_bytes(part.encode())
+        path.write_bytes(as_utf8(part))
         numbered = "{stem}-" + f"{place:0{len(str(len(cut)))}}" if len(cut) > 1 else "{stem}"
         made.append(Made(path=str(path), name=f"{numbered}.{ending}", proof=kept if place == 1 else ()))
         progress(place / len(cut))
@@ -280,7 +280,7 @@ def _rewritten(text: str, format_: str) -> str:
     cues, _ = parse(text.replace("\r\n", "\n").replace("\r", "\n"), format_)
     if format_ == "vtt":
         cues = [cue._replace(text=unescape(_MARKUP.sub("", cue.text))) for cue in cues]
-    return as_srt(in_order(cues))
+    return as_srt(in_order(cue._replace(text=MARKUP.sub("", cue.text)) for cue in cues))
 
 
 def in_order(cues: Iterable[Cue]) -> list[Cue]:

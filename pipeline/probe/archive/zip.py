@@ -11,12 +11,13 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_ENTRIES, MAX_ENTRY, MAX_RATIO, MAX_UNPACKED, MiB
 from pipeline.probe.opened import Damaged, Opened
+from pipeline.probe.text.encoding import decode
 
 STORED: Final = 0
 DEFLATED: Final = 8
@@ -28,6 +29,8 @@ _CENTRAL: Final = struct.Struct("<4s6H3I5H2I")  # [4.3.12]
 _LOCAL: Final = struct.Struct("<4s5H3I2H")  # [4.3.7]
 _END: Final = struct.Struct("<4s4H2IH")  # [4.3.16]
 _END64: Final = struct.Struct("<4sQ2H2I4Q")  # [4.3.14]
+_NAMES: Final = 1 << 16  # bytes of names that are looked at for their encoding
+_UTF8: Final = 0x800  # bit 11: the name is in UTF-8 [4.4.4]
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")  # turn the direction of writing
 _LINK: Final = 0o120000  # file type of a symbolic link in a Unix mode
@@ -76,14 +79,20 @@ class Member:
         )
 
 
-def _name(raw: bytes, utf8: bool) -> str:
-    """Bit 11 says UTF-8 [4.4.4]; without it, Chinese Windows writes GBK and most others UTF-8."""
-    for codec in ("utf-8",) if utf8 else ("utf-8", "gbk", "cp437"):
+def _name(raw: bytes, codecs: tuple[str, ...]) -> str:
+    """A name in the first of these that it decodes in; [D.1] has CP437, which takes every byte, for all others."""
+    for codec in codecs:
         try:
             return raw.decode(codec)
-        except UnicodeDecodeError:  # the next one; the last of them takes every byte
+        except UnicodeDecodeError:  # the next one
             continue
     return raw.decode("cp437")
+
+
+def _codecs(unmarked: list[bytes]) -> tuple[str, ...]:
+    """What names without a mark of their own are in: that of all of them together, else as Chinese Windows writes."""
+    sure = decode(b"\n".join(unmarked)[:_NAMES]).encoding if unmarked else None
+    return ("utf-8", sure or "gbk", "gbk")
 
 
 def _wide(extra: bytes, values: list[int]) -> list[int]:
@@ -164,11 +173,12 @@ class Zip(Opened):
             at += names + extras + comments
             size, packed, where = _wide(extra, [size, packed, where])
             mode = attributes >> 16 if made >> 8 in {3, 19} else 0  # made on Unix or macOS [4.4.2]
-            name = _name(raw, bool(flags & 0x800))
-            members.append(Member(raw, name, flags, method, crc, packed, size, where + shift, mode))
+            members.append(Member(raw, "", flags, method, crc, packed, size, where + shift, mode))
         if at != length:
             raise BadZip("its list of entries holds more than it says", "条目目录内容多于其声明")
-        return tuple(members), shift, start
+        codecs = _codecs([one.raw for one in members if not one.flags & _UTF8])
+        named = (replace(one, name=_name(one.raw, ("utf-8",) if one.flags & _UTF8 else codecs)) for one in members)
+        return tuple(named), shift, start
 
     def data_start(self, member: Member) -> int:
         """Where the packed bytes begin. Raises BadZip when the local header disagrees with the directory."""

@@ -13,7 +13,7 @@ from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import Zip
 from pipeline.probe.slides.odp_fonts import Style, Styles
 from pipeline.probe.slides.opc import Package
-from pipeline.probe.slides.reflow import TextBox, reflows
+from pipeline.probe.slides.reflow import TextBox, reflows, undrawable
 from pipeline.probe.text.xml_safe import Position
 from pipeline.tools.fonts import swaps
 
@@ -272,7 +272,7 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             embedded_fonts=tuple(sorted(font for font in styles.carried if font)),
             swaps=replaced,
             reflowing=len(reflowing) if reflowing is not None else None,
-            places=(*_places(content, moving), *(reflowing or ())),
+            places=(*_places(content, moving), *(reflowing or ()), *undrawable(boxes)),
             animations=sum(page.effects for page in shown),
             transitions=sum(page.style in content.moving for page in shown),
             media=len(content.media),

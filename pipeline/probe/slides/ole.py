@@ -14,6 +14,7 @@ from pipeline.probe.sniff.names import LAST, OLE, ole_name
 MAX_STREAM: Final = 256 * MiB  # of one stream that is read whole
 _MAX_DIRECTORY: Final = 16 * MiB
 _STREAM, _ROOT = 2, 5  # object types (2.6.1)
+_DUAL: Final = "PP97_DUALSTORAGE"  # the deck as PowerPoint 97 has it, beside what 95 reads ([MS-PPT] 2.1.5)
 
 
 class BadOle(Damaged):
@@ -55,22 +56,44 @@ class Ole(Opened):
         self.streams: dict[str, _Stream] = {}
         root = _Stream(LAST, 0)
         entries = self._chain(directory, _MAX_DIRECTORY)
-        names = []
+        names: list[str] = []
+        dual: dict[str, _Stream] = {}
         for at in range(0, len(entries) - 127, 128):
             entry = entries[at : at + 128]
             kind = entry[66]
-            start, size = struct.unpack_from("<IQ", entry, 116)
-            # Version 3 leaves the upper half of the size undefined (2.6.3).
-            stream = _Stream(start, size if self.sector > 512 else size & 0xFFFFFFFF)
+            stream = self._stream(entry)
+            if kind == _ROOT:  # some programs leave its name out
+                root = stream
             if kind and (name := ole_name(entry, 0)):
                 names.append(name)
-                if kind == _ROOT:
-                    root = stream
-                elif kind == _STREAM:
+                if kind == _STREAM:
                     self.streams.setdefault(name, stream)
+                elif name == _DUAL:
+                    dual = self._below(entries, int.from_bytes(entry[76:80], "little"))
+        self.streams |= dual
         self.names = frozenset(names)
         self._mini_data: bytes | None = None
         self._mini_root, self._mini_fat = root, mini_fat
+
+    def _stream(self, entry: bytes) -> _Stream:
+        start, size = struct.unpack_from("<IQ", entry, 116)
+        # Version 3 leaves the upper half of the size undefined (2.6.3).
+        return _Stream(start, size if self.sector > 512 else size & 0xFFFFFFFF)
+
+    def _below(self, entries: bytes, child: int) -> dict[str, _Stream]:
+        """The streams of the storage whose tree of entries begins at `child` (2.6.4)."""
+        found: dict[str, _Stream] = {}
+        waiting, seen = [child], set[int]()
+        while waiting:
+            number = waiting.pop()
+            entry = entries[number * 128 : number * 128 + 128]
+            if number in seen or len(entry) < 128:
+                continue
+            seen.add(number)
+            if entry[66] == _STREAM and (name := ole_name(entry, 0)):
+                found[name] = self._stream(entry)
+            waiting += struct.unpack_from("<II", entry, 68)
+        return found
 
     def _full(self, number: int) -> bytes:
         data = self._sector(number)

@@ -19,6 +19,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_DRAWN, MAX_LETTERS, MAX_PAGE_POINTS, MAX_PAGES
 from pipeline.model.facts import Kind, MediaInfo, SlidesInfo, Text
 from pipeline.probe.unopened import unopened
+from pipeline.tools.pdfium import opened
 
 # Annotations that play something (PDF 2.0, table 171).
 _MEDIA: Final = frozenset(
@@ -49,12 +50,12 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     """
     remarks: list[Text] = []
     try:
-        document = pypdfium2.PdfDocument(path)
+        document = opened(path)
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) != _WITHOUT_PASSWORD:
             raise Unreadable(
-                f"{path.name} cannot be opened as a PDF ({error}). Save it anew from PowerPoint.",
-                f"{path.name} 无法作为 PDF 打开（{error}）。请从 PowerPoint 重新另存。",
+                f"{path.name} cannot be opened as a PDF ({error}). Export it as PDF again.",
+                f"{path.name} 无法作为 PDF 打开（{error}）。请重新导出为 PDF。",
             ) from error
         slides = SlidesInfo(format=format, encrypted=True)
     else:

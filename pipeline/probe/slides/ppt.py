@@ -11,8 +11,8 @@ from pipeline.model.ceilings import MAX_PAGES
 from pipeline.model.facts import OnSlide, SlidesInfo, Text
 from pipeline.probe.slides import ppt_sounds, ppt_text
 from pipeline.probe.slides.ole import BadOle, Ole
-from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, listed, persisted
-from pipeline.probe.slides.reflow import TextBox, reflows
+from pipeline.probe.slides.ppt_records import DOCUMENT, USER, PptRecord, Records, listed, persisted, sealed
+from pipeline.probe.slides.reflow import TextBox, reflows, undrawable
 from pipeline.tools.fonts import swaps
 
 # Record types (2.13.24).
@@ -28,6 +28,7 @@ _PICTURE_FLAGS, _LINKED_PICTURE = 0x0106, 8  # property and its bit: the picture
 # An effect of PowerPoint 97, and the behaviours that effects are made of since 2002 (2.8.28 on).
 _EFFECTS: Final = frozenset({0x1014, *range(0xF12B, 0xF132)})
 _ENCRYPTED: Final = 0xF3D1C4DF  # header token of the Current User stream (2.3.2)
+_OLD, _DUAL = "PersistentStorage Directory", "PP97_DUALSTORAGE"  # of PowerPoint 95; of both, for either to read
 _NOTES_BODY: Final = 2  # text type (2.13.33)
 _MASTER_UNIT: Final = 8  # master units in a point: 576 to the inch (1.1)
 _HIDDEN: Final = 4  # bit of the slide show flags (2.6.6)
@@ -129,8 +130,11 @@ def _producer(ole: Ole) -> str | None:
 def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     """Facts about an open .ppt. Whether its GIFs move is not known.
 
-    Raises BadOle when its records cannot be followed, CeilingExceeded above MAX_PAGES slides.
+    A record inside its document or a slide that cannot be followed is a remark, and what it may hide is not known.
+    Raises BadOle when the lists of slides or a whole slide cannot be, CeilingExceeded above MAX_PAGES slides.
     """
+    if _OLD in ole.names and _DUAL not in ole.names:
+        raise BadOle("it is of PowerPoint 95 or older", "由 PowerPoint 95 或更早版本生成")
     for name in (USER, DOCUMENT):
         if name not in ole.streams:
             raise BadOle(f"the stream {name!r} is missing", f"缺少流 {name!r}")
@@ -138,6 +142,8 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     if len(current) >= 16 and int.from_bytes(current[12:16], "little") == _ENCRYPTED:
         return SlidesInfo(format="ppt", encrypted=True, producer=_producer(ole)), []
     records = Records(ole.read(DOCUMENT))
+    if sealed(records, current):
+        return SlidesInfo(format="ppt", encrypted=True, producer=_producer(ole)), []
     places, number = persisted(records, current)
     if number not in places or records.at(places[number]).type != _DOCUMENT:
         raise BadOle("its document part is missing", "缺少文档部件")
@@ -152,6 +158,8 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     size, names, media, links, macros = None, list[str](), 0, 0, False
     styles = [record for entry in listed(records, document, 1) for record in _master(records, places, entry.persist)]
     whole = list(records.walk(document))
+    followed = not records.torn
+    remarks = [] if followed else [_torn(ole.name, Text("its document part", "文档部分"))]
     for record in whole:
         if record.type == _DOCUMENT_ATOM:
             size = tuple(Fraction(records.number(record, at), _MASTER_UNIT) for at in (0, 4))
@@ -167,7 +175,12 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     if missing:
         raise BadOle(f"slide {missing[0]} is missing", f"缺少第 {missing[0]} 页")
     objects = ppt_sounds.objects(records, whole)
-    slides = [_slide(records, places[entry.persist], entry.outline, objects) for entry in entries]
+    slides = []
+    for n, entry in enumerate(entries, 1):
+        before = records.torn
+        slides.append(_slide(records, places[entry.persist], entry.outline, objects))
+        if records.torn > before:
+            remarks.append(_torn(ole.name, Text(f"slide {n}", f"第 {n} 页")))
     embedded = ppt_sounds.embedded(ppt_sounds.sounds(records, whole), [slide.sounds for slide in slides])
     shown = [slide for slide in slides if not slide.hidden]
     texts = tuple(_notes(records, notes.get(slide.notes)) or slide.text for slide in shown)
@@ -184,22 +197,34 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
             page_sizes=1,  # the format knows one for all slides
             encrypted=False,
             restricted=False,
-            valid=True,
-            fonts=used,
-            swaps=replaced,
-            reflowing=len(reflowing) if reflowing is not None else None,
-            animations=sum(slide.effects for slide in shown),
-            transitions=sum(slide.transition for slide in shown),
-            media=media + len(embedded),
+            valid=None if remarks else True,
+            fonts=used if not remarks else None,
+            swaps=replaced if not remarks else None,
+            reflowing=len(reflowing) if reflowing is not None and not remarks else None,
+            animations=sum(slide.effects for slide in shown) if not remarks else None,
+            transitions=sum(slide.transition for slide in shown) if not remarks else None,
+            media=media + len(embedded) if not remarks else None,
             embedded=embedded,
-            external_links=links + sum(slide.links for slide in slides),
-            places=(*_places(slides), *(OnSlide(one.slide, "media") for one in embedded), *(reflowing or ())),
-            macros=macros,
+            external_links=links + sum(slide.links for slide in slides) if not remarks else None,
+            places=(
+                *_places(slides),
+                *(OnSlide(one.slide, "media") for one in embedded),
+                *(reflowing or ()),
+                *undrawable(boxes or ()),
+            ),
+            macros=macros if followed else None,
             longest_page_text=max(map(len, texts), default=0),
             page_texts=texts,
             producer=_producer(ole),
         ),
-        [],
+        remarks,
+    )
+
+
+def _torn(name: str, part: Text) -> Text:
+    return Text(
+        f"{name}: {part.en} holds a record that cannot be followed; what comes after it there is not known.",
+        f"{name}：{part.zh}中有无法解析的记录，其后的内容未知。",
     )
 
 

@@ -13,6 +13,9 @@ USER: Final = "Current User"
 _USER_EDIT, _PERSIST_DIRECTORY, _SLIDE_LIST, _SLIDE_PERSIST = 0x0FF5, 0x1772, 0x0FF0, 0x03F3
 _TEXT_CHARS: Final = 0x0FA0
 _TAG_BLOB: Final = 0x138B  # an atom by its header that holds records (2.5.21)
+# Atoms of what PowerPoint 2007 and later keep for themselves (2.11): XML in a zip, with the version of a container.
+_ROUND_TRIP: Final = frozenset({0x040E, 0x040F, *range(0x041C, 0x0421), *range(0x0422, 0x0429)})
+_SEALED: Final = 32  # bytes of an edit that names the keys of an encrypted document; others have 28 (2.3.3)
 _MAX_RECORDS: Final = 2_000_000
 _MAX_DEPTH: Final = 64
 
@@ -33,6 +36,7 @@ class Records:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.seen = 0
+        self.torn = 0  # containers that `walk` met and could not follow to their end
 
     def at(self, offset: int) -> PptRecord:
         """The record whose header is there. Raises BadOle."""
@@ -42,7 +46,7 @@ class Records:
         end = offset + 8 + length
         if end > len(self.data):
             raise BadOle("a record reaches beyond the document", "记录超出文档")
-        return PptRecord(type_, first >> 4, offset + 8, end, first & 15 == 15)
+        return PptRecord(type_, first >> 4, offset + 8, end, first & 15 == 15 and type_ not in _ROUND_TRIP)
 
     def children(self, parent: PptRecord) -> Iterator[PptRecord]:
         """The records right inside `parent`. Raises BadOle."""
@@ -58,11 +62,20 @@ class Records:
             at = record.end
 
     def walk(self, parent: PptRecord, depth: int = 0) -> Iterator[PptRecord]:
-        """All records inside `parent`, each before what it holds. Raises BadOle."""
+        """All records inside `parent`, each before what it holds.
+
+        What a container holds after a record that cannot be followed is left out and counted in `torn`: an office may
+        do without it. Raises BadOle for `parent` itself, and for too many records.
+        """
         for record in self.children(parent):
             yield record
             if (record.container or record.type == _TAG_BLOB) and depth < _MAX_DEPTH:
-                yield from self.walk(record, depth + 1)
+                try:
+                    yield from self.walk(record, depth + 1)
+                except BadOle:
+                    if self.seen > _MAX_RECORDS:
+                        raise
+                    self.torn += 1
 
     def number(self, record: PptRecord, offset: int, size: int = 4) -> int:
         """An unsigned number of `size` bytes in an atom. Raises BadOle."""
@@ -92,6 +105,12 @@ class Records:
             )
             for at in pairs
         }
+
+
+def sealed(records: Records, current: bytes) -> bool:
+    """Whether the newest edit names the keys of an encrypted document (2.3.3). Raises BadOle."""
+    edit = records.at(int.from_bytes(current[16:20], "little"))
+    return edit.type == _USER_EDIT and edit.end - edit.start >= _SEALED and records.number(edit, 28) != 0
 
 
 def persisted(records: Records, current: bytes) -> tuple[dict[int, int], int]:

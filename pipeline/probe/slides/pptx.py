@@ -11,7 +11,7 @@ from pipeline.model.ceilings import MAX_PAGES
 from pipeline.model.facts import Embedded, OnSlide, SlidesInfo, Text
 from pipeline.probe.archive.zip import BadZip, Zip
 from pipeline.probe.slides.opc import CLICKED, MOVING, Link, Package
-from pipeline.probe.slides.reflow import TextBox, reflows, scripts
+from pipeline.probe.slides.reflow import TextBox, reflows, scripts, undrawable
 from pipeline.probe.text.xml_safe import BadXml, Position, local
 from pipeline.tools.fonts import swaps
 
@@ -20,6 +20,14 @@ _EFFECTS: Final = frozenset({"entr", "exit", "emph", "path"})  # preset classes 
 # Animation behaviours, for effects without a preset class (19.5).
 _BEHAVIOURS: Final = frozenset({"anim", "animClr", "animEffect", "animMotion", "animRot", "animScale"})
 _FACES: Final = ("latin", "ea", "cs")
+# What a deck of the family is, by the content type of its main part (ECMA-376 part 1, 13.3.6; [MS-OFFMACRO2] 2.2.1).
+_FAMILY: Final = {
+    "slideshow.main": "ppsx",
+    "template.main": "potx",
+    "presentation.macroenabled.main": "pptm",
+    "slideshow.macroenabled.main": "ppsm",
+    "template.macroenabled.main": "potm",
+}
 # Parts beside the slide whose words are shown on it.
 _SHOWN: Final = frozenset({"chart", "diagramDrawing", "chartEx"})
 _SHOWN_TARGET: Final = 200  # letters of an address that are kept
@@ -49,7 +57,8 @@ def _is_effect(name: str, attributes: dict[str, str]) -> bool:
 class _SlideReader:
     """Handlers for one slide, notes or chart part."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: str | None) -> None:
+        self.only = only  # the placeholder type whose words count; None: all but those of the layout
         self.page = Page()
         self.path: list[str] = []
         self.run: dict[str, str] = {}  # faces of the run being read
@@ -105,7 +114,7 @@ class _SlideReader:
                 self.box.update(faces)
         elif name == "p":
             # Numbers, dates and footers come from the layout; they are not what a page says.
-            if self.kind not in {"sldNum", "dt", "ftr", "hdr"}:
+            if self.kind == self.only if self.only else self.kind not in {"sldNum", "dt", "ftr", "hdr"}:
                 self.page.lines.append("".join(self.line))
             self.line = []
         elif name in {"sp", "graphicFrame"}:
@@ -124,8 +133,8 @@ def _drawn_with(words: str, run: dict[str, str]) -> set[str]:
     return {run.get(script, latin) for script in scripts(words)}
 
 
-def _page(package: Package, name: str) -> Page:
-    reader = _SlideReader()
+def _page(package: Package, name: str, only: str | None = None) -> Page:
+    reader = _SlideReader(only)
     package.xml(name, reader.start, reader.end, reader.text)
     return reader.page
 
@@ -198,7 +207,7 @@ def _links(package: Package, name: str, deck: _Deck, slide: int | None = None) -
 def _notes(package: Package, links: tuple[Link, ...]) -> str:
     """Speaker notes: the words of the body placeholder of the notes part."""
     name = next((link.target for link in links if link.type == "notesSlide" and not link.external), None)
-    return _page(package, name).text if name and package.has(name) else ""
+    return _page(package, name, "body").text if name and package.has(name) else ""
 
 
 def _slide(package: Package, name: str, number: int, deck: _Deck, themes: dict[str, dict[str, str]]) -> None:
@@ -234,8 +243,25 @@ def _main_part(package: Package) -> str:
     raise BadXml(Text("there is no presentation part", "缺少演示文稿部分"))
 
 
+def _family(package: Package, main: str) -> str:
+    """Whether it is a deck, a show or a template, and whether macros may be in it; a deck where nothing says so."""
+    said = "pptx"
+
+    def start(element: str, attributes: dict[str, str], _: Position) -> None:
+        nonlocal said
+        if local(element) == "Override" and attributes.get("PartName", "").lstrip("/").lower() == main.lower():
+            word = attributes.get("ContentType", "").lower().removesuffix("+xml")
+            said = next((family for type_, family in _FAMILY.items() if word.endswith("." + type_)), said)
+
+    if package.has("[Content_Types].xml"):
+        package.xml("[Content_Types].xml", start)
+    return said
+
+
 def _producer(package: Package) -> str | None:
-    name = next((link.target for link in package.links("") if link.type == "extended-properties"), "")
+    # The strict form of the standard writes its relationships as one word.
+    types = {"extended-properties", "extendedProperties"}
+    name = next((link.target for link in package.links("") if link.type in types), "")
     if not package.has(name):
         return None
     inside, words = False, []
@@ -264,19 +290,24 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     order: list[str] = []
     size: list[Fraction] = []
     carried: list[str] = []
+    path: list[str] = []
 
     def start(element: str, attributes: dict[str, str], _: Position) -> None:
         name = local(element)
+        path.append(name)
         if name == "font":  # of the list of embedded fonts (19.2.1.13)
             carried.append(attributes.get("typeface", ""))
-        elif name == "sldId":
+        elif path[1:] == ["sldIdLst", "sldId"]:  # sections list the same slides once more, inside an extension
             order.append(next((v for k, v in attributes.items() if ":" in k and local(k) == "id"), ""))
         elif name == "sldSz":
             size.extend(
                 Fraction(int(attributes[side]), EMU) for side in ("cx", "cy") if attributes.get(side, "").isdecimal()
             )
 
-    package.xml(main, start)
+    def end(_: str) -> None:
+        path.pop()
+
+    package.xml(main, start, end)
     if len(order) > MAX_PAGES:
         raise CeilingExceeded(
             f"{archive.name} has {len(order)} slides, above the ceiling of {MAX_PAGES}. Split the deck.",
@@ -307,7 +338,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     deck.places += [OnSlide(slide, "gif") for slide in moving.values()]
     return (
         SlidesInfo(
-            format="pptx",
+            format=_family(package, main),
             pages=len(order) - deck.hidden if not broken else None,
             hidden=deck.hidden if not broken else None,
             page_size=(size[0], size[1]) if len(size) == 2 else None,
@@ -319,7 +350,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             embedded_fonts=tuple(font for font in carried if font),
             swaps=replaced if not broken else None,
             reflowing=len(reflowing) if reflowing is not None and not broken else None,
-            places=(*deck.places, *(reflowing or ())),
+            places=(*deck.places, *(reflowing or ()), *undrawable(deck.boxes)),
             animations=deck.animations if not broken else None,
             transitions=deck.transitions if not broken else None,
             media=len(deck.media),

@@ -32,8 +32,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     except (BadZip, BadXml, BadOle) as error:
         reason = error.text
         raise Unreadable(
-            f"{path.name} cannot be read as a {format} deck: {reason.en}. Save it anew from PowerPoint.",
-            f"{path.name} 无法作为 {format} 演示文稿读取：{reason.zh}。请用 PowerPoint 重新保存。",
+            f"{path.name} cannot be read as a {format} deck: {reason.en}. Save it anew from its own program.",
+            f"{path.name} 无法作为 {format} 演示文稿读取：{reason.zh}。请在原软件中重新保存。",
         ) from error
     return replace(unopened(path, Kind.SLIDES, size), slides=slides, remarks=tuple(remarks))
 

@@ -1,4 +1,5 @@
-"""What a deck's text needs of fonts, whatever the format: scripts of letters, and boxes whose lines will move."""
+"""What a deck's text needs of fonts, whatever the format: scripts of letters, boxes whose lines will move, and letters
+that no font here has."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.model.facts import FontSwap, OnSlide, Text
+from pipeline.tools.fonts import undrawn
 
 EAST: Final = 0x2E80  # the first of the CJK radicals; what comes before is not drawn with an East Asian face
 _COMPLEX: Final = (0x0590, 0x1000)  # Hebrew to Tibetan: scripts that take the complex face
+_LETTERS: Final = 5  # that are named, of a slide
 _QUOTED: Final = 24  # letters of a box that are quoted
 
 
@@ -50,3 +53,16 @@ def reflows(boxes: Iterable[TextBox], swaps: Sequence[FontSwap] | None) -> tuple
             quoted = words if len(words) <= _QUOTED else words[: _QUOTED - 1] + "…"
             found.append(OnSlide(box.slide, "reflow", _named(quoted, ", ".join(lost))))
     return tuple(found)
+
+
+def undrawable(boxes: Iterable[TextBox]) -> tuple[OnSlide, ...]:
+    """The slides with characters that no font here can draw, with those."""
+    words: dict[int, str] = {}
+    for box in boxes:
+        words[box.slide] = words.get(box.slide, "") + box.words
+    found = {slide: undrawn(said) for slide, said in words.items()}
+    return tuple(
+        OnSlide(slide, "glyph", Text.same(" ".join(f"{letter} (U+{ord(letter):04X})" for letter in lost[:_LETTERS])))
+        for slide, lost in found.items()
+        if lost
+    )

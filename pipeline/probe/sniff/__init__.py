@@ -102,6 +102,7 @@ _MAGIC: Final[tuple[tuple[bytes, Kind, str], ...]] = (
     (b"MZ\x90\0", Kind.UNKNOWN, "exe"),
     (b"\x7fELF", Kind.UNKNOWN, "elf"),
     (b"{\\rtf", Kind.UNKNOWN, "rtf"),
+    (b"%!PS", Kind.UNKNOWN, "postscript"),
 )
 _DIB_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of the known BMP info headers
 _DOC_TYPE: Final = re.compile(rb"\x42\x82[\x84-\x88]([a-z]{4,8})")  # EBML element DocType, one-byte length
@@ -254,6 +255,7 @@ def _after_id3(file: BinaryIO, head: bytes) -> Sniffed:
 # --- packages and text ----------------------------------------------------------------------------------
 
 
+_OLD_IWORK: Final = frozenset({b"index.apxl", b"Index.zip"})  # of Keynote before 2013; of a folder that was zipped
 _DEFLATED: Final = (8).to_bytes(2, "little")  # method of a member (APPNOTE 4.4.5)
 
 
@@ -280,6 +282,8 @@ def _zip_kind(head: bytes, names: frozenset[bytes] | None) -> Sniffed:
         ):
             if any(name.startswith(folder) for name in names):
                 return Sniffed(kind, format_)
+    if any(name.endswith(b".iwa") or name in _OLD_IWORK for name in names):
+        return Sniffed(Kind.UNKNOWN, "iwork")
     return Sniffed(Kind.ARCHIVE, "zip")
 
 

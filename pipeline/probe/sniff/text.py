@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.probe.text.encoding import MARKS, decoded
+from pipeline.probe.text.encoding import MARKS, decoded, likeliest
 
 # Control characters that no text holds: C0 without tab, line feed, form feed, carriage return and escape.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _CUE: Final = re.compile(r"^\s*\d{1,3}:\d\d(:\d\d)?[,.]\d{1,3}\s*-->", re.MULTILINE)
 # A cue by its number and arrow, when its times cannot be read.
 _NUMBERED: Final = re.compile(r"\d+[ \t]*\n[^\n]{0,60}-+>[^\n]{0,60}(?:\n|$)")
+# What programs keep for themselves: an object whose first key is a text, or a list of objects.
+_JSON: Final = re.compile(r'(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:')
 _MOST: Final = 50  # one control character in so many is damage to a text; more is no text
+_WORD: Final = 20  # letters of a word, on the average, at the most
 _ROOT: Final = re.compile(r"<(?:\w+:)?([A-Za-z]\w*)[\s/>]")
 _SSML: Final = re.compile(r"<(speak|break|phoneme|say-as|sub|prosody|word|emotion|insert-action)\b[^<>]*>")
 _ROOTS: Final = {"svg": "svg", "speak": "ssml", "html": "html", "mpd": "dash", "smil": "smil", "tt": "ttml"}
@@ -35,23 +38,23 @@ _OPENINGS: Final = (
 def text_of(data: bytes, *, whole: bool) -> str | None:
     """`data` as text, or None when it is none. Damaged by at most one control character in _MOST, it still is.
 
-    UTF-8, UTF-16 and UTF-32 with a mark, UTF-16 without one when half its bytes are zero, else GB 18030
-    (which holds GBK and GB 2312). `whole` says that `data` is everything there is.
+    UTF-8, UTF-16 and UTF-32 with a mark or without, and every encoding of `probe.text.encoding` in which the letters
+    make sense. `whole` says that `data` is everything there is.
     """
     for mark, _, codec in MARKS:
         if data.startswith(mark):
             text = decoded(data[len(mark) :], codec, whole=whole)
             return None if text is None or _CONTROLS.search(text) else text
-    if b"\0" in data:
-        candidates = [e for e, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])) if b"\0" in zeros]
-    else:
-        candidates = ["utf-8", "gb18030"]
-    for encoding in candidates:
-        text = decoded(data, encoding, whole=whole)
-        if text is not None and not _CONTROLS.search(text):
-            return text
-    text = decoded(data, "utf-8", whole=whole)  # a text with a few stray bytes is still one; a rule names them
-    return text if text and len(_CONTROLS.findall(text)) * _MOST <= len(text) else None
+    texts = [decoded(data, encoding, whole=whole) for encoding in ("utf-8", "utf-32-le", "utf-32-be")]
+    if texts[0] is None or b"\0" in data:
+        # Any bytes are letters in an encoding of one byte each; a text in one has blanks between its words.
+        texts += [one.text for one in likeliest(data, whole=whole) if one.sense and (one.wide or _spaced(one.text))]
+    # A text with a few stray bytes is still one; a rule names them.
+    return next((one for one in texts if one and len(_CONTROLS.findall(one)) * _MOST <= len(one)), None)
+
+
+def _spaced(text: str) -> bool:
+    return len(text.split()) * _WORD >= len(text)
 
 
 def sniff_text(data: bytes, *, whole: bool) -> str | None:
@@ -73,6 +76,8 @@ def sniff_text(data: bytes, *, whole: bool) -> str | None:
             return _ROOTS[root[1].lower()]
         if start.startswith("<?xml"):
             return "xml"
+    if _JSON.match(text):
+        return "json"
     if _CUE.search(text, 0, 4096) or _NUMBERED.match(text):
         return "srt"
     return "ssml" if _SSML.search(text) else "plain"

@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import Final, NamedTuple
 
+from pipeline.probe.text.letters import likelihood
+
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
@@ -23,12 +25,63 @@ HIDDEN: Final = re.compile(
 )
 
 
+# What controls mean in the programs that write them: Word's line and page breaks, its hyphens (MS-DOC 2.4.1).
+_MEANT: Final = str.maketrans({"\v": "\n", "\f": "\n", "\x1e": "-"})
+_DECLARED: Final = re.compile(r"(\A\s*<\?xml\s[^>]*?\bencoding\s*=\s*)(\"[^\"]*\"|'[^']*')")
+
+
+class Guess(NamedTuple):
+    """An encoding that a text may be in, and how it begins in it."""
+
+    encoding: str
+    words: str
+
+
 class Decoded(NamedTuple):
-    """A text with the name of its encoding: utf-8, utf-16, utf-32, gbk or gb18030; None when it is none."""
+    """A text with the name of its encoding; None when that is not sure, with the likeliest, best first."""
 
     encoding: str | None
     bom: bool
     text: str | None
+    guesses: tuple[Guess, ...] = ()
+
+
+class _Candidate(NamedTuple):
+    """What an encoding is called, its codec, and what is written in it."""
+
+    name: str
+    codec: str
+    languages: tuple[str, ...]
+
+
+_EAST: Final = ("simplified", "traditional", "japanese", "korean")
+# Each family from its smallest set to its largest: the first that decodes a text stands for it.
+_FAMILIES: Final = (
+    (_Candidate("gbk", "gbk", ("simplified", "traditional")), _Candidate("gb18030", "gb18030", _EAST)),
+    (
+        _Candidate("big5", "big5", ("traditional",)),
+        _Candidate("big5-hkscs", "big5hkscs", ("traditional",)),
+        _Candidate("cp950", "cp950", ("traditional",)),
+    ),
+    (
+        _Candidate("shift_jis", "shift_jis", ("japanese",)),
+        _Candidate("cp932", "cp932", ("japanese",)),
+    ),
+    (_Candidate("euc-jp", "euc_jp", ("japanese",)),),
+    (_Candidate("euc-kr", "euc_kr", ("korean",)), _Candidate("cp949", "cp949", ("korean",))),
+    (_Candidate("utf-16", "utf-16-le", _EAST),),
+    (_Candidate("utf-16", "utf-16-be", _EAST),),
+)
+_OF_ONE_BYTE: Final = (
+    (_Candidate("windows-1252", "cp1252", ("western",)),),
+    (_Candidate("windows-1251", "cp1251", ("cyrillic",)),),
+    (_Candidate("koi8-r", "koi8_r", ("cyrillic",)),),
+)
+# Natural logarithms. As much likelier than the second the first must be; letters of a text that makes sense are at
+# least as likely on the average, those of one that is damaged or in another encoding are not.
+_SURE, _SENSE = 5.5, -11.0
+_TOLD: Final = 3  # guesses
+_WORDS: Final = 24  # characters of a guess
 
 
 def decoded(data: bytes, codec: str, *, whole: bool = True) -> str | None:
@@ -39,27 +92,75 @@ def decoded(data: bytes, codec: str, *, whole: bool = True) -> str | None:
         return None
 
 
+def cleaned(text: str) -> str:
+    """The text with controls that mean a break or a hyphen as those, and without what is neither seen nor spoken."""
+    return HIDDEN.sub("", text.translate(_MEANT))
+
+
+def as_utf8(text: str) -> bytes:
+    """The text in UTF-8; an XML declaration in it says so too."""
+    return _DECLARED.sub(r'\1"UTF-8"', text, count=1).encode()
+
+
 def decode(data: bytes) -> Decoded:
     """The whole of `data` as text.
 
-    A byte order mark decides where there is one. Without it: UTF-16 when zero bytes lie on one side only,
-    UTF-8 when it decodes strictly (ASCII is UTF-8), else GBK, else GB 18030. Single-byte encodings of
-    Western languages cannot be told from each other and are reported as unknown.
+    A byte order mark decides where there is one. Without it: UTF-8 when it decodes strictly (ASCII is UTF-8), UTF-16
+    and UTF-32 when zero bytes lie as theirs do; else the East Asian encoding in which its letters are by far the
+    likeliest. Where two are nearly as likely, or nothing makes sense, none is taken and the likeliest are told.
+    Single-byte encodings of Western languages cannot be told from each other and are only ever guesses.
     """
     for mark, name, codec in MARKS:
         if data.startswith(mark):
             text = decoded(data[len(mark) :], codec)
             return Decoded(name if text is not None else None, True, text)
     zeros = data.count(0)
-    if zeros and zeros * 4 < len(data) and (text := decoded(data, "utf-8")) is not None:
+    if (not zeros or zeros * 4 < len(data)) and (text := decoded(data, "utf-8")) is not None:
         return Decoded("utf-8", False, text)  # with stray zeros: UTF-16 of Latin letters holds as many as letters
     if zeros:
-        even, odd = data[::2].count(0), data[1::2].count(0)
-        codec = "utf-16-le" if odd > even else "utf-16-be"
-        text = decoded(data, codec) if min(even, odd) == 0 else None
-        return Decoded("utf-16" if text is not None else None, False, text)
-    for codec in ("utf-8", "gbk", "gb18030"):
-        text = decoded(data, codec)
-        if text is not None:
-            return Decoded(codec, False, text)
+        return _with_zeros(data)
+    found = likeliest(data)
+    sure = found and (len(found) == 1 or found[0].likely - found[1].likely >= _SURE)
+    if sure and found[0].sense and found[0].wide:
+        return Decoded(found[0].name, False, found[0].text)
+    told: dict[str, str] = {}
+    for one in found:
+        told.setdefault(one.name, " ".join(one.text[: 2 * _WORDS].split())[:_WORDS])
+    return Decoded(None, False, None, tuple(Guess(*pair) for pair in list(told.items())[:_TOLD]))
+
+
+def _with_zeros(data: bytes) -> Decoded:
+    """UTF-32 where every letter is one; UTF-16 in the order of bytes that makes sense."""
+    for codec in ("utf-32-le", "utf-32-be"):
+        if (text := decoded(data, codec)) is not None:
+            return Decoded("utf-32", False, text)
+    found = [one for one in likeliest(data) if one.name == "utf-16"]
+    if found and found[0].sense and (len(found) == 1 or found[0].likely - found[1].likely >= _SURE):
+        return Decoded("utf-16", False, found[0].text)
     return Decoded(None, False, None)
+
+
+class Likely(NamedTuple):
+    """What a text would be in one encoding."""
+
+    name: str
+    text: str
+    likely: float  # logarithm, of its beginning
+    sense: bool  # whether its letters could be somebody's
+    wide: bool  # an encoding of more than one byte a letter
+
+
+def likeliest(data: bytes, *, whole: bool = True) -> list[Likely]:
+    """The encodings without a mark that `data` may be in, the likeliest first; none of it is UTF-8.
+
+    Where it is not the whole, a character cut in two at its end is left out.
+    """
+    found = []
+    for family in (*_FAMILIES, *_OF_ONE_BYTE):
+        for one in family:
+            text = decoded(data, one.codec, whole=whole)
+            if text is not None:
+                total, mean = likelihood(text, one.languages)
+                found.append(Likely(one.name, text, total, mean > _SENSE, family in _FAMILIES))
+                break
+    return sorted(found, key=lambda one: -one.likely)

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
 from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo
-from pipeline.probe.text.encoding import HIDDEN, Decoded, decode
+from pipeline.probe.text.encoding import HIDDEN, Decoded, Guess, decode
 from pipeline.probe.text.ssml import looks_like_ssml, read_ssml
 from pipeline.probe.unopened import unopened
 
@@ -27,11 +27,15 @@ def load(path: Path, size: int) -> Decoded:
     return decode(path.read_bytes())
 
 
-def unknown_encoding(name: str) -> Text:
-    """A remark for a text whose encoding is not known."""
+def unknown_encoding(name: str, guesses: tuple[Guess, ...]) -> Text:
+    """A remark for a text whose encoding is not sure, with how it begins in the likeliest ones."""
+    if not guesses:
+        return Text(f"The encoding of {name} is not known. Save it as UTF-8.", f"{name} 的编码未知。请另存为 UTF-8。")
+    told = [f"{one.encoding}: {one.words!r}" for one in guesses]
     return Text(
-        f"The encoding of {name} is not one of UTF-8, UTF-16, UTF-32, GBK, GB 18030. Save it as UTF-8.",
-        f"{name} 的编码不是 UTF-8、UTF-16、UTF-32、GBK、GB 18030 之一。请另存为 UTF-8。",
+        f"The encoding of {name} is not sure; it may be {', '.join(told)}. "
+        "Open it in the right one and save it as UTF-8.",
+        f"{name} 的编码无法确定，可能是 {'、'.join(told)}。请以正确的编码打开并另存为 UTF-8。",
     )
 
 
@@ -54,10 +58,10 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     whole text not at all: an editor's last line feed is not part of a script. A paragraph is a line that is
     not blank. Raises CeilingExceeded above MAX_TEXT bytes.
     """
-    encoding, bom, text = load(path, size)
+    encoding, bom, text, guesses = load(path, size)
     remarks: tuple[Text, ...]
     if text is None:
-        info, remarks = TextInfo(format=format, encoding=encoding, bom=bom), (unknown_encoding(path.name),)
+        info, remarks = TextInfo(format=format, encoding=encoding, bom=bom), (unknown_encoding(path.name, guesses),)
     else:
         info, remarks = info_of(path.name, text, format, encoding, bom=bom)
     return replace(unopened(path, Kind.TEXT, size), text=info, remarks=remarks)

@@ -41,6 +41,15 @@ _CMU: Final = re.compile(
     r"(?:A[AEHOWY]|E[HRY]|I[HY]|O[WY]|U[HW])[0-2]?|B|CH|DH?|F|G|HH|JH|K|L|M|NG?|P|R|SH?|TH?|V|W|Y|ZH?", re.IGNORECASE
 )
 _IPA: Final = frozenset("ˈˌːˑ.‿͡")
+_WRITTEN: Final = (
+    (
+        re.compile(r"&(?!(?:#\d+|#x[0-9A-Fa-f]+|[A-Za-z]\w*);)"),
+        'write "&" as "&amp;"',
+        "请将“&”写作“&amp;”",
+    ),
+    (re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z]\w*;"), "write the character itself", "请直接写出该字符"),
+    (re.compile(r"<(?![A-Za-z/!?_])"), 'write "<" as "&lt;"', "请将“<”写作“&lt;”"),
+)
 # A root of our own around the text, so that a script without one can still be read to its end.
 _ROOT: Final = "preflight-root"
 
@@ -183,6 +192,15 @@ def _refuse_types(text: str) -> None:
         raise BadXml(DECLARED, line + 1, column)
 
 
+def _plainer(error: BadXml, text: str) -> Text:
+    """Why the text is not well-formed, for who does not know XML: signs that must be written otherwise."""
+    line = text.split("\n")[max(0, error.line - 2) :][:1]
+    for signs, en, zh in _WRITTEN:
+        if error.reason != DECLARED and line and signs.search(line[0]):
+            return Text(en, zh)
+    return error.reason
+
+
 def read_ssml(name: str, text: str) -> Ssml:
     """Every element and attribute of interest in `text`, in order of place.
 
@@ -201,14 +219,14 @@ def read_ssml(name: str, text: str) -> Ssml:
         well_formed = True
         spoken = "".join(reader.spoken)
     except BadXml as error:
-        well_formed = False
+        well_formed, reason = False, _plainer(error, text)
         spoken = _TAG.sub("", text)
         line = max(1, error.line - 1)
-        reader.marks.append(Mark(what="fault.xml", value=None, line=line, column=error.column, why=error.reason))
+        reader.marks.append(Mark(what="fault.xml", value=None, line=line, column=error.column, why=reason))
         remarks = (
             Text(
-                f"{name}, line {line}, column {error.column}: not well-formed ({error.reason.en}).",
-                f"{name} 第 {line} 行第 {error.column} 列：SSML 格式有误（{error.reason.zh}）。",
+                f"{name}, line {line}, column {error.column}: not well-formed ({reason.en}).",
+                f"{name} 第 {line} 行第 {error.column} 列：SSML 格式有误（{reason.zh}）。",
             ),
         )
     lone = reader.top[0] if len(reader.top) == 1 and not reader.loose else None

@@ -46,22 +46,36 @@ def _clock(hours: str | None, minutes: str, seconds: str, fraction: str) -> Frac
     return Fraction(whole * 1000 + int(fraction.ljust(3, "0")), 1000)
 
 
-def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Runs of lines that are not blank, with the number of the first, from 1."""
+def _blocks(text: str, format_: str) -> Iterator[tuple[int, list[str]]]:
+    """Runs of lines that are not blank, with the number of the first, from 1.
+
+    A line of blanks ends a cue of SRT for its players; in WebVTT only an empty one does (W3C WebVTT, 6.2).
+    """
     rows: list[str] = []
     for number, row in enumerate(chain(text.split("\n"), [""]), 1):
-        if row.strip():
+        if row.strip() or (row and rows and format_ == "vtt"):
             rows.append(row)
         elif rows:
             yield number - len(rows), rows
             rows = []
 
 
+def _apart(line: int, rows: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """A block cut before each further line of times, with the number above it: players begin a cue there as well."""
+    times = [n for n, row in enumerate(rows) if len(row) <= _LONG and _TIMES.fullmatch(row)]
+    begin = 0
+    for before, at in pairwise(times):
+        cut = at - 1 if at - 1 > before and rows[at - 1].strip().isdecimal() else at
+        yield line + begin, rows[begin:cut]
+        begin = cut
+    yield line + begin, rows[begin:]
+
+
 def parse(text: str, format_: str) -> tuple[list[Cue], list[Fault]]:
     """Cues and faults of a subtitle text with "\\n" line ends, both in the order of the file."""
     cues: list[Cue] = []
     faults: list[Fault] = []
-    for line, rows in _blocks(text):
+    for line, rows in chain.from_iterable(_apart(*block) for block in _blocks(text, format_)):
         if format_ == "vtt" and rows[0].startswith(_NOT_CUES):
             continue
         # The number (SRT) or name (WebVTT) above the times is optional in practice.
@@ -76,6 +90,36 @@ def parse(text: str, format_: str) -> tuple[list[Cue], list[Fault]]:
             continue
         cues.append(Cue(start, end, "\n".join(rows[at + 1 :]).strip(), line + at))
     return cues, faults
+
+
+# A cue as the strictest player reads it: a number, times with commas and nothing else in their line, plain words.
+_PLAIN_TIMES: Final = re.compile(r"\d{2,4}:\d{2}:\d{2},\d{3} --> \d{2,4}:\d{2}:\d{2},\d{3} *")
+MARKUP: Final = re.compile(r"</?font\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
+_LOOSE: Final = (
+    Text(
+        "the line of times is not HH:MM:SS,mmm --> HH:MM:SS,mmm alone", "时间行不是单独的 HH:MM:SS,mmm --> HH:MM:SS,mmm"
+    ),
+    Text("no number above the times", "时间行上方没有序号"),
+    Text("no empty line before it", "前面没有空行"),
+    Text("markup that some players print", "含部分播放器会原样显示的标记"),
+)
+
+
+def _forms(text: str, cues: list[Cue]) -> Iterator[Mark]:
+    """Of SRT: cues that lenient players show and the strictest one does not, or not alike."""
+    rows = ["", "", *text.split("\n")]
+    for cue in cues:
+        at = cue.line + 1
+        numbered = rows[at - 1].strip().isdecimal()
+        there = (
+            not _PLAIN_TIMES.fullmatch(rows[at]),
+            not numbered,
+            bool(rows[at - 2 if numbered else at - 1].strip()),
+            MARKUP.search(cue.text) is not None,
+        )
+        why = next((said for said, found in zip(_LOOSE, there, strict=True) if found), None)
+        if why:
+            yield _mark("fault.form", None, cue.line, why)
 
 
 def _mark(what: str, value: Value | None, line: int, why: Text | None = None) -> Mark:
@@ -126,9 +170,10 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     """Facts about the subtitles at `path`.
 
     Marks: "cue" (its start), "fault.syntax" (why), "fault.order" (begins before the cue above it),
-    "fault.overlap" (seconds, in order of time). Raises CeilingExceeded above MAX_TEXT bytes.
+    "fault.overlap" (seconds, in order of time), "fault.form" (why the strictest player of SRT reads
+    it otherwise). Raises CeilingExceeded above MAX_TEXT bytes.
     """
-    encoding, bom, text = load(path, size)
+    encoding, bom, text, guesses = load(path, size)
     info = TextInfo(format=format, encoding=encoding, bom=bom)
     if text is not None:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -137,7 +182,7 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
             info,
             characters=len(text.strip()),
             spoken=sum(len(cue.text) for cue in cues),
-            marks=_marks(cues, faults),
+            marks=(*_marks(cues, faults), *(_forms(text, cues) if format == "srt" else ())),
         )
-    remarks = () if text is not None else (unknown_encoding(path.name),)
+    remarks = () if text is not None else (unknown_encoding(path.name, guesses),)
     return replace(unopened(path, Kind.SUBTITLE, size), text=info, remarks=remarks)
