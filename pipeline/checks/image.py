@@ -19,8 +19,22 @@ def _of(value: Callable[[ImageInfo], Value | None]) -> Read:
 
 _check = partial(check, kinds=PICTURE)
 
+
+def drawn_anew(actual: Value, target: Value) -> Safety:
+    """Another format is made of decoded pixels, which a drawing (SVG) or a layered file (PSD) does not have here."""
+    return Safety.MANUAL if actual in {"svg", "psd"} else lossy(actual, target)
+
+
 CHECKS = (
-    _check("image.format", "picture format", "图片格式", "text", read=_of(lambda i: i.format), safety=lossy),
+    _check(
+        "image.format",
+        "picture format",
+        "图片格式",
+        "text",
+        read=_of(lambda i: i.format),
+        safety=drawn_anew,
+        help=Text("SVG and PSD are not drawn here; export them.", "此处无法绘制 SVG 与 PSD，请自行导出。"),
+    ),
     _check("image.size", "picture size", "图片尺寸", "size", read=_of(lambda i: i.size), safety=lossy),
     _check(
         "image.width", "picture width", "图片宽度", "count", read=_of(lambda i: i.size.width), safety=lossy, unit="px"
