@@ -192,7 +192,7 @@ def test_every_depth_and_meaning_of_a_tiff(tmp_path: Path, data: bytes, expected
 
 def test_numbers_without_a_white_are_refused_in_words(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0.0, 0.5]], np.float32)).save(tmp_path / "a.tif")
-    with pytest.raises(Unreadable, match="how bright white is"):
+    with pytest.raises(Unreadable, match="what their brightest value is"):
         Repaired(tmp_path / "a.tif", AS_PNG, tmp_path)
 
 
@@ -298,7 +298,7 @@ def test_dropped_pages_are_told(tmp_path: Path) -> None:
     pages = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green")]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     done = Repaired(tmp_path / "a.tif", AS_PNG, tmp_path)
-    assert "first of 2 frames or pages only" in done.steps
+    assert "first of 2 pages only" in done.steps
 
 
 def test_a_crop_that_would_be_too_small_is_known_before(tmp_path: Path) -> None:
@@ -313,6 +313,7 @@ def test_a_crop_that_would_be_too_small_is_known_before(tmp_path: Path) -> None:
     [
         ({0: b"\2\3\0\0"}, False),
         ({29: "2024:01:01"}, False),
+        ({1: "\0"}, False),
         ({1: "N", 2: (48.0, 8.0, 0.0)}, True),
         ({20: (1.0, 0.0, 0.0)}, True),
     ],

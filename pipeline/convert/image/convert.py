@@ -294,10 +294,11 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     tilt = f"{float(new.straight.degrees):.1f}" if new.straight else ""
     done: list[tuple[bool, str, str]] = [
         (old.orientation != 1, "turned upright", "按 EXIF 方向转正"),
+        (_moves(old) and not new.animated, "first frame only", "仅保留首帧"),
         (
-            (old.frames or 1) > 1 and not new.animated,
-            f"first of {old.frames} frames or pages only",
-            f"共 {old.frames} 帧（页），仅保留首帧（页）",
+            not _moves(old) and (old.frames or 1) > 1,
+            f"first of {old.frames} pages only",
+            f"共 {old.frames} 页，仅保留首页",
         ),
         (
             new.straight is not None,
@@ -347,15 +348,8 @@ def convert(
         shutil.copyfile(source, out)
         progress(1.0)
         return (Made(path=str(out), name="{stem}." + new.extension),)
-    from pipeline.probe.image.whole import harm
-
-    if wrong := harm(source, old.format):
-        said = wrong.told(info.name)
-        raise Unreadable(
-            f"{said.en} Nothing is made of it; open it in an image program, look at it and save it again.",
-            f"{said.zh}不作修复；请用图片软件打开、查看后重新保存。",
-        )
     if new.way is Way.STRIP:
+        _whole(source, info.name, old.format)
         strip(source, out, old.format, old.orientation)
     else:
         from pipeline.convert.image.encode import encode_within
@@ -369,6 +363,18 @@ def convert(
     return (Made(path=str(out), name="{stem}." + new.extension),)
 
 
+def _whole(source: Path, name: str, format_: str) -> None:
+    """Raise Unreadable for what is damaged inside: what a lenient decoder makes of it is no picture of anybody's."""
+    from pipeline.probe.image.whole import harm
+
+    if wrong := harm(source, format_):
+        said = wrong.told(name)
+        raise Unreadable(
+            f"{said.en} Nothing is made of it; open it in an image program, look at it and save it again.",
+            f"{said.zh}不作修复；请用图片软件打开、查看后重新保存。",
+        )
+
+
 def _frames(source: Path, name: str, old: ImageInfo, new: ImageRecipe) -> FrameSet:
     from PIL import ImageSequence
 
@@ -379,6 +385,7 @@ def _frames(source: Path, name: str, old: ImageInfo, new: ImageRecipe) -> FrameS
     orientation = left_to_turn(old)
     pictures, durations = [], []
     with opened(source, name, old.format) as file:
+        _whole(source, name, old.format)
         loop = file.info.get("loop")
         for frame in ImageSequence.Iterator(file):
             pixels = seen(frame, new.size, orientation, new.background, new.crop, new.straight)

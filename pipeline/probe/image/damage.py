@@ -42,7 +42,7 @@ _SAID: Final = (
     (
         re.compile("samples do not say"),
         Text(
-            "its samples are signed or fractional numbers, which do not say how bright white is",
+            "its samples are signed or fractional numbers, which do not say what their brightest value is",
             "其采样值为有符号数或小数，无法确定白色的亮度",
         ),
     ),

@@ -24,9 +24,9 @@ UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 _GPS: Final = 0x8825  # Exif 2.32, 4.6.3
-# Latitude and longitude of the camera and of what it looked at (Exif 2.32, 4.6.6). A block that has none of them, as
-# many cameras write it, tells no place.
-_PLACES: Final = (2, 4, 20, 22)
+# Latitude and longitude of the camera and of what it looked at, each after the half of the globe it is in (Exif 2.32,
+# 4.6.6). A block that has none of them, as many cameras write it, tells no place.
+_PLACES: Final = ((1, 2), (3, 4), (19, 20), (21, 22))
 _XMP_PLACE: Final = re.compile(rb"GPSLatitude\s*(?:=\s*[\"']|>)\s*[0-9]")
 
 
@@ -102,14 +102,18 @@ def exif(
 
 
 def _placed(block: dict[int, Any]) -> bool:
-    """Whether a GPS block tells a place: a coordinate of which at least the degrees are a number."""
-    for tag in _PLACES:
-        value = block.get(tag)
+    """Whether a GPS block tells a place: a coordinate whose degrees are a number, or at least a half of the globe."""
+    for half, coordinate in _PLACES:
+        value = block.get(coordinate)
         if value is None:
+            if str(block.get(half) or "").strip(" \0"):
+                return True
             continue
         first = value[0] if isinstance(value, tuple) and value else value
-        if not isinstance(first, int | float) and not hasattr(first, "denominator"):
-            return True  # not as it should be written: somebody may still read it
-        if float(first) == float(first):  # 0/0, which says nothing, is not equal to itself
+        try:
+            degrees = float(first)
+        except (TypeError, ValueError):  # not as it should be written: somebody may still read it
+            return True
+        if degrees == degrees:  # 0/0, which says nothing, is not equal to itself
             return True
     return False

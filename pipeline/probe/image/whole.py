@@ -30,7 +30,10 @@ class Harm(NamedTuple):
 
     def told(self, name: str) -> Text:
         """A sentence about the picture called `name`."""
-        said = Text(f"{name} is damaged inside: {self.what.en}", f"{name} 内部已损坏：{self.what.zh}")
+        said = Text(
+            f"{name} is damaged inside and cannot be decoded whole: {self.what.en}",
+            f"{name} 内部已损坏，无法完整解码：{self.what.zh}",
+        )
         if not self.lost:
             return said.plus(Text("; how much of it is lost cannot be told.", "；损失多少无法判断。"))
         share = max(1, round(float(self.lost) * 100))
