@@ -224,6 +224,52 @@ def test_a_transparent_colour_stays_transparent(tmp_path: Path, data: bytes, alp
     assert np.asarray(done.pixels("RGBA"))[0, :, 3].tolist() == alpha
 
 
+def bmp(bits: int, masks: tuple[int, ...], pixels: bytes, *, height: int = 1, head: int = 108) -> bytes:
+    """A BMP of rows of four pixels with masks (BITMAPINFOHEADER, BITMAPV4HEADER), by hand."""
+    info = struct.pack("<IiiHHIIiiII", head, 4, height, 1, bits, 3, len(pixels), 0, 0, 0, 0)
+    info += struct.pack(f"<{len(masks)}I", *masks)
+    info = info.ljust(max(head, len(info)), b"\0")
+    return b"BM" + struct.pack("<IHHI", 14 + len(info) + len(pixels), 0, 0, 14 + len(info)) + info + pixels
+
+
+DEEP = (0x3FF00000, 0xFFC00, 0x3FF)
+RED_TO_BLACK = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "depth"),
+    [
+        (bmp(32, DEEP, struct.pack("<4I", 0x3FF << 20, 0x3FF << 10, 0x3FF, 0x200 << 20)), RED_TO_BLACK, 10),
+        (bmp(32, DEEP, struct.pack("<4I", 0x3FF << 20, 0x3FF << 10, 0x3FF, 0x200 << 20), head=40), RED_TO_BLACK, 10),
+        (bmp(16, (0xF00, 0xF0, 0xF), words("<", 0xF00, 0xF0, 0xF, 0x800)), [*RED_TO_BLACK[:3], (136, 0, 0)], 8),
+        (bmp(16, (0xF800, 0x7E0, 0x1F), words("<", 0xF800, 0x7E0, 0x1F, 0x8000)), [*RED_TO_BLACK[:3], (132, 0, 0)], 8),
+        (bmp(32, (0xFF, 0xFF00, 0xFF0000), struct.pack("<4I", 255, 255 << 8, 255 << 16, 128)), RED_TO_BLACK, 8),
+    ],
+)
+def test_a_bmp_has_its_channels_where_its_masks_say(
+    tmp_path: Path, data: bytes, expected: list[tuple[int, ...]], depth: int
+) -> None:
+    (tmp_path / "a.bmp").write_bytes(data)
+    done = Repaired(tmp_path / "a.bmp", AS_PNG, tmp_path)
+    assert np.asarray(done.pixels(), int)[0].tolist() == [list(colour) for colour in expected]
+    assert done.info.image is not None
+    assert (done.info.image.format, done.info.image.bit_depth) == ("bmp", depth)
+
+
+def test_rows_and_transparency_of_a_bmp_with_masks(tmp_path: Path) -> None:
+    pixels = words("<", *[0xFF00] * 4, *[0x80F0] * 4)
+    for height, first in ((2, (0, 255, 0, 136)), (-2, (255, 0, 0, 255))):
+        folder = tmp_path / str(height)
+        folder.mkdir()
+        (folder / "a.bmp").write_bytes(bmp(16, (0xF00, 0xF0, 0xF, 0xF000), pixels, height=height))
+        shown = np.asarray(Repaired(folder / "a.bmp", AS_PNG, folder).pixels("RGBA"))
+        assert tuple(shown[0, 0].tolist()) == first
+    (tmp_path / "cut.bmp").write_bytes(bmp(16, (0xF00, 0xF0, 0xF), pixels[:8], height=2))
+    image = probe(tmp_path / "cut.bmp", frozenset({"decode"})).image
+    assert image is not None
+    assert image.decodes is False
+
+
 # ------------------------------------------------------------------------------------------- colours
 
 

@@ -17,6 +17,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_MOVING, MAX_PIXELS, MAX_SCANS, MAX_SIDE
 from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
+from pipeline.probe.image import bmp
 from pipeline.probe.image.damage import DAMAGE, damage, oversize
 from pipeline.probe.image.exif import exif, late, stored_size, turned
 from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, profile_name, tiff_pages, webp_frames
@@ -29,7 +30,7 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
     "jpeg": ("JPEG", "MPO"),
     "png": ("PNG",),
     "gif": ("GIF",),
-    "bmp": ("BMP", "DIB"),
+    "bmp": (bmp.FORMAT, "BMP", "DIB"),
     "tiff": ("TIFF",),
     "webp": ("WEBP",),
     "avif": ("AVIF",),
@@ -216,6 +217,8 @@ def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
     if format_ == "tiff":
         bits = getattr(picture, "tag_v2", {}).get(258, (1,))
         return 8 if picture.mode == "P" else max(bits if isinstance(bits, tuple) else (bits,))
+    if format_ == "bmp" and isinstance(picture, bmp.MaskedBmp):
+        return picture.depth
     if format_ in {"jpeg", "gif", "bmp", "webp"}:
         return getattr(picture, "bits", 8) if format_ == "jpeg" else 1 if picture.mode == "1" else 8
     return None
