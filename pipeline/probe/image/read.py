@@ -279,7 +279,7 @@ def _heif(name: str, file: BinaryIO, decode: bool, remarks: list[Text]) -> Image
             if boxes is None:
                 raise
             remarks.append(error.text)
-    elif decode:
+    else:
         remarks.append(heic.needed(name))
     if boxes is None:
         raise _unreadable(name, "heif", "no main picture is described")
