@@ -113,8 +113,6 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> ImageRecipe:
     straight, shown = upright(info, role) if value_of(plan.fixes, "face.roll") is not None else (None, info)
     part = face_crop(shown, edits, role)
     size = _size(_picture(shown).size, edits, role, part, larger="image.enlarge" in plan.allowed)
-    if size != picture.size:
-        _large_enough(info.name, size, role)
     opaque = format_ not in _CLEAR or mode in {"L", "RGB"}
     return ImageRecipe(
         way=Way.DRAW,
@@ -275,6 +273,8 @@ def _budget(edits: Iterable[Fix], role: Role) -> int | None:
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What `convert` will do, in its order. Raises as `recipe`."""
     new, old = recipe(info, plan, role), _picture(info)
+    if new.size != old.size:
+        _large_enough(info.name, new.size, role)
     if new.way is Way.COPY:
         return (Step(does=Text("copied as it is", "原样复制")),)
     if new.way is Way.STRIP:
