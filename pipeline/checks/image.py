@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 
+from pipeline.checks import preferences
 from pipeline.checks.base import Read, check, lossless, lossy, of_file, only_down
 from pipeline.model.facts import ImageInfo, Kind, Text, Value
 from pipeline.model.rules import Safety
@@ -33,6 +34,7 @@ CHECKS = (
         "text",
         read=_of(lambda i: i.format),
         safety=drawn_anew,
+        prefer=preferences.moving_format,
         help=Text("SVG and PSD are not drawn here; export them.", "此处无法绘制 SVG 与 PSD，请自行导出。"),
     ),
     _check("image.size", "picture size", "图片尺寸", "size", read=_of(lambda i: i.size), safety=lossy),

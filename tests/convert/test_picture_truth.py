@@ -338,6 +338,7 @@ def test_an_animation_goes_on_moving_where_it_has_a_home(tmp_path: Path) -> None
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=200, loop=0)
     done = Repaired(tmp_path / "a.webp", role(("image.format", OneOf(("png", "jpeg", "bmp", "gif")))), tmp_path)
     assert (done.image.format, done.image.frames) == ("gif", 3)
+    assert [fix.value for fix in done.plan.fixes] == ["gif"]  # what is planned is what is made
 
 
 def test_dropped_pages_are_told(tmp_path: Path) -> None:

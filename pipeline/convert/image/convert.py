@@ -151,10 +151,9 @@ def _format(picture: ImageInfo, plan: Plan, role: Role) -> str:
                 if _takes(role, other) and (other in _CLEAR or picture.alpha is False):
                     return other
         return picture.format
-    # What moves goes on moving where the role has a home for it.
-    still = value_of(edits, "image.animated") is False or accepts(role, True, "image.animated") is False
-    if _moves(picture) and not still and (home := next((f for f in ("gif", "webp") if _takes(role, f)), None)):
-        return home
+    # What moves goes on moving where the plan found it a home.
+    if _moves(picture) and asked in {"gif", "webp"} and value_of(edits, "image.animated") is not False:
+        return str(asked)
     wanted = role.wants("format")
     if isinstance(wanted, str) and wanted in WRITABLE:
         return wanted
