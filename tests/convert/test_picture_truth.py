@@ -372,3 +372,10 @@ def test_only_a_place_is_a_location(tmp_path: Path, gps: dict[int, object], loca
     info = probe(tmp_path / "a.jpg")
     assert info.image is not None
     assert info.image.has_location is located
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.ico", {"sizes": [(64, 64)]}), ("a.jp2", {})])
+def test_what_is_planned_for_rarer_formats_is_made(tmp_path: Path, name: str, options: dict[str, object]) -> None:
+    gradient(64, 64).save(tmp_path / name, **options)
+    done = Repaired(tmp_path / name, AS_PNG, tmp_path)
+    assert np.array_equal(np.asarray(done.pixels()), np.asarray(gradient(64, 64)))
