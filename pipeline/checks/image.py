@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 
+from pipeline.checks import preferences
 from pipeline.checks.base import Read, check, lossless, lossy, of_file, only_down
 from pipeline.model.facts import ImageInfo, Kind, Text, Value
 from pipeline.model.rules import Safety
@@ -19,8 +20,23 @@ def _of(value: Callable[[ImageInfo], Value | None]) -> Read:
 
 _check = partial(check, kinds=PICTURE)
 
+
+def drawn_anew(actual: Value, target: Value) -> Safety:
+    """Another format is made of decoded pixels, which a drawing (SVG) or a layered file (PSD) does not have here."""
+    return Safety.MANUAL if actual in {"svg", "psd"} else lossy(actual, target)
+
+
 CHECKS = (
-    _check("image.format", "picture format", "图片格式", "text", read=_of(lambda i: i.format), safety=lossy),
+    _check(
+        "image.format",
+        "picture format",
+        "图片格式",
+        "text",
+        read=_of(lambda i: i.format),
+        safety=drawn_anew,
+        prefer=preferences.moving_format,
+        help=Text("SVG and PSD are not drawn here; export them.", "此处无法绘制 SVG 与 PSD，请自行导出。"),
+    ),
     _check("image.size", "picture size", "图片尺寸", "size", read=_of(lambda i: i.size), safety=lossy),
     _check(
         "image.width", "picture width", "图片宽度", "count", read=_of(lambda i: i.size.width), safety=lossy, unit="px"

@@ -72,3 +72,13 @@ def alpha_container(info: MediaInfo, _: Reading, nearest: Value, obeys: Obeys) -
     """As `alpha_codec`, the container."""
     home = _home(info, obeys)
     return home[1] if home else nearest
+
+
+def moving_format(info: MediaInfo, _reading: Reading, nearest: Value, obeys: Obeys) -> Value:
+    """For an animation a format that keeps it one, where the rules take one; many show an animated PNG as a still."""
+    picture = info.image
+    if picture is None or picture.format not in {"gif", "webp", "png", "avif"} or (picture.frames or 1) < 2:
+        return nearest
+    names = frozenset({"image.format", "image.animated"})
+    homes = (home for home in ("gif", "webp") if obeys(replace(info, image=replace(picture, format=home)), names))
+    return next(homes, nearest)

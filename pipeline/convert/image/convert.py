@@ -20,7 +20,7 @@ from pipeline.convert.image.crop import face_crop
 from pipeline.convert.image.metadata import STRIPPABLE, strip
 from pipeline.convert.image.straighten import Upright, upright
 from pipeline.convert.requirements import NAMING, accepts, extension, format_by_extension, value_of
-from pipeline.errors import CeilingExceeded, ToolFailed, Unreadable
+from pipeline.errors import AssetError, CeilingExceeded, ToolFailed, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_PIXELS
 from pipeline.model.facts import ImageInfo, MediaInfo, Size, Text, Value
 from pipeline.model.results import Fix, Made, Plan, Step
@@ -50,7 +50,7 @@ _PIXELS: Final = frozenset(
 HANDLES: Final = _PIXELS | NAMING | {"file.format", "image.format", "image.location"}
 
 WRITABLE: Final = frozenset({"jpeg", "png", "webp", "bmp", "gif"})
-_MOVING: Final = frozenset({"gif", "webp", "png"})
+_MOVING: Final = frozenset({"gif", "webp", "png", "avif"})
 _CLEAR: Final = frozenset({"gif", "webp", "png"})  # may be transparent
 _LOSSY: Final = frozenset({"jpeg", "webp"})
 _MODES: Final = frozenset({"L", "LA", "RGB", "RGBA"})
@@ -112,12 +112,13 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> ImageRecipe:
         )
     straight, shown = upright(info, role) if value_of(plan.fixes, "face.roll") is not None else (None, info)
     part = face_crop(shown, edits, role)
+    size = _size(_picture(shown).size, edits, role, part, larger="image.enlarge" in plan.allowed)
     opaque = format_ not in _CLEAR or mode in {"L", "RGB"}
     return ImageRecipe(
         way=Way.DRAW,
         format=format_,
         extension=extension(format_, info, role),
-        size=_size(_picture(shown).size, edits, role, part, larger="image.enlarge" in plan.allowed),
+        size=size,
         mode=str(mode) if mode else None,
         animated=_stays_animated(picture, format_, edits),
         background=str(role.wants("background") or "#FFFFFF") if opaque else None,
@@ -150,6 +151,9 @@ def _format(picture: ImageInfo, plan: Plan, role: Role) -> str:
                 if _takes(role, other) and (other in _CLEAR or picture.alpha is False):
                     return other
         return picture.format
+    # What moves goes on moving where the plan found it a home.
+    if _moves(picture) and asked in {"gif", "webp"} and value_of(edits, "image.animated") is not False:
+        return str(asked)
     wanted = role.wants("format")
     if isinstance(wanted, str) and wanted in WRITABLE:
         return wanted
@@ -183,7 +187,7 @@ def _stays_animated(picture: ImageInfo, format_: str, edits: Iterable[Fix]) -> b
     if not _moves(picture) or value_of(edits, "image.animated") is False:
         return False
     # An animated PNG is shown as a still by much that takes PNG: none is made from another format.
-    return format_ in _MOVING and (format_ == picture.format or format_ != "png")
+    return format_ in _MOVING & WRITABLE and (format_ == picture.format or format_ != "png")
 
 
 def _size(shown: Size, edits: Iterable[Fix], role: Role, part: CropBox | None, *, larger: bool) -> Size:
@@ -236,6 +240,18 @@ def _size(shown: Size, edits: Iterable[Fix], role: Role, part: CropBox | None, *
     return Size(*(max(1, int(side * scale)) for side in size))
 
 
+def _large_enough(name: str, size: Size, role: Role) -> None:
+    """Raise AssetError where what is left of a picture breaks a rule on sizes: known before anything is made."""
+    for check, value in (("image.size", size), ("image.width", size.width), ("image.height", size.height)):
+        limits = [r.limit for r in role.rules if r.check == check and r.level is Level.ERROR and r.when is None]
+        if not all(limit.accepts(value) for limit in limits):
+            raise AssetError(
+                f"{name} would be {size} pixels after cropping and scaling, which breaks the rule on {check}. Take the "
+                "picture again, larger.",
+                f"{name} 裁剪、缩放后为 {size} 像素，不符合 {check} 规则。请重新拍摄更大的图片。",
+            )
+
+
 def _place(part: CropBox | None) -> str:
     return f"{part[2]}x{part[3]}+{part[0]}+{part[1]}" if part else ""
 
@@ -256,6 +272,8 @@ def _budget(edits: Iterable[Fix], role: Role) -> int | None:
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What `convert` will do, in its order. Raises as `recipe`."""
     new, old = recipe(info, plan, role), _picture(info)
+    if new.size != old.size:
+        _large_enough(info.name, new.size, role)
     if new.way is Way.COPY:
         return (Step(does=Text("copied as it is", "原样复制")),)
     if new.way is Way.STRIP:
@@ -276,6 +294,11 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     done: list[tuple[bool, str, str]] = [
         (old.orientation != 1, "turned upright", "按 EXIF 方向转正"),
         (_moves(old) and not new.animated, "first frame only", "仅保留首帧"),
+        (
+            not _moves(old) and (old.frames or 1) > 1,
+            f"first of {old.frames} pages only",
+            f"共 {old.frames} 页，仅保留首页",
+        ),
         (
             new.straight is not None,
             f"turned by {tilt}° so that the head is upright, edges cut off to {base}",
@@ -322,7 +345,10 @@ def convert(
     out = work / f"out.{new.extension}"
     if new.way is Way.COPY:
         shutil.copyfile(source, out)
-    elif new.way is Way.STRIP:
+        progress(1.0)
+        return (Made(path=str(out), name="{stem}." + new.extension),)
+    if new.way is Way.STRIP:
+        _whole(source, info.name, old.format)
         strip(source, out, old.format, old.orientation)
     else:
         from pipeline.convert.image.encode import encode_within
@@ -336,16 +362,29 @@ def convert(
     return (Made(path=str(out), name="{stem}." + new.extension),)
 
 
+def _whole(source: Path, name: str, format_: str) -> None:
+    """Raise Unreadable for what is damaged inside: what a lenient decoder makes of it is no picture of anybody's."""
+    from pipeline.probe.image.whole import harm
+
+    if wrong := harm(source, format_):
+        said = wrong.told(name)
+        raise Unreadable(
+            f"{said.en} Nothing is made of it; open it in an image program, look at it and save it again.",
+            f"{said.zh}不作修复；请用图片软件打开、查看后重新保存。",
+        )
+
+
 def _frames(source: Path, name: str, old: ImageInfo, new: ImageRecipe) -> FrameSet:
     from PIL import ImageSequence
 
     from pipeline.convert.image.encode import FrameSet
     from pipeline.convert.image.pixels import opened, seen
+    from pipeline.probe.image.exif import left_to_turn
 
-    # Pillow turns a TIFF upright by itself, and only a TIFF.
-    orientation = 1 if old.format == "tiff" else old.orientation
+    orientation = left_to_turn(old)
     pictures, durations = [], []
     with opened(source, name, old.format) as file:
+        _whole(source, name, old.format)
         loop = file.info.get("loop")
         for frame in ImageSequence.Iterator(file):
             pixels = seen(frame, new.size, orientation, new.background, new.crop, new.straight)

@@ -5,41 +5,27 @@ Only for workers: Pillow is imported at the top.
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Final
 
-from PIL import Image, ImageCms, ImageColor
+from PIL import Image, ImageColor
 
+from pipeline.convert.image.colour import png_profile, to_srgb
 from pipeline.convert.image.straighten import Upright
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_PIXELS, MAX_SIDE
 from pipeline.model.facts import Size
 from pipeline.probe.face.crop import CropBox
 from pipeline.probe.heic import ready
-from pipeline.probe.image.read import DAMAGE, UPRIGHT, damage, oversize
-
-# Formats by content, and which reader of Pillow may open them; none other is tried.
-READERS: Final = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "gif": "GIF",
-    "bmp": "BMP",
-    "webp": "WEBP",
-    "tiff": "TIFF",
-    "avif": "AVIF",
-    "heif": "HEIF",
-}
-
-
-def turned(size: Size, orientation: int) -> Size:
-    """`size` with its sides exchanged where the orientation lays the picture on its side."""
-    return Size(size.height, size.width) if orientation >= 5 else size
+from pipeline.probe.image.damage import DAMAGE, damage, oversize
+from pipeline.probe.image.depth import plain
+from pipeline.probe.image.exif import UPRIGHT, turned
+from pipeline.probe.image.headers import png_colour
+from pipeline.probe.image.read import PILLOW
 
 
 @contextmanager
@@ -50,7 +36,7 @@ def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
     ToolMissing for a HEIC where no decoder is installed.
     """
     ready(format_, name)
-    if format_ not in READERS:
+    if format_ not in PILLOW:
         raise Unreadable(
             f"{name} is {format_}, which is not decoded here. Export it as PNG or JPEG.",
             f"{name} 为 {format_} 格式，此处无法解码。请导出为 PNG 或 JPEG。",
@@ -59,8 +45,11 @@ def opened(path: Path, name: str, format_: str) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             # Our own ceiling is the one that counts; damaged metadata is not wanted anyway.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=(READERS[format_],)) as picture:
+            with Image.open(path, formats=PILLOW[format_]) as picture:
                 bounded(Size(*picture.size), name)
+                if format_ == "png":
+                    with path.open("rb") as file:
+                        picture.info["png"] = png_colour(file)
                 yield picture
     except Image.DecompressionBombError as error:
         raise oversize(name, error) from None
@@ -104,7 +93,7 @@ def seen(
         cover = _covering(Size(*picture.size), stored)
         picture.draft(None, (cover.width * 3 // 2, cover.height * 3 // 2))
     profile = picture.info.get("icc_profile")
-    pixels = _plain(picture)
+    pixels = plain(picture, _chunks(picture))
     if pixels.size != tuple(stored):
         left, top, right, bottom = centre(Size(*pixels.size), stored)
         if right - left == stored.width:  # nothing is scaled: keep whole pixels whole
@@ -135,7 +124,7 @@ def _upright_part(
     if picture.format in {"JPEG", "MPO"}:
         picture.draft(None, (ceil(picture.width * scale * 3 / 2), ceil(picture.height * scale * 3 / 2)))
     profile = picture.info.get("icc_profile")
-    pixels = _plain(picture)
+    pixels = plain(picture, _chunks(picture))
     if orientation in UPRIGHT:
         pixels = pixels.transpose(UPRIGHT[orientation])
     if straight:
@@ -161,13 +150,25 @@ def _straightened(pixels: Image.Image, straight: Upright, whole: Size) -> Image.
 
 def _finished(picture: Image.Image, pixels: Image.Image, profile: object, background: str | None) -> Image.Image:
     """In sRGB, laid over the background where there is one, and without anything a writer would pick up."""
-    pixels = _to_srgb(pixels, profile if isinstance(profile, bytes) else None)
+    own = profile if isinstance(profile, bytes) else None
+    if chunks := _chunks(picture):
+        own = png_profile(chunks, own)
+        if own and pixels.mode in {"L", "LA"} and own is not profile:  # a made one is of red, green and blue
+            pixels = to_srgb(pixels.convert("RGBA" if pixels.mode == "LA" else "RGB"), own).convert(pixels.mode)
+            own = None
+    pixels = to_srgb(pixels, own)
     if background and pixels.mode in {"LA", "RGBA"}:
         pixels = _over(pixels, background)
     if pixels is picture:
         pixels = picture.copy()
     pixels.info = {}  # writers take profile and comment from here, unasked
     return pixels
+
+
+def _chunks(picture: Image.Image) -> dict[bytes, bytes]:
+    """Those of a PNG that say what its numbers mean; `opened` put them there."""
+    chunks = picture.info.get("png")
+    return chunks if isinstance(chunks, dict) else {}
 
 
 def centre(size: Size, shape: Size) -> tuple[Fraction, Fraction, Fraction, Fraction]:
@@ -182,56 +183,6 @@ def _covering(size: Size, shape: Size) -> Size:
     """What the whole picture measures when its middle is scaled to `shape`."""
     scale = max(Fraction(shape.width, size.width), Fraction(shape.height, size.height))
     return Size(ceil(size.width * scale), ceil(size.height * scale))
-
-
-def _plain(picture: Image.Image) -> Image.Image:
-    """Decoded, eight bits a channel, no palette: L, LA, RGB, RGBA or CMYK."""
-    mode = picture.mode
-    if mode.startswith("I;16"):
-        # Pillow's own conversion to eight bits cuts off everything above 255 instead of scaling.
-        return picture.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    if mode in {"I", "F"}:
-        raise ValueError(f"mode {mode} does not say what its brightest value is")
-    if mode in {"P", "PA"} or "transparency" in picture.info:
-        clear = mode == "PA" or "transparency" in picture.info
-        return picture.convert("RGBA" if clear else "RGB")
-    if mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
-        picture.load()
-        return picture.copy() if getattr(picture, "is_animated", False) else picture
-    return picture.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
-
-
-def _to_srgb(pixels: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours in sRGB.
-
-    Relative colorimetric with black-point compensation: every colour that sRGB has stays exact, where the
-    perceptual intent would shift all of them to make room for the few it has not. White stays white.
-    """
-    if profile and pixels.mode in {"LA", "RGBA"}:
-        alpha = pixels.getchannel("A")
-        colour = _to_srgb(pixels.convert(pixels.mode[:-1]), profile)
-        colour.putalpha(alpha)
-        return colour
-    if profile:
-        try:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "srgb" in ImageCms.getProfileDescription(own).lower():
-                return pixels
-            converted = ImageCms.profileToProfile(
-                pixels,
-                own,
-                ImageCms.createProfile("sRGB"),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-            # A profile that is broken, or of another colour model than the picture, is passed over by every
-            # viewer; so it is here.
-            converted = None
-        if converted is not None:
-            return converted.convert("L") if pixels.mode == "L" else converted
-    return pixels.convert("RGB") if pixels.mode == "CMYK" else pixels
 
 
 def _over(pixels: Image.Image, background: str) -> Image.Image:

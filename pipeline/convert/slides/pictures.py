@@ -18,7 +18,7 @@ from pipeline.model.ceilings import MAX_ENTRY, MAX_PIXELS, MiB
 from pipeline.model.facts import Size, Text
 from pipeline.model.results import Proof
 from pipeline.probe.archive.zip import Member, Zip
-from pipeline.probe.image.read import DAMAGE
+from pipeline.probe.image.damage import DAMAGE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,10 @@ from pipeline.errors import Unreadable
 from pipeline.model.facts import ImageInfo
 from pipeline.probe.face.models import Pixels
 from pipeline.probe.heic import ready
-from pipeline.probe.image.read import DAMAGE, PILLOW, UPRIGHT, damage, guard, oversize
+from pipeline.probe.image.damage import DAMAGE, damage, oversize
+from pipeline.probe.image.depth import plain
+from pipeline.probe.image.exif import UPRIGHT, left_to_turn
+from pipeline.probe.image.read import PILLOW, guard
 
 READABLE: Final = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "avif", "heif"})
 
@@ -46,17 +49,13 @@ def picture_of(path: Path, image: ImageInfo, side: int) -> Pixels:
             f"{path.name} cannot be decoded ({damage(error).en}), so no face can be measured. Export it anew.",
             f"{path.name} 无法解码（{damage(error).zh}），因此无法测量人脸。请重新导出。",
         ) from error
-    # Pillow turns a TIFF upright by itself, and only a TIFF.
-    if image.format != "tiff" and image.orientation in UPRIGHT:
-        pixels = pixels.transpose(UPRIGHT[image.orientation])
+    if (orientation := left_to_turn(image)) in UPRIGHT:
+        pixels = pixels.transpose(UPRIGHT[orientation])
     return np.asarray(pixels, np.uint8)
 
 
 def _rgb(file: Image.Image) -> Image.Image:
-    if file.mode in {"I", "F"}:
-        raise ValueError(f"mode {file.mode} does not say what its brightest value is")
-    if file.mode.startswith("I;16"):
-        return file.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
+    file = plain(file, {})
     if file.has_transparency_data:
         over = Image.new("RGBA", file.size, "white")
         over.alpha_composite(file.convert("RGBA"))

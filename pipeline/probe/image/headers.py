@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, Literal, NamedTuple
 
@@ -119,6 +120,35 @@ def jpeg_scans(file: BinaryIO, most: int) -> int:
         scans += (last + block).count(b"\xff\xda")
         last = block[-1:]
     return min(scans, most)
+
+
+def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Chunks of a PNG to its end: type, content, whether its checksum holds (PNG 3, 5.3); cut short, it does not."""
+    file.seek(8)
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind == b"IEND":
+            return
+        content = file.read(length)
+        yield kind, content, file.read(4) == zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def png_colour(file: BinaryIO) -> dict[bytes, bytes]:
+    """Of a PNG the chunks that say what its numbers mean: IHDR, cICP, gAMA, cHRM and sRGB, all before its pixels."""
+    found: dict[bytes, bytes] = {}
+    file.seek(8)
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind in {b"IDAT", b"IEND"}:
+            break
+        if kind in {b"IHDR", b"cICP", b"gAMA", b"cHRM", b"sRGB"} and length <= 768:
+            found[kind] = file.read(length)
+            file.seek(4, 1)
+        else:
+            file.seek(length + 4, 1)
+    return found
 
 
 def png_tail(file: BinaryIO) -> tuple[bytes | None, bytes]:

@@ -5,22 +5,24 @@ Pillow is told which reader to use, so that none of its rarer ones ever meets a 
 
 from __future__ import annotations
 
-import re
 import struct
 import warnings
-import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_MOVING, MAX_PIXELS, MAX_SCANS, MAX_SIDE
 from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.probe import heic
-from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, png_tail, profile_name, tiff_pages, webp_frames
+from pipeline.probe.image import bmp
+from pipeline.probe.image.damage import DAMAGE, damage, oversize
+from pipeline.probe.image.exif import exif, late, stored_size, turned
+from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, profile_name, tiff_pages, webp_frames
 from pipeline.probe.image.svg import svg_size
+from pipeline.probe.image.whole import harm
 from pipeline.probe.unopened import unopened
 
 # By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
@@ -28,7 +30,7 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
     "jpeg": ("JPEG", "MPO"),
     "png": ("PNG",),
     "gif": ("GIF",),
-    "bmp": ("BMP", "DIB"),
+    "bmp": (bmp.FORMAT, "BMP", "DIB"),
     "tiff": ("TIFF",),
     "webp": ("WEBP",),
     "avif": ("AVIF",),
@@ -37,31 +39,6 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
     "heif": ("HEIF",),  # see `pipeline.probe.heic`
 }
 _MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif", "heif"})  # may hold more frames than one
-# What Pillow raises for damaged data depends on the plugin; all of these have been seen.
-DAMAGE: Final = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    ArithmeticError,
-    LookupError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
-_ORIENTATION: Final = 0x0112  # Exif 2.32, 4.6.4
-# Its value -> what turns the stored picture into the one that is seen.
-UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_GPS: Final = 0x8825  # Exif 2.32, 4.6.3
 _PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
 
 
@@ -92,37 +69,6 @@ def guard(name: str, size: Size, frames: int = 1, pixels: int | None = None) -> 
             )
 
 
-def oversize(name: str, error: Image.DecompressionBombError) -> CeilingExceeded:
-    """Pillow's refusal of a picture in our words: it counts the pixels and speaks of attacks."""
-    counted = re.search(r"\d+", str(error))
-    pixels = counted[0] if counted else f"> {2 * MAX_PIXELS}"
-    return CeilingExceeded(
-        f"{name} promises {pixels} pixels, above the ceiling of {MAX_PIXELS}; it was not decoded. Save it smaller.",
-        f"{name} 声明有 {pixels} 像素，超过上限 {MAX_PIXELS}，未解码。请缩小后重新保存。",
-    )
-
-
-# What decoders say most, in our words.
-_SAID: Final = (
-    (re.compile("truncated|not enough image data|end of file", re.IGNORECASE), Text("it is cut short", "文件不完整")),
-    (
-        re.compile("too large for PngImagePlugin"),
-        Text("its profile or text unpacks to more than is read", "其中的色彩配置或文本解压后过大"),
-    ),
-)
-
-
-def damage(error: object) -> Text:
-    """What a decoder says of damage, without the paths and objects that some put into it."""
-    if isinstance(error, UnidentifiedImageError):
-        return Text(
-            "it is cut short, damaged or of a variant that is not read here",
-            "文件不完整、已损坏，或为此处不支持的变体",
-        )
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return next((text for pattern, text in _SAID if pattern.search(said)), Text(said, said))
-
-
 def _unreadable(name: str, format_: str, error: object) -> Unreadable:
     return Unreadable(
         f"{name} begins like a {format_} picture but its header cannot be read ({damage(error).en}). Export it anew.",
@@ -146,6 +92,9 @@ def decoded(path: Path, info: MediaInfo) -> MediaInfo:
         return info
     remarks: list[Text] = []
     image = _info(path, info.image.format, True, remarks)
+    if image.decodes and (wrong := harm(path, image.format)):
+        image = replace(image, decodes=False)
+        remarks.append(wrong.told(path.name))
     return replace(info, image=image, remarks=(*info.remarks, *(r for r in remarks if r not in info.remarks)))
 
 
@@ -190,20 +139,20 @@ def _facts(
     warned: list[warnings.WarningMessage],
     remarks: list[Text],
 ) -> ImageInfo:
-    stored = Size(*picture.size)
+    stored = stored_size(picture)
     guard(name, stored)
     frames = _frames(picture, file, format_)
     guard(name, stored, frames or 1)
     if format_ == "png":
-        _late(picture, file)
+        late(picture, file)
     if format_ == "jpeg":
         _scans(name, picture, file)
-    orientation, location = _exif(picture, name, warned, remarks)
+    orientation, location = exif(picture, name, warned, remarks)
     profile = picture.info.get("icc_profile")
     return ImageInfo(
         format=format_,
         stored=stored,
-        size=Size(stored.height, stored.width) if orientation >= 5 else stored,
+        size=turned(stored, orientation),
         mode=picture.mode,
         bit_depth=_depth(picture, file, format_),
         orientation=orientation,
@@ -251,57 +200,6 @@ def _scans(name: str, picture: Image.Image, file: BinaryIO) -> None:
     file.seek(here)
 
 
-def _late(picture: Image.Image, file: BinaryIO) -> None:
-    here = file.tell()
-    exif, xmp = png_tail(file)
-    file.seek(here)
-    if exif is not None:
-        picture.info.setdefault("exif", b"Exif\0\0" + exif)
-    if xmp:
-        picture.info.setdefault("xmp", xmp)
-
-
-def _of_exif(warned: warnings.WarningMessage, picture: Image.Image) -> bool:
-    """Whether a warning of Pillow's is about the EXIF data: it is read by the reader of TIFF, in any file."""
-    return "EXIF" in str(warned.message) or (picture.format != "TIFF" and "TiffImagePlugin" in warned.filename)
-
-
-def _exif(
-    picture: Image.Image, name: str, warned: list[warnings.WarningMessage], remarks: list[Text]
-) -> tuple[int, bool | None]:
-    """EXIF orientation and whether a location is recorded, in EXIF or in XMP."""
-    info: dict[Any, Any] = picture.info
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    words = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    located = b"GPSLatitude" in words
-    if "exif" not in info and picture.format != "TIFF" and "Raw profile type exif" not in info:
-        return 1, located
-    try:
-        exif = picture.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-        located = located or bool(exif.get_ifd(_GPS))
-        damage = next((str(w.message) for w in warned if _of_exif(w, picture)), None)
-    except DAMAGE as error:
-        orientation, damage = 1, str(error)
-    if damage:
-        remarks.append(
-            Text(
-                f"The EXIF data of {name} cannot be read ({damage}).",
-                f"{name} 的 EXIF 无法读取（{damage}）。",
-            )
-        )
-        return 1, True if located else None
-    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
-        remarks.append(
-            Text(
-                f"The EXIF orientation of {name} is {orientation!r}, which means nothing.",
-                f"{name} 的 EXIF 方向为 {orientation!r}，无意义。",
-            )
-        )
-        orientation = 1
-    return orientation, located
-
-
 def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
     """Bits per channel in the file; Pillow's mode hides that a PNG or TIFF holds 16."""
     if format_ == "png":
@@ -319,6 +217,8 @@ def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
     if format_ == "tiff":
         bits = getattr(picture, "tag_v2", {}).get(258, (1,))
         return 8 if picture.mode == "P" else max(bits if isinstance(bits, tuple) else (bits,))
+    if format_ == "bmp" and isinstance(picture, bmp.MaskedBmp):
+        return picture.depth
     if format_ in {"jpeg", "gif", "bmp", "webp"}:
         return getattr(picture, "bits", 8) if format_ == "jpeg" else 1 if picture.mode == "1" else 8
     return None
@@ -329,7 +229,7 @@ def _decodes(picture: Image.Image, frames: int | None, name: str, remarks: list[
     if frames is None:
         remarks.append(Text(f"{name} ends in the middle of a frame.", f"{name} 在某一帧中间中断。"))
         return False
-    pixels = 0
+    pixels = frame = 0
     try:
         for frame in range(max(1, frames)):
             if frame:
@@ -340,6 +240,14 @@ def _decodes(picture: Image.Image, frames: int | None, name: str, remarks: list[
             picture.load()
     except DAMAGE as error:
         said = damage(error)
+        if picture.format == "PNG" and frame:  # the still comes first, and is whole
+            remarks.append(
+                Text(
+                    f"The animation of {name} is damaged after its first frame: {said.en}. The still is whole.",
+                    f"{name} 的动画在首帧之后已损坏：{said.zh}。静态图完好。",
+                )
+            )
+            return True
         remarks.append(Text(f"{name} cannot be decoded: {said.en}.", f"{name} 无法解码：{said.zh}。"))
         return False
     return True
@@ -371,7 +279,7 @@ def _heif(name: str, file: BinaryIO, decode: bool, remarks: list[Text]) -> Image
             if boxes is None:
                 raise
             remarks.append(error.text)
-    elif decode:
+    else:
         remarks.append(heic.needed(name))
     if boxes is None:
         raise _unreadable(name, "heif", "no main picture is described")

@@ -54,6 +54,7 @@ _BRANDS: Final[dict[bytes, tuple[Kind, str]]] = {
     b"hevx": (Kind.IMAGE, "heif"),
     b"mif1": (Kind.IMAGE, "heif"),
     b"msf1": (Kind.IMAGE, "heif"),
+    **dict.fromkeys((b"mif2", b"mif3", b"avci", b"avcs", b"vvic", b"vvis", b"j2ki"), (Kind.IMAGE, "heif")),
     b"crx ": (Kind.IMAGE, "cr3"),
 }
 # Top-level boxes a QuickTime file from before `ftyp` may start with.
@@ -205,8 +206,10 @@ def _by_brand(head: bytes) -> Sniffed:
     major = head[8:12]
     if major[:2] == b"3g":
         return Sniffed(Kind.VIDEO, "3gp")
-    found = _BRANDS.get(major, (Kind.VIDEO, "mp4"))
-    if found[1] == "heif" and b"avif" in {head[i : i + 4] for i in range(16, length, 4)}:
+    also = {head[i : i + 4] for i in range(16, length, 4)}
+    # A brand that is not known here is a picture where it says that pictures' readers may have it.
+    found = _BRANDS.get(major) or (_BRANDS[b"mif1"] if b"mif1" in also else (Kind.VIDEO, "mp4"))
+    if found[1] == "heif" and b"avif" in also:
         found = (Kind.IMAGE, "avif")  # `mif1` only says "picture"; the compatible brands say of what
     return Sniffed(*found)
 
