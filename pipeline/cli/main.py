@@ -79,10 +79,31 @@ class VerbModule(Protocol):
         """Do it; the exit code."""
 
 
+class _Once(argparse._StoreAction):  # noqa: SLF001  what `action="store"` is; there is no public name for it
+    """An option with one value. argparse would forget the first of two in silence."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        given = namespace.__dict__.setdefault("given once", {})
+        if option_string and given.setdefault(self.dest, values) != values:
+            first = given[self.dest]
+            raise UsageError(
+                f"{option_string} was given twice: {first} and {values}; give one",
+                f"{option_string} 给出了两次：{first} 和 {values}；请只给一个",
+            )
+        super().__call__(parser, namespace, values, option_string)
+
+
 class _Parser(argparse.ArgumentParser):
-    """argparse, with our exit path and a suggestion on a typo."""
+    """argparse, with our exit path, no option forgotten and a suggestion on a typo."""
 
     below: _Parser | None = None  # of the verb that is used
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def flags(self) -> list[str]:
         """Every option there is, of the verb where one is used."""
