@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -27,7 +27,7 @@ def write(folder: Path, head: Head, spool: Spool[E], tail: Tail) -> Path:
 
 class _Named(msgspec.Struct):
     source: str
-    inside: msgspec.Raw | None = None
+    inside: dict[str, Any] | None = None
 
 
 def quarantine(folder: Path, paths: Sequence[str], spool: Spool[E], earlier: Mapping[str, str]) -> None:

@@ -82,7 +82,7 @@ class Held(msgspec.Struct):
     source: str
     status: str
     outputs: tuple[HeldOutput, ...] = ()
-    inside: msgspec.Raw | None = None
+    inside: dict[str, Any] | None = None
     stem: str = ""
 
     @property

@@ -296,6 +296,14 @@ def _ended(process: int) -> bool:
         return False
 
 
+def again(made: Path, target: Path) -> None:
+    """Give what was made a second name, at no cost where the file system can. Never of a source. Raises OSError."""
+    try:
+        os.link(made, target)
+    except OSError:  # a file system without links
+        share(made, target)
+
+
 def share(source: Path, target: Path) -> Text:
     """Put what is in `source` at `target`, and tell how. Nothing done to the one ever reaches the other.
 

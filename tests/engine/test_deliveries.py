@@ -186,3 +186,14 @@ def test_of_two_presets_none_is_dropped_in_silence(folder: Path) -> None:
     assert done.returncode == 2
     assert PICTURES in done.stderr
     assert "metastudio/livestream" in done.stderr
+
+
+def test_what_was_found_inside_a_deck_goes_and_comes_with_it(tmp_path: Path, sample: Sample) -> None:
+    shutil.copyfile(sample("decks/video.pptx"), tmp_path / "talk.pptx")
+    shutil.copyfile(sample("images/79x79.png"), tmp_path / "more.png")
+    preset = "metastudio/video-production"
+    first = [asset["source"] for asset in prepare(tmp_path, "talk.pptx", preset=preset)["assets"]]
+    assert len(first) == 2
+    assert [asset["source"] for asset in prepare(tmp_path, "more.png", preset=preset)["assets"]] == ["more.png", *first]
+    again = [asset["source"] for asset in prepare(tmp_path, "talk.pptx", preset=preset)["assets"]]
+    assert sorted(again) == sorted(["more.png", *first])
