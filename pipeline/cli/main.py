@@ -48,24 +48,74 @@ class Verb(NamedTuple):
     name: str
     help: str
     module: str
+    examples: tuple[str, ...]  # what stands behind it, as a shell has it
+
+    @property
+    def shown(self) -> str:
+        """What stands below its help."""
+        lines = [f"  preflight {self.name} {one}".rstrip() for one in self.examples]
+        return "\n".join(["examples:", *lines])
 
 
 VERBS: Final = (
-    Verb("probe", "facts, no rules", "pipeline.cli.probe"),
-    Verb("check", "facts against rules; changes nothing", "pipeline.cli.check"),
-    Verb("plan", "what prepare would do", "pipeline.cli.plan"),
-    Verb("prepare", "repair, prove, digest; sources are never touched", "pipeline.cli.prepare"),
-    Verb("verify", "files, digests and rules of a finished run, again", "pipeline.cli.verify"),
-    Verb("report", "a report or manifest as .html .json .xml .csv .md", "pipeline.cli.report"),
-    Verb("scenes", "a script or deck as scenes within the limits", "pipeline.cli.scenes"),
-    Verb("package", "a voice package of clips or of one long take; clips joined to one prompt", "pipeline.cli.package"),
-    Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve"),
-    Verb("upload", "hand over what a manifest holds, and prove it", "pipeline.cli.upload"),
-    Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox"),
-    Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema"),
-    Verb("presets", "list, show ID, lint FILE", "pipeline.cli.presets"),
-    Verb("explain", "a rule: limit, document, section, date, code", "pipeline.cli.explain"),
-    Verb("doctor", "whether the tools can do it", "pipeline.cli.doctor"),
+    Verb("probe", "facts, no rules", "pipeline.cli.probe", ("clip.mp4", "photo.jpg --deep --json")),
+    Verb(
+        "check",
+        "facts against rules; changes nothing",
+        "pipeline.cli.check",
+        ("clip.mp4 -p metastudio/video-production", "media/ -p metastudio/livestream --include '*.mp4' --explain"),
+    ),
+    Verb("plan", "what prepare would do", "pipeline.cli.plan", ("clip.mp4 -p metastudio/livestream",)),
+    Verb(
+        "prepare",
+        "repair, prove, digest; sources are never touched",
+        "pipeline.cli.prepare",
+        (
+            "media/ -p metastudio/video-production -o out/",
+            "--from-file out/quarantine.list -p metastudio/video-production -o out/",
+        ),
+    ),
+    Verb("verify", "files, digests and rules of a finished run, again", "pipeline.cli.verify", ("out/manifest.json",)),
+    Verb(
+        "report",
+        "a report or manifest as .html .json .xml .csv .md",
+        "pipeline.cli.report",
+        ("out/manifest.json -o report.html",),
+    ),
+    Verb(
+        "scenes",
+        "a script or deck as scenes within the limits",
+        "pipeline.cli.scenes",
+        ("script.txt -p metastudio/video-production -o out/",),
+    ),
+    Verb(
+        "package",
+        "a voice package of clips or of one long take; clips joined to one prompt",
+        "pipeline.cli.package",
+        ("clips/ -p metastudio/voice-middle -o out/",),
+    ),
+    Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve", ("",)),
+    Verb(
+        "upload",
+        "hand over what a manifest holds, and prove it",
+        "pipeline.cli.upload",
+        ("out/manifest.json --to file:///srv/handover", "out/manifest.json --to file:///srv/handover --dry-run"),
+    ),
+    Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox", ("",)),
+    Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema", ("manifest",)),
+    Verb(
+        "presets",
+        "list, show ID, lint FILE",
+        "pipeline.cli.presets",
+        ("list", "show metastudio/livestream", "lint mine.toml"),
+    ),
+    Verb(
+        "explain",
+        "a rule, a platform's code or a check: limit, document, section, date",
+        "pipeline.cli.explain",
+        ("metastudio.video-production.video.max-fps", "max-fps", "'frame rate'"),
+    ),
+    Verb("doctor", "whether the tools can do it", "pipeline.cli.doctor", ("", "--strict")),
 )
 
 
@@ -129,7 +179,10 @@ def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
     )
     top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
-    parsers = {verb.name: verbs.add_parser(verb.name, help=verb.help) for verb in VERBS}
+    raw = argparse.RawDescriptionHelpFormatter
+    parsers = {
+        verb.name: verbs.add_parser(verb.name, help=verb.help, epilog=verb.shown, formatter_class=raw) for verb in VERBS
+    }
     used = next((verb for verb in VERBS if verb.name in given[:1]), None)
     if used is None:
         top.parse_args(given)  # answers, or raises
