@@ -36,7 +36,7 @@ examples:
 
 exit codes:
   0 all comply, or were fixed and verified   1 at least one asset does not comply
-  2 usage, configuration or preset error     3 a needed tool is missing
+  2 usage, configuration or preset error; nothing to do   3 a needed tool or network is missing
   4 an asset could not be checked or converted   5 upload failed   130 interrupted
   70 a fault of ours; the place of its crash report is said
 """
