@@ -91,17 +91,18 @@ class Held(msgspec.Struct):
         return self.source if self.inside is None else self.source.rpartition("#")[0]
 
 
-def held(name: str) -> tuple[PresetName | None, list[Held]]:
-    """What a manifest says of its preset and its places. Raises UsageError when it is none."""
-    text = _bytes(name)
-    _, found = _opened(text, name, (MANIFEST,))
-    assets = []
-    for number, raw in enumerate(found.assets):
-        try:
-            assets.append(msgspec.json.decode(raw, type=Held))
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise _unusable(name, strict.misfit(error).below(f"assets[{number}]")) from None
-    return found.preset, assets
+class _HeldDocument(msgspec.Struct):
+    schema: str
+    preset: PresetName | None
+    assets: tuple[Held, ...]
+
+
+def held(name: str) -> tuple[PresetName | None, tuple[Held, ...]]:
+    """What a manifest says of its preset and its places, and no more. Raises UsageError when it is none."""
+    found = _top(_bytes(name), name, _HeldDocument)
+    if _OLD.get(found.schema, found.schema) != MANIFEST:
+        raise _wrong(name, (MANIFEST,))
+    return found.preset, found.assets
 
 
 def kept(name: str, wanted: Collection[int]) -> Iterator[PreparedAsset]:

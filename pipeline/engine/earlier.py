@@ -52,7 +52,7 @@ class Earlier:
                 f"{folder} holds a delivery for {was.id}, and this one is for {preset.id}; choose another folder",
                 f"{folder} 中是 {was.id} 的交付内容，而本次为 {preset.id}；请更换目录",
             )
-        return cls(folder, tuple(assets), was is not None and was.sha256 != preset.sha256)
+        return cls(folder, assets, was is not None and was.sha256 != preset.sha256)
 
     def named(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs under the names that their sources had before, and under no name of another source."""
