@@ -43,9 +43,9 @@ class Earlier:
             was, assets = read.held(str(path))
         except UsageError as error:
             raise UsageError(
-                f"{error.text.en}. What earlier runs delivered would be forgotten; move that file away, or choose "
-                "another folder",
-                f"{error.text.zh}。继续运行会丢失此前交付的记录；请移走该文件或更换目录",
+                f"{error.text.en.rstrip('.')}. What earlier runs delivered would be forgotten; move that file away, or "
+                "choose another folder",
+                f"{error.text.zh.rstrip('。')}。继续运行会丢失此前交付的记录；请移走该文件或更换目录",
             ) from None
         if was is not None and was.id != preset.id:
             raise UsageError(
