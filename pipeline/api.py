@@ -244,10 +244,13 @@ class Batch(Generic[A]):
         from pipeline.documents.spool import Spool, line
         from pipeline.documents.types import PreparedAsset
         from pipeline.engine import batch, prepare
+        from pipeline.engine.earlier import Earlier
 
         outcomes: list[Outcome] = []
         with prepare.claimed(out) as journal, Spool(len(self._jobs), PreparedAsset) as spool:
-            pairs = batch.prepared(self._jobs, self._running, journal, self._preset, out, made=outcomes.extend)
+            earlier = Earlier.of(out, self._preset)
+            jobs = earlier.named(self._jobs)
+            pairs = batch.prepared(jobs, self._running, journal, self._preset, out, made=outcomes.extend)
             try:
                 with closing(pairs):
                     for index, entry in pairs:
@@ -255,7 +258,7 @@ class Batch(Generic[A]):
                         ended, outcomes[:] = tuple(outcomes), ()
                         yield from ended
             finally:
-                prepare.recorded(self._jobs, self._preset, out, "en", spool)
+                prepare.recorded(jobs, self._preset, out, "en", spool, earlier)
 
 
 # --- the engine ---------------------------------------------------------------------------------------

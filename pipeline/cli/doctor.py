@@ -82,8 +82,8 @@ def _faces(lang: str) -> ToolState:
     try:
         found = [data_file(name) for name in FILES]
     except ToolMissing as error:
-        return _tool("face networks", None, error.text, lang, needed=False)
-    return _tool("face networks", str(found[0].parent), Text("", ""), lang, needed=False)
+        return _tool("face networks", None, error.text, lang, needed=True)
+    return _tool("face networks", str(found[0].parent), Text("", ""), lang, needed=True)
 
 
 def _heic(lang: str) -> ToolState:

@@ -39,6 +39,13 @@ def jobs_of(
         exclude=options.exclude,
         outputs=[folder for folder in (plots, out) if folder],
     )
+    if not found and not options.allow_empty:
+        where = ", ".join([*options.paths, *filter(None, [options.from_file])][:3])
+        raise UsageError(
+            f"nothing to do: there is no file in {where}, or none that is wanted. Is it the right place? "
+            "Where that is in order, add --allow-empty.",
+            f"没有输入：{where} 中没有文件，或没有符合条件的文件。路径是否正确？若属正常，请加 --allow-empty。",
+        )
     made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, replace=replace, **asked)
     return [made(path=one.path, state=one.state, stem=one.stem) for one in found]
 

@@ -36,7 +36,7 @@ examples:
 
 exit codes:
   0 all comply, or were fixed and verified   1 at least one asset does not comply
-  2 usage, configuration or preset error     3 a needed tool is missing
+  2 usage, configuration or preset error; nothing to do   3 a needed tool or network is missing
   4 an asset could not be checked or converted   5 upload failed   130 interrupted
   70 a fault of ours; the place of its crash report is said
 """
@@ -48,26 +48,81 @@ class Verb(NamedTuple):
     name: str
     help: str
     module: str
+    examples: tuple[str, ...]  # what stands behind it, as a shell has it
+
+    @property
+    def shown(self) -> str:
+        """What stands below its help."""
+        lines = [f"  preflight {self.name} {one}".rstrip() for one in self.examples]
+        return "\n".join(["examples:", *lines])
 
 
 VERBS: Final = (
-    Verb("probe", "facts, no rules", "pipeline.cli.probe"),
-    Verb("check", "facts against rules; changes nothing", "pipeline.cli.check"),
-    Verb("plan", "what prepare would do", "pipeline.cli.plan"),
-    Verb("prepare", "repair, prove, digest; sources are never touched", "pipeline.cli.prepare"),
-    Verb("verify", "files, digests and rules of a finished run, again", "pipeline.cli.verify"),
-    Verb("report", "a report or manifest as .html .json .xml .csv .md", "pipeline.cli.report"),
-    Verb("scenes", "a script or deck as scenes within the limits", "pipeline.cli.scenes"),
-    Verb("package", "a voice package of clips or of one long take; clips joined to one prompt", "pipeline.cli.package"),
-    Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve"),
-    Verb("upload", "hand over what a manifest holds, and prove it", "pipeline.cli.upload"),
-    Verb("order", "an order to fill in, for a preset", "pipeline.cli.order"),
-    Verb("status", "how everything of an upload stands now", "pipeline.cli.status"),
-    Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox"),
-    Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema"),
-    Verb("presets", "list, show ID, lint FILE", "pipeline.cli.presets"),
-    Verb("explain", "a rule: limit, document, section, date, code", "pipeline.cli.explain"),
-    Verb("doctor", "whether the tools can do it", "pipeline.cli.doctor"),
+    Verb("probe", "facts, no rules", "pipeline.cli.probe", ("clip.mp4", "photo.jpg --deep --json")),
+    Verb(
+        "check",
+        "facts against rules; changes nothing",
+        "pipeline.cli.check",
+        ("clip.mp4 -p metastudio/video-production", "media/ -p metastudio/livestream --include '*.mp4' --explain"),
+    ),
+    Verb("plan", "what prepare would do", "pipeline.cli.plan", ("clip.mp4 -p metastudio/livestream",)),
+    Verb(
+        "prepare",
+        "repair, prove, digest; sources are never touched",
+        "pipeline.cli.prepare",
+        (
+            "media/ -p metastudio/video-production -o out/",
+            "--from-file out/quarantine.list -p metastudio/video-production -o out/",
+        ),
+    ),
+    Verb("verify", "files, digests and rules of a finished run, again", "pipeline.cli.verify", ("out/manifest.json",)),
+    Verb(
+        "report",
+        "a report or manifest as .html .json .xml .csv .md",
+        "pipeline.cli.report",
+        ("out/manifest.json -o report.html",),
+    ),
+    Verb(
+        "scenes",
+        "a script or deck as scenes within the limits",
+        "pipeline.cli.scenes",
+        ("script.txt -p metastudio/video-production -o out/",),
+    ),
+    Verb(
+        "package",
+        "a voice package of clips or of one long take; clips joined to one prompt",
+        "pipeline.cli.package",
+        ("clips/ -p metastudio/voice-middle -o out/",),
+    ),
+    Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve", ("",)),
+    Verb(
+        "upload",
+        "hand over what a manifest holds, and prove it",
+        "pipeline.cli.upload",
+        ("out/manifest.json --to file:///srv/handover", "out/manifest.json --to file:///srv/handover --dry-run"),
+    ),
+    Verb(
+        "order",
+        "an order to fill in, for a preset",
+        "pipeline.cli.order",
+        ("tencent/avatar-dedicated",),
+    ),
+    Verb("status", "how everything of an upload stands now", "pipeline.cli.status", ("out/upload.json",)),
+    Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox", ("",)),
+    Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema", ("manifest",)),
+    Verb(
+        "presets",
+        "list, show ID, lint FILE",
+        "pipeline.cli.presets",
+        ("list", "show metastudio/livestream", "lint mine.toml"),
+    ),
+    Verb(
+        "explain",
+        "a rule, a platform's code or a check: limit, document, section, date",
+        "pipeline.cli.explain",
+        ("metastudio.video-production.video.max-fps", "max-fps", "'frame rate'"),
+    ),
+    Verb("doctor", "whether the tools can do it", "pipeline.cli.doctor", ("", "--strict")),
 )
 
 
@@ -81,10 +136,31 @@ class VerbModule(Protocol):
         """Do it; the exit code."""
 
 
+class _Once(argparse._StoreAction):  # noqa: SLF001  what `action="store"` is; there is no public name for it
+    """An option with one value. argparse would forget the first of two in silence."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        given = namespace.__dict__.setdefault("given once", {})
+        if option_string and given.setdefault(self.dest, values) != values:
+            first = given[self.dest]
+            raise UsageError(
+                f"{option_string} was given twice: {first} and {values}; give one",
+                f"{option_string} 给出了两次：{first} 和 {values}；请只给一个",
+            )
+        super().__call__(parser, namespace, values, option_string)
+
+
 class _Parser(argparse.ArgumentParser):
-    """argparse, with our exit path and a suggestion on a typo."""
+    """argparse, with our exit path, no option forgotten and a suggestion on a typo."""
 
     below: _Parser | None = None  # of the verb that is used
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def flags(self) -> list[str]:
         """Every option there is, of the verb where one is used."""
@@ -110,7 +186,10 @@ def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
     )
     top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
-    parsers = {verb.name: verbs.add_parser(verb.name, help=verb.help) for verb in VERBS}
+    raw = argparse.RawDescriptionHelpFormatter
+    parsers = {
+        verb.name: verbs.add_parser(verb.name, help=verb.help, epilog=verb.shown, formatter_class=raw) for verb in VERBS
+    }
     used = next((verb for verb in VERBS if verb.name in given[:1]), None)
     if used is None:
         top.parse_args(given)  # answers, or raises

@@ -74,6 +74,7 @@ class Inputs(Options):
     paths: tuple[str, ...]
     from_file: str | None
     null: bool
+    allow_empty: bool
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     jobs: int | None
@@ -93,6 +94,7 @@ class Inputs(Options):
         group.add_argument(
             "-0", "--null", action="store_true", help="paths in LIST end with NUL, as find -print0 has them"
         )
+        group.add_argument("--allow-empty", action="store_true", help="no file at all is in order, not a mistake")
         group.add_argument("--include", action="append", default=[], metavar="GLOB", help="of a folder, only these")
         group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="of a folder, not these")
         workers(group)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import msgspec
+
+from pipeline.documents.read import entry
 from pipeline.documents.spool import E, Spool, write_document
 from pipeline.documents.types import Head, Tail
 from pipeline.storage.atomic import replacing
@@ -22,13 +25,21 @@ def write(folder: Path, head: Head, spool: Spool[E], tail: Tail) -> Path:
     return path
 
 
-def quarantine(folder: Path, paths: Sequence[str], spool: Spool[E]) -> None:
+class _Named(msgspec.Struct):
+    source: str
+    inside: dict[str, Any] | None = None
+
+
+def quarantine(folder: Path, paths: Sequence[str], spool: Spool[E], earlier: Mapping[str, str]) -> None:
     """List the sources that could not be made ready, as `--from-file` takes them; no file when there are none.
 
-    The sources themselves stay where they are. What was found inside one of them has no path of its own.
+    `paths` are those of this run, `earlier` those of others by their names in the manifest. The sources themselves
+    stay where they are. What was found inside one of them has no path of its own.
     """
-    ended = spool.at(frozenset({"blocked", "failed"}))
-    left = [paths[index] for index in ended if index < len(paths)]
+    bad = frozenset({"blocked", "failed"})
+    left = [paths[index] for index in spool.at(bad) if index < len(paths)]
+    others = (entry(text, _Named) for index, text in spool.numbered() if index >= len(paths))
+    left += [earlier[one.source] for one in others if one.source in earlier and one.inside is None]
     path = folder / QUARANTINE
     if not left:
         path.unlink(missing_ok=True)

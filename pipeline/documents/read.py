@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,7 @@ from pipeline.documents.types import (
     PlanDocument,
     PlannedAsset,
     PreparedAsset,
+    PresetName,
     Reason,
 )
 from pipeline.errors import Doubtful, UsageError
@@ -68,6 +69,51 @@ def manifest(name: str) -> ReadDocument[ManifestDocument]:
     return cast(ReadDocument[ManifestDocument], parsed(_bytes(name), name, (MANIFEST,)))
 
 
+class HeldOutput(msgspec.Struct):
+    """A place that is taken."""
+
+    path: str
+    size: int
+
+
+class Held(msgspec.Struct):
+    """As much of an asset of a manifest as tells whose its place is."""
+
+    source: str
+    status: str
+    outputs: tuple[HeldOutput, ...] = ()
+    inside: dict[str, Any] | None = None
+    stem: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The source that it comes from: its own, or the deck it was found in."""
+        return self.source if self.inside is None else self.source.rpartition("#")[0]
+
+
+class _HeldDocument(msgspec.Struct):
+    schema: str
+    preset: PresetName | None
+    assets: tuple[Held, ...]
+
+
+def held(name: str) -> tuple[PresetName | None, tuple[Held, ...]]:
+    """What a manifest says of its preset and its places, and no more. Raises UsageError when it is none."""
+    found = _top(_bytes(name), name, _HeldDocument)
+    if _OLD.get(found.schema, found.schema) != MANIFEST:
+        raise _wrong(name, (MANIFEST,))
+    return found.preset, found.assets
+
+
+def kept(name: str, wanted: Collection[int]) -> Iterator[PreparedAsset]:
+    """The assets of a manifest with these numbers, those that are not believed as failed ones. Raises UsageError."""
+    text = _bytes(name)
+    schema, found = _opened(text, name, (MANIFEST,))
+    raws = tuple(raw for number, raw in enumerate(found.assets) if number in wanted)
+    assets, _ = _assets(raws, PreparedAsset, name, _upgraded if schema in _OLD else _current)
+    yield from cast(list[PreparedAsset], assets)
+
+
 class _Schema(msgspec.Struct):
     schema: str = ""
 
@@ -99,12 +145,8 @@ class _OldParts(Head, frozen=True, kw_only=True):
 
 def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> ReadDocument[Document]:
     """The document in `text`, which comes from `name`. Raises UsageError, also where its schema is not `wanted`."""
-    schema = _top(text, name, _Schema).schema
+    schema, found = _opened(text, name, wanted)
     now = _OLD.get(schema, schema)
-    if now not in wanted:
-        raise _wrong(name, wanted)
-    found = _top(text, name, _OldParts) if schema in _OLD else _top(text, name, _Parts)
-    _around(text, name, found.assets)
     if not found.assets:
         raise _unusable(name, Misfit(Text("is empty: there is nothing to do", "为空：没有可处理的内容"), "assets"))
     type_ = PreparedAsset if now == MANIFEST else _reported(found.assets[0])
@@ -123,6 +165,16 @@ def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> ReadDocument[Docu
         reasons=reasons,
     )
     return ReadDocument(made, tuple(doubts))
+
+
+def _opened(text: bytes, name: str, wanted: tuple[str, ...]) -> tuple[str, _Parts | _OldParts]:
+    """Its schema, and its parts with the assets not read yet. Raises UsageError."""
+    schema = _top(text, name, _Schema).schema
+    if _OLD.get(schema, schema) not in wanted:
+        raise _wrong(name, wanted)
+    found = _top(text, name, _OldParts) if schema in _OLD else _top(text, name, _Parts)
+    _around(text, name, found.assets)
+    return schema, found
 
 
 def _top(text: bytes, name: str, type_: type[T]) -> T:

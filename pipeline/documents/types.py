@@ -163,6 +163,7 @@ class PreparedAsset(AssetEntry, frozen=True, kw_only=True):
     seconds: Annotated[float, msgspec.Meta(ge=0)]
     blocked: tuple[FindingEntry, ...]
     inside: Embedded | msgspec.UnsetType = msgspec.UNSET
+    stem: str | msgspec.UnsetType = msgspec.UNSET  # what its outputs are called after; unset: found inside another one
 
 
 class ProbedAsset(Frozen, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
+
 import pipeline
 from pipeline.documents import entry as document
 from pipeline.documents.types import PreparedAsset
@@ -173,7 +175,7 @@ def prepared(
             todo.append(index)
         else:
             record = record.named(document.shown(job.path))
-            yield index, record.asset
+            yield index, msgspec.structs.replace(record.asset, stem=job.stem)
             yield from ((next(further), one) for one in record.found)
     near = [index for index in todo if not urls.away(jobs[index])]
     contents = {index: journal.content(Path(jobs[index].path)) for index in duplicates.suspects(jobs, near)}
@@ -207,7 +209,7 @@ def prepared(
                     publish.settle(out, receipt)
             else:  # one for all that was delivered together
                 out.settle(worked.receipts[0] if worked.receipts else "", journal)
-            yield index, asset
+            yield index, msgspec.structs.replace(asset, stem=job.stem)
             yield from ((next(further), one) for one in record.found)
             if index in pairs:
                 same = duplicates.outputs(asset) if asset.status in DONE else ()

@@ -13,10 +13,12 @@ import msgspec
 from pipeline.documents import entry as document
 from pipeline.documents import manifest as manifests
 from pipeline.documents import totals
+from pipeline.documents.read import Held
 from pipeline.documents.read import entry as read
 from pipeline.documents.spool import Spool, line
 from pipeline.documents.types import MANIFEST, PREPARED, FindingEntry, Head, PreparedAsset
 from pipeline.engine import batch
+from pipeline.engine.earlier import Earlier
 from pipeline.engine.journal import Journal, size_in
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Text
@@ -56,8 +58,10 @@ def _here(
     jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     with claimed(out) as journal:
+        earlier = Earlier.of(out, preset)
+        jobs = earlier.named(jobs)
         keep(batch.prepared(jobs, running, journal, preset, out))
-        return recorded(jobs, preset, out, lang, spool)
+        return recorded(jobs, preset, out, lang, spool, earlier)
 
 
 @contextmanager
@@ -81,30 +85,21 @@ def _there(
 ) -> Prepared:
     with Journal(out.folder) as journal:
         out.take_back(journal)
+        earlier = Earlier.of(out.folder, preset)
+        jobs = earlier.named(jobs)
         try:
             keep(batch.prepared(jobs, running, journal, preset, out))
         finally:
             out.push(journal)
-    made = recorded(jobs, preset, out.folder, lang, spool, far=True)
+    made = recorded(jobs, preset, out.folder, lang, spool, earlier, far=True)
     out.finish()
     return made
-
-
-class _Size(msgspec.Struct):
-    path: str
-    size: int
-
-
-class _Sizes(msgspec.Struct):
-    """As much of an entry as tells what is in the output folder."""
-
-    outputs: tuple[_Size, ...]
 
 
 def _still_there(out: Path, lang: str, spool: Spool[PreparedAsset]) -> None:
     """An asset whose outputs were taken away while others were prepared is not ready: its entry says so."""
     for index, text in spool.numbered():
-        gone = [one.path for one in read(text, _Sizes).outputs if size_in(out, one.path) != one.size]
+        gone = [one.path for one in read(text, Held).outputs if size_in(out, one.path) != one.size]
         if gone:
             said = Text(
                 f"{gone[0]} was made, and then removed or changed by somebody. Run the same command again.",
@@ -117,15 +112,27 @@ def _still_there(out: Path, lang: str, spool: Spool[PreparedAsset]) -> None:
 
 
 def recorded(
-    jobs: list[Job], preset: Preset, folder: Path, lang: str, spool: Spool[PreparedAsset], *, far: bool = False
+    jobs: list[Job],
+    preset: Preset,
+    folder: Path,
+    lang: str,
+    spool: Spool[PreparedAsset],
+    earlier: Earlier,
+    *,
+    far: bool = False,
 ) -> Prepared:
-    """Manifest and quarantine list in `folder`, where the outputs are too unless they are `far`. Raises UsageError."""
+    """Manifest and quarantine list in `folder`, where the outputs are too unless they are `far`. Raises UsageError.
+
+    What earlier runs made ready stays in both: it comes after what this run looked at.
+    """
+    for one in list(earlier.left((read(text, Held) for text in spool.lines()), lang)):
+        spool.put(spool.expected, line(one))
     if not far:
         _still_there(folder, lang, spool)
     summed = totals.findings(preset, spool, lang)
     head = document.head(MANIFEST, preset)
     try:
-        manifests.quarantine(folder, [job.path for job in jobs], spool)
+        manifests.quarantine(folder, [job.path for job in jobs], spool, earlier.sources())
         manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
     except OSError as error:
         raise UsageError(

@@ -42,8 +42,9 @@ class Away:
         try:
             self._list()
             self._claim()
-            if NAME in self._sizes:
-                remote.fetch(f"{self.url}/{NAME}", self.folder)
+            for name in (NAME, MANIFEST, QUARANTINE):
+                if name in self._sizes:
+                    remote.fetch(f"{self.url}/{name}", self.folder)
         except AssetError as error:
             self.__exit__()
             raise UsageError(error.text.en, error.text.zh) from None

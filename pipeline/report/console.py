@@ -52,6 +52,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "unknown": Text("unknown", "未知"),
     "more": Text("more; --explain shows all", "条未显示；--explain 查看全部"),
     "unmeasured": Text("not measured; --explain shows which", "条未测量；--explain 查看"),
+    "unseen": Text("damage inside was not looked for; --deep does", "未检查内部是否损坏；--deep 可检查"),
     "calm": Text("assets that are in order are not listed; --explain lists all", "合规素材未列出；--explain 列出全部"),
     "total": Text("total", "合计"),
     "ok": Text("ok", "一致"),
@@ -81,10 +82,13 @@ def _reasons(asset: AssetEntry, lang: str, full: bool) -> list[str]:
     blocked = {f.place for f in asset.blocked} if isinstance(asset, PlannedAsset | PreparedAsset) else set()
     solved = solved_by(asset.outputs if isinstance(asset, PreparedAsset) else ())
     lines: list[tuple[int, str]] = []
-    unmeasured = 0
+    unmeasured, unseen = 0, False
     for f in asset.findings:
         unknown = f.verdict is Verdict.UNKNOWN
-        unmeasured += unknown and not f.blocks
+        if unknown and not f.blocks and f.check == "media.intact":
+            unseen = True
+        else:
+            unmeasured += unknown and not f.blocks
         if f.verdict is Verdict.PASS or (not full and not f.blocks and (unknown or f.level is Level.INFO)):
             continue
         word = "unknown" if unknown else f.level.value
@@ -99,6 +103,8 @@ def _reasons(asset: AssetEntry, lang: str, full: bool) -> list[str]:
     for count, key in ((hidden, "more"), (unmeasured, "unmeasured")):
         if count > 0:
             shown.append(f"[dim]+{count} {say(key, lang)}[/dim]")
+    if unseen:
+        shown.append(f"[dim]{say('unseen', lang)}[/dim]")
     return shown
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from pipeline.checks import CHECKS
 from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import PreflightError
@@ -66,11 +67,23 @@ def check(job: Job) -> Case:
             allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
             info = measure(Path(job.path), info, needs)
             findings = _possible(judging.judge(info, role), info)
+            _looked_at(findings)
             findings = _decoded(findings) if job.deep else findings
         plan = planning.plan(findings, job.at_least, job.allow, info.kind)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
     return Case(job=job, role=role, facts=info, findings=findings, plan=plan, seconds=time.monotonic() - started)
+
+
+def _looked_at(findings: tuple[Finding, ...]) -> None:
+    """Raises ToolMissing where a rule about faces has no answer because there is nothing to look for faces with."""
+    if any(
+        one.blocks and one.verdict is Verdict.UNKNOWN and "faces" in CHECKS[one.rule.check].needs for one in findings
+    ):
+        from pipeline.probe.face import models
+
+        for name in models.FILES:
+            models.data_file(name)
 
 
 def _possible(findings: tuple[Finding, ...], info: MediaInfo) -> tuple[Finding, ...]:

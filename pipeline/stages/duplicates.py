@@ -24,7 +24,7 @@ def made(job: Job, work: Path) -> tuple[Made, ...]:
     for number, (name, md5, template, category, text) in enumerate(job.twin):
         source, target = Path(job.out, name), work / f"twin{number}{Path(name).suffix}"
         try:
-            publish.share(source, target)
+            publish.again(source, target)
         except OSError:  # moved or removed since: then it is made from the source, as if it had no twin
             return ()
         if content_md5(target) != md5:

@@ -285,5 +285,5 @@ def _names(made: tuple[Made, ...], job: Job, plan: Plan, role: Role) -> list[str
     return names
 
 
-def _kept_step(how: str) -> Step:
-    return Step(does=Text(f"complies as it is: {how}, not a byte changed", f"已合规：{how}，内容未改动"))
+def _kept_step(how: Text) -> Step:
+    return Step(does=Text(f"complies as it is: {how.en}, not a byte changed", f"已合规：{how.zh}，内容未改动"))

@@ -61,7 +61,7 @@ def find(
     """
     listed = list(_listed(from_file, null=null)) if from_file else []
     named = list(paths)
-    if not named and not listed:
+    if not named and not listed and not from_file:
         raise UsageError("nothing to do: name at least one file or folder", "没有输入：请至少给出一个文件或文件夹")
     walk = _Walk(include, exclude, _Apart(outputs))
     distinct: dict[str, _Named] = {}
@@ -81,6 +81,11 @@ def find(
             taken.add(stem.casefold())
         found.append(Input(one.path, stem, one.state))
     return found
+
+
+def apart(stem: str, path: str, taken: set[str]) -> str:
+    """`stem`, or where another source has that name (`taken`, in small letters) one with the extension of `path`."""
+    return stem if stem.casefold() not in taken else _clear(f"{stem}_{_ending(path)}", taken)
 
 
 def _clear(stem: str, taken: set[str]) -> str:

@@ -16,6 +16,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import AssetError, UsageError
+from pipeline.model.facts import Text
 from pipeline.storage import state
 from pipeline.storage.digest import md5_of
 from pipeline.storage.regular import opened
@@ -36,6 +38,7 @@ _MADE_BY: Final = re.compile(rf"{re.escape(WORK)}([0-9]{{1,9}})-(h[0-9a-f]{{8}})
 RECEIPT_MOST: Final = 16 << 20  # bytes of a receipt that are read; of the largest deck it has about a tenth
 _STRANGER: Final = 24 * 3600.0  # seconds after which another host's folder that nobody touches counts as left
 DYING: Final = 10.0  # seconds for the workers of a killed run to be gone
+_FICLONE: Final = 0x40049409  # linux/fs.h
 Promise = tuple[str, int, str]  # path below the output folder, bytes, base64 MD5
 
 
@@ -293,17 +296,38 @@ def _ended(process: int) -> bool:
         return False
 
 
-def share(source: Path, target: Path) -> str:
-    """Give `source` a second name at no cost where the file system can; returns how it was done.
+def again(made: Path, target: Path) -> None:
+    """Give what was made a second name, at no cost where the file system can. Never of a source. Raises OSError."""
+    try:
+        os.link(made, target)
+    except OSError:  # a file system without links
+        share(made, target)
 
-    A hard link, else a copy (which the kernel makes a reflink where it can). Raises OSError.
+
+def share(source: Path, target: Path) -> Text:
+    """Put what is in `source` at `target`, and tell how. Nothing done to the one ever reaches the other.
+
+    Blocks are shared where the file system can (Btrfs, XFS), at no cost until either is written to; else it is a copy.
+    Raises OSError.
     """
-    with contextlib.suppress(OSError):
-        # Resolved first: link(2) on Linux would give the symbolic link a second name, not the file.
-        os.link(os.path.realpath(source), target)
-        return "hard link"
+    if _cloned(source, target):
+        return Text("copy that shares its blocks", "共享数据块的副本")
     shutil.copyfile(source, target)
-    return "copy"
+    return Text("copy", "副本")
+
+
+def _cloned(source: Path, target: Path) -> bool:
+    """Whether the file system made `target` of the blocks of `source`."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import fcntl
+
+    with source.open("rb") as given, target.open("wb") as made:
+        try:
+            fcntl.ioctl(made, _FICLONE, given.fileno())
+        except OSError:  # it cannot, or not between these two
+            return False
+    return True
 
 
 def publish(made: Path, final: Path, *, replace: bool, below: Path | None = None) -> None:

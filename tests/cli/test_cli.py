@@ -293,3 +293,10 @@ def test_help_names_every_verb_and_the_exit_codes() -> None:
     assert done.returncode == 0
     for word in ("probe", "check", "plan", "prepare", "verify", "presets", "explain", "doctor", "exit codes"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "damage inside was not looked for; --deep does"), ("zh", "--deep")])
+def test_what_was_not_looked_for_is_said_with_what_would(lang: str, said: str, sample: Sample) -> None:
+    words = ("check", sample("video/good-1080p25.mp4"), "-p", VIDEO, "--lang", lang)
+    assert said in preflight(*words).stdout
+    assert said not in preflight(*words, "--deep").stdout

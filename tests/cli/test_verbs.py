@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
+import shlex
 import subprocess
 import sys
 from argparse import SUPPRESS, ArgumentParser
@@ -15,6 +16,7 @@ import pytest
 from pipeline.cli.main import VERBS, Verb, parsed
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
+from pipeline.rules import presets
 from tests import ROOT
 
 # The verbs that scripts and Makefiles may rely on.
@@ -37,6 +39,7 @@ NEEDED = {
     "status": ["upload.json"],
     "schema": ["report"],
 }
+EXAMPLES = [(verb, one) for verb in VERBS for one in verb.examples]
 every_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 
 
@@ -109,3 +112,19 @@ def test_options_are_there_before_what_works_on_files_is_loaded(name: str) -> No
     loaded = set(done.stdout.split())
     assert f"pipeline.cli.{name}" in loaded
     assert not {m for m in loaded if re.match(r"pipeline\.(engine|documents|stages|probe|report|convert)\b", m)}
+
+
+@pytest.mark.parametrize(("verb", "example"), EXAMPLES, ids=lambda one: str(getattr(one, "name", one)))
+def test_the_examples_below_the_help_of_a_verb_are_commands(
+    verb: Verb, example: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = shlex.split(example)
+    _, options = parsed([verb.name, *words])
+    assert "{" not in example
+    for word in words:
+        if re.fullmatch(r"(metastudio|tencent|convert)/[a-z-]+", word):
+            assert word in presets.names()
+    with pytest.raises(SystemExit):
+        parsed([verb.name, "--help"])
+    assert f"  preflight {verb.name} {example}".rstrip() in capsys.readouterr().out.splitlines()
+    assert options

