@@ -174,7 +174,8 @@ def _arguments(recipe: Recipe, info: MediaInfo, output: MediaInfo, places: tuple
 
 def _span(stream: Any, begin: Fraction | None) -> Any:
     if begin is not None:
-        stream = stream.filter("trim", start=f"{float(begin):.6f}")
+        # On a clock that is fine enough: `trim` rounds to that of the container, in AVI one frame long.
+        stream = stream.filter("settb", "AVTB").filter("trim", start=f"{float(begin):.6f}")
     # Counted, not timed: the filters that compare would take a time rounded down for that of the frame before.
     kept = stream.filter("trim", end_frame=FRAMES).filter("settb", f"1/{_CLOCK}")
     return kept.filter("setpts", "N")

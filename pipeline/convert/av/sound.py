@@ -160,8 +160,11 @@ def _raised(present: AudioStream, made: Sound) -> Iterator[Text]:
 
 
 def listens(info: MediaInfo, plan: Plan, role: Role) -> bool:
-    """Whether several channels become one, so that they must be heard before it is decided how."""
-    if info.speech is not None or not any((s.channels or 1) > 1 for s in info.audio):
+    """Whether a pair becomes one channel, so that it must be heard before it is decided how.
+
+    More than two are mixed by where they stand, dialogue first: none of them is the other one out of phase.
+    """
+    if info.speech is not None or not any(s.channels == 2 for s in info.audio):
         return False
     wishes = Wishes(plan, role)
     asked = role.wants("channels") == 1 or any(wishes.value("audio.channels", s.index) == 1 for s in info.audio)
@@ -211,7 +214,7 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
         codec=codec,
         sample_rate=rate if rate != stream.sample_rate else None,
         channels=channels if channels != stream.channels else None,
-        channel=best_alone(info) if channels == 1 and stream.channels != 1 else None,
+        channel=best_alone(info) if channels == 1 and stream.channels == 2 else None,
         crowd=crowd,
         bit_rate=_bits(wishes, stream, encoder, channels or 2),
         cut=silence(wishes.plan, stream.duration or info.duration),

@@ -175,9 +175,9 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     # FFmpeg's decoders take the rectangle off, players too; only PyAV does not tell of it.
     if coded and track and track.clean and track.clean <= coded and track.clean[1] <= coded.height:
         coded = Size(*track.clean)
-    # Where neither container nor codec states a pixel aspect, every player shows square pixels.
+    # The container's pixel aspect wins, as in players. Where neither it nor the codec states one, pixels are square.
     aspect = _positive(
-        exact(context.sample_aspect_ratio), sequence.aspect if sequence else None, exact(stream.sample_aspect_ratio)
+        exact(stream.sample_aspect_ratio), exact(context.sample_aspect_ratio), sequence.aspect if sequence else None
     )
     rotation = _rotation(stream, track)
 
