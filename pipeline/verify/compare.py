@@ -209,10 +209,11 @@ def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iter
     is made constant.
     """
     expected: list[int] = []
-    if old.frames is not None and (new.variable or old.frame_rate == new.frame_rate):
-        expected.append(old.frames)
-    elif old.frames is not None and not old.variable and old.frame_rate and new.frame_rate:
-        expected.append(round(old.frames * new.frame_rate / old.frame_rate))
+    if old.frames is not None:
+        if old.frame_rate == new.frame_rate or (old.variable and new.variable) or _gaps(old):
+            expected.append(old.frames)
+        elif not old.variable and old.frame_rate and new.frame_rate:
+            expected.append(round(old.frames * new.frame_rate / old.frame_rate))
     if length is not None and new.frame_rate and not new.variable and (old.variable or not expected or _gaps(old)):
         expected.append(round(length * new.frame_rate))
     found = new.frames
@@ -229,10 +230,10 @@ def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iter
 
 
 def _gaps(stream: VideoStream) -> bool:
-    """Whether it lasts longer than its frames at its rate do."""
+    """Whether it lasts longer, by more than two frames, than those that it has do at its rate."""
     if stream.frames is None or stream.duration is None or not stream.frame_rate:
         return False
-    return abs(stream.frames / stream.frame_rate - stream.duration) > 1 / stream.frame_rate
+    return stream.duration - stream.frames / stream.frame_rate > 2 / stream.frame_rate
 
 
 _KEPT: Final = Text("kept", "保留")

@@ -142,8 +142,8 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     if format_ in _COUNTED and (counted := count(path, size, _COUNTED[format_])) is not None:
         if missing is None:
             length, cut, damaged = counted.seconds, cut or counted.cut, counted.damaged
-        else:
-            length = _untold(counted.seconds, length, Fraction(mp3_padding(path), audio[0].sample_rate or 1))
+        elif hertz := audio[0].sample_rate:
+            length = _untold(path, counted.seconds, length, hertz)
         audio = tuple(replace(sound, duration=length) for sound in audio)
     elif format_ in _COUNTED and missing is None:
         length, audio = None, tuple(replace(sound, duration=None) for sound in audio)
@@ -194,14 +194,17 @@ def _moving(picture: VideoStream) -> VideoStream:
     return replace(picture, frame_rate=rate if rate <= _RATE_OF_ONE else None)
 
 
-# Seconds by which the frames of an MP3 may last longer than its header says: that header is a frame itself.
-_HEADER: Final = Fraction(1, 10)
+_AGREES: Final = Fraction(1, 50)  # seconds; less than one frame of sound
 
 
-def _untold(counted: Fraction, told: Fraction | None, padding: Fraction) -> Fraction:
-    """The length of an MP3 by its header, or by its frames where the two do not agree."""
-    heard = counted - padding
-    return told if told is not None and abs(told - heard) <= _HEADER else max(Fraction(0), heard)
+def _untold(path: Path, counted: Fraction, told: Fraction | None, hertz: int) -> Fraction:
+    """The length of an MP3 with a header, by that or, where the two do not agree, by its frames.
+
+    The header is a frame itself, of 1,152 samples from 32 kHz up and of 576 below.
+    """
+    silent = (1152 if hertz >= 32_000 else 576) + mp3_padding(path)
+    heard = max(Fraction(0), counted - Fraction(silent, hertz))
+    return told if told is not None and abs(told - heard) <= _AGREES else heard
 
 
 def _heard(sound: AudioStream, track: Track | None) -> AudioStream:
