@@ -2,8 +2,9 @@
 
 The source goes through the same filters as it did for encoding, so that size, rate and colours are those of the
 output and only what the encoder did is left to see. Spans begin where the source can be entered without decoding
-what comes before. VMAF (https://github.com/Netflix/vmaf), 0 to 100, sees brightness of every second frame of a span;
-SSIM, 0 to 1, sees brightness and colour of every frame.
+what comes before, while there are such places; from the last of them it is decoded on. VMAF
+(https://github.com/Netflix/vmaf), 0 to 100, sees brightness of every second frame of a span; SSIM, 0 to 1, sees
+brightness and colour of every frame.
 """
 
 from __future__ import annotations
@@ -83,15 +84,23 @@ def spans(
     room = length - FRAMES / rate - lead
     start = line.start - origin
     first = max(start, shift)
-    chosen: dict[Fraction, Span] = {}
+    chosen: list[Span] = []
+    entered: set[Fraction] = set()
+    reached: Fraction | None = None
     for number in range(SPANS):
         target = first + max(Fraction(0), room * number / (SPANS - 1))
         entry = max((e - origin for e in line.entries if e - origin <= target), default=start)
+        # Beside the entry point, where it is new; else further on, with everything in between decoded.
+        at = max(entry + lead, first) if entry not in entered else target
+        if reached is not None and at < reached:
+            continue  # a short clip, which is compared already
+        entered.add(entry)
         # A new rate counts its frames from zero, a kept one from the first of them.
         zero = shift if counted else start
-        begin = zero + -(-(max(entry + lead, first) - zero) * rate // 1) / rate - before
-        chosen.setdefault(entry, Span(entry, None if entry <= start and not shift else begin, shift))
-    return tuple(chosen.values())
+        begin = zero + -(-(at - zero) * rate // 1) / rate - before
+        chosen.append(Span(entry, None if not chosen and entry <= start and not shift else begin, shift))
+        reached = at + FRAMES / rate
+    return tuple(chosen)
 
 
 def _plain(pixel_format: str) -> str:
