@@ -110,3 +110,21 @@ def test_what_a_shop_has_locked_is_called_encrypted(own: bytes, locked: bytes, t
     path.write_bytes(data[:at] + locked + data[at + 4 :])
     with pytest.raises(Unreadable, match="encrypted"):
         probe(path)
+
+
+def test_a_clean_aperture_is_told_and_leaves_what_is_stored(tmp_path: Path) -> None:
+    """12.1.4 of ISO/IEC 14496-12, by hand: 300/1 by 200/1, in the middle."""
+    path = tmp_path / "a.mov"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:duration=0.2", "-c:v", "mpeg4", path)
+    data = bytearray(path.read_bytes())
+    clap = (40).to_bytes(4, "big") + b"clap" + b"".join(n.to_bytes(4, "big") for n in (300, 1, 200, 1, 0, 1, 0, 1))
+    entry = data.index(b"mp4v", data.index(b"stsd")) - 4
+    end = entry + int.from_bytes(data[entry : entry + 4], "big")
+    data[end:end] = clap
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v"):
+        at = data.index(name, data.index(b"moov") if name != b"minf" else data.index(b"mdhd")) - 4
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(clap)).to_bytes(4, "big")
+    path.write_bytes(data)
+    info = probe(path)
+    assert (info.video[0].coded, info.video[0].size) == (Size(320, 240), Size(300, 200))
+    assert any("300x200" in remark.en for remark in info.remarks)

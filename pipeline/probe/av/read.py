@@ -323,6 +323,14 @@ def _remarks(container: InputContainer, tracks: dict[int, Track]) -> Iterator[Te
                 f"Stream {stream.index} is shown mirrored by its display matrix.",
                 f"流 {stream.index} 的显示矩阵含镜像。",
             )
+        if stream.type == "video" and track and track.clean:
+            shown = "x".join(map(str, track.clean))
+            yield Text(
+                f"Stream {stream.index} is cropped to {shown} by its container (clean aperture): the rest of what is "
+                "stored is not shown. Export it without this crop where the whole picture is wanted.",
+                f"流 {stream.index} 由封装裁剪为 {shown}（clean aperture），其余已存储的画面不显示。"
+                "如需完整画面，请导出时去掉该裁剪。",
+            )
         if stream.type == "video" and track and track.rotation is None:
             yield Text(
                 f"Stream {stream.index} is turned by an angle that is no multiple of 90 degrees.",
