@@ -25,6 +25,7 @@ _TIMED_FRAMES: Final = 1000  # of each picture stream, to tell constant from var
 _TIMED_BYTES: Final = 64 << 20
 _REORDERED: Final = 32  # frames at the end of a window whose predecessors may not have come yet
 _ROUNDING: Final = Fraction(1, 1000)  # seconds: the clock of Matroska, FLV and ASF
+_FALL: Final = Fraction(1, 10)  # seconds by which times of decoding fall back where a clock begins again
 # Of a rate: a usual one that is nearer is what was meant. 30 and 30000/1001, the nearest two, are twice as far apart.
 _NEAR: Final = Fraction(1, 2000)
 
@@ -36,6 +37,14 @@ class _Seen:
     clock: Fraction | None
     times: list[int | None] = field(default_factory=list)
     end: int | None = None  # of the last one, in ticks, where packets tell how long they last
+    decoded: int | None = None  # when the last one is
+    again: bool = False  # its clock began again on the way
+
+    def decode(self, at: int | None) -> None:
+        """Look at the time of decoding of the next packet."""
+        if at is not None and self.clock is not None:
+            self.again |= self.decoded is not None and (self.decoded - at) * self.clock > _FALL
+            self.decoded = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +73,8 @@ class Times:
         slack = max(seen.clock, _ROUNDING)
         variable = (steps[-1] - steps[0]) * seen.clock > slack
         rate = _rate(facts.frame_rate, len(steps), (known[-1] - known[0]) * seen.clock, slack)
-        if variable and facts.frame_rate and abs(1 / facts.frame_rate - usual) <= slack:
-            rate = facts.frame_rate  # as stated, with frames left out here and there
+        if facts.frame_rate and (seen.again or (variable and abs(1 / facts.frame_rate - usual) <= slack)):
+            rate = facts.frame_rate  # as stated, with frames left out here and there, or several recordings in one
         return replace(facts, variable=variable, frame_rate=rate)
 
     def sound(self, facts: AudioStream) -> AudioStream:
@@ -101,6 +110,7 @@ def read(container: InputContainer, pictures: Sequence[Stream], sounds: Sequence
     """Read on from the start of `container`: some seconds, or all of a short file. `cut`: its end is missing."""
     streams = {s.index: _Seen(exact(s.time_base)) for s in (*pictures, *sounds)}
     shown = {s.index for s in pictures}
+    tells = "matroska" not in container.format.name  # which stores no times of decoding: FFmpeg guesses
     first: int | None = None
     try:
         for packet in packets_of(container, [*pictures, *sounds]):
@@ -109,6 +119,7 @@ def read(container: InputContainer, pictures: Sequence[Stream], sounds: Sequence
             seen = streams[packet.stream_index]
             at: Any = packet.dts if packet.pts is None else packet.pts
             seen.times.append(at)
+            seen.decode(packet.dts if tells else None)
             if at is not None and packet.duration:
                 seen.end = max(seen.end or at, at + packet.duration)
             first = packet.pos if first is None else first
