@@ -44,6 +44,7 @@ def test_frames_that_avi_keeps_in_another_order_are_shown_in_theirs(tmp_path: Pa
     assert outcome.status is Status.FIXED, outcome.error
     assert _counted(tmp_path / "out" / "made.mp4") == 100
     assert "reordered" in outcome.steps[0].does.en
+    assert outcome.outputs[0].facts.video[0].start == 0
 
 
 def test_sound_that_begins_late_stays_where_it_is(tmp_path: Path) -> None:
@@ -73,6 +74,14 @@ def test_of_many_channels_the_dialogue_stays(layout: str, channels: int, tmp_pat
     spectrum = np.abs(np.fft.rfft(np.frombuffer(raw, "<i2")[:48000]))
     assert spectrum.argmax() == 3000  # hertz: one second
     assert spectrum[3000] > 20 * np.median(spectrum)
+
+
+@pytest.mark.parametrize(("codec", "told"), [("pcm_f32le", True), ("pcm_f64le", True), ("pcm_s32le", False)])
+def test_that_samples_above_full_scale_are_cut_off_is_said(codec: str, told: bool, tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "aevalsrc=2*sin(880*PI*t):s=48000:d=2", "-c:a", codec, tmp_path / "a.wav")
+    outcome = _through(tmp_path / "a.wav", SOUND, tmp_path / "out")
+    assert outcome.status is Status.FIXED, outcome.error
+    assert ("above full scale" in outcome.steps[0].does.en) is told
 
 
 @pytest.mark.parametrize("preset", [FILM, SOUND])

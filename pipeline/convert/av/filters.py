@@ -63,6 +63,8 @@ def of_picture(made: Picture) -> tuple[Filter, ...]:
     assumed = {"colorspace": made.matrix, "color_primaries": made.primaries}
     if given := {key: value for key, value in assumed.items() if value}:
         chain.append(_filter("setparams", **given))
+    if made.untimed:
+        chain.append(_filter("setpts", expr="PTS-STARTPTS"))
     if made.deinterlace:
         chain.append(_filter("bwdif", mode="send_frame", deint="all"))
     if made.rate:

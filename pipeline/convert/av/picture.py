@@ -34,6 +34,7 @@ class Picture:
     crop: bool = False  # `size` cuts off one row or column instead of scaling
     pad: Size | None = None  # the frame around `size`
     rate: Fraction | None = None
+    untimed: bool = False  # its clock is late by as many frames as were reordered: it begins at zero
     deinterlace: bool = False
     tone_map: bool = False
     wide: bool = False  # primaries beyond BT.709 are brought back
@@ -52,6 +53,15 @@ class Picture:
     def encoder(self) -> VideoEncoder:
         """How its codec is encoded."""
         return VIDEO_ENCODERS[self.codec]
+
+
+_REORDERS: Final = frozenset({"h264", "hevc"})
+
+
+def untimed(info: MediaInfo, stream: VideoStream) -> bool:
+    """Whether only a decoder can tell when the frames are shown. Baseline H.264 has them in order."""
+    in_order = stream.profile is not None and "Baseline" in stream.profile
+    return info.container == "avi" and stream.codec in _REORDERS and not in_order
 
 
 def must_keep_alpha(stream: VideoStream, wishes: Wishes) -> bool:
@@ -236,6 +246,7 @@ def design(
         crop=crop,
         pad=pad,
         rate=rate,
+        untimed=untimed(info, stream),
         deinterlace=stream.interlaced is True,
         tone_map=stream.hdr is True,
         wide=stream.color_primaries in _WIDE and None not in (stream.color_transfer, stream.color_matrix),

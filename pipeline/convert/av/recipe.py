@@ -145,7 +145,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     picture_why += tuple(_unheld(s.codec, name) for s in video if not held.holds_video(s.codec))
     if not picture_why and video and video[0].alpha and not keeps_alpha(name, video[0].codec):
         picture_why = (_unheld("transparency", name, "透明通道"),)
-    if not picture_why and video and name != info.container and _untimed(info, video[0]):
+    if not picture_why and video and name != info.container and picture.untimed(info, video[0]):
         picture_why = (_UNTIMED,)
     packing = next((f for f in plan.fixes if f.check == "video.codec_in_container"), None)
     if packing and video and not picture_why and str(packing.value).partition(" in ")[0] != video[0].codec:
@@ -188,15 +188,6 @@ _NO_ENTRY: Final = Text(
 _UNTIMED: Final = Text(
     "AVI does not tell when frames that were reordered are shown", "AVI 未记录经重新排序的帧的显示时间"
 )
-_REORDERS: Final = frozenset({"h264", "hevc"})
-
-
-def _untimed(info: MediaInfo, stream: VideoStream) -> bool:
-    """Whether only a decoder can tell when the frames are shown. Baseline H.264 has them in order."""
-    in_order = stream.profile is not None and "Baseline" in stream.profile
-    return info.container == "avi" and stream.codec in _REORDERS and not in_order
-
-
 _UNEVEN: Final = Fraction(5, 4)  # times the mean bit rate that a part may have
 
 

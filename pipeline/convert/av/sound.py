@@ -129,6 +129,14 @@ def remarks(info: MediaInfo, present: AudioStream, made: Sound) -> tuple[Text, .
         )
     elif made.crowd:
         told.append(Text(f"mono of {made.crowd} channels in equal parts", f"{made.crowd} 个声道等比混合为单声道"))
+    peak = info.speech.true_peak if info.speech else None
+    if made.encoder.depth and (present.codec or "").startswith("pcm_f") and (peak is None or peak > 0):
+        told.append(
+            Text(
+                "whatever of its floating-point samples is above full scale is cut off; lower it in an editor first",
+                "浮点采样中超过满刻度的部分会被截平；如有此情况请先在编辑软件中降低电平",
+            )
+        )
     return (*told, *_raised(present, made))
 
 
