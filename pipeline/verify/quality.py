@@ -2,9 +2,8 @@
 
 The source goes through the same filters as it did for encoding, so that size, rate and colours are those of the
 output and only what the encoder did is left to see. Spans begin where the source can be entered without decoding
-what comes before, while there are such places; from the last of them it is decoded on. VMAF
-(https://github.com/Netflix/vmaf), 0 to 100, sees brightness of every second frame of a span; SSIM, 0 to 1, sees
-brightness and colour of every frame.
+what comes before. VMAF (https://github.com/Netflix/vmaf), 0 to 100, sees brightness of every second frame of a span;
+SSIM, 0 to 1, sees brightness and colour of every frame.
 """
 
 from __future__ import annotations
@@ -84,23 +83,15 @@ def spans(
     room = length - FRAMES / rate - lead
     start = line.start - origin
     first = max(start, shift)
-    chosen: list[Span] = []
-    entered: set[Fraction] = set()
-    reached: Fraction | None = None
+    chosen: dict[Fraction, Span] = {}
     for number in range(SPANS):
         target = first + max(Fraction(0), room * number / (SPANS - 1))
         entry = max((e - origin for e in line.entries if e - origin <= target), default=start)
-        # Beside the entry point, where it is new; else further on, with everything in between decoded.
-        at = max(entry + lead, first) if entry not in entered else target
-        if reached is not None and at < reached:
-            continue  # a short clip, which is compared already
-        entered.add(entry)
         # A new rate counts its frames from zero, a kept one from the first of them.
         zero = shift if counted else start
-        begin = zero + -(-(at - zero) * rate // 1) / rate - before
-        chosen.append(Span(entry, None if not chosen and entry <= start and not shift else begin, shift))
-        reached = at + FRAMES / rate
-    return tuple(chosen)
+        begin = zero + -(-(max(entry + lead, first) - zero) * rate // 1) / rate - before
+        chosen.setdefault(entry, Span(entry, None if entry <= start and not shift else begin, shift))
+    return tuple(chosen.values())
 
 
 def _plain(pixel_format: str) -> str:
@@ -183,8 +174,7 @@ def _arguments(recipe: Recipe, info: MediaInfo, output: MediaInfo, places: tuple
 
 def _span(stream: Any, begin: Fraction | None) -> Any:
     if begin is not None:
-        # On a clock that is fine enough: `trim` rounds to that of the container, in AVI one frame long.
-        stream = stream.filter("settb", "AVTB").filter("trim", start=f"{float(begin):.6f}")
+        stream = stream.filter("trim", start=f"{float(begin):.6f}")
     # Counted, not timed: the filters that compare would take a time rounded down for that of the frame before.
     kept = stream.filter("trim", end_frame=FRAMES).filter("settb", f"1/{_CLOCK}")
     return kept.filter("setpts", "N")

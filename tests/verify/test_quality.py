@@ -130,32 +130,6 @@ def test_spans_are_spread_and_begin_where_decoding_can() -> None:
     assert [place.begin for place in places] == [None, Fraction(10064, 1000), Fraction(20064, 1000)]
 
 
-def test_a_clip_with_one_entry_point_is_looked_at_all_along() -> None:
-    line = timeline.Timeline(750, Fraction(0), Fraction(30), True, None, (Fraction(0),))
-    places = quality.spans(line, Fraction(0), Fraction(25), Fraction(30), variable=False, counted=True)
-    assert [place.enter for place in places] == [0, 0, 0]
-    starts = [0.0 if place.begin is None else float(place.begin) for place in places]
-    assert starts[0] == 0
-    assert abs(starts[1] - 15) < 1
-    assert 29 < starts[2] <= 30 - 6 / 25
-
-
-def test_a_ruined_end_is_seen_behind_the_only_entry_point(tmp_path: Path) -> None:
-    source, same, ruined = (tmp_path / name for name in ("source.mov", "same.mp4", "ruined.mp4"))
-    old = ("-c:v", "mpeg4", "-q:v", "2", "-g", "300", "-sc_threshold", "1000000000")
-    coding = ("-c:v", "libx264", "-preset", "veryfast", "-g", "1000", "-sc_threshold", "0", "-an")
-    tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=8", "-vf", tags, *old, source)
-    ffmpeg("-i", source, *coding, "-crf", "12", same)
-    ffmpeg("-i", source, "-vf", f"boxblur=20:enable='gte(t,7)',{tags}", *coding, "-crf", "12", ruined)
-    worst = [
-        float(measured(source, made, tmp_path, "convert/h264-1080p")["VMAF"].found.en.rpartition(" ")[2].rstrip(")"))
-        for made in (same, ruined)
-    ]
-    assert worst[0] > 85
-    assert worst[1] < 40
-
-
 # --- transparency -----------------------------------------------------------------------------------
 
 
