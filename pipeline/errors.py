@@ -23,9 +23,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.model.facts import Text
+
+if TYPE_CHECKING:
+    from pipeline.model.results import Proof
 
 
 class PreflightError(Exception):
@@ -105,7 +108,11 @@ class WorkerLost(AssetError):
 
 
 class ProofFailed(AssetError):
-    """An output is not what the plan promised; it was removed."""
+    """An output is not what the plan promised; it was removed. `proof` is all that was compared."""
+
+    def __init__(self, en: str, zh: str, proof: tuple[Proof, ...] = ()) -> None:
+        super().__init__(en, zh)
+        self.proof = proof
 
 
 class UploadError(PreflightError):

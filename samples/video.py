@@ -18,7 +18,7 @@ _AAC = "-c:a aac -b:a 128k -ar 48000"
 _FRONT = "-movflags +faststart"
 _X265 = "-c:v libx265 -preset ultrafast -crf 28 -tag:v hvc1 -x265-params"
 _X265_SET = "log-level=error:pools=none:frame-threads=1"
-_HDR = "zscale=tin=709:min=709:pin=709:rin=tv:t={0}:m=2020_ncl:p=2020:r=tv:npl=203,format=yuv420p10le"
+_HDR = "zscale=tin=709:min=709:pin=709:rin=tv:t={0}:m=2020_ncl:p=2020:r=tv:npl=203:agamma=0,format=yuv420p10le"
 # SMPTE ST 2086: a P3-D65 display of 1000 cd/m2; then MaxCLL, MaxFALL. Units as x265 documents them.
 _MASTERING = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
 _ALPHA = "format=yuva420p,geq=lum='p(X,Y)':cb='p(X,Y)':cr='p(X,Y)':a='255*lte(hypot(X-W*(0.3+0.4*T),Y-H/2),H/3)'"

@@ -193,11 +193,8 @@ CHECKS = (
         of_file(lambda i: i.duration),
         safety=only_down,
         says=lambda _, target: Text(f"at most {target} s in a file", f"每个文件不超过 {target} 秒"),
-        help=Text(
-            "Too long: cut it, or have it cut off at the limit with --trim; a video is also split into parts with "
-            "--split. Too short: record again.",
-            "过长：请剪短，或用 --trim 截去超出部分，视频也可用 --split 拆分；过短：请重新录制。",
-        ),
+        # What is too long has a repair, and the plan says how to ask for it.
+        help=Text("Too short: record again.", "过短：请重新录制。"),
     ),
     check("media.bit_rate", "bit rate of the file", "文件码率", "bits", SOUNDING, of_file(lambda i: i.bit_rate)),
     check(

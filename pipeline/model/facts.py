@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pipeline.model.ceilings import CHECK, DEEP, JobTime
+from pipeline.model.ceilings import CHECK, DECODERS, DEEP, JobTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,12 @@ class Kind(StrEnum):
     TEXT = "text"
     SUBTITLE = "subtitle"
     UNKNOWN = "unknown"
+
+
+def decodable(codec: str | None) -> bool:
+    """Whether a decoder on the allow-list takes this codec (ffmpeg's name); of one that is not known nobody says no."""
+    # Only the decoder of Sorenson's H.263 in FLV has not the name of its codec, nor one beside it that has.
+    return codec is None or codec == "flv1" or codec in DECODERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,9 @@ from pipeline.model.facts import Size, Text, Value
 _LOOSE: Final = {"K": 1, "KB": 1, "M": 2, "MB": 2, "G": 3, "GB": 3}
 _EXACT: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS: Final = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}
+_NTSC: Final = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
+# Frames per second that cameras and editors use.
+STEADY: Final = tuple(sorted([*_NTSC, *map(Fraction, (10, 12, 15, 24, 25, 30, 50, 60))]))
 _AMOUNT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:/[0-9]+)?)\s*([A-Za-z%]*)")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline.checks import CHECKS
-from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text, Value
+from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text, Value, decodable
 from pipeline.model.results import Finding, Fix, Verdict
 from pipeline.model.rules import Check, Condition, Level, Reading, Role, Rule, Safety
 
@@ -82,16 +82,35 @@ def _weigh(rule: Rule, check: Check, info: MediaInfo, reading: Reading, role: Ro
         verdict, reason = Verdict.UNKNOWN, _unmeasured(check, info) or _NO_VALUE
     else:
         verdict, reason = (Verdict.PASS if rule.limit.accepts(value) else Verdict.FAIL), None
+    fix = _fix(rule, check, info, reading, role) if verdict is Verdict.FAIL else None
+    if fix and fix.safety is Safety.LOSSY and (closed := _undecodable(info, reading.stream)):
+        fix, reason = None, closed
     return Finding(
         rule=rule,
         verdict=verdict,
         actual=value,
         stream=reading.stream,
         where=reading.where,
-        fix=_fix(rule, check, info, reading, role) if verdict is Verdict.FAIL else None,
+        fix=fix,
         reason=reason,
         advice=check.advise(info, rule.limit) if check.advise and verdict is Verdict.FAIL else None,
     )
+
+
+def _undecodable(info: MediaInfo, stream: int | None) -> Text | None:
+    """Why this stream of a recording cannot be made anew; None: it can."""
+    codecs = [(s.codec, _PICTURE) for s in info.video if s.index == stream]
+    codecs += [(s.codec, _SOUND) for s in info.audio if s.index == stream]
+    for codec, instead in codecs:
+        if not decodable(codec):
+            return Text(f"its codec {codec} is none that is decoded here: ", f"编码 {codec} 不在可解码之列：").plus(
+                instead
+            )
+    return None
+
+
+_PICTURE = Text("export the picture as H.264, H.265 or ProRes", "请将画面导出为 H.264、H.265 或 ProRes")
+_SOUND = Text("export the sound as AAC or PCM (WAV)", "请将声音导出为 AAC 或 PCM（WAV）")
 
 
 def _obeys(role: Role, info: MediaInfo, checks: frozenset[str]) -> bool:

@@ -103,7 +103,10 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
             plan = parts.laid_out(source, info, plan, role)
             info, steps, made = _converted(job, info, without_names(plan), role, work, progress)
             progress("prove")
-            outputs, proofs = _judged(made, job, role, info, plan, work)
+            try:
+                outputs, proofs = _judged(made, job, role, info, plan, work)
+            except ProofFailed as error:
+                return replace(outcome, status=Status.FAILED, error=problem(error), steps=steps, proof=error.proof)
         else:
             how = publish.share(source, work / "kept")
             steps = (_kept_step(how),)
@@ -204,7 +207,14 @@ def _proven(
     if failed:
         en = "; ".join(f"{p.name.en}: {p.found.en}, expected {p.expected.en}" for p in failed)
         zh = "；".join(f"{p.name.zh}：{p.found.zh}，应为 {p.expected.zh}" for p in failed)
-        raise ProofFailed(f"the output is not what was promised: {en}", f"输出与承诺不符：{zh}")
+        raise ProofFailed(
+            f"a new file was made, compared with its source and thrown away, for it is not what was promised: {en}. "
+            "The source is as it was. Export it again and try that; if this one opens well elsewhere, from end to end, "
+            "the fault is of this program.",
+            f"已生成新文件并与源文件比较，因与承诺不符而舍弃：{zh}。源文件未改动。请重新导出后再试；"
+            "如该源文件在其他程序中可完整打开，则为本程序的问题。",
+            tuple(proofs),
+        )
     return tuple(outputs), tuple(proofs)
 
 

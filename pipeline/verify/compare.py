@@ -30,6 +30,7 @@ _SYNC: Final = Fraction(1, 50)
 # up to two frames of WMA, the codec with the longest.
 _UNMARKED: Final = frozenset({"avi", "flv", "wmv", "mpegts", "mpeg"})
 _LEAD_IN: Final = 2 * 2048  # samples
+_AAC_LEAD_IN: Final = 1024  # samples that ffmpeg's encoder puts in front
 # Containers without any index of times: their length is an estimate from the bit rate.
 ESTIMATED: Final = frozenset({"aac", "amr"})
 
@@ -187,7 +188,7 @@ def _nearest(before: tuple[Fraction, ...], after: tuple[Fraction, ...]) -> tuple
 
 def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream, new: VideoStream) -> Iterator[Proof]:
     before, after = _lengths(source, old), _lengths(output, new)
-    found: Fraction | None = None
+    expected: Fraction | None = None
     if before:
         expected, found = _nearest(before, after)
         rates = [rate for rate in (old.frame_rate, new.frame_rate) if rate]
@@ -196,30 +197,43 @@ def _picture(source: MediaInfo, output: MediaInfo, plan: Plan, old: VideoStream,
         if source.audio and (old.duration is None or source.container in _UNMARKED):
             slack = max(slack, SOUND_SLACK)
         yield _close(Text("video duration", "视频时长"), expected, found, slack)
-    yield from _frames(old, new, found)
+    yield from _frames(old, new, expected)
     if old.alpha and new.alpha is not None and _wish(plan, "video.alpha") is not False:
         yield from _alpha(output, new)
 
 
 def _frames(old: VideoStream, new: VideoStream, length: Fraction | None) -> Iterator[Proof]:
-    """As many frames as the rates say; a variable stream made constant has one for every tick."""
-    expected: int | None = None
-    if old.frames is not None and (old.frame_rate == new.frame_rate or (old.variable and new.variable)):
-        expected = old.frames
-    elif old.frames is not None and not old.variable and old.frame_rate and new.frame_rate:
-        expected = round(old.frames * new.frame_rate / old.frame_rate)
-    elif length is not None and new.frame_rate and not new.variable:
-        expected = round(length * new.frame_rate)
+    """As many frames as there were, or one for each tick of a constant rate in the `length` of the source.
+
+    A source that leaves frames out keeps its gaps where it is copied or stays variable, and has them filled where it
+    is made constant.
+    """
+    expected: list[int] = []
+    if old.frames is not None:
+        if old.frame_rate == new.frame_rate or (old.variable and new.variable) or _gaps(old):
+            expected.append(old.frames)
+        elif not old.variable and old.frame_rate and new.frame_rate:
+            expected.append(round(old.frames * new.frame_rate / old.frame_rate))
+    if length is not None and new.frame_rate and not new.variable and (old.variable or not expected or _gaps(old)):
+        expected.append(round(length * new.frame_rate))
     found = new.frames
-    if found is None and length is not None and new.frame_rate:
-        found = round(length * new.frame_rate)
-    if expected is not None:
+    if found is None and new.duration is not None and new.frame_rate:
+        found = round(new.duration * new.frame_rate)
+    if expected:
+        nearest = min(expected, key=lambda count: abs(count - (found or 0)))
         yield Proof(
             name=Text("frames", "帧数"),
-            expected=_within(expected, 1),
+            expected=_within(nearest, 1),
             found=_shown(found),
-            passed=found is not None and abs(found - expected) <= 1,
+            passed=found is not None and abs(found - nearest) <= 1,
         )
+
+
+def _gaps(stream: VideoStream) -> bool:
+    """Whether it lasts longer, by more than two frames, than those that it has do at its rate."""
+    if stream.frames is None or stream.duration is None or not stream.frame_rate:
+        return False
+    return stream.duration - stream.frames / stream.frame_rate > 2 / stream.frame_rate
 
 
 _KEPT: Final = Text("kept", "保留")
@@ -256,6 +270,9 @@ def _sync(
         return
     before = starts[2] - starts[0]
     after = starts[3] - starts[1] if starts[1] is not None and starts[3] is not None else None
+    if after is not None and after > 0 and sound[1].codec == "aac" and sound[1].sample_rate:
+        # In front of a sound that begins late nothing tells of the encoder's lead-in: it is silence that is played.
+        after = min(after, after + Fraction(_AAC_LEAD_IN, sound[1].sample_rate), key=lambda at: abs(at - before))
     rate = picture[1].frame_rate
     # A new constant rate moves the first frame by up to half of one.
     slack = max(_SYNC, 1 / (2 * rate)) if rate else _SYNC

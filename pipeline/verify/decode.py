@@ -5,6 +5,7 @@ What it holds is compared with its source elsewhere; here every byte of it is re
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,7 +58,7 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
 
     ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse)
     (work / "decode0").unlink()
-    complained = ended.code or ended.stderr.strip()
+    complained = ended.code or any(map(_grave, ended.stderr.splitlines()))
     complaint = Text(f"; code {ended.code}: {ended.last_words()}", f"；代码 {ended.code}：{ended.last_words()}")
     if info.video:
         expected, found, whole = _counted(info.video[0], frames)
@@ -69,6 +70,15 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
         found=found.plus(complaint) if complained else found,
         passed=whole and not complained,
     )
+
+
+# Said of what is not looked at: pictures of subtitles, whose size stands outside of their stream.
+_OF_SUBTITLES: Final = re.compile(r"codec parameters for stream \d+ \(Subtitle|^Consider increasing the value for")
+
+
+def _grave(line: str) -> bool:
+    """Whether a line on standard error speaks of pictures or sound."""
+    return bool(line.strip()) and _OF_SUBTITLES.search(line) is None
 
 
 def _frames_of(count: int) -> Text:
@@ -92,4 +102,6 @@ def _timed(info: MediaInfo, last: Fraction) -> tuple[Text, Text, bool]:
     length = info.audio[0].duration or info.duration if info.audio else None
     if length is None or info.container in ESTIMATED:
         return Text("some sound", "有声音"), seconds(last), last > 0
-    return seconds(length), seconds(last), abs(length - last) <= SOUND_SLACK
+    # What is counted begins with the file, not with a sound that begins late.
+    late = max(Fraction(0), (info.audio[0].start or Fraction(0)) - (info.start or Fraction(0)))
+    return seconds(length), seconds(last), min(abs(length - last), abs(length + late - last)) <= SOUND_SLACK

@@ -221,6 +221,8 @@ def measure(
     rate, length = stream.frame_rate, stream.duration or output.duration
     if line is None or not rate or not length:
         return
+    if recipe.picture is not None and recipe.picture.untimed:
+        line = line._replace(entries=(_zero(info, recipe),))  # its clock is counted from the first frame
     variable = recipe.video is not None and recipe.video.variable is not False
     places = spans(
         line,

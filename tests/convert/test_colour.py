@@ -60,6 +60,35 @@ def test_high_dynamic_range_is_brought_down_not_washed_out(name: str, sample: Fi
         assert np.abs(np.array(shown) - wanted).max() < 60
 
 
+def _hlg(shown: tuple[int, int, int]) -> np.ndarray:
+    """The HLG signal (0 to 1) that a display of 1000 cd/m2 shows like this colour of BT.709 (BT.1886, 8 bits).
+
+    By hand from BT.2087 (primaries), BT.2408 (white at 203 cd/m2) and BT.2100-2, table 5 (gamma 1.2, on luminance).
+    """
+    light = (np.array(shown) / 255) ** 2.4
+    primaries = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    display = primaries @ light * 203 / 1000
+    scene = display * (display @ (0.2627, 0.6780, 0.0593)) ** (1 / 1.2 - 1)
+    high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
+
+
+@pytest.mark.parametrize(
+    "colour", [(194, 150, 130), (180, 50, 50), (60, 160, 70), (50, 70, 170), (128, 128, 128), (90, 60, 45)]
+)
+def test_hlg_keeps_its_colours_by_the_formulas_of_the_standard(colour: tuple[int, int, int], tmp_path: Path) -> None:
+    red, green, blue = (np.full(64 * 64, round(float(part) * 65535), "<u2").tobytes() for part in _hlg(colour))
+    (tmp_path / "raw").write_bytes((green + blue + red) * 5)
+    told = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=gbr:range=pc"
+    ffmpeg(
+        "-f", "rawvideo", "-pix_fmt", "gbrp16le", "-s", "64x64", "-r", "25", "-i", tmp_path / "raw",
+        "-vf", f"{told},zscale=matrix=bt2020nc:range=tv,format=yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast",
+        "-x265-params", "log-level=error:pools=none:frame-threads=1", "-crf", "4", tmp_path / "hlg.mp4",
+    )  # fmt: skip
+    done = repair(tmp_path / "hlg.mp4", tmp_path, video__hdr=False)
+    assert np.abs(frame(done.path, at=0)[32, 32] - colour).max() <= 4
+
+
 @pytest.mark.parametrize("name", ["video/mjpeg.mov", "video/flv1.flv", "video/yuv444.mp4", "video/av1.mp4"])
 def test_colours_stay_whatever_matrix_and_range_the_source_has(name: str, sample: Find, tmp_path: Path) -> None:
     done = repair(sample(name), tmp_path, role(**MP4), video__codec="h264", container__format="mp4")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.convert.av.picture import Picture
-from pipeline.convert.av.sound import MAX_LOSS, Sound
+from pipeline.convert.av.sound import MAX_LOSS, MOST_PLACED, Sound
 from pipeline.model.facts import Speech
 from pipeline.model.units import exact
 
@@ -45,7 +45,8 @@ def _to_bt709(made: Picture) -> Iterator[Filter]:
     if not made.tone_map:
         yield _filter("zscale", **_BT709)
         return
-    yield _filter("zscale", transfer="linear", npl=_WHITE)
+    # Without the approximation that is zscale's habit: HLG has its system gamma on luminance (BT.2100, table 5).
+    yield _filter("zscale", transfer="linear", npl=_WHITE, agamma=0)
     yield _filter("format", pix_fmts="gbrpf32le")
     yield _filter("zscale", primaries="bt709")
     yield _filter("tonemap", tonemap="mobius", param=0.7, desat=0, peak=f"{_PEAK:.3f}")
@@ -62,6 +63,8 @@ def of_picture(made: Picture) -> tuple[Filter, ...]:
     assumed = {"colorspace": made.matrix, "color_primaries": made.primaries}
     if given := {key: value for key, value in assumed.items() if value}:
         chain.append(_filter("setparams", **given))
+    if made.untimed:
+        chain.append(_filter("setpts", expr="PTS-STARTPTS"))
     if made.deinterlace:
         chain.append(_filter("bwdif", mode="send_frame", deint="all"))
     if made.rate:
@@ -116,6 +119,8 @@ def of_sound(made: Sound) -> tuple[Filter, ...]:
 
 def to_mono(speech: Speech, channels: int | None) -> str:
     """The filter, as ffmpeg writes it, that makes a recording mono without cancelling its channels out."""
+    if channels is not None and 2 < channels <= MOST_PLACED:
+        return "aformat=channel_layouts=mono"  # by where each stands
     if speech.mid_loss is not None and speech.mid_loss > MAX_LOSS and speech.best_channel is not None:
         return f"pan=mono|c0=c{speech.best_channel}"
     return f"pan=mono|c0={_equal(channels or 1)}"

@@ -12,11 +12,8 @@ from pipeline.convert.av.sound import Sound
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
 from pipeline.model.facts import AudioStream, MediaInfo, Size, VideoStream
-from pipeline.model.units import show
+from pipeline.model.units import STEADY, show
 
-# Rates that cameras and editors use; a variable stream is made constant at the next one above its average.
-_NTSC: Final = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
-_STEADY: Final = tuple(sorted([*_NTSC, *map(Fraction, (10, 12, 15, 24, 25, 30, 50, 60))]))
 _MARGIN: Final = Fraction(98, 100)  # of a byte budget: what the container itself may need
 _PER_SECOND: Final = 8_000  # bit/s of indexes, measured at 25 fps with sound: about 6 kbit/s
 _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream that does not say
@@ -37,6 +34,7 @@ class Picture:
     crop: bool = False  # `size` cuts off one row or column instead of scaling
     pad: Size | None = None  # the frame around `size`
     rate: Fraction | None = None
+    untimed: bool = False  # its clock is late by as many frames as were reordered: it begins at zero
     deinterlace: bool = False
     tone_map: bool = False
     wide: bool = False  # primaries beyond BT.709 are brought back
@@ -55,6 +53,15 @@ class Picture:
     def encoder(self) -> VideoEncoder:
         """How its codec is encoded."""
         return VIDEO_ENCODERS[self.codec]
+
+
+_REORDERS: Final = frozenset({"h264", "hevc"})
+
+
+def untimed(info: MediaInfo, stream: VideoStream) -> bool:
+    """Whether only a decoder can tell when the frames are shown. Baseline H.264 has them in order."""
+    in_order = stream.profile is not None and "Baseline" in stream.profile
+    return info.container == "avi" and stream.codec in _REORDERS and not in_order
 
 
 def must_keep_alpha(stream: VideoStream, wishes: Wishes) -> bool:
@@ -154,11 +161,12 @@ def _rate(stream: VideoStream, wishes: Wishes) -> Fraction | None:
     if source is None:
         return wanted
     if wanted is None:
-        above = [r for r in _STEADY if r >= source and wishes.accepted("video.frame_rate", r)]
+        # A variable stream is made constant at the next usual rate above its average.
+        above = [r for r in STEADY if r >= source and wishes.accepted("video.frame_rate", r)]
         return above[0] if above else source
     if stream.variable:
         # Its average has no frames of its own to keep: the next of the usual rates that the rules take.
-        above = [r for r in _STEADY if r >= wanted and wishes.accepted("video.frame_rate", r)]
+        above = [r for r in STEADY if r >= wanted and wishes.accepted("video.frame_rate", r)]
         return above[0] if above else wanted
     if fix is None:
         whole = source / -(-source // wanted)  # ceil
@@ -238,6 +246,7 @@ def design(
         crop=crop,
         pad=pad,
         rate=rate,
+        untimed=untimed(info, stream),
         deinterlace=stream.interlaced is True,
         tone_map=stream.hdr is True,
         wide=stream.color_primaries in _WIDE and None not in (stream.color_transfer, stream.color_matrix),

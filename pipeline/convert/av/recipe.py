@@ -145,6 +145,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     picture_why += tuple(_unheld(s.codec, name) for s in video if not held.holds_video(s.codec))
     if not picture_why and video and video[0].alpha and not keeps_alpha(name, video[0].codec):
         picture_why = (_unheld("transparency", name, "透明通道"),)
+    if not picture_why and video and name != info.container and picture.untimed(info, video[0]):
+        picture_why = (_UNTIMED,)
     packing = next((f for f in plan.fixes if f.check == "video.codec_in_container"), None)
     if packing and video and not picture_why and str(packing.value).partition(" in ")[0] != video[0].codec:
         picture_why = (_because(packing),)
@@ -182,6 +184,9 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
 
 _NO_ENTRY: Final = Text(
     "no entry point to cut at without encoding lies within the limit", "时限内没有无需重新编码的切分点"
+)
+_UNTIMED: Final = Text(
+    "AVI does not tell when frames that were reordered are shown", "AVI 未记录经重新排序的帧的显示时间"
 )
 _UNEVEN: Final = Fraction(5, 4)  # times the mean bit rate that a part may have
 

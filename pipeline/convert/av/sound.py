@@ -129,6 +129,14 @@ def remarks(info: MediaInfo, present: AudioStream, made: Sound) -> tuple[Text, .
         )
     elif made.crowd:
         told.append(Text(f"mono of {made.crowd} channels in equal parts", f"{made.crowd} 个声道等比混合为单声道"))
+    peak = info.speech.true_peak if info.speech else None
+    if made.encoder.depth and (present.codec or "").startswith("pcm_f") and (peak is None or peak > 0):
+        told.append(
+            Text(
+                "whatever of its floating-point samples is above full scale is cut off; lower it in an editor first",
+                "浮点采样中超过满刻度的部分会被截平；如有此情况请先在编辑软件中降低电平",
+            )
+        )
     return (*told, *_raised(present, made))
 
 
@@ -160,8 +168,11 @@ def _raised(present: AudioStream, made: Sound) -> Iterator[Text]:
 
 
 def listens(info: MediaInfo, plan: Plan, role: Role) -> bool:
-    """Whether several channels become one, so that they must be heard before it is decided how."""
-    if info.speech is not None or not any((s.channels or 1) > 1 for s in info.audio):
+    """Whether a pair becomes one channel, so that it must be heard before it is decided how.
+
+    More than two are mixed by where they stand, dialogue first: none of them is the other one out of phase.
+    """
+    if info.speech is not None or not any(s.channels == 2 for s in info.audio):
         return False
     wishes = Wishes(plan, role)
     asked = role.wants("channels") == 1 or any(wishes.value("audio.channels", s.index) == 1 for s in info.audio)
@@ -211,7 +222,7 @@ def design(info: MediaInfo, stream: AudioStream, wishes: Wishes, container: str,
         codec=codec,
         sample_rate=rate if rate != stream.sample_rate else None,
         channels=channels if channels != stream.channels else None,
-        channel=best_alone(info) if channels == 1 and stream.channels != 1 else None,
+        channel=best_alone(info) if channels == 1 and stream.channels == 2 else None,
         crowd=crowd,
         bit_rate=_bits(wishes, stream, encoder, channels or 2),
         cut=silence(wishes.plan, stream.duration or info.duration),

@@ -18,6 +18,8 @@ _MAX_TOP: Final = 20_000  # top-level boxes; a day of one-second fragments has t
 _MAX_MOOV: Final = 64 << 20  # bytes; a moov of two hours of video and sound takes about 5 MiB
 _MAX_MOOF: Final = 1 << 20  # bytes of one fragment's head; of a second of video and sound about 1 kB
 _MAX_RUNS: Final = 200_000  # entries of one timing table that are looked at
+# ISO/IEC 14496-12, 8.12: the codec's own name is inside; the last four are those of FairPlay.
+_LOCKED: Final = frozenset({b"encv", b"enca", b"drmi", b"drms", b"drmt", b"drmv"})
 _FRAME_EPSILON: Final = Fraction(1, 1000)
 
 
@@ -159,7 +161,7 @@ def _entry(data: bytes, at: int, end: int, track: Track) -> None:
     at the start of the fifth byte).
     """
     entry = next(_children(data, at, end), None)
-    if entry and entry[0] in {b"encv", b"enca"}:  # ISO/IEC 23001-7: the codec's own name is inside
+    if entry and entry[0] in _LOCKED:
         track.encrypted = True
     if entry and entry[1] + 28 <= entry[2]:
         track.stated = struct.unpack_from(">2H", data, entry[1] + 24)

@@ -11,9 +11,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import (
@@ -31,10 +30,10 @@ from pipeline.model.ceilings import (
     MAX_TAGS,
 )
 from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream
+from pipeline.probe.av import timing
 from pipeline.probe.av.matroska import read_tracks
 from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
 from pipeline.probe.av.open import (
-    BROKEN,
     ISO_MEDIA,
     LENGTHS_HEARD,
     MICROSECOND,
@@ -43,9 +42,8 @@ from pipeline.probe.av.open import (
     allowed,
     interlaced,
     opened,
-    packets_of,
 )
-from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, exact, seconds, video_facts
+from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, seconds, video_facts
 from pipeline.probe.av.tags import tags_of
 from pipeline.probe.av.truncation import missing_bytes, mp3_padding
 from pipeline.probe.av.wav import wav
@@ -54,22 +52,11 @@ from pipeline.probe.unopened import unopened
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.stream import Stream
-    from av.video.stream import VideoStream as AvVideo
 
 _HEAD: Final = 1 << 16  # bytes of a WAV in which its format and length are looked for
-_TIMED_FRAMES: Final = 1000  # of each picture stream, to tell constant from variable rate: 40 s at 25 fps
-_TIMED_BYTES: Final = 64 << 20
-_REORDERED: Final = 32  # frames at the end of a window whose predecessors may not have come yet
 _COUNTED: Final = {"aac": adts_frame, "mp3": mp3_frame}
-_ROUNDING: Final = Fraction(1, 1000)  # seconds: the clock of Matroska, FLV and ASF
-
-
-class Timing(NamedTuple):
-    """What packet times tell of one picture stream."""
-
-    variable: bool | None
-    frames: int | None  # None when there are more than were looked at
+_ONE_LENGTH: Final = frozenset({"matroska", "flv"})  # demuxers of containers that tell one length for all streams
+_RATE_OF_ONE: Final = 240  # frames per second; of a single frame a header's higher rate is its clock
 
 
 def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
@@ -146,26 +133,27 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         length = _wav_length(path, size)
     if OPENS[format_] == "matroska" and length:
         length, video, audio = _from_start(start, length, video, audio)
-    _within_ceilings(path, video, audio, length)
     kind = Kind.VIDEO if video or not audio else Kind.AUDIO
     damaged = False
     remarks = list(_remarks(container, tracks))
     missing = boxes.missing if boxes else missing_bytes(path, size, format_)
     cut = bool(missing) or (boxes is not None and _beyond_end(container, size))
-    # Without a header FFmpeg guesses the length from the bit rate; an MP3 with one has told its bytes.
-    if format_ in _COUNTED and missing is None:
-        counted = count(path, size, _COUNTED[format_])
-        length = counted.seconds if counted else None
+    # Without a header FFmpeg guesses the length from the bit rate, and what a header tells need not be so.
+    if format_ in _COUNTED and (counted := count(path, size, _COUNTED[format_])) is not None:
+        if missing is None:
+            length, cut, damaged = counted.seconds, cut or counted.cut, counted.damaged
+        elif hertz := audio[0].sample_rate:
+            length = _untold(path, counted.seconds, length, hertz)
         audio = tuple(replace(sound, duration=length) for sound in audio)
-        cut = cut or (counted is not None and counted.cut)
-        damaged = counted is not None and counted.damaged
-        if damaged:
-            remarks.append(
-                Text(
-                    "There are bytes between the sound frames that belong to none.",
-                    "音频帧之间存在多余字节。",
-                )
+    elif format_ in _COUNTED and missing is None:
+        length, audio = None, tuple(replace(sound, duration=None) for sound in audio)
+    if damaged:
+        remarks.append(
+            Text(
+                "There are bytes between the sound frames that belong to none.",
+                "音频帧之间存在多余字节。",
             )
+        )
     if cut:
         remarks.append(
             Text(
@@ -174,8 +162,12 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
             )
         )
     if untimed := [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]:
-        timings = _timings(container, untimed, cut=cut)  # last: it reads on
-        video = tuple(_timed(facts, timings.get(facts.index)) for facts in video)
+        # Containers that tell the length of each stream are believed; these have only one for all.
+        unmeasured = container.streams.audio if OPENS[format_] in _ONE_LENGTH else ()
+        times = timing.read(container, untimed, unmeasured, cut=cut)  # last: it reads on
+        video, audio = tuple(map(times.picture, video)), tuple(map(times.sound, audio))
+    video = tuple(map(_moving, video))
+    _within_ceilings(path, video, audio, length)
     return replace(
         unopened(path, kind, size),
         container=_container(format_, kind),
@@ -192,6 +184,27 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         intact=False if cut or damaged else None,
         remarks=tuple(remarks),
     )
+
+
+def _moving(picture: VideoStream) -> VideoStream:
+    """Without the rate that a header claims of a stream that has no two frames to tell it by."""
+    rate, frames = picture.frame_rate, picture.frames
+    if rate is None or frames is None or frames > 1:
+        return replace(picture, frame_rate=rate and timing.usual(rate, frames))
+    return replace(picture, frame_rate=rate if rate <= _RATE_OF_ONE else None)
+
+
+_AGREES: Final = Fraction(1, 50)  # seconds; less than one frame of sound
+
+
+def _untold(path: Path, counted: Fraction, told: Fraction | None, hertz: int) -> Fraction:
+    """The length of an MP3 with a header, by that or, where the two do not agree, by its frames.
+
+    The header is a frame itself, of 1,152 samples from 32 kHz up and of 576 below.
+    """
+    silent = (1152 if hertz >= 32_000 else 576) + mp3_padding(path)
+    heard = max(Fraction(0), counted - Fraction(silent, hertz))
+    return told if told is not None and abs(told - heard) <= _AGREES else heard
 
 
 def _heard(sound: AudioStream, track: Track | None) -> AudioStream:
@@ -310,6 +323,14 @@ def _remarks(container: InputContainer, tracks: dict[int, Track]) -> Iterator[Te
                 f"Stream {stream.index} is shown mirrored by its display matrix.",
                 f"流 {stream.index} 的显示矩阵含镜像。",
             )
+        if stream.type == "video" and track and track.clean:
+            shown = "x".join(map(str, track.clean))
+            yield Text(
+                f"Stream {stream.index} is cropped to {shown} by its container (clean aperture): the rest of what is "
+                "stored is not shown. Export it without this crop where the whole picture is wanted.",
+                f"流 {stream.index} 由封装裁剪为 {shown}（clean aperture），其余已存储的画面不显示。"
+                "如需完整画面，请导出时去掉该裁剪。",
+            )
         if stream.type == "video" and track and track.rotation is None:
             yield Text(
                 f"Stream {stream.index} is turned by an angle that is no multiple of 90 degrees.",
@@ -330,45 +351,3 @@ def _beyond_end(container: InputContainer, size: int) -> bool:
         if len(entries) and (last := entries[len(entries) - 1]).pos + last.size > size:
             return True
     return False
-
-
-def _timings(container: InputContainer, streams: list[AvVideo], *, cut: bool) -> dict[int, Timing]:
-    """Look at the times of the first frames, without decoding them."""
-    times: dict[int, list[int | None]] = {s.index: [] for s in streams}
-    first: int | None = None
-    whole = True
-    try:
-        for packet in packets_of(container, streams):
-            if packet.size == 0:
-                continue  # the end, one for each stream
-            times[packet.stream_index].append(packet.dts if packet.pts is None else packet.pts)
-            first = packet.pos if first is None else first
-            if len(times[packet.stream_index]) > _TIMED_FRAMES or (
-                packet.pos is not None and first is not None and packet.pos - first > _TIMED_BYTES
-            ):
-                whole = False
-                break
-    except BROKEN:
-        whole = False  # damage further on does not undo what was seen
-    return {s.index: _timing(times[s.index], s, whole=whole and not cut) for s in streams}
-
-
-def _timing(times: list[int | None], stream: Stream, *, whole: bool) -> Timing:
-    frames = len(times) if whole else None
-    known = sorted(t for t in times if t is not None)
-    clock = exact(stream.time_base)
-    if len(known) < len(times) or clock is None:
-        return Timing(None, frames)
-    if not whole:
-        known = known[:-_REORDERED]
-    steps = {b - a for a, b in pairwise(known)}
-    if not steps:
-        return Timing(None, frames)
-    spread = (max(steps) - min(steps)) * clock
-    return Timing(spread > max(clock, _ROUNDING), frames)
-
-
-def _timed(facts: VideoStream, timing: Timing | None) -> VideoStream:
-    if timing is None:
-        return facts
-    return replace(facts, variable=timing.variable, frames=facts.frames or timing.frames)

@@ -172,12 +172,13 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
     coded = Size(context.width, context.height) if context.width and context.height else None
     if coded is None and track and track.stated and all(track.stated):  # too large for FFmpeg, which then tells none
         coded = Size(*track.stated)
-    # FFmpeg's decoders take the rectangle off, players too; only PyAV does not tell of it.
+    # FFmpeg's decoders show only this rectangle, and so do most players; only PyAV does not tell of it.
+    clean = coded
     if coded and track and track.clean and track.clean <= coded and track.clean[1] <= coded.height:
-        coded = Size(*track.clean)
-    # Where neither container nor codec states a pixel aspect, every player shows square pixels.
+        clean = Size(*track.clean)
+    # The container's pixel aspect wins, as in players. Where neither it nor the codec states one, pixels are square.
     aspect = _positive(
-        exact(context.sample_aspect_ratio), sequence.aspect if sequence else None, exact(stream.sample_aspect_ratio)
+        exact(stream.sample_aspect_ratio), exact(context.sample_aspect_ratio), sequence.aspect if sequence else None
     )
     rotation = _rotation(stream, track)
 
@@ -207,7 +208,7 @@ def video_facts(stream: AvVideo, track: Track | None) -> VideoStream:
         color_range=range_,
         dolby_vision=track.dolby_vision if track else None,
         coded=coded,
-        size=as_shown(coded, aspect, rotation),
+        size=as_shown(clean, aspect, rotation),
         sample_aspect=aspect or Fraction(1),
         rotation=rotation,
         frame_rate=_positive(

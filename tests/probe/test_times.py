@@ -1,0 +1,130 @@
+"""Facts that packets tell and headers do not: each file is made with a header that is wrong or silent."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Unreadable
+from pipeline.model.facts import Size
+from pipeline.probe import probe
+from tests.repairing import ffmpeg
+
+_PICTURE = "testsrc2=size=160x120:rate={}:duration=2"
+_DURATION = b"\x23\xe3\x83\x84"  # DefaultDuration, four bytes of nanoseconds (RFC 9559, 5.1.4.1.13)
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, 50])
+@pytest.mark.parametrize("stated", [b"", (1_000_000).to_bytes(4, "big"), (1_666_666).to_bytes(4, "big")])
+def test_the_rate_of_matroska_is_that_of_its_frames(rate: int, stated: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    ffmpeg("-f", "lavfi", "-i", _PICTURE.format(rate), "-c:v", "mpeg4", path)
+    data = bytearray(path.read_bytes())
+    at = data.index(_DURATION)
+    data[at : at + 8] = _DURATION + stated if stated else b"\xec\x86" + bytes(6)  # Void, of six bytes
+    path.write_bytes(data)
+    picture = probe(path).video[0]
+    assert (picture.frame_rate, picture.variable, picture.frames) == (rate, False, 2 * rate)
+
+
+@pytest.mark.parametrize("name", ["a.flv", "a.webm", "a.ts", "a.mkv"])
+def test_what_is_left_out_leaves_the_rate_and_makes_it_variable(name: str, tmp_path: Path) -> None:
+    codec = {"a.flv": "flv", "a.webm": "libvpx", "a.ts": "mpeg2video", "a.mkv": "mpeg4"}[name]
+    left = ("-vf", "select=lt(n\\,20)+gt(n\\,24)", "-fps_mode", "vfr")
+    ffmpeg("-f", "lavfi", "-i", _PICTURE.format(25), *left, "-c:v", codec, tmp_path / name)
+    picture = probe(tmp_path / name).video[0]
+    assert (picture.frame_rate, picture.variable, picture.frames) == (25, True, 45)
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "sound"), [("a.flv", "flv", "libmp3lame"), ("a.webm", "libvpx", "libopus")]
+)
+def test_sound_that_ends_before_the_picture_has_its_own_length(
+    name: str, picture: str, sound: str, tmp_path: Path
+) -> None:
+    tone = ("-f", "lavfi", "-i", "sine=duration=1:sample_rate=44100")
+    ffmpeg(
+        "-f", "lavfi", "-i", _PICTURE.format(25), *tone, "-c:v", picture, "-c:a", sound, "-live", "1", tmp_path / name
+    )
+    (heard,) = probe(tmp_path / name).audio
+    assert heard.duration is not None
+    assert abs(heard.duration - 1) <= Fraction(2 * 1152, 44100)  # what encoders add at both ends
+
+
+def test_the_pixel_aspect_of_the_container_wins(tmp_path: Path) -> None:
+    narrow, wide = tmp_path / "narrow.mp4", tmp_path / "wide.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:duration=0.2", "-vf", "setsar=27/64", "-c:v", "libx264", narrow)
+    ffmpeg("-i", narrow, "-c", "copy", "-aspect", "4:3", wide)
+    assert probe(narrow).video[0].size == Size(135, 240)
+    picture = probe(wide).video[0]
+    assert (picture.size, picture.sample_aspect) == (Size(320, 240), 1)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 90_000])
+def test_an_mp3_is_as_long_as_its_frames_whatever_its_header_says(frames: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=8:sample_rate=44100", "-c:a", "libmp3lame", path)
+    data = bytearray(path.read_bytes())
+    at = max(data.find(b"Info"), data.find(b"Xing"))
+    assert data[at + 7] & 1  # the count of frames is there
+    data[at + 8 : at + 12] = frames.to_bytes(4, "big")
+    path.write_bytes(data)
+    info = probe(path)
+    assert info.duration is not None
+    assert info.audio[0].duration == info.duration
+    assert abs(info.duration - 8) <= Fraction(1, 100)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_a_single_frame_claims_no_rate_of_a_clock(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"one.{suffix}"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "1", "-c:v", "mpeg4", path)
+    if suffix == "mp4":  # stts (8.6.1.2): its one frame lasts a single tick
+        data = bytearray(path.read_bytes())
+        at = data.index(b"stts")
+        data[at + 16 : at + 20] = (1).to_bytes(4, "big")
+        data[data.index(b"mdhd") + 16 : data.index(b"mdhd") + 20] = (90_000).to_bytes(4, "big")
+        path.write_bytes(data)
+    rate = probe(path).video[0].frame_rate
+    assert rate is None or rate <= 60
+
+
+def test_a_rounded_clock_makes_no_rate_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    late = ("-vf", "settb=1/1000,setpts=floor(N*33.3266)", "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
+    ffmpeg("-f", "lavfi", "-i", _PICTURE.format(30), *late, "-c:v", "mpeg4", "-video_track_timescale", "1000", path)
+    assert probe(path).video[0].frame_rate == 30
+
+
+@pytest.mark.parametrize(("own", "locked"), [(b"mp4a", b"drms"), (b"mp4v", b"drmi")])
+def test_what_a_shop_has_locked_is_called_encrypted(own: bytes, locked: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=64x64:duration=0.2", "-f", "lavfi", "-i", "sine=duration=0.2",
+        "-c:v", "mpeg4", "-c:a", "aac", path,
+    )  # fmt: skip
+    data = path.read_bytes()
+    at = data.index(own, data.index(b"stsd"))
+    path.write_bytes(data[:at] + locked + data[at + 4 :])
+    with pytest.raises(Unreadable, match="encrypted"):
+        probe(path)
+
+
+def test_a_clean_aperture_is_told_and_leaves_what_is_stored(tmp_path: Path) -> None:
+    """12.1.4 of ISO/IEC 14496-12, by hand: 300/1 by 200/1, in the middle."""
+    path = tmp_path / "a.mov"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:duration=0.2", "-c:v", "mpeg4", path)
+    data = bytearray(path.read_bytes())
+    clap = (40).to_bytes(4, "big") + b"clap" + b"".join(n.to_bytes(4, "big") for n in (300, 1, 200, 1, 0, 1, 0, 1))
+    entry = data.index(b"mp4v", data.index(b"stsd")) - 4
+    end = entry + int.from_bytes(data[entry : entry + 4], "big")
+    data[end:end] = clap
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v"):
+        at = data.index(name, data.index(b"moov") if name != b"minf" else data.index(b"mdhd")) - 4
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(clap)).to_bytes(4, "big")
+    path.write_bytes(data)
+    info = probe(path)
+    assert (info.video[0].coded, info.video[0].size) == (Size(320, 240), Size(300, 200))
+    assert any("300x200" in remark.en for remark in info.remarks)
