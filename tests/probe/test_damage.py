@@ -10,6 +10,7 @@ import pytest
 from pipeline.errors import AssetError
 from pipeline.model.facts import Text
 from pipeline.probe import probe
+from pipeline.probe.av.decode import decode_all
 from samples import SAMPLES, build, missing
 from samples._tools import same_zip
 from tests import ROOT
@@ -80,3 +81,20 @@ def test_damaged_parts_in_a_sound_zip(name: str, tmp_path: Path) -> None:
             same_zip(data, lambda _, part: damaged(part, chance) if part and chance.random() < 0.1 else part)
         )
         answers(path)
+
+
+@pytest.mark.parametrize("name", ["audio/good.mp3", "audio/good.aac"])
+@pytest.mark.parametrize("tail", [b"00004.mp3", b"TAG" + bytes(125), b"\0" * 3000])
+def test_what_follows_the_last_frame_of_bare_sound_is_no_damage(tmp_path: Path, name: str, tail: bytes) -> None:
+    """A tag of ID3v1 and litter alike: every player passes it over."""
+    path = tmp_path / Path(name).name
+    path.write_bytes(build([name], OUT)[name].read_bytes() + tail)
+    assert decode_all(path, path.suffix[1:]).intact is True
+
+
+def test_the_same_between_frames_is_damage(tmp_path: Path) -> None:
+    whole = build(["audio/good.mp3"], OUT)["audio/good.mp3"].read_bytes()
+    middle = len(whole) // 2
+    path = tmp_path / "good.mp3"
+    path.write_bytes(whole[:middle] + b"no sound at all " * 300 + whole[middle:])
+    assert decode_all(path, "mp3").intact is False

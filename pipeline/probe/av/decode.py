@@ -25,6 +25,9 @@ from pipeline.probe.av.streams import codec_of, seconds
 
 # A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
 _SLACK: Final = Fraction(1, 2)  # seconds
+# Frames that follow each other without a container, each with a sync word (ISO/IEC 11172-3, 2.4.1.3; 13818-7, 6.2).
+# What stands behind the last one and begins with none is a tag or litter: every player passes it over.
+_BARE: Final = frozenset({"mp3", "aac"})
 
 
 class DecodeResult(NamedTuple):
@@ -74,10 +77,16 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
         packets = dict.fromkeys((s.index for s in streams), 0)
         shown = dict.fromkeys(packets, 0)  # frames that came out of them
         reached = Fraction(0)
+        litter = False
         try:
             for packet in packets_of(container, streams):
                 if packet.is_corrupt:
                     return _damaged(reached, "a damaged packet", "数据包损坏")
+                if litter and packet.size:
+                    return _damaged(reached, "something that is no sound", "夹有非音频数据")
+                if format_ in _BARE and packet.size and shown[packet.stream.index] and not _syncs(bytes(packet)):
+                    litter = True
+                    continue
                 # Not packet.stream_index, which is 0 in the empty packets that end each stream.
                 packets[packet.stream.index] += bool(packet.size)
                 for frame in packet.decode():
@@ -103,6 +112,10 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
         if reached < begin + length - max(_SLACK, length / 100):
             return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
     return DecodeResult(True, ())
+
+
+def _syncs(data: bytes) -> bool:
+    return data[:1] == b"\xff" and data[1:2] >= b"\xe0"
 
 
 def _damaged(at: Fraction, en: str, zh: str) -> DecodeResult:
