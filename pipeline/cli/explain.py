@@ -22,7 +22,7 @@ from pipeline.model.rules import Preset, Role, Rule
 from pipeline.report import console
 from pipeline.rules import presets
 from pipeline.rules.catalogue import Statement, rows
-from pipeline.upload.meanings import meaning
+from pipeline.upload.destinations import meaning
 
 
 @dataclass(frozen=True, kw_only=True)

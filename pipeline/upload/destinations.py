@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol, cast
 
 from pipeline.errors import UsageError, nearest_word
+from pipeline.model.facts import Text
 from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Look, Target
@@ -50,6 +51,7 @@ class DestinationRow:
     module: str  # a Module
     order: str = ""  # an OrderModule; empty where no order means anything
     standing: str = ""  # a Standing; empty where nothing goes on after an upload
+    codes: str = ""  # a module whose `meaning` knows the codes of errors there; empty where there are none
 
 
 _ANY: Final = "://"
@@ -61,12 +63,14 @@ DESTINATIONS: Final[dict[str, DestinationRow]] = {
         "pipeline.upload.metastudio.destination",
         "pipeline.upload.metastudio.order",
         "pipeline.upload.metastudio.standing",
+        "pipeline.upload.metastudio.error_codes",
     ),
     "tencent": DestinationRow(
         "tencent",
         "pipeline.upload.tencent.destination",
         "pipeline.upload.tencent.order",
         "pipeline.upload.tencent.standing",
+        "pipeline.upload.tencent.error_codes",
     ),
     _ANY: DestinationRow("any URL of fsspec", "pipeline.upload.filesystem"),
 }
@@ -97,6 +101,12 @@ def standing(place: str) -> Standing:
             f"{place}：上传完成后没有后续处理，无需查询",
         )
     return cast("Standing", import_module(row.standing))
+
+
+def meaning(code: str) -> Text | None:
+    """What a platform's code means and what to do about it; None when none has it."""
+    asked = (import_module(row.codes).meaning(code) for row in DESTINATIONS.values() if row.codes)
+    return next((found for found in asked if found), None)
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:

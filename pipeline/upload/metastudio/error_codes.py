@@ -161,3 +161,8 @@ CODES: Final = ErrorCodes(
     final="MSS.",
     passing=frozenset({"MSS.10000102", "MSS.10000103", "MSS.100000032", "MSS.10010013"}),
 )
+
+
+def meaning(code: str) -> Text | None:
+    """What this code means and what to do about it; None when it is not one of this platform's."""
+    return MEANINGS.get(code.upper())

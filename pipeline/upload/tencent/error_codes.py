@@ -46,3 +46,9 @@ def told(path: str, code: str) -> Text:
     """The meaning of a result code, which depends on the endpoint (T22)."""
     table = FACE if "facedetect" in path else GENERAL
     return table.get(code, Text("refused", "被拒绝"))
+
+
+def meaning(code: str) -> Text | None:
+    """What this code means and what to do about it, of all that answer here; None when nobody has it."""
+    number = DETECTION.get(int(code)) if code.lstrip("-").isdecimal() else None
+    return GENERAL.get(code) or FACE.get(code) or number
