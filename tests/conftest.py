@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pipeline.tools import programs
 from samples import build
 from tests.attack.promises import ELSEWHERE
 from tests.documents.schemas import held
@@ -98,3 +99,12 @@ def running(tmp_path: Path) -> Iterator[Emulator]:
 
     with made.emulator(tmp_path / "far") as emulator:
         yield emulator
+
+
+@pytest.fixture
+def liar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ffmpeg that does nothing and says that all is well."""
+    program = tmp_path / "liar"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(programs, "ffmpeg", lambda: str(program))

@@ -20,6 +20,8 @@ import msgspec
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.upload.retry import Retryable
+from pipeline.upload.transfer import Unknown
 
 Side = Literal["query", "body", "answer"]
 _WHOLE: Final = re.compile("-?[0-9]{1,18}")
@@ -257,6 +259,19 @@ class Reply:
         if not found:
             raise self._not(name, self._told(name), Text("it", "该值"))
         return found
+
+    def given(self, names: tuple[str, ...], what: str, *, again: bool) -> Reply:
+        """This answer, if it holds the fields that it is for. One without is none: asked for again, or not known.
+
+        `what` is the call, for who reads the message. Raises Retryable where `again` may be asked, else Unknown.
+        """
+        try:
+            for name in names:
+                (self.word if self._fields[name].values else self.must)(name)
+        except Unexpected as error:
+            unsure = Unknown(f"{what}: {error.text.en}", f"{what}：{error.text.zh}")
+            raise (Retryable(unsure) if again else unsure) from None
+        return self
 
     def word(self, name: str) -> str:
         """One of the words of the documents. Raises Unexpected for none and for any other."""

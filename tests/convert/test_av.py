@@ -20,7 +20,6 @@ from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.stages.prepare import NAMING
-from pipeline.tools import programs
 from tests.repairing import MP4, Find, at_most, ffmpeg, frame, packets, plan_for, repair, role
 
 # check, sample, value wanted and found afterwards, what the role delivers
@@ -298,13 +297,8 @@ def test_a_time_code_does_not_come_back_with_a_cover(sample: Find, tmp_path: Pat
     assert (done.after.others, done.after.covers) == ((), 1)
 
 
-def test_ffmpeg_that_writes_nothing_and_says_all_is_well(
-    sample: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    liar = tmp_path / "liar"
-    liar.write_text("#!/bin/sh\nexit 0\n")
-    liar.chmod(0o755)
-    monkeypatch.setattr(programs, "ffmpeg", lambda: str(liar))
+@pytest.mark.usefixtures("liar")
+def test_ffmpeg_that_writes_nothing_and_says_all_is_well(sample: Find, tmp_path: Path) -> None:
     source = sample("video/60fps.mp4")
     info = probe(source)
     with pytest.raises(ToolFailed, match="without writing"):

@@ -28,6 +28,7 @@ from pipeline.storage import inputs
 from pipeline.storage.inputs import find
 from pipeline.tools import cache, versions
 from tests import ROOT
+from tests.watching import alarm
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, links and signals as POSIX has them")
 Sample = Callable[[str], Path]
@@ -35,19 +36,9 @@ PICTURES = "metastudio/asset-library"
 
 
 @pytest.fixture(autouse=True)
-def alarm() -> Iterator[None]:
-    """Nothing may wait for somebody at the other end: the kernel ends what does."""
-
-    def rung(*_: object) -> None:
-        raise TimeoutError("it waits")
-
-    before = signal.signal(signal.SIGALRM, rung)
-    signal.alarm(300)
-    try:
+def bounded() -> Iterator[None]:
+    with alarm(300):
         yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import ntpath
 import os
 import posixpath
 import re
-import signal
 import socket
 import stat
 import subprocess
@@ -31,6 +30,7 @@ from pipeline.storage.publish import LOCK, RECEIPT, WORK, claim, promised, recei
 from pipeline.storage.state import HeldFolder, beneath, database, plain, replaceable
 from pipeline.upload import journal as uploads
 from tests import ROOT
+from tests.watching import alarm
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners, modes and links as POSIX has them")
 ANOTHER = 65534  # nobody's
@@ -39,19 +39,9 @@ Plant = Callable[[Path], None]
 
 
 @pytest.fixture(autouse=True)
-def alarm() -> Iterator[None]:
-    """Nothing may wait for somebody at the other end: the kernel ends what does."""
-
-    def rung(*_: object) -> None:
-        raise TimeoutError("it waits")
-
-    before = signal.signal(signal.SIGALRM, rung)
-    signal.alarm(60)
-    try:
+def bounded() -> Iterator[None]:
+    with alarm(60):
         yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def given_away(path: Path) -> Path:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import samples
 from pipeline.errors import TimedOut
 from pipeline.model import ceilings
 from pipeline.model.facts import AudioStream, Kind, MediaInfo, VideoStream
@@ -20,17 +19,6 @@ from pipeline.tools import programs
 from pipeline.verify.decode import decoded
 
 Find = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Find:
-    """A sample by name, made when first asked for."""
-    folder = tmp_path_factory.mktemp("samples")
-
-    def find(name: str) -> Path:
-        return samples.build([name], folder)[name]
-
-    return find
 
 
 # --- what a decoder's count is held to --------------------------------------------------------------
@@ -168,13 +156,8 @@ def test_garbage_in_the_middle_is_noticed(sample: Find, tmp_path: Path) -> None:
     assert "code" in proof.found.en
 
 
-def test_a_decoder_that_counts_nothing_proves_nothing(
-    sample: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    liar = tmp_path / "liar"
-    liar.write_text("#!/bin/sh\nexit 0\n")
-    liar.chmod(0o755)
-    monkeypatch.setattr(programs, "ffmpeg", lambda: str(liar))
+@pytest.mark.usefixtures("liar")
+def test_a_decoder_that_counts_nothing_proves_nothing(sample: Find, tmp_path: Path) -> None:
     for name in ("video/60fps.mp4", "audio/mono.wav"):
         assert not decoded(sample(name), probe(sample(name)), tmp_path).passed
 

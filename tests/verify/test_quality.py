@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import samples
 from pipeline.cli import main as cli
 from pipeline.convert.av import video
 from pipeline.convert.av.picture import Picture
@@ -37,17 +36,6 @@ from pipeline.verify import quality
 from pipeline.verify.decode import decoded
 
 Find = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Find:
-    """A sample by name, made when first asked for."""
-    folder = tmp_path_factory.mktemp("samples")
-
-    def find(name: str) -> Path:
-        return samples.build([name], folder)[name]
-
-    return find
 
 
 def ffmpeg(*args: str | Path) -> None:

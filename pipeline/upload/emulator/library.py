@@ -15,7 +15,8 @@ from pipeline.upload.metastudio import fields
 
 _ALIVE: Final = frozenset({"CREATING", "UPLOADED", "REVIEW", "CREATED"})
 _NAME: Final = re.compile(r"[0-9A-Za-z_\-\u3400-\u4dbf\u4e00-\u9fff]+")
-_UPPER: Final = {
+# Table 4-180, read here a second time: what the client sends is held to the document and not to the client.
+_CONTENT_TYPES: Final = {
     "gif": "image/gif",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
@@ -175,7 +176,7 @@ def _create_file(backend: Backend, request: Request, body: dict[str, Any], *, la
     }
     backend.files[file_id] = record
     asset["files"].append(record)
-    kind_of = _UPPER.get(suffix, "application/octet-stream")
+    kind_of = _CONTENT_TYPES.get(suffix, "application/octet-stream")
     until = backend.now() + backend.url_age
     parts: list[int | None] = [*range(1, count + 1)] if large and count > 1 else [None]
     urls = [backend.presign(request.base, Url(file_id, until, kind_of, md5, part=part)) for part in parts]

@@ -14,9 +14,9 @@ from pipeline.upload.credentials import Secrets
 from pipeline.upload.metastudio import fields, protocol, signing
 from pipeline.upload.metastudio.error_codes import CODES
 from pipeline.upload.metastudio.protocol import TABLES
-from pipeline.upload.protocol import Reply, Side, Unexpected
-from pipeline.upload.retry import Patience, Retryable, retry
-from pipeline.upload.transfer import Refused, Unknown, secure
+from pipeline.upload.protocol import Reply, Side
+from pipeline.upload.retry import Patience, retry
+from pipeline.upload.transfer import Refused, secure
 
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")
@@ -133,14 +133,7 @@ class Api:
                     raise
                 self._token = None  # it has lapsed: another is asked for
                 answer = asked()
-            reply = Reply(TABLES, rows, answer.json(), table)
-            try:
-                for field in gives:
-                    (reply.word if rows[field].values else reply.must)(field)
-            except Unexpected as error:
-                unsure = Unknown(f"{what}: {error.text.en}", f"{what}：{error.text.zh}")
-                raise (Retryable(unsure) if again else unsure) from None
-            return reply
+            return Reply(TABLES, rows, answer.json(), table).given(gives, what, again=again)
 
         return retry(self.caller.patience.times(_ANSWERS), attempt)
 

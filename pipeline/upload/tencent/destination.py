@@ -21,7 +21,7 @@ from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
-from pipeline.upload.protocol import Reply, Unexpected
+from pipeline.upload.protocol import Reply
 from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.retry import Patience, Retryable, retry
 from pipeline.upload.tencent import checks, cos, error_codes, making, signing, tasks
@@ -116,8 +116,7 @@ class Tencent:
             code = str(header.get("Code", "") if isinstance(header, dict) else "")
             if code == "0":
                 rows, table = row.side("answer")
-                reply = Reply(TABLES, rows, told.get("Payload"), table)
-                return self._given(name, reply, gives, again=again)
+                return Reply(TABLES, rows, told.get("Payload"), table).given(gives, name, again=again)
             meaning, said = (
                 error_codes.told(row.path, code),
                 self._secrets.redact(str((header or {}).get("Message", ""))),
@@ -132,18 +131,6 @@ class Tencent:
             raise Retryable(unsure) if again else unsure
 
         return retry(self.caller.patience, attempt)
-
-    @staticmethod
-    def _given(name: str, reply: Reply, gives: tuple[str, ...], *, again: bool) -> Reply:
-        """The answer, if it holds what it is for. An answer without is none: asked for again, or not known."""
-        rows = TABLES.calls[name].answer
-        try:
-            for field in gives:
-                (reply.word if rows[field].values else reply.must)(field)
-        except Unexpected as error:
-            unsure = Unknown(f"{name}: {error.text.en}", f"{name}：{error.text.zh}")
-            raise (Retryable(unsure) if again else unsure) from None
-        return reply
 
     def _credentials(self) -> Credentials:
         """Temporary credentials, asked for anew. Their times stand beside them, not in them."""
