@@ -15,6 +15,7 @@ from PIL import Image
 from pipeline.checks import CHECKS
 from pipeline.convert.image import convert as converter
 from pipeline.convert.image.crop import face_crop
+from pipeline.convert.image.recipe import recipe
 from pipeline.errors import AssetError
 from pipeline.model.facts import Face, MediaInfo, Size
 from pipeline.model.limits import Aspect, Between, OneOf
@@ -286,4 +287,4 @@ def test_aspect_is_still_cut_in_the_middle_without_faces() -> None:
     info = factory.image()
     plan = Plan(fixes=(fix("image.aspect", Fraction(16, 9), Fraction(1)),))
     role = factory.role(factory.rule("image.aspect", Aspect((Fraction(1),))))
-    assert converter.recipe(info, plan, role).crop is None
+    assert recipe(info, plan, role).crop is None

@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from pipeline.checks import CHECKS
 from pipeline.convert.image import convert as image
+from pipeline.convert.image.recipe import WRITABLE
 from pipeline.errors import CeilingExceeded, ToolFailed, ToolMissing, Unreadable
 from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text, Value
 from pipeline.model.limits import Aspect, Between, FitsBox, OneOf, OneSize
@@ -258,7 +259,7 @@ def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path: Path) -> None:
 def test_every_mode_can_be_written_in_every_format(tmp_path: Path, mode: str) -> None:
     source = saved(tmp_path, "any.tiff", gradient().convert("RGB" if mode == "P" else mode))
     expected = gradient().convert(mode).convert("RGB")
-    for target in sorted(image.WRITABLE):
+    for target in sorted(WRITABLE):
         (tmp_path / target).mkdir()
         got = Repaired(source, role(("image.format", OneOf((target,)))), tmp_path / target)
         assert distance(got.pixels(), expected) < 40

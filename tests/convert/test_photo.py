@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.convert.image import convert as converter
+from pipeline.convert.image.recipe import recipe
 from pipeline.convert.image.straighten import upright
 from pipeline.documents.facts import facts
 from pipeline.errors import AssetError
@@ -114,8 +115,8 @@ def test_a_crop_is_enlarged_where_it_leaves_too_little(sample: Sampled) -> None:
         factory.rule("image.size", AtLeastBox(Size(700, 700))),
     )
     plan = planning.plan(judging.judge(info, role), allow=ENLARGE)
-    assert min(converter.recipe(info, plan, role).size) >= 700
-    assert min(converter.recipe(info, replace(plan, allowed=frozenset()), role).size) < 700
+    assert min(recipe(info, plan, role).size) >= 700
+    assert min(recipe(info, replace(plan, allowed=frozenset()), role).size) < 700
 
 
 def test_who_asks_for_enlarging_still_has_what_is_too_large_made_smaller() -> None:
@@ -125,7 +126,7 @@ def test_who_asks_for_enlarging_still_has_what_is_too_large_made_smaller() -> No
     assert info.image is not None
     info = replace(info, image=replace(info.image, size=Size(9900, 9900), stored=Size(9900, 9900)))
     plan = planning.plan(judging.judge(info, role), allow=ENLARGE)
-    assert max(converter.recipe(info, plan, role).size) <= 2160
+    assert max(recipe(info, plan, role).size) <= 2160
 
 
 def test_a_picture_that_is_too_large_still_shrinks_unasked() -> None:
