@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 import pipeline.errors
 from pipeline.checks import CHECKS
 from pipeline.errors import AssetError, UsageError, nearest_word
-from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Busy, Job, News, Progress, Running, Watch, unwatched
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Outcome, Plan, Problem, Report, Status, Step
 from pipeline.model.rules import Preset, Safety
 from pipeline.rules import presets as shipped

@@ -11,15 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.documents import facts
+from pipeline.documents.events import Event, VerifiedSummary
 from pipeline.documents.face_detection import Detection
 from pipeline.documents.types import (
     MANIFEST,
     REPORT,
     CheckDocument,
-    Event,
     ManifestDocument,
     PlanDocument,
-    VerifiedSummary,
 )
 from pipeline.errors import UsageError, nearest_word
 

@@ -16,8 +16,9 @@ from pipeline.engine.record import Record, Worked
 from pipeline.errors import PreflightError
 from pipeline.model import budget
 from pipeline.model.case import Case
-from pipeline.model.facts import MEASURES, Kind
+from pipeline.model.facts import Kind
 from pipeline.model.job import Job
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Outcome, Problem
 from pipeline.plots import publish as drawing
 from pipeline.probe import measure, probe

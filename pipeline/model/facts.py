@@ -6,13 +6,13 @@ Units, everywhere: bytes, seconds (`Fraction`), frames per second (`Fraction`), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pipeline.model.ceilings import CHECK, DECODERS, DEEP, JobTime
+from pipeline.model.ceilings import DECODERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,68 +345,3 @@ class MediaInfo:
     faces: tuple[Face, ...] | None = None  # None: not measured; (): measured, none there
     speech: Speech | None = None
     remarks: tuple[Text, ...] = ()  # what the reader noticed and no field holds
-
-
-# --- measured blocks ----------------------------------------------------------------------------------
-
-
-class Plot(NamedTuple):
-    """The picture of a measured block."""
-
-    draw: str  # "module:function" (Path, MediaInfo, target Path) -> whether there was something to see
-    shows: str  # the fact that there is a picture of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """A block of facts that costs more than reading headers: measured where a rule, or somebody, asks for it."""
-
-    needs: tuple[str, ...]  # facts of which one has to be there
-    reader: str  # "module:function" (Path, MediaInfo) -> MediaInfo: the facts with the block
-    block: Callable[[MediaInfo], object]  # None: not measured
-    unknown: Text  # why a rule on it has no answer
-    remarked: bool = False  # ... unless the last remark on the file says why it could not be measured
-    deep: Literal["no", "facts", "yes"] = "no"  # `--deep` measures it unasked; "facts": where there are no rules to ask
-    delivers: tuple[str, Value] | None = None  # a role that delivers this has it measured before its files are made
-    patience: JobTime = CHECK  # how long judging one asset may take where a rule asks for it
-    plot: Plot | None = None
-
-
-# In the order in which they are measured. Readers and pictures are named, and imported where they are used: heavy
-# libraries stand behind them.
-MEASURES: Final[Mapping[str, Measure]] = {
-    "faces": Measure(
-        needs=("image",),
-        reader="pipeline.probe.face.measure:add",
-        block=lambda info: info.faces,
-        unknown=Text(
-            "not measured: no face is seen, or not enough of one, or not clearly enough",
-            "未测量：未检测到人脸，或人脸不完整、不够清晰",
-        ),
-        remarked=True,
-        deep="facts",
-        plot=Plot("pipeline.plots.face:of_file", "faces"),
-    ),
-    "speech": Measure(
-        needs=("audio",),
-        reader="pipeline.probe.speech.measure:add",
-        block=lambda info: info.speech,
-        unknown=Text("the recording was not measured", "未测量录音质量"),
-        delivers=("channels", 1),
-        patience=DEEP,
-        plot=Plot("pipeline.plots.sound:of_file", "audio"),
-    ),
-    "decode": Measure(  # after faces: measuring those decodes a picture as well
-        needs=("video", "audio", "image", "archive"),
-        reader="pipeline.probe.decode:add",
-        block=lambda info: info.image.decodes if info.image else info.intact,
-        unknown=Text("not decoded; `--deep` decodes the whole file", "未解码；使用 `--deep` 可完整解码"),
-        deep="yes",
-    ),
-    "beginning": Measure(  # after decode, which may have shown it
-        needs=("video", "audio"),
-        reader="pipeline.probe.decode:begin",
-        block=lambda info: info.begins,
-        unknown=Text("it was not tried whether anything can be decoded", "未尝试解码"),
-    ),
-}

@@ -10,8 +10,9 @@ from typing import Final
 from pipeline.documents import facts
 from pipeline.documents.types import PreparedAsset
 from pipeline.errors import PreflightError
-from pipeline.model.facts import MEASURES, MediaInfo
+from pipeline.model.facts import MediaInfo
 from pipeline.model.job import Job
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Final, Protocol, cast
 
-from pipeline.model.facts import MEASURES, Kind, MediaInfo
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.measures import MEASURES
 from pipeline.probe.sniff import sniff
 from pipeline.probe.unopened import unopened
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
+from pipeline.documents.events import ProgressEvent, StepEvent
 from pipeline.documents.facts import encode
-from pipeline.documents.types import ProgressEvent, StepEvent
 from pipeline.model.job import Busy, News
 
 # A small file costs more than its bytes: about what reading this many bytes of a large one does.

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline.checks import CHECKS
-from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text, Value, decodable
+from pipeline.model.facts import Kind, MediaInfo, Text, Value, decodable
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Finding, Fix, Verdict
 from pipeline.model.rules import Check, Condition, Level, Reading, Role, Rule, Safety
 

@@ -16,9 +16,10 @@ from pipeline.errors import PreflightError
 from pipeline.model import budget
 from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK, DEEP, JobTime
-from pipeline.model.facts import MEASURES, Kind, MediaInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
+from pipeline.model.measures import MEASURES
 from pipeline.model.results import Finding, Problem, Verdict
 from pipeline.model.rules import Level, Preset, Role, Rule, Source
 from pipeline.probe import measure, probe

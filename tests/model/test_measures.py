@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.checks import CHECKS
 from pipeline.model.ceilings import PREPARE
-from pipeline.model.facts import MEASURES, Kind, Measure, MediaInfo
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.measures import MEASURES, Measure
 from pipeline.rules import presets
 
 FACTS = {field.name for field in fields(MediaInfo)}

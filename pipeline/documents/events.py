@@ -1,0 +1,82 @@
+"""The lines of `--jsonl`, each a typed event."""
+
+from __future__ import annotations
+
+from pipeline.documents.types import (
+    AssetEntry,
+    Count,
+    FindingEntry,
+    Frozen,
+    Head,
+    PlannedAsset,
+    PreparedAsset,
+    ProbedAsset,
+    Reason,
+    VerificationHead,
+    VerifiedOutput,
+)
+from pipeline.model.results import Status
+
+
+class StepEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="step"):
+    """The step of a job that begins."""
+
+    index: int
+    step: str  # check, convert, prove, publish: what a job says of itself
+
+
+class ProgressEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="progress"):
+    """How far a job is."""
+
+    index: int
+    fraction: float  # 0 to 1
+    speed: float | None  # times faster than it plays
+
+
+class CheckedEvent(AssetEntry, frozen=True, kw_only=True, tag_field="event", tag="checked"):
+    """An asset that has been checked."""
+
+    index: int
+
+
+class PlannedEvent(PlannedAsset, frozen=True, kw_only=True, tag_field="event", tag="planned"):
+    """An asset that has been planned."""
+
+    index: int
+
+
+class PreparedEvent(PreparedAsset, frozen=True, kw_only=True, tag_field="event", tag="prepared"):
+    """An asset that has been prepared."""
+
+    index: int
+
+
+class ProbedEvent(ProbedAsset, frozen=True, kw_only=True, tag_field="event", tag="probed"):
+    """A file that has been probed."""
+
+    index: int
+
+
+class VerifiedEvent(VerifiedOutput, frozen=True, kw_only=True, tag_field="event", tag="verified"):
+    """An output that has been verified."""
+
+    index: int
+
+
+class SummaryEvent(Head, frozen=True, kw_only=True, tag_field="event", tag="summary"):
+    """The last event of a run over assets."""
+
+    batch: tuple[FindingEntry, ...]
+    summary: dict[Status, Count]
+    reasons: tuple[Reason, ...]
+
+
+class VerifiedSummary(VerificationHead, frozen=True, kw_only=True, tag_field="event", tag="summary"):
+    """The last event of `verify`."""
+
+    summary: dict[str, int]
+
+
+Event = (
+    StepEvent | ProgressEvent | CheckedEvent | PlannedEvent | PreparedEvent | ProbedEvent | VerifiedEvent | SummaryEvent
+)
