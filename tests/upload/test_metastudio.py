@@ -14,6 +14,7 @@ from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.journal import UploadJournal
 from pipeline.upload.metastudio import fields
+from pipeline.upload.metastudio.asset_files import AssetFiles
 from tests.upload import made
 
 
@@ -235,7 +236,7 @@ def test_a_url_older_than_a_day_is_not_even_tried(
     with pytest.raises(_Killed):
         _killed_at(made.library(running), manifest, "put MAIN clip.mp4", monkeypatch)
     later = time.time() + 25 * 3600
-    monkeypatch.setattr("pipeline.upload.metastudio.library.time.time", lambda: later)
+    monkeypatch.setattr("pipeline.upload.metastudio.asset_files.time.time", lambda: later)
     assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
     assert not [call for call in running.backend.calls if call.startswith("PUT") and "403" in call]
 
@@ -356,13 +357,13 @@ def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
     near: Path, running: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = _one(near)
-    original = made.AssetLibrary._create
+    original = AssetFiles._create
 
     def create(self: Any, *args: Any) -> Any:
         (near / "clip.mp4").write_bytes(b"FILM" * 5000)
         return original(self, *args)
 
-    monkeypatch.setattr(made.AssetLibrary, "_create", create)
+    monkeypatch.setattr(AssetFiles, "_create", create)
     told = made.deliver(made.library(running), manifest)
     assert told[0]["status"] == "failed"
     assert made.held(running.backend) == {}
