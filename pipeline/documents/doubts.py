@@ -17,7 +17,7 @@ from pipeline.errors import Doubtful
 from pipeline.model.facts import Text
 from pipeline.model.results import Category, Status, Verdict
 from pipeline.model.rules import Level
-from pipeline.storage import beneath
+from pipeline.storage import beneath, paths
 
 _DONE = frozenset({Status.READY, Status.FIXED})
 _FINE = _DONE | {Status.PASS}
@@ -38,7 +38,7 @@ def unusable(asset: AssetEntry, folder: Path | None, taken: set[str]) -> Text | 
     `folder` is that of the manifest, where it is on a disk; `taken` are the paths so far, and grows.
     """
     for number, output in enumerate(asset.outputs if isinstance(asset, PreparedAsset) else ()):
-        wrong = beneath.odd(output.path) or (beneath.blocked(folder, output.path) if folder else None)
+        wrong = paths.odd(output.path) or (beneath.blocked(folder, output.path) if folder else None)
         if wrong is None and output.path in taken:
             wrong = Text("another output has the same path", "与另一个输出路径相同")
         if wrong:

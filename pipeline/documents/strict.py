@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.documents.facts import EXACTLY, KINDS, MISSING, Misfit, printable, wrong
 from pipeline.model.facts import Text
-from pipeline.storage import beneath
+from pipeline.storage import paths
 
 _MOST: Final = 1 << 63  # no figure of a document is as large
 _SHOWN: Final = 40  # characters of a value that are shown
@@ -76,7 +76,7 @@ def _int(text: str) -> _Odd | None:
 
 def short(text: str) -> str:
     """A stranger's word so that it can stand in a sentence."""
-    shown = beneath.UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text))
+    shown = paths.UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text))
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 

@@ -27,7 +27,7 @@ Md5 = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]{21}[AQgw]==$", max_len
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
 """What every reader of JSON keeps exactly."""
 RelativePath = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-"""Below the folder of the document, with "/" between names; see `pipeline.storage.beneath`."""
+"""Below the folder of the document, with "/" between names; see `pipeline.storage.paths`."""
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.results import Problem, Status
 from pipeline.model.rules import Preset
-from pipeline.storage import beneath, inputs, urls
+from pipeline.storage import beneath, inputs, paths, urls
 
 _DONE: Final = frozenset({Status.READY, Status.FIXED})
 _LISTED: Final = 256 << 20  # bytes of a list of sources
@@ -56,7 +56,7 @@ class Earlier:
 
     def named(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs under the names that their sources had before, and under no name of another source."""
-        stems = {_place(one.source): one.stem for one in self.assets if one.stem and beneath.odd(one.stem) is None}
+        stems = {_place(one.source): one.stem for one in self.assets if one.stem and paths.odd(one.stem) is None}
         places = [_place(document.shown(job.path)) for job in jobs]
         own = set(places)
         taken = {stem.casefold() for place, stem in stems.items() if place not in own and _there(place)}

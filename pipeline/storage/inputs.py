@@ -16,8 +16,9 @@ from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.storage import urls
-from pipeline.storage.beneath import plain, whole
+from pipeline.storage.beneath import whole
 from pipeline.storage.digest import strict_state
+from pipeline.storage.paths import plain
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 _MOST: Final = 256 << 20  # bytes of a list

@@ -27,7 +27,7 @@ from typing import Final
 
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Text
-from pipeline.storage import state
+from pipeline.storage import paths, state
 from pipeline.storage.digest import md5_of
 from pipeline.storage.regular import opened
 
@@ -256,7 +256,7 @@ def receipt(text: bytes) -> list[Promise]:
         promises = msgspec.json.decode(text, type=list[Promise])
     except (ValueError, RecursionError):  # killed while it was written, or of somebody else's making
         return []
-    return promises if all(state.plain(name) for name, _, _ in promises) else []
+    return promises if not any(paths.odd(name) for name, _, _ in promises) else []
 
 
 def _mine(name: str) -> bool:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Text
-from pipeline.storage import regular
+from pipeline.storage import paths, regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +36,6 @@ _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CL
 NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")  # what SQLite keeps of a database
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
 _CHINESE: Final = {
     "Is a directory": "是目录",
     "Is a symbolic link": "是符号链接",
@@ -45,13 +43,6 @@ _CHINESE: Final = {
     "Is a socket": "是套接字",
     "Is a device": "是设备",
 }
-
-
-def plain(name: str) -> bool:
-    """Whether this is a path below a folder on every system: no way up, no root, no drive, nothing odd."""
-    parts = name.split("/")
-    odd = "\0" in name or "\\" in name or _DRIVE.match(name)
-    return not odd and not any(part in {"", ".", ".."} for part in parts)
 
 
 def unlike(mode: int) -> Text | None:
@@ -273,7 +264,7 @@ def beneath(top: Path, name: str, *, make: bool = False) -> Iterator[tuple[HeldF
 
     Raises AssetError when the path could lead elsewhere, OSError when there is no way.
     """
-    if not plain(name):
+    if paths.odd(name):
         raise AssetError(f"{name!r} would leave the folder {top}", f"{name!r} 将超出目录 {top}")
     *folders, last = name.split("/")
     with contextlib.ExitStack() as held:
