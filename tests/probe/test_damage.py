@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pipeline.errors import AssetError
 from pipeline.model.facts import Text
 from pipeline.probe import probe
 from pipeline.probe.av.decode import decode_all
+from pipeline.tools.programs import ffmpeg
 from samples import SAMPLES, build, missing
 from samples._tools import same_zip
 from tests import ROOT
@@ -106,3 +108,12 @@ def test_the_same_between_frames_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "good.mp3"
     path.write_bytes(whole[:middle] + b"no sound at all " * 300 + whole[middle:])
     assert decode_all(path, "mp3").intact is False
+
+
+@pytest.mark.parametrize("rate", ["1", "1/3", "25"])
+def test_a_film_ends_where_its_last_picture_does(tmp_path: Path, rate: str) -> None:
+    """Shows of slides have one picture in seconds, and the last one is seen as long as the others."""
+    path = tmp_path / "slides.mp4"
+    words = ["-f", "lavfi", "-i", f"testsrc=r={rate}:d=12:s=64x64", "-c:v", "libx264", str(path)]
+    subprocess.run([ffmpeg(), "-nostdin", "-v", "error", *words], check=True)
+    assert decode_all(path, "mp4") == (True, ())

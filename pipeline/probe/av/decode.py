@@ -75,6 +75,7 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
             # Report damage instead of painting over it.
             context.options = {"err_detect": "explode"} if stream.type == "video" else {}
         packets = dict.fromkeys((s.index for s in streams), 0)
+        steps = dict.fromkeys(packets, 0)  # how long the last one is seen or heard; those that end a stream do not say
         shown = dict.fromkeys(packets, 0)  # frames that came out of them
         reached = Fraction(0)
         litter = False
@@ -89,13 +90,16 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
                     continue
                 # Not packet.stream_index, which is 0 in the empty packets that end each stream.
                 packets[packet.stream.index] += bool(packet.size)
+                steps[packet.stream.index] = packet.duration or steps[packet.stream.index]
                 for frame in packet.decode():
                     if not isinstance(frame, FRAMES):
                         continue
                     if frame.is_corrupt:
                         return _damaged(reached, "a damaged frame", "画面损坏")
                     shown[packet.stream.index] += 1
-                    reached = max(reached, seconds(frame.pts, frame.time_base) or reached)
+                    if frame.pts is not None:
+                        end = frame.pts + steps[packet.stream.index]
+                        reached = max(reached, seconds(end, frame.time_base) or reached)
         except MemoryError:  # one of FFmpeg's errors as well, and no damage
             raise
         except BROKEN as error:
