@@ -77,7 +77,7 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
         packets = dict.fromkeys((s.index for s in streams), 0)
         steps = dict.fromkeys(packets, 0)  # how long the last one is seen or heard; those that end a stream do not say
         shown = dict.fromkeys(packets, 0)  # frames that came out of them
-        reached = Fraction(0)
+        reached = ends = Fraction(0)
         litter = False
         try:
             for packet in packets_of(container, streams):
@@ -97,9 +97,9 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
                     if frame.is_corrupt:
                         return _damaged(reached, "a damaged frame", "画面损坏")
                     shown[packet.stream.index] += 1
-                    if frame.pts is not None:
-                        end = frame.pts + steps[packet.stream.index]
-                        reached = max(reached, seconds(end, frame.time_base) or reached)
+                    reached = max(reached, seconds(frame.pts, frame.time_base) or reached)
+                    lasts = seconds(steps[packet.stream.index], packet.stream.time_base) or Fraction(0)
+                    ends = max(ends, reached + lasts)
         except MemoryError:  # one of FFmpeg's errors as well, and no damage
             raise
         except BROKEN as error:
@@ -113,7 +113,7 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
             return _damaged(reached, f"{found} of {stated} frames are there", f"{stated} 帧中仅有 {found} 帧")
         length = seconds(container.duration, MICROSECOND) or Fraction(0)
         begin = seconds(container.start_time, MICROSECOND) or Fraction(0)
-        if reached < begin + length - max(_SLACK, length / 100):
+        if ends < begin + length - max(_SLACK, length / 100):
             return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
     return DecodeResult(True, ())
 
