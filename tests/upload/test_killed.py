@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.upload.metastudio.asset_files import AssetFiles
 from tests.upload import made
 
 
@@ -19,19 +20,19 @@ def test_a_file_that_was_given_up_and_not_written_down_is_replaced(
     near.mkdir()
     manifest = made.mixed(near, 1)
 
-    def killed(item: Any, step: str, entry: Any, tools: Any) -> None:
+    note = AssetFiles.note
+
+    def killed(files: AssetFiles, item: Any, step: str, entry: Any, tools: Any) -> None:
         if entry is None:
             raise made.Killed
-        note(item, step, entry, tools)
+        note(files, item, step, entry, tools)
 
     with made.emulator(tmp_path / "far") as running:
         running.backend.faults.order("PUT /obs", kind)
-        place = made.library(running)
-        note = place._note
         with monkeypatch.context() as patch:
-            patch.setattr(place, "_note", killed)
+            patch.setattr(AssetFiles, "note", killed)
             with pytest.raises(made.Killed):
-                made.deliver(place, manifest)
+                made.deliver(made.library(running), manifest)
         assert {file["state"] for file in running.backend.files.values()} <= {"FAILED", "CANCELLED"}
         assert made.statuses(made.deliver(made.library(running), manifest)) == {"sent": 1}
         assert made.held(running.backend) == made.wanted(manifest)
