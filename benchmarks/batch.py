@@ -130,8 +130,10 @@ WRONG = (
 )
 
 
-def kills(top: Path, count: int, seed: int = 8) -> dict[str, int]:
+def kills(top: Path, count: int, seed: int = 8, *, each: int = 5) -> dict[str, int]:
     """Kill the main process `count` times at random moments of unfinished batches, each then brought to its end.
+
+    A batch holds `each` files of seven kinds.
 
     Returns what was lost, left, touched or done twice, all batches together.
     """
@@ -142,7 +144,7 @@ def kills(top: Path, count: int, seed: int = 8) -> dict[str, int]:
     )
     sources = _several((*images, *sounds, "video/av1.mp4", "decks/good.odp"), top / "samples")
     source, out = top / "in", top / "out"
-    fill(source, sources, 5 * len(sources))
+    fill(source, sources, each * len(sources))
     (top / "tmp").mkdir()
     for path in source.iterdir():  # no two alike: equal files would be done once
         if path.suffix in {".jpeg", ".mp3", ".tiff"}:

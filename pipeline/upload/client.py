@@ -350,7 +350,7 @@ class Caller:
 
 _LOST: Final = (
     (httpx.TimeoutException, Text("not within its time", "超时")),
-    (httpx.ProtocolError, Text("what came is not as HTTP has it", "应答不符合 HTTP")),
+    (httpx.ProtocolError, Text("the answer broke off or is not HTTP", "应答中断或不符合 HTTP")),
     (httpx.ReadError, Text("the answer broke off", "应答中断")),
     (httpx.WriteError, Text("sending broke off", "发送中断")),
 )

@@ -216,7 +216,7 @@ def test_a_batch_of_pictures_is_the_same_with_one_of_two_workers_killed(
     source = tmp_path / "in"
     source.mkdir()
     pictures = [sample(f"images/{name}") for name in ("good.jpeg", "exif-rotated.jpg", "cmyk.jpg", "79x79.png")]
-    for number in range(24):
+    for number in range(12):
         picture = pictures[number % len(pictures)]
         data = picture.read_bytes()
         # no two alike: the trailing bytes are nobody's pixels

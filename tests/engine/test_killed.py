@@ -10,7 +10,7 @@ import pytest
 
 from tests import ROOT
 
-KILLS = 20
+KILLS = 10
 # One process loads everything and forks runs that do what `prepare` does with an asset, less the media: each takes
 # its time from a disk, so that kills fall between all steps. The last run is left to its end.
 CODE = r"""
