@@ -34,6 +34,7 @@ def rated(rate: Any) -> MediaInfo:
         (F(48000, 1001), F(25), F(24000, 1001)),  # film's own rate is none too low
         (F(48), F(24), F(24)),
         (F(47), F(25), F(25)),  # half of it, 23.5, is below film's
+        (F(4793, 100), F(25), F(25)),  # and so is 23.965
         (F(30), F(15), F(15)),  # the rule wants less than film's rate: a half it is
         (F(2), F(1), F(1)),
         (None, F(30), F(30)),
