@@ -146,6 +146,8 @@ def _printable(value: Json) -> Json:
 def _hook(value: object) -> Json:
     if isinstance(value, Fraction):
         return exact(value)
+    if isinstance(value, msgspec.Raw):  # encoded before, as facts that came from a worker are
+        return msgspec.json.decode(value)
     # What msgspec wants of a hook that does not know a type: a mistake of ours, which a test of every document finds.
     raise NotImplementedError(f"{type(value).__name__} has no place in a document")
 

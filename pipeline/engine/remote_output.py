@@ -19,8 +19,10 @@ from pipeline.documents.manifest import NAME as MANIFEST
 from pipeline.documents.manifest import QUARANTINE
 from pipeline.engine.journal import NAME, Journal
 from pipeline.errors import AssetError, UsageError
+from pipeline.model.ceilings import LISTED
 from pipeline.storage import publish, remote, urls
 from pipeline.storage.digest import content_md5
+from pipeline.storage.pace import waited
 
 LOCK: Final = ".preflight-lock.json"
 _BEAT: Final = 30.0  # seconds between two signs of life, and two journals
@@ -66,11 +68,11 @@ class Away:
         found, top = remote.system(self.url)
         try:
             found.invalidate_cache()
-            listed: dict[str, Any] = found.find(top, detail=True)
+            listed: dict[str, Any] = waited(self.url, LISTED, lambda: found.find(top, detail=True))
         except FileNotFoundError:  # a new folder: nothing lies in it
             listed = {}
         except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
-            raise UsageError(remote.told(self.url, error), remote.told(self.url, error)) from None
+            raise remote.failed(UsageError, self.url, error) from None
         for path, info in listed.items():
             self._sizes[path.removeprefix(top).lstrip("/")] = int(info.get("size") or 0)
 
@@ -123,7 +125,7 @@ class Away:
                 remote.remove(f"{self.url}/{name}")
                 path.unlink()
         except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
-            raise UsageError(remote.told(self.url, error), remote.told(self.url, error)) from None
+            raise remote.failed(UsageError, self.url, error) from None
 
     def settle(self, receipt: str, journal: Journal) -> None:
         """The journal knows what this receipt promised; both are told there when it is time."""

@@ -122,7 +122,7 @@ def _there(job: Job, path: str, length: int, md5: str) -> bool:
         if job.replace or any(name == path and remote.holds(url, known) for name, known in job.ours):
             return False
     except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
-        raise AssetError(remote.told(url, error), remote.told(url, error)) from None
+        raise remote.failed(AssetError, url, error) from None
     raise AssetError(
         f"{urls.shown(url)} exists and is not of this run. Pass --overwrite always, or choose another folder.",
         f"{urls.shown(url)} 已存在且不属于本次运行。请使用 --overwrite always 或更换输出目录。",

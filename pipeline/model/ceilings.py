@@ -89,6 +89,11 @@ LEAST_MEMORY: Final = 256 * MiB  # bytes of a worker, however many there are
 # A source at an address.
 MAX_FETCHED: Final = 64 * GiB  # bytes
 FETCH_WALL: Final = 6 * 3600.0  # seconds
+LISTED: Final = 1800.0  # seconds for what lies in a folder: a store lists a million objects in five minutes
+
+# A far end of any kind: who is slower is not waited for.
+ANSWERED: Final = 120.0  # seconds for all but the bytes of a file: twice what a silent far end is waited for
+LEAST_SPEED: Final = 32 << 10  # bytes a second that a file moves with at least: an uplink of a quarter of a megabit
 
 # Pictures and video frames.
 MAX_PIXELS: Final = 100_000_000  # 100 megapixels: ten times the largest picture any scenario takes

@@ -11,18 +11,18 @@ import contextlib
 import hashlib
 import importlib
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import AssetError, CeilingExceeded, PreflightError, UsageError
-from pipeline.model.ceilings import FETCH_WALL, MAX_FETCHED
+from pipeline.errors import AssetError, PreflightError, UsageError
+from pipeline.model.ceilings import ANSWERED, FETCH_WALL, LISTED
 from pipeline.storage import urls
+from pipeline.storage.pace import Pace, lasting, waited, web
 
 _WEB: Final = frozenset({"http", "https"})
 # Where an object appears whole or not at all. Elsewhere it is written under another name, then moved.
@@ -30,6 +30,7 @@ _OBJECTS: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "a
 _STATE: Final = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "checksum", "Digest", "VersionId")
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "modified", "created")
 _BLOCK: Final = 1 << 20
+E = TypeVar("E", bound=PreflightError)
 _QUERY: Final = re.compile(r"\?[^\s'\")]*")
 
 
@@ -57,7 +58,7 @@ def system(url: str) -> tuple[Any, str]:
             f"{urls.shown(url)}：需要 fsspec：`pip install 'media-preflight[remote]'`",
         ) from None
     try:
-        found, path = core.url_to_fs(url)
+        found, path = core.url_to_fs(url, **({"get_client": web} if _scheme(url) in _WEB else {}))
     except (ValueError, ImportError) as error:
         raise UsageError(f"{urls.shown(url)}: {error}", f"{urls.shown(url)}：{error}") from None
     return found, str(path)
@@ -73,6 +74,14 @@ def told(url: str, error: BaseException) -> str:
     """What went wrong there, without passwords and signatures."""
     said = str(error).replace(url, urls.shown(url))
     return f"{urls.shown(url)}: {type(error).__name__}: {_QUERY.sub('', said)}".rstrip(": ")
+
+
+def failed(kind: type[E], url: str, error: BaseException, en: str = "", zh: str = "") -> E:
+    """What went wrong there as an error of this kind: in our words where they are ours, else as `told` has it."""
+    for one in (error, error.__cause__):  # fsspec calls missing whatever it could not ask for
+        if isinstance(one, PreflightError):
+            return one if isinstance(one, kind) else kind(one.text.en, one.text.zh)
+    return kind(f"{en}{told(url, error)}", f"{zh}{told(url, error)}")
 
 
 def _state(info: dict[str, Any]) -> str:
@@ -91,21 +100,19 @@ def find(url: str) -> Iterator[There]:
     try:
         found.invalidate_cache()
         try:
-            info = found.info(path)
+            info = waited(url, ANSWERED, lambda: found.info(path))
         except FileNotFoundError:
             if _scheme(url) in _WEB or not re.search(r"[*?\[]", path):
                 raise
             top = re.split(r"[*?\[]", path, maxsplit=1)[0].rpartition("/")[0]
-            yield from _below(found, top, found.glob(path, detail=True))
+            yield from _below(found, top, waited(url, LISTED, lambda: found.glob(path, detail=True)))
             return
         if info.get("type") == "directory" and _scheme(url) not in _WEB:
-            yield from _below(found, path, found.find(path, detail=True))
+            yield from _below(found, path, waited(url, LISTED, lambda: found.find(path, detail=True)))
         else:
             yield There(url, _name(url, path), _state(info))
-    except PreflightError:
-        raise
     except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
-        raise UsageError(told(url, error), told(url, error)) from None
+        raise failed(UsageError, url, error) from None
 
 
 def _below(found: Any, top: str, listed: dict[str, dict[str, Any]]) -> Iterator[There]:
@@ -128,44 +135,23 @@ def _name(url: str, path: str) -> str:
 
 def fetch(url: str, folder: Path) -> Path:
     """The file at this address, whole and unchanged meanwhile, in `folder` under its own name. Raises AssetError."""
-    callbacks: Any = importlib.import_module("fsspec.callbacks")
-    begun = time.monotonic()
-
-    class FetchLimit(callbacks.Callback):  # type: ignore[misc]  # untyped
-        """Ends what grows or lasts beyond the ceilings, whatever size was told before."""
-
-        def relative_update(self, inc: int = 1) -> None:
-            super().relative_update(inc)
-            _within(url, self.value, time.monotonic() - begun)
-
     try:
         found, path = system(url)
-        info = found.info(path)
-        size = info.get("size")
-        _within(url, size if isinstance(size, int) else 0, 0)
+        info = waited(url, ANSWERED, lambda: found.info(path))
+        size = info.get("size") if isinstance(info.get("size"), int) else None
+        pace = Pace(url, size, pieces=_scheme(url) not in _OBJECTS)
         target = folder / _name(url, path)
-        found.get_file(path, str(target), callback=FetchLimit())
+        most = FETCH_WALL if size is None else lasting(size)
+        waited(url, most, lambda: found.get_file(path, str(target), callback=pace.callback()))
         if not target.is_file():
             raise AssetError(f"{urls.shown(url)} is no file", f"{urls.shown(url)} 不是文件")  # noqa: TRY301  the sentence is made where it is known
         found.invalidate_cache()
-        grown = isinstance(size, int) and target.stat().st_size != size
-        if grown or _state(found.info(path)) != _state(info):
+        grown = size is not None and target.stat().st_size != size
+        if grown or _state(waited(url, ANSWERED, lambda: found.info(path))) != _state(info):
             raise _changed(url)  # noqa: TRY301  as above
-    except AssetError:
-        raise
-    except UsageError as error:
-        raise AssetError(error.text.en, error.text.zh) from None
     except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
-        raise AssetError(f"not fetched: {told(url, error)}", f"下载失败：{told(url, error)}") from None
+        raise failed(AssetError, url, error, "not fetched: ", "下载失败：") from None
     return target
-
-
-def _within(url: str, size: int, seconds: float) -> None:
-    if size > MAX_FETCHED or seconds > FETCH_WALL:
-        raise CeilingExceeded(
-            f"{urls.shown(url)}: more than {MAX_FETCHED >> 30} GiB, or not fetched within {FETCH_WALL:.0f} s",
-            f"{urls.shown(url)}：超过 {MAX_FETCHED >> 30} GiB，或未能在 {FETCH_WALL:.0f} 秒内下载",
-        )
 
 
 def _changed(url: str) -> AssetError:
@@ -181,69 +167,76 @@ def whole(found: Any, url: str, path: str) -> Iterator[str]:
     if _scheme(url) in _OBJECTS:
         yield path
         return
-    found.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+    waited(url, ANSWERED, lambda: found.makedirs(str(PurePosixPath(path).parent), exist_ok=True))
     part = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.part"))
     try:
         yield part
-        found.mv(part, path)
+        waited(url, ANSWERED, lambda: found.mv(part, path))
     except BaseException:
         with contextlib.suppress(Exception):  # the first error is the one to tell
-            found.rm_file(part)
+            waited(url, ANSWERED, lambda: found.rm_file(part))
         raise
 
 
 def store(source: Path, url: str, md5: str) -> None:
     """Put a file there, whole or not at all, and prove it by its ETag or by reading it back. Raises AssetError."""
+    size = source.stat().st_size
     try:
         found, path = system(url)
         with whole(found, url, path) as name:
-            found.put_file(str(source), name)
+            waited(url, lasting(size), lambda: found.put_file(str(source), name))
         found.invalidate_cache()
-        if not same(url, source.stat().st_size, md5):
+        if not same(url, size, md5):
             raise AssetError(  # noqa: TRY301  as above
                 f"{urls.shown(url)}: read back, it is not what was written", f"{urls.shown(url)}：回读内容与写入不一致"
             )
-    except AssetError:
-        raise
     except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
-        raise AssetError(f"not stored: {told(url, error)}", f"写入失败：{told(url, error)}") from None
+        raise failed(AssetError, url, error, "not stored: ", "写入失败：") from None
 
 
 def same(url: str, size: int, md5: str) -> bool:
     """Whether the file there has this size and base64 MD5. False when there is none."""
     found, path = system(url)
     try:
-        info = found.info(path)
+        info = waited(url, ANSWERED, lambda: found.info(path))
     except FileNotFoundError:  # the answer
         return False
-    return info.get("size") == size and _holds(found, path, info, md5)
+    return info.get("size") == size and _holds(url, found, path, info, md5)
 
 
 def holds(url: str, md5: str) -> bool:
     """Whether the file there has this base64 MD5. Raises FileNotFoundError, and what the file system raises."""
     found, path = system(url)
-    return _holds(found, path, found.info(path), md5)
+    return _holds(url, found, path, waited(url, ANSWERED, lambda: found.info(path)), md5)
 
 
-def _holds(found: Any, path: str, info: dict[str, Any], md5: str) -> bool:
+def _holds(url: str, found: Any, path: str, info: dict[str, Any], md5: str) -> bool:
     if str(info.get("ETag", "")).strip('"') == base64.b64decode(md5).hex():
         return True  # where an ETag is no MD5 it does not agree, and the bytes decide
-    digest = hashlib.md5(usedforsecurity=False)
-    with found.open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return base64.b64encode(digest.digest()).decode("ascii") == md5
+    size = info["size"] if isinstance(info.get("size"), int) else None
+    digest, pace = hashlib.md5(usedforsecurity=False), Pace(url, size, pieces=True)
+
+    def read() -> str:
+        received = 0
+        with found.open(path, "rb") as file:
+            while block := file.read(_BLOCK):
+                received += len(block)
+                pace.see(received)
+                digest.update(block)
+        return base64.b64encode(digest.digest()).decode("ascii")
+
+    return waited(url, FETCH_WALL if size is None else lasting(size), read) == md5
 
 
 def exists(url: str) -> bool:
     """Whether there is anything."""
     found, path = system(url)
-    return bool(found.exists(path))
+    return waited(url, ANSWERED, lambda: bool(found.exists(path)))
 
 
 def remove(url: str) -> None:
     """Take a file away; no mistake when it is not there."""
     found, path = system(url)
     with contextlib.suppress(FileNotFoundError):  # what was wanted is so
-        found.rm_file(path)
+        waited(url, ANSWERED, lambda: found.rm_file(path))
     found.invalidate_cache()

@@ -17,8 +17,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-ANSWERED: Final = 120.0  # seconds for all but the bytes of a body: twice what a silent far end is waited for
-LEAST_SPEED: Final = 32 << 10  # bytes a second that a body goes out with at least: an uplink of a quarter of a megabit
+from pipeline.model.ceilings import ANSWERED, LEAST_SPEED
+
 ANSWER: Final = 8 << 20  # bytes of an answer that are read at most; the longest list of a platform has a tenth
 _HEAD: Final = 256 << 10  # bytes that may be around it: lines of the head, sizes of chunks, answers before the answer
 _PIECE: Final = 64 << 10  # bytes handed to the socket at a time, so that the clock is looked at between them
@@ -32,9 +32,13 @@ class Allowance:
     received: int = ANSWER + _HEAD  # bytes
 
     @classmethod
-    def of(cls, length: int) -> Allowance:
+    def of(cls, length: int, received: int = ANSWER + _HEAD) -> Allowance:
         """Of an exchange that sends so many bytes."""
-        return cls(ANSWERED + length / LEAST_SPEED)
+        return cls(ANSWERED + length / LEAST_SPEED, received)
+
+    def moves(self, length: int) -> None:
+        """So many bytes more are to come or go."""
+        self.seconds += length / LEAST_SPEED
 
 
 _current = threading.local()

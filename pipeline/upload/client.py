@@ -223,7 +223,7 @@ class Caller:
         """GET an address piece by piece; how many bytes came. Raises UploadError: one attempt, whoever called asks
         again with the next run."""
         near = urlsplit(secure(url)).hostname in LOOPBACK
-        count, cost = 0, allowance.Allowance(allowance.ANSWERED, received=most)
+        count, cost = 0, allowance.Allowance.of(0, received=most)
         headers = {"Accept-Encoding": "identity"}
         try:
             with (
@@ -231,7 +231,7 @@ class Caller:
                 self._client(near=near).stream("GET", url, headers=headers) as response,
             ):
                 length = response.headers.get("content-length", "")
-                cost.seconds += int(length) / allowance.LEAST_SPEED if length.isdecimal() else 0.0
+                cost.moves(int(length) if length.isdecimal() else 0)
                 if response.status_code != 200:
                     raise UploadError(
                         f"{what}: HTTP {response.status_code} where the file should be; run again for a new address",

@@ -9,19 +9,23 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import AssetError, UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.storage import remote
+from pipeline.storage.pace import lasting, waited
 from pipeline.storage.state import HeldFolder, beneath
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
 from pipeline.upload.items import File, Item
 from pipeline.upload.transfer import CHUNK
 
+R = TypeVar("R")
+
 _PART: Final = ".part"
+_HELD: Final = 64 << 20  # bytes; file systems of stores hold so much, or less, before any of it goes out
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:
@@ -129,12 +133,12 @@ class Anywhere:
                 return stored
 
             try:
-                if not (self._system.exists(name) and self._system.size(name) == file.size and _same(opened, file)):
+                if not self._holds(name, opened, file):
                     skipped = False
                     tools.journal.begin(unit.key, f"write {file.name}")
-                    self._system.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
+                    self._ask(partial(self._system.makedirs, str(PurePosixPath(name).parent), exist_ok=True))
                     self._write(name, file, tools)
-                    if not _same(opened, file):
+                    if not self._ask(partial(_same, opened, file), file.size):
                         raise _differs(name, file)  # noqa: TRY301  the sentence is made where it is known
                     tools.journal.end(unit.key, f"write {file.name}")
             except UploadError:
@@ -147,17 +151,28 @@ class Anywhere:
             verified.append({"name": f"{self.place}/{file.place}", "size": file.size, "md5": file.md5})
         return _receipt(verified, skipped=skipped)
 
+    def _ask(self, call: Callable[[], R], size: int = 0) -> R:
+        """What the file system answers to a call that moves so many bytes, unless it takes too long."""
+        return waited(self._url, lasting(size), call)
+
+    def _holds(self, name: str, opened: Callable[[], IO[bytes]], file: File) -> bool:
+        there = self._ask(partial(self._system.exists, name)) and self._ask(partial(self._system.size, name))
+        return there == file.size and self._ask(partial(_same, opened, file), file.size)
+
     def _write(self, name: str, file: File, tools: Tools) -> None:
         """Whole or not at all. Closing an object commits what has been written, so what was not written to its end is
-        taken away again."""
+        taken away again. Pauses of our own are not the far end's: each piece has its time."""
         with remote.whole(self._system, self._url, name) as part:
             try:
-                with self._system.open(part, "wb") as out:
+                out = self._ask(partial(self._system.open, part, "wb"))
+                try:
                     for chunk in tools.body(file):
-                        out.write(chunk)
+                        self._ask(partial(out.write, chunk), _HELD)
+                finally:
+                    self._ask(out.close, _HELD)
             except BaseException:
                 with contextlib.suppress(Exception):  # each file system raises its own; the first error counts
-                    self._system.rm_file(part)
+                    self._ask(partial(self._system.rm_file, part))
                 raise
 
 
@@ -178,6 +193,8 @@ def _same(opened: Callable[[], IO[bytes]], file: File) -> bool:
             for chunk in _chunks(stored):
                 digest.update(chunk)
                 size += len(chunk)
+                if size > file.size:  # and it may go on for ever
+                    break
     except FileNotFoundError:  # then it is written
         return False
     return size == file.size and base64.b64encode(digest.digest()).decode("ascii") == file.md5

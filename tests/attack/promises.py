@@ -22,6 +22,8 @@ ELSEWHERE: Final = {
     "tests/documents/test_hostile.py": "a document is read like a file from a stranger",
     "tests/documents/test_edited.py": "a document is read like a file from a stranger",
     "tests/upload/test_hostile_servers.py": "a server's answer is bounded and typed",
+    "tests/upload/test_store_bounds.py": "a server's answer is bounded and typed",
+    "tests/storage/test_pace.py": "a server's answer is bounded and typed",
     "tests/upload/test_secrets.py": "a secret stays where it is used",
     "tests/serve/test_serve.py": "the page answers its own visitor and nobody else",
     "tests/probe/test_archive.py": "an archive is read in place and within bounds",

@@ -112,6 +112,17 @@ def test_names_are_ascii_and_files_have_others(tmp_path: Path) -> None:
     assert b"\x1b[31m" not in shown.stdout
 
 
+def test_a_file_that_is_not_there_and_whose_name_is_no_text_is_told(tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    names.write_bytes(os.fsencode(tmp_path) + b"/gone\xff.wav\n")
+    for words in (("probe",), ("check", "-p", "tencent/driver-audio"), ("plan", "-p", "tencent/driver-audio")):
+        done = preflight(*words, "--from-file", str(names), "-j", "1", "--json")
+        (asset,) = json.loads(done.stdout.decode("utf-8"))["assets"]
+        assert (done.returncode, asset["source"]) == (4, f"{tmp_path}/gone\\xff.wav")
+        assert asset["error"]["message"]
+        assert calm(done.stderr)
+
+
 def test_lone_surrogates_out_of_a_file_are_escapes(tmp_path: Path) -> None:
     """UTF-16 that ends in half a pair, where PDF writes who made it."""
     from samples.decks import pdf_bytes

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model.facts import Size, Text, Value
-from pipeline.model.units import PARSERS, bare, both, byte_readings, exact, parse, show
+from pipeline.model.units import PARSERS, STEADY, bare, both, byte_readings, exact, parse, show
 
 READ: list[tuple[str, object, Value]] = [
     ("bytes", 5368709120, 5368709120),
@@ -64,6 +64,13 @@ REFUSED: list[tuple[str, object]] = [
     ("flag", 1),
     ("flag", "yes"),
 ]
+
+
+def test_steady_rates_are_those_that_mpeg_numbers() -> None:
+    """Table 6-4 of ISO/IEC 13818-2 with what encoders added to it, as FFmpeg has them; five a second is no film."""
+    av = pytest.importorskip("av")
+    assert set(STEADY) == {Fraction(rate) for rate in av.Codec("mpeg1video", "w").frame_rates} - {5}
+    assert list(STEADY) == sorted(STEADY)
 
 
 @pytest.mark.parametrize(("kind", "raw", "value"), READ)

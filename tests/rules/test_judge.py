@@ -338,3 +338,24 @@ def test_fonts_that_fail_are_one_finding_that_names_them_all() -> None:
     passed, failed = judge(info, factory.role(fonts))
     assert (passed.verdict, passed.actual) == (Verdict.PASS, "Ours")
     assert (failed.verdict, failed.actual) == (Verdict.FAIL, "A, B C")
+
+
+def test_one_font_that_fails_is_named_as_one() -> None:
+    info = factory.slides(slides=SlidesInfo(format="pptx", fonts=("A", "Ours")))
+    failed = judge(info, factory.role(factory.rule("slides.fonts", OneOf(("Ours",)))))[-1]
+    assert (failed.verdict, failed.actual, failed.where) == (Verdict.FAIL, "A", None)
+
+
+def test_only_the_stream_itself_stands_in_the_way_of_its_edit() -> None:
+    """RealVideo, which is not decoded here, beside H.264: one can be made anew, whatever the other is."""
+    fast = {"frame_rate": Fraction(60)}
+    streams = (factory.video_stream(codec="rv40", **fast), factory.video_stream(index=1, codec="h264", **fast))
+    closed, open_ = judge(factory.video(video=streams), factory.role(MAX_30))
+    assert (closed.stream, closed.fix) == (0, None)
+    assert closed.reason is not None
+    assert closed.reason.en.startswith("its codec rv40 is none that is decoded here: export the picture as")
+    assert (open_.stream, open_.reason) == (1, None)
+    assert open_.fix is not None
+    sounds = (factory.audio_stream(index=0, codec="ra_288"), factory.audio_stream(index=1))
+    mono = factory.rule("audio.channels", OneOf((1,), "count"))
+    assert [f.fix is None for f in judge(factory.audio(audio=sounds), factory.role(mono))] == [True, False]

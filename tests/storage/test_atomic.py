@@ -37,3 +37,15 @@ def test_names_that_are_no_text_keep_their_bytes(tmp_path: Path) -> None:
         file.write("\udcff.mp4\0")
     assert (tmp_path / "list").read_bytes() == b"\xff.mp4\0"
     assert stat.S_IMODE((tmp_path / "list").stat().st_mode) == 0o600
+
+
+def test_what_is_gone_when_it_fails_hides_no_error(tmp_path: Path) -> None:
+    """Somebody emptied the folder meanwhile: what failed is told, not that nothing was left to remove."""
+
+    def emptied() -> None:
+        for one in tmp_path.iterdir():
+            one.unlink()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "manifest.json"):
+        emptied()

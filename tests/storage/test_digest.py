@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.storage.digest import CONTENT_TYPES, content_md5, content_type
+from pipeline.storage.digest import CONTENT_TYPES, content_md5, content_type, file_state, strict_state
 
 CONTENTS = {
     "empty": b"",
@@ -77,3 +80,57 @@ def test_the_media_type_is_the_platforms_own_or_octet_stream(name: str, type_: s
 
 def test_every_listed_type_is_a_media_type() -> None:
     assert all(re.fullmatch(r"(image|video|audio)/[a-z0-9]+", type_) for type_ in CONTENT_TYPES.values())
+
+
+# --- whether a file was written to --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "state", [file_state, lambda path: strict_state(path.stat())], ids=["within a run", "beyond it"]
+)
+def test_what_was_written_to_has_another_state(tmp_path: Path, state: Callable[[Path], str]) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    os.utime(file, ns=(1, 1_000_000_000))
+    first = state(file)
+    assert state(file) == first
+    assert re.fullmatch(r"3( \d+)+", first)
+    seen = {first}
+    file.write_bytes(b"longer")
+    os.utime(file, ns=(1, 1_000_000_000))
+    seen.add(state(file))
+    file.write_bytes(b"two")  # as long as the first
+    os.utime(file, ns=(1, 1_000_000_001))  # a nanosecond later
+    seen.add(state(file))
+    other = tmp_path / "other"  # of the same size and time
+    other.write_bytes(b"one")
+    os.utime(other, ns=(1, 1_000_000_000))
+    other.replace(file)
+    seen.add(state(file))
+    assert len(seen) == 4
+
+
+def test_a_new_name_is_no_change_within_a_run_and_one_beyond_it(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    os.utime(file, ns=(1, 1_000_000_000))
+    within, beyond, changed = file_state(file), strict_state(file.stat()), file.stat().st_ctime_ns
+    while file.stat().st_ctime_ns == changed:  # the clock of the file system may stand for a moment
+        file.chmod(0o600)
+        file.chmod(0o644)
+    assert file_state(file) == within
+    assert strict_state(file.stat()) != beyond
+
+
+def test_it_is_digested_where_md5_is_no_longer_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines under FIPS refuse it unless the caller says that nothing is kept secret with it."""
+    real = hashlib.md5
+
+    def strict(data: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return real(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", strict)
+    (tmp_path / "file").write_bytes(b"abc")
+    assert content_md5(tmp_path / "file") == KNOWN["abc"]

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from pipeline.storage.digest import content_md5
 from pipeline.storage.publish import (
     RECEIPT,
     WORK,
+    alive,
     claim,
     private,
     promised,
@@ -293,3 +295,43 @@ def test_a_folder_is_for_one_run_at_a_time(tmp_path: Path) -> None:
         pass
     with claim(tmp_path):
         pass
+
+
+# --- whether a process lives, and what else is left alone -----------------------------------------------
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
+def test_a_process_that_only_waits_to_be_collected_is_gone() -> None:
+    """Its name may hold brackets and spaces: what the kernel says comes after the last of them."""
+    ended = subprocess.Popen([sys.executable, "-I", "-S", "-c", "open('/proc/self/comm', 'w').write('a) S (')"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{ended.pid}/stat").read_text("ascii").split(" (", 1)[1].startswith("a) S (")
+    os.kill(ended.pid, 0)  # its number is still taken
+    assert not alive(ended.pid)
+    ended.wait()
+    assert not alive(ended.pid)
+    assert alive(os.getpid())
+    assert alive(os.getppid())
+    assert not alive(1 << 70)  # no system has so many
+
+
+def test_a_day_is_a_day(tmp_path: Path) -> None:
+    other = tmp_path / f"{WORK}1-h00000000-x"
+    other.mkdir()
+    for hours, left in ((23.9, True), (24.1, False)):
+        at = time.time() - hours * 3600
+        os.utime(other, (at, at))
+        sweep(tmp_path)
+        assert other.is_dir() is left
+
+
+def test_a_file_below_folders_that_are_not_there_yet_has_its_name(tmp_path: Path, made: Path) -> None:
+    publish(made, tmp_path / "out" / "a" / "b" / "clip.mp4", replace=False, below=tmp_path / "out")
+    assert (tmp_path / "out" / "a" / "b" / "clip.mp4").read_bytes() == b"made"
+
+
+def test_how_a_copy_was_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "source").write_bytes(b"given")
+    for cloned, said in ((True, "copy that shares its blocks"), (False, "copy")):
+        monkeypatch.setattr(publishing, "_cloned", lambda *_, cloned=cloned: cloned)
+        assert share(tmp_path / "source", tmp_path / "target").en == said

@@ -17,7 +17,7 @@ from pipeline.engine.journal import NAME
 from pipeline.engine.remote_output import LOCK
 from pipeline.errors import AssetError, CeilingExceeded, UsageError
 from pipeline.model.job import Job
-from pipeline.storage import remote, urls
+from pipeline.storage import pace, remote, urls
 from pipeline.storage.digest import content_md5
 from pipeline.storage.inputs import find
 from pipeline.storage.publish import WORK
@@ -233,7 +233,7 @@ def test_what_grows_beyond_its_ceiling_is_not_fetched(
     top: str, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(memory, top, in__a_bin=bytes(100))
-    monkeypatch.setattr(remote, "MAX_FETCHED", 99)
+    monkeypatch.setattr(pace, "MAX_FETCHED", 99)
     with pytest.raises(CeilingExceeded):
         remote.fetch(f"{top}/in/a.bin", tmp_path)
 

@@ -205,3 +205,46 @@ def test_a_clock_that_another_thread_found_wrong_is_no_refusal(caller: Caller) -
     assert caller.catch_up(answer, used)
     assert caller.catch_up(answer, used), "this call knew no better"
     assert not caller.catch_up(answer, caller.skew), "this one did: its keys are wrong"
+
+
+# --- what an answer says ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error_code": "MSS.1", "error_msg": "no"}', "MSS.1"),
+        (b'{"error_code": 17}', "17"),
+        (b'{"error_code": ["MSS.1"]}', ""),
+        (b"{}", ""),
+        (b"<Error><Code>NoSuchKey</Code><Message>x</Message></Error>", "NoSuchKey"),
+        (b"<Error><Code></Code></Error>", ""),
+        (b"<Error><Code>cut off", "cut off"),
+        (b"<Error>none</Error>", ""),
+        (b"", ""),
+        (b"\xff", ""),
+        (b"[1]", ""),
+    ],
+)
+def test_the_code_of_an_answer_is_found_in_both_languages_of_platforms(body: bytes, code: str) -> None:
+    assert Answer(400, {}, body).code == code
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"), [('"FF"', "ETag ff where 00 was sent"), (None, "ETag none where 00 was sent")]
+)
+def test_a_store_that_says_another_digest_is_not_believed(
+    caller: Caller, tmp_path: Path, tag: str | None, said: str
+) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    headers = {} if tag is None else {"ETag": tag}
+
+    def body() -> Body:
+        return Body(tmp_path / "a", 0, 3, lambda _: None, None)
+
+    with _serving(_say(200, b"", **headers)) as (url, seen), pytest.raises(UploadError) as told:
+        caller.put(url, {}, body, expected="00", what="part 1")
+    assert said in told.value.text.en
+    assert "00" in told.value.text.zh
+    assert ("无" in told.value.text.zh) is (tag is None)
+    assert len(seen) == QUICK.attempts

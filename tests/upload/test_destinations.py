@@ -107,3 +107,42 @@ def test_no_platform_knows_another(name: str) -> None:
     files = sorted((ROOT / "pipeline" / "upload" / name).glob("*.py"))
     assert files
     assert [file.name for file in files if re.search(others, file.read_text(encoding="utf-8"), re.IGNORECASE)] == []
+
+
+def test_what_an_order_may_say_depends_on_place_and_preset() -> None:
+    def names(where: str, preset: str) -> set[str]:
+        return {table.name for table in destinations.tables(where, preset)}
+
+    assert names("metastudio", "metastudio/asset-library") == {"asset"}
+    assert names("metastudio", "metastudio/voice-basic") == {"voice"}
+    assert names("file:///there", "metastudio/asset-library") == set()
+    assert names("s3://bucket", "metastudio/asset-library") == set()
+    with pytest.raises(UsageError, match="cannot go to tencent"):
+        destinations.tables("tencent", "metastudio/livestream")
+    with pytest.raises(UsageError, match="no destination"):
+        destinations.tables("nowhere", "metastudio/livestream")
+
+
+def test_manifests_of_one_run_lead_to_the_same_things() -> None:
+    def opened(preset: str, *also: str) -> None:
+        destinations.opened(Target("metastudio", preset, also=also), Secrets(environment={}))
+
+    for also in ("metastudio/voice-basic", "metastudio/avatar-training", "metastudio/video-production"):
+        with pytest.raises(UsageError, match=f"asset-library and {also} lead to different things"):
+            opened("metastudio/asset-library", also)
+    for also in ("metastudio/livestream", "metastudio/asset-library"):
+        with pytest.raises(UsageError, match="PREFLIGHT_METASTUDIO_PROJECT"):  # what comes next
+            opened("metastudio/asset-library", also)
+
+
+def test_only_where_something_goes_on_there_is_somebody_to_ask() -> None:
+    for place in ("metastudio", "metastudio:region/project", "tencent:app"):
+        assert callable(destinations.standing(place).looked)
+    for place in ("file:///there", "s3://bucket", "", "nowhere"):
+        with pytest.raises(UsageError, match="nothing goes on there"):
+            destinations.standing(place)
+
+
+def test_a_code_is_explained_by_the_platform_that_has_it() -> None:
+    assert destinations.meaning("MSS.20010115") is not None
+    assert destinations.meaning("no such code") is None

@@ -53,3 +53,46 @@ def test_one_code_with_two_meanings_is_told_apart_by_its_status() -> None:
     assert "review" in metastudio.CODES.told("MSS.20010115", 200).en
     assert "let in" in metastudio.CODES.told("MSS.20010115", 403).en
     assert metastudio.CODES.told("MSS.99999999", 403).en.startswith("no right")
+
+
+def test_a_status_alone_is_told_by_its_meaning() -> None:
+    """RFC 9110, 15.5 and 15.6; RFC 6585, 4; RFC 4918, 11.5."""
+    codes = shared.ErrorCodes()
+    said = {
+        status: codes.told("nosuch", status).en for status in (200, 400, 401, 402, 403, 404, 429, 499, 500, 503, 507)
+    }
+    words = {
+        400: "not accepted",
+        401: "not signed in",
+        403: "no right",
+        404: "not found",
+        429: "too many",
+        507: "disk is",
+    }
+    assert {status: word in said[status] for status, word in words.items()} == dict.fromkeys(words, True)
+    assert {said[status] for status in (200, 402, 499)} == {"refused"}
+    assert {said[status] for status in (500, 503)} == {"the far end failed"}
+    assert codes.told("nosuch").en == "refused"
+
+
+def test_a_platforms_own_meaning_goes_before_that_of_all_stores() -> None:
+    own, two = Text("own", "自有"), Text("of two", "二选一")
+    codes = shared.ErrorCodes({"NoSuchUpload": own, "E.1": own, "E.1/403": two})
+    assert codes.told("NoSuchUpload", 404) == own
+    assert shared.ErrorCodes().told("NoSuchUpload", 404) == shared.STORES["NoSuchUpload"]
+    assert (codes.told("E.1", 403), codes.told("E.1", 400)) == (two, own)
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "right"),
+    [
+        (shared.ErrorCodes(), "E.1", True),  # nothing is known to be final
+        (shared.ErrorCodes(final="E."), "E.1", False),
+        (shared.ErrorCodes(final="E."), "F.1", True),
+        (shared.ErrorCodes(final="E."), "", True),
+        (shared.ErrorCodes(final="E.", passing=frozenset({"E.1"})), "E.1", True),
+        (shared.ErrorCodes(final="E.", passing=frozenset({"E.1"})), "E.2", False),
+    ],
+)
+def test_which_server_errors_may_pass(codes: shared.ErrorCodes, code: str, right: bool) -> None:
+    assert codes.may_pass(code) is right

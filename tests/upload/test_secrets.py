@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from pathlib import Path
@@ -99,3 +100,37 @@ def test_only_https_and_this_machine(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://metastudio.example/", "http://127.0.0.1:8080/", "http://localhost/"])
 def test_safe_places(url: str) -> None:
     assert secure(url) == url
+
+
+def test_texts_of_every_length_can_be_sealed() -> None:
+    for length in range(100):
+        assert unseal("secret", seal("secret", "x" * length)) == "x" * length
+
+
+def test_what_another_version_sealed_is_opened() -> None:
+    """Of a journal: an upload that was killed goes on after an update."""
+    sealed = (
+        "SbRKQXl89uc/fOfb4h02c7HXwR3ac7hLTFE7ZZG3lk0V0AUpWqwqLUmOHsZNRfvsXHm+A5stH2GE7r9RFbY3/E1NNoeZTHhn67ka"
+        "5J/x2rCtKDX0sLHhtZ+9gpTBVo1ug+ad8kndBHQyY/3VP2gUwxOb+r6p5udI7q1LeVxZjxcOxo/rFw4h+67/"
+        ""
+    )
+    assert unseal("secret", sealed) == [f"https://far.example/part/{part}?sig=0123456789" for part in (1, 2)]
+
+
+def test_short_values_are_words_and_stay() -> None:
+    """Six characters and more are taken out of every text; what is shorter stands in ordinary words."""
+    secrets = Secrets(environment={})
+    secrets.learn("abcde", "abcdef")
+    assert secrets.redact("abcde abcdef") == "abcde [redacted]"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners as POSIX has them")
+def test_a_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "secrets.toml"
+    file.write_text('sk = "abcdefgh"')
+    file.chmod(0o600)
+    assert Secrets(file, {}).setting("SK") == "abcdefgh"
+    other = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    with pytest.raises(UsageError):
+        Secrets(file, {})

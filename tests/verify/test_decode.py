@@ -102,6 +102,11 @@ def test_sound_is_timed_against_what_the_file_says(
     assert " ".join(str(at) for at, proof in found.items() if proof.passed) == right
 
 
+def test_a_decoder_that_tells_no_time_decoded_nothing(say: Say) -> None:
+    proof = say(replace(VOICE, container="aac"), "frame=9", "out_time_us=N/A")
+    assert (proof.passed, proof.found.en) == (False, "0.000 s")
+
+
 def test_sound_alone_is_decoded_where_only_sound_is_new(say: Say, tmp_path: Path) -> None:
     assert say(CLIP, "frame=0", "out_time_us=10000000", sound_only=True).passed
     assert "-map 0:5 -f null" in (tmp_path / "said").read_text()

@@ -354,6 +354,18 @@ def test_a_part_is_placed_by_the_clock_of_its_source(bench: Bench) -> None:
     ]
 
 
+def test_the_first_part_of_a_source_without_times_starts_where_the_file_does(bench: Bench) -> None:
+    """Nothing tells when its first picture is shown: its packets at 100 s are those that the part shows at 3 s."""
+    parts(bench)
+    late = replace(CLIP, start=Fraction(100), video=(replace(PICTURE, start=Fraction(100)),),
+                   audio=(replace(SOUND, start=Fraction(100)),))  # fmt: skip
+    bench.before = None
+    bench.whole = {0: coded(250, FRAME, at=2500), 1: coded(100, TENTH, at=1000)}
+    bench.held = {0: coded(150, FRAME, 0, at=75), 1: coded(60, TENTH, 0, at=30)}
+    bench.after = SIX._replace(start=Fraction(3), end=Fraction(9))
+    assert "part 1: copied streams" in bench.prove(PARTED, info=late, output=SHORT, part=FIRST)
+
+
 def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_first_whole_frame(bench: Bench) -> None:
     """Sound frames of 3/10 s: the first at or after 4 s is at 4.2 s, so that it comes 1/5 s after the picture."""
     parts(bench)

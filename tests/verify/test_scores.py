@@ -173,6 +173,13 @@ def test_both_files_are_entered_alike_and_six_frames_of_each_span_are_compared(
     assert "copyts" in (tmp_path / "words").read_text()
 
 
+def test_of_several_pictures_the_first_is_compared(measure: Measure, tmp_path: Path) -> None:
+    measure(output=replace(MADE, video=(replace(MADE.video[0], index=3), replace(PICTURE, index=7, size=Size(16, 16)))))
+    graph, _ = words(tmp_path)
+    assert [graph.count(f"[{number}:3]") for number in range(3)] == [1] * 3
+    assert ":7]" not in graph
+
+
 def test_one_span_needs_no_joining(measure: Measure, tmp_path: Path) -> None:
     measure(line=at())
     graph, opened = words(tmp_path)

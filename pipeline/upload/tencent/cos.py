@@ -88,7 +88,7 @@ class Store:
         hush("qcloud_cos")
         try:
             self._sdk: Any = importlib.import_module("qcloud_cos")
-            requests: Any = importlib.import_module("requests")
+            session: Any = importlib.import_module("pipeline.upload.tencent.session")
         except ImportError:
             raise UsageError(
                 "Tencent's store needs the package cos-python-sdk-v5: `pip install media-preflight[upload]`",
@@ -96,12 +96,7 @@ class Store:
             ) from None
         self._fetch, self._now, self._secrets, self._patience = fetch, now, secrets, patience
         self._near = urlsplit(secure(endpoint)) if endpoint else None
-        self._session = requests.session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=16, pool_maxsize=16)
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter)
-        if self._near:
-            self._session.trust_env = False  # no proxy between us and this machine
+        self._session = session.session(direct=self._near is not None)  # no proxy between us and this machine
         self._guard = threading.Lock()
         self._current: Credentials | None = None
         self._client: Any = None
