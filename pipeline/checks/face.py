@@ -14,6 +14,7 @@ from pipeline.model.rules import Reading, Safety
 
 FACES = frozenset({"faces"})
 PICTURE = frozenset({Kind.IMAGE})
+_PORTRAIT = Fraction(5, 100)  # share of the picture that a face fills at least once its head and shoulders are cut out
 _STEEPEST = 45  # degrees of tilt; turned further, less than half of the picture would be left
 
 
@@ -39,10 +40,14 @@ def _off_centre(face: Face) -> Value | None:
 
 
 def _by_cropping(actual: Value, target: Value) -> Safety:
-    """A face fills more of the picture once the rest is cut off; it cannot be made to fill less."""
-    if isinstance(actual, int | Fraction) and isinstance(target, int | Fraction) and target > actual:
+    """A face fills more of the picture once the rest is cut off, as much as on a portrait; it never fills less."""
+    if isinstance(actual, int | Fraction) and isinstance(target, int | Fraction) and actual < target <= _PORTRAIT:
         return Safety.LOSSY
     return Safety.MANUAL
+
+
+def _to_a_portrait(actual: Value, target: Value) -> Safety:
+    return Safety.LOSSY if target is True and actual is False else Safety.MANUAL
 
 
 def _by_turning(actual: Value, _: Value) -> Safety:
@@ -78,6 +83,19 @@ CHECKS = (
         help=Text("Step closer to or away from the camera, or crop.", "请靠近或远离镜头，或裁剪照片。"),
         advise=advice.share,
         safety=_by_cropping,
+    ),
+    _check(
+        "face.framed",
+        "framed as a portrait",
+        "构图为头肩像",
+        "flag",
+        read=_of(lambda f: f.framed if f.complete else True),
+        help=Text(
+            "Step closer, or have it cropped to head and shoulders with --crop.", "请靠近，或用 --crop 裁剪为头肩像。"
+        ),
+        advise=advice.framed,
+        safety=_to_a_portrait,
+        says=lambda _, __: Text("cropped to head and shoulders", "裁剪为头肩像"),
     ),
     _check(
         "face.outline_share",
@@ -129,8 +147,8 @@ CHECKS = (
     ),
     _check(
         "face.mouth_open",
-        "mouth opening (lip gap / mouth width)",
-        "张嘴程度（唇间距/嘴宽）",
+        "mouth opening (0 closed, to 1)",
+        "张嘴程度（0 为闭合，最大 1）",
         "number",
         read=_of(lambda f: f.mouth_open),
         help=Text("Close the mouth.", "请闭上嘴。"),
@@ -138,8 +156,8 @@ CHECKS = (
     ),
     _check(
         "face.eyes_open",
-        "eye opening (lid distance / eye width)",
-        "睁眼程度（眼睑间距/眼宽）",
+        "eye opening (0 closed, to 1)",
+        "睁眼程度（0 为闭合，最大 1）",
         "number",
         read=_of(lambda f: f.eyes_open),
         help=Text("Open both eyes.", "请睁开双眼。"),

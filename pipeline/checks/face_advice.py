@@ -5,10 +5,10 @@ Right and left are the person's own; a face turned to the picture's right is tur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from pipeline.model.facts import Face, MediaInfo, Text
+from pipeline.model.facts import LEAST_PORTRAIT, Face, MediaInfo, Text
 from pipeline.model.rules import Limit
 
 Advise = Callable[[MediaInfo, Limit], Text | None]
@@ -56,7 +56,7 @@ def count(info: MediaInfo, _: Limit) -> Text | None:
             "tenth of the picture wide.",
             "未检测到人脸。请在均匀光线下正面拍摄一人，脸宽至少为画面的十分之一。",
         )
-    crop = _crop(info.faces[0])
+    crop = _crop(info.faces[0]) if _alone(info.faces) else None
     return Text(
         f"{len(info.faces)} faces are seen. Take the picture alone"
         + (f", or crop it to {crop} around the largest face." if crop else "."),
@@ -64,7 +64,18 @@ def count(info: MediaInfo, _: Limit) -> Text | None:
     )
 
 
-def _share(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
+def _alone(faces: Sequence[Face]) -> bool:
+    """Whether the crop around the first face shows nothing of the others."""
+    if not faces[0].max_crop:
+        return False
+    left, top, width, height = faces[0].max_crop
+    return all(
+        box[0] >= left + width or box[0] + box[2] <= left or box[1] >= top + height or box[1] + box[3] <= top
+        for box in (face.box for face in faces[1:])
+    )
+
+
+def _share(info: MediaInfo, face: Face, limit: Limit) -> Text | None:
     if face.share is None:
         return None
     target = limit.nearest(face.share)
@@ -76,10 +87,34 @@ def _share(_: MediaInfo, face: Face, limit: Limit) -> Text | None:
             f"Step back: the face fills {is_} % of the picture, at most {to_be} % is wanted.",
             f"请后退：人脸占画面 {is_}%，要求不超过 {to_be}%。",
         )
+    whole = _whole(info, face)
     return Text(
-        f"Step closer: the face fills {is_} % of the picture, {to_be} % is wanted"
+        f"Step closer: the face fills {is_} % of the picture{whole.en}, {to_be} % is wanted"
         + (f"; cropping to {crop} would do." if crop else "."),
-        f"请靠近：人脸占画面 {is_}%，要求 {to_be}%" + (f"；裁剪为 {crop} 即可。" if crop else "。"),
+        f"请靠近：人脸占画面 {is_}%{whole.zh}，要求 {to_be}%" + (f"；裁剪为 {crop} 即可。" if crop else "。"),
+    )
+
+
+def _whole(info: MediaInfo, face: Face) -> Text:
+    """The other reading of a share: not hair line to chin but the whole head."""
+    if info.image is None or face.head is None:
+        return Text("", "")
+    share = _percent(Fraction(face.head[2] * face.head[3], info.image.size.width * info.image.size.height))
+    return Text(
+        f" from hair line to chin, the whole head with hair {share} %", f"（发际线至下巴），含头发的整个头部占 {share}%"
+    )
+
+
+def _framed(info: MediaInfo, face: Face, _: Limit) -> Text | None:
+    crop = face.max_crop
+    if info.image is None or crop is None:
+        return None
+    small = min(crop[2:]) < LEAST_PORTRAIT
+    return Text(
+        f"Step closer, or have it cropped to head and shoulders with --crop, such as {_crop(face)} of {info.image.size}"
+        + (f", less than {LEAST_PORTRAIT} pixels on a side: a larger photo is better." if small else "."),
+        f"请靠近，或用 --crop 裁剪为头肩像，例如 {info.image.size} 中的 {_crop(face)}"
+        + (f"，不足 {LEAST_PORTRAIT} 像素，建议换用更大的照片。" if small else "。"),
     )
 
 
@@ -146,10 +181,9 @@ def _complete(info: MediaInfo, face: Face, _: Limit) -> Text | None:
 def _mouth(_: MediaInfo, face: Face, __: Limit) -> Text | None:
     if face.mouth_open is None:
         return None
-    gap = _percent(face.mouth_open)
     return Text(
-        f"Close your mouth, no teeth: the lips are apart by {gap} % of the width of the mouth.",
-        f"请闭上嘴、不露齿：双唇间距为嘴宽的 {gap}%。",
+        f"Close your mouth, no teeth: it is {_percent(face.mouth_open)} % open.",
+        f"请闭上嘴、不露齿：目前张开 {_percent(face.mouth_open)}%。",
     )
 
 
@@ -231,8 +265,8 @@ def _pixels(value: Fraction) -> Text:
 
 eyes = _figure(
     lambda f: f.eyes_open,
-    Text("Open both eyes wide: the gap between the lids, in widths of the eye, is", "请睁大双眼：眼睑间距为眼宽的 "),
-    Text("Relax your eyes: the gap between the lids, in widths of the eye, is", "请放松双眼：眼睑间距为眼宽的 "),
+    Text("Open both eyes: the one that is less open is open to", "请睁开双眼：较闭的一只睁开程度为 "),
+    Text("Relax your eyes: the one that is less open is open to", "请放松双眼：较闭的一只睁开程度为 "),
     _share_of,
 )
 eye_distance = _figure(
@@ -309,6 +343,7 @@ gaze = about(_gaze)
 yaw = about(lambda _, face, __: None if face.yaw is None else _sentence([_sideways(face.yaw)]))
 pitch = about(lambda _, face, __: None if face.pitch is None else _sentence([_nod(face.pitch)]))
 share = about(_share)
+framed = about(_framed)
 turn = about(_turn)
 tilt = about(_tilt)
 complete = about(_complete)

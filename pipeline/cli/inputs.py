@@ -66,6 +66,7 @@ def preset_of(options: Rules) -> Preset:
 def _asked(options: Repairs) -> dict[str, Any]:
     """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
     allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
+    allow |= {"face.framed": options.crop, "face.share": options.crop}
     allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
     allow |= {"ssml.tag": options.strip_tags, **dict.fromkeys(SILENCES, options.trim_silence)}
     deliver: dict[str, Value] = {"stamped_name": False} if options.plain_names else {}

@@ -168,6 +168,7 @@ class Repairs:
     split: bool
     strip_tags: bool
     trim: bool
+    crop: bool
     straighten: bool
     enlarge: bool
     background: str | None
@@ -190,6 +191,9 @@ class Repairs:
         )
         parser.add_argument(
             "--trim", action="store_true", help="cut videos and sounds that are too long off at the limit"
+        )
+        parser.add_argument(
+            "--crop", action="store_true", help="crop photos to head and shoulders of the person in them"
         )
         parser.add_argument("--straighten", action="store_true", help="turn photos so that the head in them is upright")
         parser.add_argument("--enlarge", action="store_true", help="enlarge pictures that are too small for the rules")

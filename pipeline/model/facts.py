@@ -253,6 +253,10 @@ class TextInfo:
     marks: tuple[Mark, ...] = ()
 
 
+# Pixels on the shorter side, below which a crop to a portrait never goes where the picture has more.
+LEAST_PORTRAIT: Final = 256
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
     """One face. Lengths in pixels of the picture as shown, angles in degrees, shares from 0 to 1.
@@ -269,12 +273,12 @@ class Face:
     pitch: Measured | None = None  # positive: looking up
     roll: Measured | None = None  # positive: tilted clockwise as seen
     complete: bool | None = None  # the outline lies inside the picture
-    mouth_open: Measured | None = None  # inner-lip gap / mouth width
+    mouth_open: Measured | None = None  # 0 closed, to 1
     occlusion: Measured | None = None  # share of the face that is covered
     covered: tuple[str, ...] | None = None  # of "right eye", "left eye", "nose", "mouth" (the person's right)
     feature_occlusion: Measured | None = None  # how surely the worst of eyes, nose and mouth is covered
     eye_distance: Measured | None = None  # between the middles of the irises
-    eyes_open: Measured | None = None  # lid distance / eye width, of the eye that is less open
+    eyes_open: Measured | None = None  # 0 closed, to 1: of the eye that is less open
     gaze: Measured | None = None  # irises beside the middle of the eyes, in half eye widths; positive: right
     off_centre: tuple[Measured, Measured] | None = None  # of the box, in shares of the picture: right, down
     brightness: Measured | None = None  # mean luminance of the skin
@@ -286,8 +290,10 @@ class Face:
     background_evenness: Measured | None = None  # 1: one lightness
     drawing: Measured | None = None  # suspicion of a drawing, 0 to 1
     outline: tuple[tuple[int, int], ...] | None = None  # pixels, in order around the face
-    max_crop: tuple[int, int, int, int] | None = None  # widest crop with a fitting share: left, top, width, height
-    min_crop: tuple[int, int, int, int] | None = None  # tightest one
+    head: tuple[int, int, int, int] | None = None  # with hair and chin, of the largest face: left, top, width, height
+    framed: bool | None = None  # a portrait already: cropping to head and shoulders would take little away
+    max_crop: tuple[int, int, int, int] | None = None  # head and shoulders around the largest face, as `head`
+    min_crop: tuple[int, int, int, int] | None = None  # the tightest crop that keeps the whole head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,10 @@ ON_REQUEST: Final = {
         "its tags are removed on request, its words kept (--strip-tags)",
         "需主动要求才会删除标签、保留文字（--strip-tags）",
     ),
+    **dict.fromkeys(
+        ("face.framed", "face.share"),
+        Text("it is cropped to head and shoulders on request (--crop)", "需主动要求才会裁剪为头肩像（--crop）"),
+    ),
     "face.roll": Text("it is turned upright on request (--straighten)", "需主动要求才会转正（--straighten）"),
     "image.enlarge": Text(
         "it is enlarged on request (--enlarge), which adds pixels and no detail",

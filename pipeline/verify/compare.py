@@ -316,7 +316,7 @@ def _sized(expected: Text, found: Size | None, passed: bool) -> Proof:
 
 
 # Edits that cut something off: a size that is wanted too was named for the whole picture.
-_CROPS: Final = frozenset({"image.aspect", "face.roll", "face.share"})
+_CROPS: Final = frozenset({"image.aspect", "face.framed", "face.roll", "face.share"})
 # Edits that change a picture's size without naming it; the byte limit may take pixels as its last resort.
 _SHAPES: Final = _CROPS | {"image.size", "image.width", "image.height", "file.size"}
 

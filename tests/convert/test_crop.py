@@ -22,8 +22,10 @@ from pipeline.model.limits import Aspect, Between, OneOf
 from pipeline.model.results import Finding, Fix, Plan
 from pipeline.model.rules import Limit, Safety
 from pipeline.probe import probe
-from pipeline.probe.face.crop import TIGHTEST, WIDEST, crop_for, suggested
+from pipeline.probe.face.crop import PORTRAIT, SHAPES, TIGHT, Frame, loose, portrait
+from pipeline.rules import plan as planning
 from pipeline.rules.judge import judge
+from pipeline.rules.plan import ON_REQUEST
 from samples import build
 from tests import factory
 from tests.conftest import CACHE
@@ -50,33 +52,49 @@ def fix(check: str, actual: Fraction, value: Fraction) -> Fix:
 
 
 @given(
-    left=st.integers(0, 700),
-    top=st.integers(0, 500),
-    width=st.integers(20, 300),
-    share=st.sampled_from([WIDEST, TIGHTEST, Fraction(3, 10)]),
-    ratio=st.sampled_from([Fraction(1), Fraction(4, 3), Fraction(9, 16)]),
+    left=st.integers(0, 1900),
+    top=st.integers(0, 1400),
+    width=st.integers(20, 900),
+    tall=st.integers(30, 1100),
+    frame=st.sampled_from([PORTRAIT, TIGHT]),
+    shape=st.sampled_from([*SHAPES, Fraction(16, 9), Fraction(9, 16)]),
 )
-def test_a_crop_keeps_the_face_whole_inside_the_picture_and_at_its_share(
-    left: int, top: int, width: int, share: Fraction, ratio: Fraction
+def test_a_crop_keeps_the_head_whole_inside_the_picture_and_has_pixels_enough(
+    left: int, top: int, width: int, tall: int, frame: Frame, shape: Fraction
 ) -> None:
-    face = box(left, top, width, round(width * 1.15))
-    got = crop_for(Size(1000, 800), face, share, ratio)
+    size = Size(2000, 1500)
+    head = left, top, min(width, size.width - left), min(tall, size.height - top)
+    got = portrait(size, head, frame, (shape,))
     if got is None:
         return
-    x, y, wide, tall = got
-    assert x >= 0
-    assert y >= 0
-    assert x + wide <= 1000
-    assert y + tall <= 800
-    assert x <= left
-    assert y <= top
-    assert x + wide >= face[0] + face[2]
-    assert y + tall >= face[1] + face[3]
-    assert float(face[2] * face[3] / (wide * tall)) == pytest.approx(float(share), rel=0.08)
+    x, y, wide, high = got
+    assert 0 <= x <= head[0]
+    assert 0 <= y <= head[1]
+    assert head[0] + head[2] <= x + wide <= size.width
+    assert head[1] + head[3] <= y + high <= size.height
+    assert min(wide, high) >= 256
+    assert wide / high == pytest.approx(float(shape), rel=0.02)
 
 
-def test_a_face_too_large_for_the_crop_has_none() -> None:
-    assert crop_for(Size(500, 500), box(10, 10, 460, 480), Fraction(1, 2)) is None
+def test_a_portrait_stands_has_air_over_the_hair_and_more_below_the_chin() -> None:
+    # A head of 600x800: 1.9 heads high, 3:4, a quarter of the 720 that are free above.
+    assert portrait(Size(3000, 4000), (1000, 1000, 600, 800)) == (730, 820, 1140, 1520)
+
+
+def test_a_small_picture_gives_all_it_has() -> None:
+    crop = portrait(Size(240, 200), (90, 60, 60, 80))
+    assert crop is not None
+    assert crop[3] == 200
+
+
+def test_a_head_that_no_shape_holds_has_no_crop() -> None:
+    assert portrait(Size(900, 300), (100, 10, 700, 280)) is None
+
+
+def test_a_crop_that_would_keep_nearly_everything_is_not_worth_making() -> None:
+    assert not loose(Size(1000, 1000), (0, 0, 900, 900))
+    assert loose(Size(1000, 1000), (0, 0, 600, 800))
+    assert not loose(Size(1000, 1000), None)
 
 
 # ---------------------------------------------------------------------------------------------- repair
@@ -88,10 +106,29 @@ def test_a_ratio_is_cut_around_the_face_and_not_around_the_middle() -> None:
     assert face_crop(info, [ask], factory.role()) == (550, 0, 450, 800)
 
 
-def test_a_ratio_that_would_cut_the_face_is_refused() -> None:
-    info = _sized(Face(box=box(200, 100, 600, 620), score=Fraction(1), share=Fraction(465, 1000)), Size(1000, 800))
-    with pytest.raises(AssetError, match="without cutting the face"):
+def test_a_ratio_that_would_cut_the_head_is_refused() -> None:
+    face = Face(box=box(250, 200, 500, 450), score=Fraction(1), share=Fraction(28, 100), head=(200, 50, 600, 600))
+    info = _sized(face, Size(1000, 800))
+    with pytest.raises(AssetError, match="without cutting the head"):
         face_crop(info, [fix("image.aspect", Fraction(5, 4), Fraction(9, 16))], factory.role())
+
+
+def test_hair_that_is_wider_than_the_ratio_allows_loses_at_the_sides_only() -> None:
+    face = Face(box=box(350, 200, 300, 400), score=Fraction(1), share=Fraction(15, 100), head=(250, 0, 500, 600))
+    crop = face_crop(
+        _sized(face, Size(1000, 800)), [fix("image.aspect", Fraction(5, 4), Fraction(9, 16))], factory.role()
+    )
+    assert crop == (275, 0, 450, 800)
+
+
+def test_a_ratio_keeps_hair_that_the_face_alone_would_lose() -> None:
+    face = Face(box=box(400, 500, 300, 300), score=Fraction(1), share=Fraction(9, 80), head=(380, 100, 340, 700))
+    left, top, width, height = face_crop(
+        _sized(face, Size(1000, 1000)), [fix("image.aspect", Fraction(1), Fraction(4, 3))], factory.role()
+    ) or (0, 0, 0, 0)
+    assert (left, width, height) == (0, 1000, 750)
+    assert top <= 100
+    assert top + height >= 800
 
 
 def test_what_the_edge_cuts_off_already_is_no_reason_to_refuse_a_ratio() -> None:
@@ -99,19 +136,18 @@ def test_what_the_edge_cuts_off_already_is_no_reason_to_refuse_a_ratio() -> None
     assert face_crop(info, [fix("image.aspect", Fraction(5, 4), Fraction(1))], factory.role()) == (0, 0, 800, 800)
 
 
-def test_a_crop_is_suggested_in_the_proportions_of_the_picture_else_in_others() -> None:
-    upright = suggested(Size(900, 1600), box(300, 500, 300, 400), WIDEST)
-    assert upright is not None
-    assert upright[2] / upright[3] == pytest.approx(9 / 16, abs=0.01)
-    lying = suggested(Size(1600, 700), box(500, 40, 500, 620), WIDEST)
-    assert lying is not None
-    assert lying[2] / lying[3] == pytest.approx(4 / 3, abs=0.01), "a square would be higher than the picture"
+def test_a_portrait_has_a_shape_that_the_role_takes() -> None:
+    face = Face(box=box(700, 300, 200, 260), score=Fraction(1), share=Fraction(4, 100), head=(680, 220, 240, 350))
+    role = factory.role(factory.rule("image.aspect", Aspect((Fraction(1), Fraction(16, 9)))))
+    crop = face_crop(_sized(face, Size(1600, 900)), [fix("face.share", Fraction(1, 100), Fraction(2, 100))], role)
+    assert crop is not None
+    assert crop[2] == crop[3]
 
 
-def test_a_face_at_the_edge_cannot_be_brought_closer() -> None:
-    info = _sized(Face(box=box(-20, 100, 150, 180), score=Fraction(1), share=Fraction(3, 100)), Size(1000, 800))
+def test_a_face_that_the_edge_cuts_off_has_no_portrait() -> None:
+    info = _sized(Face(box=box(-20, 100, 150, 180), score=Fraction(1), share=Fraction(1, 100)), Size(1000, 800))
     with pytest.raises(AssetError, match="cannot be cropped"):
-        face_crop(info, [fix("face.share", Fraction(3, 100), Fraction(1, 2))], factory.role())
+        face_crop(info, [fix("face.share", Fraction(1, 100), Fraction(2, 100))], factory.role())
 
 
 def test_without_faces_nothing_is_decided_here() -> None:
@@ -119,25 +155,29 @@ def test_without_faces_nothing_is_decided_here() -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_small_face_is_brought_to_its_share_and_stays_whole(tmp_path: Path, orientation: int) -> None:
+def test_a_portrait_is_cut_out_on_request_only_and_the_head_stays_whole(tmp_path: Path, orientation: int) -> None:
     source = tmp_path / "in.jpg"
-    with Image.open(build(["images/head-small.jpg"], CACHE)["images/head-small.jpg"]) as picture:
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        stored = picture.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else picture
-        stored.save(source, exif=exif, quality=95)
+    with Image.open(build(["images/portrait-4x3.jpg"], CACHE)["images/portrait-4x3.jpg"]) as picture:
+        wide = Image.new("RGB", (picture.width * 2, picture.height * 2), (90, 110, 130))
+        wide.paste(picture, (picture.width // 2, picture.height))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = wide.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else wide
+    stored.save(source, exif=exif, quality=95)
     info = probe(source, frozenset({"faces"}))
-    role = factory.role(factory.rule("face.share", Between(Fraction(1, 2), Fraction(7, 10), type="share")))
-    (finding,) = judge(info, role)
-    assert finding.fix is not None
-    made = converter.convert(source, info, Plan(fixes=(finding.fix,)), role, tmp_path, lambda _: None)
+    role = factory.role(factory.rule("face.framed", OneOf((True,), "flag")))
+    findings = judge(info, role)
+    assert [finding.reason for finding in planning.plan(findings).blocked] == [ON_REQUEST["face.framed"]]
+    plan = planning.plan(findings, allow=frozenset({"face.framed"}))
+    made = converter.convert(source, info, plan, role, tmp_path, lambda _: None)
     after = probe(Path(made[0].path), frozenset({"faces"}))
-    (again,) = judge(after, role)
-    assert again.verdict.value == "pass"
     assert after.faces
-    assert after.faces[0].complete
     assert after.image is not None
-    assert after.image.size.width <= 1280
+    assert judge(after, role)[0].verdict.value == "pass"
+    assert after.faces[0].complete
+    assert Fraction(after.image.size.width, after.image.size.height) == pytest.approx(Fraction(3, 4), rel=0.01)
+    assert after.faces[0].head is not None
+    assert after.faces[0].head[1] > 0, "air over the hair"
 
 
 # ---------------------------------------------------------------------------------------------- advice
@@ -170,6 +210,35 @@ def test_advice_names_the_crop_that_would_do() -> None:
         "face.share", Between(Fraction(1, 2), None, type="share"), share=Fraction(6, 100), max_crop=(50, 60, 307, 307)
     )
     assert text == "Step closer: the face fills 6 % of the picture, 50 % is wanted; cropping to 307x307+50+60 would do."
+
+
+def test_a_share_is_told_in_both_readings() -> None:
+    text = said("face.share", Between(Fraction(1, 2), None, type="share"), head=(50, 40, 300, 400))
+    assert text == (
+        "Step closer: the face fills 6 % of the picture from hair line to chin, the whole head with hair 15 %, "
+        "50 % is wanted."
+    )
+
+
+def test_a_crop_is_proposed_and_small_ones_are_told() -> None:
+    crop = said("face.framed", OneOf((True,), "flag"), complete=True, framed=False, max_crop=(50, 60, 300, 400))
+    assert "--crop, such as 300x400+50+60 of 1000x800." in crop
+    assert "less than 256 pixels" in said(
+        "face.framed", OneOf((True,), "flag"), complete=True, framed=False, max_crop=(50, 60, 200, 270)
+    )
+
+
+def test_a_crop_around_one_of_several_is_named_only_where_it_shows_no_other() -> None:
+    first = Face(box=box(100, 100, 200, 240), score=Fraction(1), share=Fraction(6, 100), max_crop=(50, 40, 400, 500))
+    other = Face(box=box(600, 100, 150, 200), score=Fraction(1), share=Fraction(3, 100))
+    near = replace(other, box=box(400, 100, 150, 200))
+    role = factory.role(factory.rule("face.count", OneOf((1,), "count")))
+    texts = []
+    for second in (other, near):
+        (finding,) = judge(replace(_sized(first, Size(1000, 800)), faces=(first, second)), role)
+        texts.append(_both(finding))
+    assert "crop it to 400x500+50+40" in texts[0]
+    assert "crop it" not in texts[1]
 
 
 def test_a_crop_that_would_not_do_is_not_named() -> None:

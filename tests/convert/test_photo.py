@@ -18,7 +18,7 @@ from pipeline.documents.facts import facts
 from pipeline.errors import AssetError
 from pipeline.model.facts import Face, MediaInfo, Size
 from pipeline.model.job import Job
-from pipeline.model.limits import AtLeastBox, Between
+from pipeline.model.limits import AtLeastBox, Between, OneOf
 from pipeline.model.results import Status
 from pipeline.probe import heic, probe
 from pipeline.rules import judge as judging
@@ -32,6 +32,7 @@ from tests import factory
 Sampled = Callable[[str], Path]
 FAST = "tencent/photo-fast"
 STRAIGHTEN, ENLARGE = frozenset({"face.roll"}), frozenset({"image.enlarge"})
+CROP = frozenset({"face.framed", "face.share"})
 
 
 # ------------------------------------------------------------------------------------------ straightening
@@ -83,6 +84,22 @@ def test_a_tilted_head_is_straightened_on_request_only(sample: Sampled, tmp_path
     assert faces[0].complete
 
 
+def test_the_whole_head_goes_along_when_a_picture_is_turned() -> None:
+    info = portrait(10, (450, 350, 100, 120), Size(1000, 800))
+    assert info.faces
+    how, after = upright(replace(info, faces=(replace(info.faces[0], head=(430, 300, 140, 180)),)), factory.role())
+    assert after.faces
+    assert after.faces[0].head is not None
+    left, top, width, height = after.faces[0].head
+    # Another program turns a picture of that head, and keeps the middle.
+    drawn = Image.new("L", (1000, 800))
+    drawn.paste(255, (430, 300, 570, 480))
+    corner = ((1000 - how.size.width) // 2, (800 - how.size.height) // 2)
+    turned = drawn.rotate(10).crop((*corner, corner[0] + how.size.width, corner[1] + how.size.height)).getbbox()
+    assert turned is not None
+    assert (left, top, left + width, top + height) == pytest.approx(turned, abs=2)
+
+
 def test_a_head_that_lies_on_its_side_is_left_as_it_is() -> None:
     role = factory.role(factory.rule("face.roll", Between(Fraction(-8), Fraction(8), type="number")))
     (finding,) = judging.judge(portrait(80, (450, 350, 100, 120), Size(1000, 800)), role)
@@ -111,10 +128,10 @@ def test_a_picture_is_enlarged_on_request_only_and_in_proportion(tmp_path: Path)
 def test_a_crop_is_enlarged_where_it_leaves_too_little(sample: Sampled) -> None:
     info = probe(sample("images/head-small.jpg"), frozenset({"faces"}))
     role = factory.role(
-        factory.rule("face.share", Between(Fraction(1, 2), Fraction(7, 10), type="share")),
+        factory.rule("face.framed", OneOf((True,), "flag")),
         factory.rule("image.size", AtLeastBox(Size(700, 700))),
     )
-    plan = planning.plan(judging.judge(info, role), allow=ENLARGE)
+    plan = planning.plan(judging.judge(info, role), allow=ENLARGE | CROP)
     assert min(recipe(info, plan, role).size) >= 700
     assert min(recipe(info, replace(plan, allowed=frozenset()), role).size) < 700
 
@@ -184,7 +201,7 @@ def test_a_heic_that_is_cut_short_does_not_decode(sample: Sampled, tmp_path: Pat
 
 
 def test_a_face_is_also_told_in_the_words_of_the_platforms_detection(sample: Sampled) -> None:
-    told = facts(probe(sample("images/head-small.jpg"), frozenset({"faces"})))
+    told = facts(probe(sample("images/portrait-1x1.jpg"), frozenset({"faces"})))
     (face,) = json.loads(json.dumps(told))["faces"]
     words = face["detection"]
     assert list(words) == [

@@ -81,8 +81,8 @@ def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
         ),
         (
             new.crop is not None,
-            f"cropped to {_place(new.crop)}, around the face",
-            f"围绕人脸裁剪为 {_place(new.crop)}",
+            f"cropped to {_place(new.crop)}, around the head",
+            f"围绕头部裁剪为 {_place(new.crop)}",
         ),
         (cropped, f"middle cropped to {new.size}", f"居中裁剪为 {new.size}"),
         (

@@ -24,6 +24,7 @@ from pipeline.probe.heic import ready
 # Checks whose repair needs new pixels.
 PIXELS: Final = frozenset(
     {
+        "face.framed",
         "face.roll",
         "face.share",
         "file.size",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import cos, floor, radians, sin
+from math import ceil, cos, floor, radians, sin
 from typing import NamedTuple
 
 from pipeline.errors import AssetError
@@ -68,20 +69,35 @@ def _most(role: Role) -> Fraction:
 
 
 def _turned(face: Face, angle: float, whole: Size, size: Size) -> Face:
-    """The face in the turned picture: its outline, else the corners of its box, go along."""
-    left, top, width, height = (float(side) for side in face.box)
-    corners = [(left, top), (left + width, top), (left, top + height), (left + width, top + height)]
-    spots = []
-    for x, y in face.outline or corners:
+    """The face in the turned picture: its outline, else the corners of its box, go along, and those of the head."""
+    low, high = _bounds(face.outline or _corners(face.box), angle, whole, size)
+    box = tuple(Fraction(round(v * 10), 10) for v in (*low, high[0] - low[0], high[1] - low[1]))
+    share = box[2] * box[3] / (size.width * size.height)
+    head = None
+    if face.head:
+        low, high = _bounds(_corners(face.head), angle, whole, size)
+        left, top = (max(0, floor(side)) for side in low)
+        head = left, top, min(size.width, ceil(high[0])) - left, min(size.height, ceil(high[1])) - top
+    return replace(face, box=(box[0], box[1], box[2], box[3]), share=share, roll=Fraction(0), outline=None, head=head)
+
+
+def _corners(box: Sequence[Fraction | int]) -> list[tuple[float, float]]:
+    left, top, width, height = (float(side) for side in box)
+    return [(left, top), (left + width, top), (left, top + height), (left + width, top + height)]
+
+
+def _bounds(
+    spots: Iterable[tuple[float, float]], angle: float, whole: Size, size: Size
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Least and greatest coordinates of the spots of the whole picture in the turned one."""
+    places = []
+    for x, y in spots:
         across, down = x - whole.width / 2, y - whole.height / 2
-        spots.append(
+        places.append(
             (
                 cos(angle) * across + sin(angle) * down + size.width / 2,
                 -sin(angle) * across + cos(angle) * down + size.height / 2,
             )
         )
-    low = [min(spot[k] for spot in spots) for k in (0, 1)]
-    high = [max(spot[k] for spot in spots) for k in (0, 1)]
-    box = tuple(Fraction(round(v * 10), 10) for v in (*low, high[0] - low[0], high[1] - low[1]))
-    share = box[2] * box[3] / (size.width * size.height)
-    return replace(face, box=(box[0], box[1], box[2], box[3]), share=share, roll=Fraction(0), outline=None)
+    columns, rows = zip(*places, strict=True)
+    return (min(columns), min(rows)), (max(columns), max(rows))

@@ -18,9 +18,10 @@ import numpy as np
 from pipeline.errors import ToolMissing, Unreadable
 from pipeline.model.facts import Face, ImageInfo, MediaInfo, Size, Text
 from pipeline.probe.face import lighting
-from pipeline.probe.face.crop import TIGHTEST, WIDEST, suggested
+from pipeline.probe.face.crop import SHAPES, TIGHT, loose, portrait
 from pipeline.probe.face.detect import DetectedFace, candidates, overlap
-from pipeline.probe.face.mesh import OUTLINE, Mesh, eyes_open, fit, gaze, irises, mouth_open
+from pipeline.probe.face.hair import whole_head
+from pipeline.probe.face.mesh import OUTLINE, Mesh, express, fit, gaze
 from pipeline.probe.face.models import Numbers, Pixels, load
 from pipeline.probe.face.occlusion import COVERED, cover
 from pipeline.probe.face.pixels import READABLE, picture_of
@@ -118,7 +119,26 @@ def measured(pixels: Pixels, size: Size, closer: Closer | None = None) -> tuple[
         box = _bounds(mesh) if mesh.presence >= _CERTAIN else found.box
         if all(overlap(box, other) < _SAME for other, _ in faces):
             faces.append((box, _face(view, found, mesh, box)))
-    return tuple(sorted((face for _, face in faces), key=lambda face: -(face.share or 0)))
+    faces.sort(key=lambda found: -(found[1].share or 0))
+    if faces:
+        faces[0] = faces[0][0], _framed(faces[0][1], faces[0][0], view)
+    return tuple(face for _, face in faces)
+
+
+def _framed(face: Face, bounds: Numbers, view: _View) -> Face:
+    """The main face with its whole head and the crops around it. A face that is cut off has none."""
+    if not face.complete:
+        return face
+    head = whole_head(view.pixels, bounds, view.scale, view.size)
+    shapes = (*SHAPES, Fraction(view.size.width, view.size.height))
+    widest = portrait(view.size, head, shapes=shapes)
+    return replace(
+        face,
+        head=head,
+        framed=not loose(view.size, widest),
+        max_crop=widest,
+        min_crop=portrait(view.size, head, TIGHT, shapes),
+    )
 
 
 def _bounds(mesh: Mesh) -> Numbers:
@@ -156,8 +176,6 @@ def _face(view: _View, found: DetectedFace, mesh: Mesh, bounds: Numbers) -> Face
         off_centre=(_exact(middle[0]), _exact(middle[1])),
         sharpness=_exact(lighting.sharpness(close)),
         background_evenness=_known(lighting.background_evenness(view.pixels, bounds)),
-        max_crop=suggested(view.size, box, WIDEST),
-        min_crop=suggested(view.size, box, TIGHTEST),
     )
     if mesh.presence < _CERTAIN:
         return face
@@ -189,16 +207,17 @@ def _lit(face: Face, view: _View, mesh: Mesh, close: Pixels) -> Face:
 
 def _posed(face: Face, view: _View, mesh: Mesh) -> Face:
     """With what the places of the points tell; of a face that is cut off they are guesses."""
-    eyes = irises(view.pixels, mesh.points)
+    shown = express(view.pixels, mesh)
+    eyes = shown.irises
     head = pose(mesh.points)
     return replace(
         face,
         yaw=_exact(head.yaw, 1),
         pitch=_exact(head.pitch, 1),
         roll=_exact(head.roll, 1),
-        mouth_open=_exact(mouth_open(mesh.points)),
+        mouth_open=_exact(shown.mouth_open),
         eye_distance=_exact(float(np.hypot(*(eyes[0][0] - eyes[1][0]))) * view.scale, 1),
-        eyes_open=_exact(eyes_open(mesh.points)),
+        eyes_open=_exact(shown.eyes_open),
         gaze=_exact(gaze(mesh.points, eyes)),
     )
 

@@ -1,4 +1,4 @@
-"""The 468-point mesh and the irises of one face, in pixels of the picture."""
+"""The 468-point mesh, the irises and the expression of one face, in pixels of the picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.probe.face.detect import DetectedFace
-from pipeline.probe.face.models import IRIS_SIDE, MESH_SIDE, Numbers, Pixels, iris, mesh
+from pipeline.probe.face.models import MESH_SIDE, POINTS_SIDE, Numbers, Pixels, expression, mesh, points
 
 # Rows of the mesh (MediaPipe face mesh topology). Right and left are the person's; rings run in order.
 OUTLINE: Final = [
@@ -23,14 +23,11 @@ INNER_LIPS: Final = [
     *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
 ]
 NOSE: Final = [168, 417, 465, 343, 437, 420, 279, 331, 294, 460, 2, 240, 64, 102, 49, 198, 217, 114, 245, 193]
-# Where the lips meet: pairs (upper, lower) of the inner rim, from the middle outwards.
-_LIP_GAP: Final = ((13, 14), (312, 317), (82, 87))
-_MOUTH: Final = (61, 291)
-# Lids, pairs (upper, lower), and corners of each eye.
-_LIDS: Final = (((159, 145), (158, 153), (160, 144)), ((386, 374), (385, 380), (387, 373)))
-_CORNERS: Final = ((33, 133), (263, 362))
-_ROOM: Final = 1.5  # side of the square the mesh network gets / longer side of the face (MediaPipe's)
-_EYE_ROOM: Final = 2.3  # ... the iris network / distance of the corners of the eye (MediaPipe's)
+_CORNERS: Final = ((33, 133), (263, 362))  # of each eye
+# Among the 52 coefficients of the expression (kBlendshapeNames of MediaPipe's face_blendshapes_graph.cc).
+_BLINK, _JAW_OPEN, _LIPS_SHUT, _LOWER_DOWN, _UPPER_UP = (9, 10), 25, 27, (34, 35), (48, 49)
+_JAW: Final = 2.0
+_ROOM: Final = 1.5  # side of the square the networks get / longer side of the face (MediaPipe's)
 _DIAGONAL: Final = 1.4143  # of a square, in sides
 _PASSES: Final = 2  # the first places the square by the detector's box, the second by the mesh
 
@@ -82,8 +79,8 @@ def _of_found(found: DetectedFace) -> Square:
     return Square(middle, size * _ROOM, atan2(left[1] - right[1], left[0] - right[0]))
 
 
-def _of_mesh(points: Numbers) -> Square:
-    flat = points[:, :2]
+def _of_mesh(placed: Numbers) -> Square:
+    flat = placed[:, :2]
     right, left = flat[33], flat[263]
     turn = atan2(left[1] - right[1], left[0] - right[0])
     c, s = cos(turn), sin(turn)
@@ -106,51 +103,35 @@ def fit(picture: Pixels, found: DetectedFace) -> Mesh:
     return result
 
 
-def irises(picture: Pixels, points: Numbers) -> tuple[Numbers, Numbers]:
-    """Five points (x, y) each of the right and the left iris: middle, then four on its rim."""
-    made = []
-    for corners, mirrored in ((_CORNERS[0], False), (_CORNERS[1][::-1], True)):
-        near, far = points[corners[0], :2], points[corners[1], :2]
-        square = Square(
-            (near + far) / 2,
-            float(np.hypot(*(far - near))) * _EYE_ROOM,
-            atan2(far[1] - near[1], far[0] - near[0]),
-        )
-        view = square.view(picture, IRIS_SIDE)
-        local = iris(np.ascontiguousarray(view[:, ::-1]) if mirrored else view)
-        if mirrored:
-            local[:, 0] = IRIS_SIDE - local[:, 0]
-        matrix = square.to_picture(IRIS_SIDE)
-        made.append(local @ matrix[:, :2].T + matrix[:, 2])
-    return made[0], made[1]
+class Expression(NamedTuple):
+    """What a trained network reads off the finer points of a face."""
+
+    irises: tuple[Numbers, Numbers]  # right and left: five points (x, y) each, the middle, then four on the rim
+    mouth_open: float  # 0 closed, to 1: by the jaw, or by the lips of a smile that shows teeth
+    eyes_open: float  # 0 closed, to 1: of the eye that is less open
 
 
-def _length(points: Numbers, pair: tuple[int, int]) -> float:
-    return float(np.linalg.norm(points[pair[0]] - points[pair[1]]))
+def express(picture: Pixels, fitted: Mesh) -> Expression:
+    """The expression of the face in the picture that the mesh was fitted to."""
+    square = _of_mesh(fitted.points)
+    found = points(square.view(picture, POINTS_SIDE))
+    told = expression(found)
+    matrix = square.to_picture(POINTS_SIDE)
+    ring = found[-10:] @ matrix[:, :2].T + matrix[:, 2]
+    # A jaw may be down with the lips still closed over it. A little jaw shows as much as a good part of the lips.
+    jaw = _JAW * (told[_JAW_OPEN] - told[_LIPS_SHUT])
+    lips = max(told[list(pair)].mean() for pair in (_LOWER_DOWN, _UPPER_UP))
+    return Expression((ring[:5], ring[5:]), float(np.clip(max(jaw, lips), 0, 1)), 1 - float(told[list(_BLINK)].max()))
 
 
-def mouth_open(points: Numbers) -> float:
-    """Gap between the lips / width of the mouth, 0 when closed."""
-    gap = sum(_length(points, pair) for pair in _LIP_GAP) / len(_LIP_GAP)
-    return gap / _length(points, _MOUTH)
-
-
-def eyes_open(points: Numbers) -> float:
-    """Distance of the lids / width of the eye, of the eye that is less open."""
-    return min(
-        sum(_length(points, lid) for lid in lids) / len(lids) / _length(points, corners)
-        for lids, corners in zip(_LIDS, _CORNERS, strict=True)
-    )
-
-
-def gaze(points: Numbers, eyes: tuple[Numbers, Numbers]) -> float:
+def gaze(placed: Numbers, eyes: tuple[Numbers, Numbers]) -> float:
     """How far the irises are beside the middle of the eyes, in half widths of the eye.
 
     Positive to the right of the picture; averaged over both eyes, so that a squint does not count.
     """
     shifts = []
     for ring, corners in zip(eyes, _CORNERS, strict=True):
-        ends = points[list(corners), :2]
+        ends = placed[list(corners), :2]
         first, last = ends[np.argsort(ends[:, 0])]
         along = (last - first) / np.hypot(*(last - first))
         half = float(np.hypot(*(last - first))) / 2

