@@ -167,6 +167,7 @@ def test_bodies_and_parts_hold_the_bytes_they_name(tmp_path: Path) -> None:
     assert b"".join(tools.body(file)) == b"abcdefgh"
     assert counted == [8]
     parts = list(tools.parts(file, [(0, 5), (5, 3)]))
+    assert set(counted) == {8, 0}  # asked whether the run goes on, and nothing counted as sent
     assert [b"".join(tools.part(file, part)) for part in parts] == [b"abcde", b"fgh"]
     assert (made.size, single([made])[0].size, made.beside) == (8, 8, tmp_path)
     assert destination.Target("file:///x", "p").dry is False
