@@ -22,7 +22,7 @@ from pipeline.model.limits import Aspect, Between, OneOf
 from pipeline.model.results import Finding, Fix, Plan
 from pipeline.model.rules import Limit, Safety
 from pipeline.probe import probe
-from pipeline.probe.face.crop import PORTRAIT, SHAPES, TIGHT, Frame, loose, portrait
+from pipeline.probe.face.crop import PORTRAIT, SHAPES, TIGHT, Framing, loose, portrait
 from pipeline.rules import plan as planning
 from pipeline.rules.judge import judge
 from pipeline.rules.plan import ON_REQUEST
@@ -60,7 +60,7 @@ def fix(check: str, actual: Fraction, value: Fraction) -> Fix:
     shape=st.sampled_from([*SHAPES, Fraction(16, 9), Fraction(9, 16)]),
 )
 def test_a_crop_keeps_the_head_whole_inside_the_picture_and_has_pixels_enough(
-    left: int, top: int, width: int, tall: int, frame: Frame, shape: Fraction
+    left: int, top: int, width: int, tall: int, frame: Framing, shape: Fraction
 ) -> None:
     size = Size(2000, 1500)
     head = left, top, min(width, size.width - left), min(tall, size.height - top)

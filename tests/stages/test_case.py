@@ -100,7 +100,8 @@ def test_without_the_networks_a_photo_is_not_blocked_but_not_looked_at(
     from pipeline.documents.types import AssetEntry
     from pipeline.probe.face import models
 
-    monkeypatch.setattr(models, "_PACKAGE", "no_such_package")
+    gone = {name: wheel._replace(package="no_such_package") for name, wheel in models.FILES.items()}
+    monkeypatch.setattr(models, "FILES", gone)
     models._net.cache_clear()
     case = check(Job(path=str(sample("images/portrait.png")), stem="x", preset="metastudio/photo-avatar"))
     models._net.cache_clear()

@@ -13,7 +13,7 @@ CropBox = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Framing:
     """How much of the picture stays around a head, in heights and widths of the head with its hair."""
 
     tall: float
@@ -21,8 +21,8 @@ class Frame:
 
 
 # Head and shoulders as on a portrait; and the head with as much air as keeps it from touching the edges.
-PORTRAIT: Final = Frame(tall=1.9, wide=1.6)
-TIGHT: Final = Frame(tall=1.2, wide=1.15)
+PORTRAIT: Final = Framing(tall=1.9, wide=1.6)
+TIGHT: Final = Framing(tall=1.2, wide=1.15)
 # Proportions (width / height) in the order of preference, before those of the picture: portraits stand.
 SHAPES: Final = (Fraction(3, 4), Fraction(4, 5), Fraction(1))
 _ROOM: Final = 1.04  # sides of the head that a crop has at least
@@ -30,7 +30,9 @@ _ABOVE: Final = 0.25  # of the height that is free, over the hair; the rest is b
 _LOOSE: Final = 0.6  # of the picture: a crop that would keep more than this is not worth making
 
 
-def portrait(size: Size, head: CropBox, frame: Frame = PORTRAIT, shapes: Iterable[Fraction] = SHAPES) -> CropBox | None:
+def portrait(
+    size: Size, head: CropBox, frame: Framing = PORTRAIT, shapes: Iterable[Fraction] = SHAPES
+) -> CropBox | None:
     """The crop around the head, in the first of the shapes that leaves it whole; None where none does."""
     return next((crop for shape in shapes if (crop := _framed(size, head, frame, float(shape)))), None)
 
@@ -40,7 +42,7 @@ def loose(size: Size, crop: CropBox | None) -> bool:
     return crop is not None and crop[2] * crop[3] < _LOOSE * size.width * size.height
 
 
-def _framed(size: Size, head: CropBox, frame: Frame, ratio: float) -> CropBox | None:
+def _framed(size: Size, head: CropBox, frame: Framing, ratio: float) -> CropBox | None:
     left, top, width, height = head
     tall = max(height * frame.tall, width * frame.wide / ratio, LEAST_PORTRAIT * max(1.0, 1 / ratio))
     tall = min(tall, size.height, size.width / ratio)
