@@ -48,6 +48,7 @@ ONLY_ADVISED = {
     "metastudio.photo-avatar.photo.formats-base64": "only where the photo travels as base64",
     "metastudio.photo-avatar.photo.max-bytes-render": "the 16 MB of the product document are stricter",
     "metastudio.photo-avatar.photo.unoccluded": "no figure is stated; ours is a guess",
+    "metastudio.photo-avatar.audio.clean-voice": "no figures are stated; ours are guesses",
     "metastudio.photo-avatar.audio.max-bytes": "the 11 M of the render stage are stricter",
     "metastudio.photo-avatar.text.max-chars": "the 1800 characters of the render stage are stricter",
     "metastudio.photo-avatar.text.max-tts-duration": "the speaking time is an estimate",
