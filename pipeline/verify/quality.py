@@ -40,6 +40,7 @@ SSIM_FLOOR: Final = Fraction(85, 100)
 # Mean over the pixels of a span, of 255. ProRes keeps transparency without loss but for rounding.
 _ALPHA_SLACK: Final = {"prores": Fraction(1), "vp9": Fraction(3)}
 _SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
+_LEAST: Final = 16  # pixels; SSIM needs eight of each plane, and planes of colour have half of them
 _FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
 _EARLY: Final = Fraction(10)  # seconds; such streams have no index, and ffmpeg enters them late
@@ -150,22 +151,23 @@ def _arguments(recipe: Recipe, info: MediaInfo, output: MediaInfo, places: tuple
         ]
         alpha = ffmpeg.filter(planes, "psnr", stats_file=_ALPHA)
     shape = _plain(made.pixel_format)
-    main, reference = (_joined([stream.filter("format", pix_fmts=shape) for stream in side]).split() for side in sides)
     shown = output.video[0].size or Size(1920, 1080)
-    model = (
-        "version=vmaf_4k_v0.6.1" if shown.width * shown.height > _FINE.width * _FINE.height else "version=vmaf_v0.6.1"
-    )
-    scores = ffmpeg.filter(
-        [main[0], reference[0]],
-        "libvmaf",
-        model=model,
-        n_subsample=_EVERY,
-        n_threads=2,
-        log_path=_SCORES,
-        log_fmt="json",
-    )
-    alike = ffmpeg.filter([main[1], reference[1]], "ssim", stats_file=_SSIM)
-    outputs = [ffmpeg.output(scores, "-", f="null"), ffmpeg.output(alike, "-", f="null")]
+    sides = [[_visible(stream, shown).filter("format", pix_fmts=shape) for stream in side] for side in sides]
+    main, reference = (_joined(side).split() for side in sides)
+    alike = ffmpeg.filter([main[0], reference[0]], "ssim", stats_file=_SSIM)
+    outputs = [ffmpeg.output(alike, "-", f="null")]
+    if min(shown) >= _SMALLEST:  # libvmaf crashes on a few pixels
+        fine = shown.width * shown.height > _FINE.width * _FINE.height
+        scores = ffmpeg.filter(
+            [main[1], reference[1]],
+            "libvmaf",
+            model="version=vmaf_4k_v0.6.1" if fine else "version=vmaf_v0.6.1",
+            n_subsample=_EVERY,
+            n_threads=2,
+            log_path=_SCORES,
+            log_fmt="json",
+        )
+        outputs.insert(0, ffmpeg.output(scores, "-", f="null"))
     if made.alpha:
         outputs.append(ffmpeg.output(alpha, "-", f="null"))
     graph: list[str] = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
@@ -178,6 +180,12 @@ def _span(stream: Any, begin: Fraction | None) -> Any:
     # Counted, not timed: the filters that compare would take a time rounded down for that of the frame before.
     kept = stream.filter("trim", end_frame=FRAMES).filter("settb", f"1/{_CLOCK}")
     return kept.filter("setpts", "N")
+
+
+def _visible(stream: Any, shown: Size) -> Any:
+    """The picture with each side long enough for SSIM, every pixel repeated where it is not."""
+    larger = Size(*(side * -(-_LEAST // side) for side in shown))
+    return stream if larger == shown else stream.filter("scale", w=larger.width, h=larger.height, flags="neighbor")
 
 
 def _joined(streams: list[Any]) -> Any:

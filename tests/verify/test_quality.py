@@ -69,6 +69,7 @@ def measured(source: Path, made: Path, work: Path, preset: str, **deliver: Value
 
 
 PLAIN = "convert/h264-1080p"
+TINY = ("-f", "lavfi", "-i", "testsrc2=r=1:d=5", "-vf")
 
 
 # --- pictures ---------------------------------------------------------------------------------------
@@ -116,6 +117,23 @@ def test_spans_are_spread_and_begin_where_decoding_can() -> None:
     places = quality.spans(line, Fraction(0), Fraction(25), Fraction(30), variable=False, counted=True)
     assert [place.enter for place in places] == [0, 10, 20]
     assert [place.begin for place in places] == [None, Fraction(10064, 1000), Fraction(20064, 1000)]
+
+
+@pytest.mark.parametrize("size", ["1x1", "2x2", "6x200", "8x8", "14x30"])
+def test_a_picture_of_a_few_pixels_is_compared_all_the_same(size: str, tmp_path: Path) -> None:
+    source = tmp_path / "tiny.mp4"
+    ffmpeg(*TINY, f"scale={size},setsar=1", "-pix_fmt", "yuv444p", "-c:v", "libx264", source)
+    outcome = prepared(source, tmp_path / "out", PLAIN)
+    assert outcome.status is Status.FIXED, outcome.error
+    assert float(proof(outcome, "SSIM").found.en.split()[0]) > 0.9
+
+
+@pytest.mark.parametrize("size", ["8x8", "14x30"])
+def test_another_picture_of_a_few_pixels_is_found_out(size: str, tmp_path: Path) -> None:
+    source, other = tmp_path / "tiny.mp4", tmp_path / "other.mp4"
+    ffmpeg(*TINY, f"scale={size},setsar=1", "-pix_fmt", "yuv444p", "-c:v", "libx264", source)
+    ffmpeg("-i", source, "-vf", "negate", "-pix_fmt", "yuv420p", "-c:v", "libx264", other)
+    assert not measured(source, other, tmp_path, PLAIN)["SSIM"].passed
 
 
 # --- transparency -----------------------------------------------------------------------------------
