@@ -29,6 +29,36 @@ _WAIT: Final = 30.0  # seconds for another thread's write to finish
 # What a damaged or edited database raises: text that is none is a ValueError, and no error of sqlite3.
 _DAMAGE: Final = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError, RecursionError)
 
+
+class _File(msgspec.Struct):
+    """How far a file of an asset is."""
+
+    id: str = ""
+    at: float = 0.0  # seconds since 1970: when its URLs were given
+    put: bool = False
+    done: bool = False
+    parts: dict[str, str] = {}
+
+
+class _Object(msgspec.Struct):
+    """What a store said of an object."""
+
+    url: str
+    md5: str
+
+
+class _Known(msgspec.Struct):
+    """The facts that hold others, as destinations write them; a row that was edited is not acted on."""
+
+    files: dict[str, _File] = {}
+    stored: dict[str, str] = {}  # step to content MD5
+    objects: dict[str, _Object] = {}
+    uploads: dict[str, str] = {}  # key to the id of its multipart upload
+    parts: dict[str, dict[str, str]] = {}  # slot to number to ETag
+    done: list[str] = []
+    at: float | None = None
+
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS item (place TEXT, key TEXT, facts TEXT NOT NULL, PRIMARY KEY (place, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS step (
@@ -89,9 +119,11 @@ class UploadJournal:
                 row = self._db.execute(
                     "SELECT facts FROM item WHERE place = ? AND key = ?", (self._place, key)
                 ).fetchone()
-            return msgspec.json.decode(row[0], type=dict[str, Any]) if row else {}
+            found = msgspec.json.decode(row[0], type=dict[str, Any]) if row else {}
+            msgspec.convert(found, _Known)
         except _DAMAGE as error:
             raise self._unusable(error) from None
+        return found
 
     def begin(self, key: str, step: str, **facts: Any) -> None:
         """About to try a step; on return that is on the disk. Raises UsageError."""

@@ -156,7 +156,7 @@ def _arguments(recipe: Recipe, info: MediaInfo, output: MediaInfo, places: tuple
     main, reference = (_joined(side).split() for side in sides)
     alike = ffmpeg.filter([main[0], reference[0]], "ssim", stats_file=_SSIM)
     outputs = [ffmpeg.output(alike, "-", f="null")]
-    if min(shown) >= _SMALLEST:  # libvmaf crashes on a few pixels
+    if min(shown) >= _SMALLEST:  # libvmaf gives nothing on a few pixels
         fine = shown.width * shown.height > _FINE.width * _FINE.height
         scores = ffmpeg.filter(
             [main[1], reference[1]],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -111,15 +113,38 @@ def test_what_is_begun_and_not_ended_is_open(tmp_path: Path) -> None:
         assert not journal.open("key", "put")
         journal.begin("key", "put", id="1")
         assert journal.open("key", "put")
-        journal.end("key", "put", done=True)
+        journal.end("key", "put", delivered=True)
         assert not journal.open("key", "put")
         journal.begin("key", "put")
     with UploadJournal(tmp_path, "there") as journal:
         assert journal.open("key", "put")
-        assert journal.facts("key") == {"id": "1", "done": True}
+        assert journal.facts("key") == {"id": "1", "delivered": True}
         assert journal.steps("key") == [("put", "begin"), ("put", "end"), ("put", "begin")]
         journal.end("key", "forget", id=None)
-        assert journal.facts("key") == {"done": True}
+        assert journal.facts("key") == {"delivered": True}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        '{"files": "a"}',
+        '{"files": {"MAIN a.png": "a"}}',
+        '{"files": {"MAIN a.png": {"at": "noon"}}}',
+        '{"objects": {"a": {"md5": 1, "url": "u"}}}',
+        '{"uploads": {"a": ["u"]}}',
+        '{"parts": {"slot": "1"}}',
+        '{"done": {"slot": true}}',
+        '{"at": "noon"}',
+        "[]",
+    ],
+)
+def test_an_edited_row_is_told_and_not_acted_on(tmp_path: Path, facts: str) -> None:
+    with UploadJournal(tmp_path, "there") as journal:
+        journal.end("key", "put", id="1")
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as database, database:
+        database.execute("UPDATE item SET facts = ?", (facts,))
+    with UploadJournal(tmp_path, "there") as journal, pytest.raises(UsageError, match="journal of uploads"):
+        journal.facts("key")
 
 
 def test_places_and_keys_are_apart(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ class Production:
         """Whether it was sent, and what the far end says of it. `there` is where it can be fetched from."""
         proof = {"name": file.name, "size": file.size, "md5": file.md5}
         wanted = (file.size, file.hex_md5)
-        if tools.journal.facts(unit.key).get("files", {}).get(step) == file.md5:
+        if tools.journal.facts(unit.key).get("stored", {}).get(step) == file.md5:
             return False, proof
 
         def attempt(turn: int) -> bool:
@@ -285,8 +285,8 @@ class Production:
 
     @staticmethod
     def _note(unit: Unit, step: str, file: File, tools: Tools) -> None:
-        files = tools.journal.facts(unit.key).get("files", {})
-        tools.journal.end(unit.key, step, files=files | {step: file.md5})
+        stored = tools.journal.facts(unit.key).get("stored", {})
+        tools.journal.end(unit.key, step, stored=stored | {step: file.md5})
 
     # --- subtitles ------------------------------------------------------------------------------------------
 
