@@ -49,7 +49,6 @@ ONLY_ADVISED = {
     "metastudio.photo-avatar.photo.max-bytes-render": "the 16 MB of the product document are stricter",
     "metastudio.photo-avatar.photo.face-area-min": "of what is not said; the range of the error table is what rejects",
     "metastudio.photo-avatar.photo.unoccluded": "no figure is stated; ours is a guess",
-    "metastudio.photo-avatar.audio.clean-voice": "no figures are stated; ours are guesses",
     "metastudio.photo-avatar.audio.max-bytes": "the 11 M of the render stage are stricter",
     "metastudio.photo-avatar.text.max-chars": "the 1800 characters of the render stage are stricter",
     "metastudio.photo-avatar.text.max-tts-duration": "the speaking time is an estimate",
