@@ -162,9 +162,7 @@ def test_what_covers_it_is_named() -> None:
 
 
 def test_mouth_light_and_gaze() -> None:
-    assert said(advice.mouth, mouth_open=F(1, 4)) == (
-        "Close your mouth, no teeth: it is 25 % open."
-    )
+    assert said(advice.mouth, mouth_open=F(1, 4)) == ("Close your mouth, no teeth: it is 25 % open.")
     wanted = Between(F(4, 10), F(6, 10), type="share")
     assert said(advice.brightness, wanted, brightness=F(2, 10)) == (
         "Put more light on the face: its brightness is 20 %."
