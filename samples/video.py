@@ -171,7 +171,7 @@ _CLIPS = (
         f"{_H264} -c:a aac -ar 16000 -ac 1 {_FRONT}",
         sound="speech",
     ),
-    Clip("video/vp8.webm", "VP8 and Vorbis", "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libvorbis"),
+    Clip("video/vp8.webm", "VP8 and Vorbis", "-c:v libvpx -deadline realtime -cpu-used -8 -c:a libvorbis"),
     Clip("video/vp9.mp4", "VP9 in MP4", f"-c:v libvpx-vp9 -deadline realtime -cpu-used 8 {_AAC}"),
     Clip(
         "video/vp9-alpha.webm",
@@ -183,7 +183,7 @@ _CLIPS = (
     Clip(
         "video/vp8-alpha.webm",
         "VP8 with a moving disc as its alpha, alpha_mode=1",
-        "-c:v libvpx -deadline realtime -cpu-used 8 -pix_fmt yuva420p -auto-alt-ref 0 -metadata:s:v:0 alpha_mode=1",
+        "-c:v libvpx -deadline realtime -cpu-used -8 -pix_fmt yuva420p -auto-alt-ref 0 -metadata:s:v:0 alpha_mode=1",
         sound="",
         filters=_ALPHA,
     ),
