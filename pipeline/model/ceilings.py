@@ -89,7 +89,7 @@ LEAST_MEMORY: Final = 256 * MiB  # bytes of a worker, however many there are
 # A source at an address.
 MAX_FETCHED: Final = 64 * GiB  # bytes
 FETCH_WALL: Final = 6 * 3600.0  # seconds
-LISTED: Final = 1800.0  # seconds for what lies in a folder: a store lists a million objects in five minutes
+LISTED: Final = 1800.0  # seconds for what lies in a folder: a store tells a million objects in a thousand answers
 
 # A far end of any kind: who is slower is not waited for.
 ANSWERED: Final = 120.0  # seconds for all but the bytes of a file: twice what a silent far end is waited for

@@ -239,7 +239,7 @@ def test_many_jobs_share_the_processors_and_the_last_has_them_all() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on what a process writes to is Linux's")
 def test_a_job_begins_with_its_part_and_again_with_what_it_asks_for() -> None:
     with Pool(work, 2, SOON) as pool:
-        pool._room, pool._part, pool._most = 1000 * MiB, 300 * MiB, 900 * MiB
+        pool._room, pool._part, pool._most = 900 * MiB, 300 * MiB, 900 * MiB  # no room for 700 beside 300
         jobs: list[Job] = [("allowed", 0), ("allowed", 700 * MiB), ("allowed", 0)]
         found = ended(list(pool.run(jobs)))
     assert [found[n].result for n in range(3)] == [300 * MiB, 700 * MiB, 300 * MiB]
