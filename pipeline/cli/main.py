@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
 examples:
   preflight check clip.mp4 -p metastudio/video-production
+  preflight fit clip.mp4
   preflight plan clip.mp4 -p metastudio/video-production
   preflight prepare media/ -p metastudio/video-production -o out/
   preflight verify out/manifest.json
@@ -64,6 +65,12 @@ VERBS: Final = (
         "facts against rules; changes nothing",
         "pipeline.cli.check",
         ("clip.mp4 -p convert/h264-1080p", "media/ -p mine.toml --include '*.mp4' --explain"),
+    ),
+    Verb(
+        "fit",
+        "which scenarios take a file as it is, with repair, or not and why; best first",
+        "pipeline.cli.fit",
+        ("clip.mp4", "media/ --json"),
     ),
     Verb("plan", "what prepare would do", "pipeline.cli.plan", ("clip.mp4 -p convert/edit-25fps",)),
     Verb(

@@ -56,7 +56,7 @@ class Options:
             "-v",
             "--verbose",
             action="store_true",
-            help="show where unexpected errors happened and what libraries print",
+            help="leave nothing out; show where unexpected errors happened and what libraries print",
         )
 
     @classmethod

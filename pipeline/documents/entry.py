@@ -18,6 +18,8 @@ from pipeline.documents.types import (
     AssetEntry,
     ErrorEntry,
     FindingEntry,
+    FitEntry,
+    FittedAsset,
     FixEntry,
     Head,
     OutputEntry,
@@ -31,15 +33,16 @@ from pipeline.documents.types import (
     Tool,
 )
 from pipeline.errors import AssetError
-from pipeline.model.facts import Kind, MediaInfo, Value
+from pipeline.model.case import Case
+from pipeline.model.facts import Kind, MediaInfo, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Finding, Fix, Outcome, Output, Part, Problem, Report, Status, Step, Verdict
-from pipeline.model.rules import Check, Preset
+from pipeline.model.rules import Check, Level, Preset
 from pipeline.model.units import bare
 from pipeline.storage import urls
 
 A = TypeVar("A", bound=AssetEntry | PackageEntry)
-N = TypeVar("N", bound=AssetEntry | ProbedAsset)
+N = TypeVar("N", bound=AssetEntry | ProbedAsset | FittedAsset)
 _UNITS: Final = {"bytes": "bytes", "seconds": "s", "hertz": "Hz", "bits": "bps"}  # of what has no other unit
 _NUMBERS: Final = frozenset({"number", "share"})  # what was measured; ratios, rates and times are exact
 
@@ -176,6 +179,47 @@ def outcome(one: Outcome, lang: str) -> PreparedAsset:
 
 def _problem(error: AssetError) -> Problem:
     return Problem(type=type(error).__name__, message=error.text)
+
+
+def fits(case: Case) -> FitEntry:
+    """How a file stands to the role of a scenario, in the language of its job."""
+    lang, role = case.job.lang, case.role
+    assert role is not None  # noqa: S101  only roles that take such a file are asked
+    repairs = []
+    for one in case.plan.fixes:
+        made = fix(one, lang)
+        assert made is not None  # noqa: S101  as there is one
+        said = CHECKS[one.check].title.plus(Text(": ", "：")).plus(made.said)
+        repairs.append(msgspec.structs.replace(made, does=said.of(lang), said=said))
+    warned = (f for f in case.findings if f.verdict is Verdict.FAIL and f.rule.level is Level.WARNING)
+    return FitEntry(
+        preset=case.job.preset,
+        role=role.name,
+        title=role.title,
+        status=case.status,
+        repairs=() if case.plan.blocked else tuple(repairs),
+        blocked=findings(sorted(case.plan.blocked, key=lambda f: f.verdict is Verdict.UNKNOWN), lang),
+        warnings=len({one.rule.id for one in warned}),
+    )
+
+
+def fitted(job: Job, kind: Kind, cases: Iterable[Case], advice: Text | None, problem: Problem | None) -> FittedAsset:
+    """One file of `fit`; `cases` are the best first, `advice` says what helps where there are none."""
+    name, told = shown(job.path), tuple([fits(case) for case in cases])
+    return FittedAsset(
+        source=name,
+        id=id_of(name),
+        kind=kind,
+        status=Status.ERROR if problem else told[0].status if told else Status.BLOCKED,
+        fits=told,
+        advice=advice,
+        error=error(problem, job.lang),
+    )
+
+
+def unfitted(job: Job, error: AssetError) -> FittedAsset:
+    """The entry of a file whose worker gave no answer."""
+    return fitted(job, Kind.UNKNOWN, (), None, _problem(error))
 
 
 def unread(job: Job, error: AssetError) -> ProbedAsset:

@@ -6,6 +6,7 @@ from pipeline.documents.types import (
     AssetEntry,
     Count,
     FindingEntry,
+    FittedAsset,
     Frozen,
     Head,
     PlannedAsset,
@@ -57,6 +58,12 @@ class ProbedEvent(ProbedAsset, frozen=True, kw_only=True, tag_field="event", tag
     index: int
 
 
+class FittedEvent(FittedAsset, frozen=True, kw_only=True, tag_field="event", tag="fitted"):
+    """A file that has been held against every scenario."""
+
+    index: int
+
+
 class VerifiedEvent(VerifiedOutput, frozen=True, kw_only=True, tag_field="event", tag="verified"):
     """An output that has been verified."""
 
@@ -78,5 +85,13 @@ class VerifiedSummary(VerificationHead, frozen=True, kw_only=True, tag_field="ev
 
 
 Event = (
-    StepEvent | ProgressEvent | CheckedEvent | PlannedEvent | PreparedEvent | ProbedEvent | VerifiedEvent | SummaryEvent
+    StepEvent
+    | ProgressEvent
+    | CheckedEvent
+    | PlannedEvent
+    | PreparedEvent
+    | ProbedEvent
+    | FittedEvent
+    | VerifiedEvent
+    | SummaryEvent
 )

@@ -12,13 +12,22 @@ import msgspec
 
 from pipeline.documents.facts import encode
 from pipeline.documents.read import entry
-from pipeline.documents.types import AssetEntry, FindingEntry, Frozen, ProbedAsset, Reason, Tail, VerifiedOutput
+from pipeline.documents.types import (
+    AssetEntry,
+    FindingEntry,
+    FittedAsset,
+    Frozen,
+    ProbedAsset,
+    Reason,
+    Tail,
+    VerifiedOutput,
+)
 from pipeline.model.results import Status
 
 _BUFFER: Final = 1 << 20
 _TRACES: Final = 10  # different ones that are kept
 _IN_ORDER: Final = frozenset({Status.PASS, Status.READY, Status.FIXED})
-Entry = AssetEntry | ProbedAsset | VerifiedOutput
+Entry = AssetEntry | ProbedAsset | FittedAsset | VerifiedOutput
 E = TypeVar("E", bound=Entry)
 Why = tuple[str, str | None, str | None, str | None]  # status, rule, code, type of the error
 

@@ -17,6 +17,7 @@ from pipeline.model.rules import Level, Source
 REPORT: Final = "media-preflight/report/2"
 MANIFEST: Final = "media-preflight/manifest/2"
 FACTS: Final = "media-preflight/facts/2"
+FITTING: Final = "media-preflight/fit/1"
 VERIFICATION: Final = "media-preflight/verification/1"
 SCENES: Final = "media-preflight/scenes/1"
 PACKAGE: Final = "media-preflight/package/1"
@@ -173,6 +174,36 @@ class ProbedAsset(Frozen, frozen=True, kw_only=True):
     id: str
     facts: msgspec.Raw
     error: ErrorEntry | None
+
+
+class FitEntry(Frozen, frozen=True, kw_only=True):
+    """A role of a scenario, and how a file stands to it."""
+
+    preset: str
+    role: str
+    title: Text
+    status: Status
+    repairs: tuple[FixEntry, ...]  # that would be made; none where it is blocked
+    blocked: tuple[FindingEntry, ...]  # what no repair mends
+    warnings: Count  # that it does not heed
+
+
+class FittedAsset(Frozen, frozen=True, kw_only=True):
+    """One file of `fit`. Its status is that of the best."""
+
+    source: str
+    id: str
+    kind: Kind
+    status: Status
+    fits: tuple[FitEntry, ...]  # best first
+    advice: Text | None  # where no scenario takes such a file
+    error: ErrorEntry | None
+
+
+class FittedTail(Frozen, frozen=True, kw_only=True):
+    """What stands below the files of `fit`: how many stand where to what fits them best."""
+
+    summary: dict[Status, Count]
 
 
 class VerifiedOutput(Frozen, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.documents import entry as document
 from pipeline.documents.spool import Line, line
-from pipeline.documents.types import AssetEntry, PlannedAsset, ProbedAsset
+from pipeline.documents.types import AssetEntry, FittedAsset, PlannedAsset, ProbedAsset
 from pipeline.engine import journal
 from pipeline.engine.cache import rules_of
 from pipeline.engine.record import Record, Worked
@@ -23,6 +23,7 @@ from pipeline.model.results import Outcome, Problem
 from pipeline.plots import publish as drawing
 from pipeline.probe import measure, probe
 from pipeline.stages.check import check, problem
+from pipeline.stages.fit import fit
 from pipeline.storage import publish
 from pipeline.storage.digest import file_state
 from pipeline.tools import allowance
@@ -50,6 +51,16 @@ def probe_entry(job: Job, _: Progress) -> ProbedAsset:
         _had_room(error)
         return document.probed(job.path, None, problem(error), job.lang)
     return document.probed(job.path, info, None, job.lang)
+
+
+def fit_entry(job: Job, _: Progress) -> FittedAsset:
+    """Every role of every scenario that takes such a file, best first."""
+    try:
+        kind, cases, advice = fit(job)
+    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        _had_room(error)
+        return document.fitted(job, Kind.UNKNOWN, (), None, problem(error))
+    return document.fitted(job, kind, cases, advice, None)
 
 
 def check_entry(job: Job, _: Progress) -> AssetEntry:

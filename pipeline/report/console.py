@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from pipeline.documents.entry import solved_by
-from pipeline.documents.types import AssetEntry, FindingEntry, PlannedAsset, PreparedAsset
+from pipeline.documents.types import AssetEntry, FindingEntry, FitEntry, FittedAsset, PlannedAsset, PreparedAsset
 from pipeline.model.facts import Text
 from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Level
@@ -32,6 +32,7 @@ _COLOURS: Final = {
 }
 _PIPED_WIDTH: Final = 160
 _SHOWN: Final = 3  # findings of an asset without --explain
+BEST: Final = 3  # scenarios of a file among several, without -v
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 WORDS: Final[Mapping[str, Text]] = {
     "asset": Text("asset", "素材"),
@@ -54,6 +55,8 @@ WORDS: Final[Mapping[str, Text]] = {
     "unmeasured": Text("not measured; --explain shows which", "条未测量；--explain 查看"),
     "unseen": Text("damage inside was not looked for; --deep does", "未检查内部是否损坏；--deep 可检查"),
     "calm": Text("assets that are in order are not listed; --explain lists all", "合规素材未列出；--explain 列出全部"),
+    "further": Text("more; -v shows all", "项未显示；-v 查看全部"),
+    "warnings": Text("warning(s)", "条警告"),
     "total": Text("total", "合计"),
     "ok": Text("ok", "一致"),
     "changed": Text("changed", "不一致"),
@@ -138,6 +141,31 @@ def assets_table(assets: Iterable[AssetEntry], lang: str, *, full: bool) -> Tabl
             "\n".join(why),
         )
     return table
+
+
+def fits_table(one: FittedAsset, lang: str, most: int | None, *, full: bool) -> Table:
+    """A row for each role that takes a file, best first, `most` of them; of each the first cause, in `full` all."""
+    table = Table(show_edge=False, pad_edge=False, show_header=False, box=None)
+    for ratio in (None, None, None, 1):
+        table.add_column(overflow="fold", ratio=ratio, no_wrap=not ratio, vertical="top")  # an id is copied whole
+    if not one.fits:
+        told = one.error.message if one.error else one.advice.of(lang) if one.advice else ""
+        table.add_row(coloured(one.status, lang), "", "", clean(told))
+    for fit in one.fits[:most]:
+        table.add_row(coloured(fit.status, lang), fit.preset, fit.role, _fit_reason(fit, lang, full))
+    if hidden := len(one.fits[most:]) if most else 0:
+        table.add_row("", f"[dim]+{hidden} {say('further', lang)}[/dim]", "", "")
+    return table
+
+
+def _fit_reason(fit: FitEntry, lang: str, full: bool) -> str:
+    """The first cause, or what would be done; all of them in `full`."""
+    lines = [clean(one.message) for one in fit.blocked] or [f"[cyan]{clean(one.does)}[/cyan]" for one in fit.repairs]
+    if fit.blocked and not full and len(lines) > 1:
+        lines = [lines[0], f"[dim]+{len(lines) - 1} {say('further', lang)}[/dim]"]
+    if fit.warnings and not fit.blocked:
+        lines.append(f"[dim]{fit.warnings} {say('warnings', lang)}[/dim]")
+    return "\n".join(lines)
 
 
 def plan_lines(asset: PlannedAsset) -> list[str]:

@@ -56,24 +56,38 @@ def check(job: Job) -> Case:
         preset = presets.load(job.preset)
         info = probe(Path(job.path))
         role = role_for(job, info.kind)
-        if role is None and info.image and info.image.format == "gif" and (info.image.frames or 1) > 1:
-            # A picture to a role that takes pictures; to one that takes none, what it looks like: a short video.
+        if role is None and moves(info):
             moving = probe(Path(job.path), moving=True)
             role = role_for(job, moving.kind)
             info = moving if role else info
         if role is None:
             findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
         else:
-            needs = judging.needs(role, info.kind) | (_DEEPER if job.deep else frozenset())
-            allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
-            info = measure(Path(job.path), info, needs)
-            findings = _possible(judging.judge(info, role), info)
-            _looked_at(findings)
-            findings = _decoded(findings) if job.deep else findings
+            info = measured(job, info, judging.needs(role, info.kind))
+            findings = judged(job, info, role)
         plan = planning.plan(findings, job.at_least, job.allow, info.kind)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
     return Case(job=job, role=role, facts=info, findings=findings, plan=plan, seconds=time.monotonic() - started)
+
+
+def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
+    """The facts with the blocks of MEASURES that rules need, and those that the job asks for. Raises as `measure`."""
+    needs |= _DEEPER if job.deep else frozenset()
+    allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
+    return measure(Path(job.path), info, needs)
+
+
+def judged(job: Job, info: MediaInfo, role: Role) -> tuple[Finding, ...]:
+    """What the rules of a role say of measured facts. Raises ToolMissing."""
+    findings = _possible(judging.judge(info, role), info)
+    _looked_at(findings)
+    return _decoded(findings) if job.deep else findings
+
+
+def moves(info: MediaInfo) -> bool:
+    """Whether it is a picture to a role that takes pictures, and to one that takes none a short video."""
+    return info.image is not None and info.image.format == "gif" and (info.image.frames or 1) > 1
 
 
 def _looked_at(findings: tuple[Finding, ...]) -> None:

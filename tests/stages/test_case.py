@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import pipeline.stages.embedded
+import pipeline.stages.prepare  # noqa: F401  workers load these when needed; only what is loaded can be counted
 from pipeline.documents.types import PreparedAsset
 from pipeline.engine.record import Record
 from pipeline.engine.tasks import check_entry, plan_entry, prepare_entry

@@ -1,0 +1,84 @@
+"""What one file is good for: held against every role of every scenario, from one look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from pipeline.convert.av.formats import SOUND_ONLY
+from pipeline.model.case import Case
+from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.job import Job
+from pipeline.model.results import Status, Verdict
+from pipeline.model.rules import Level, Role, Safety
+from pipeline.probe import probe
+from pipeline.rules import judge as judging
+from pipeline.rules import plan as planning
+from pipeline.rules import presets
+from pipeline.stages import foreign
+from pipeline.stages.check import judged, measured, moves
+
+_OURS: Final = "media-preflight"  # the document of rules that no platform wrote
+_NOBODY: Final = Text("No scenario takes such a file", "没有场景接受此类文件")
+
+
+def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
+    """What the file is, and a case for every role of every shipped scenario that takes such a file, best first.
+
+    Where there is none: what helps. Each case says what `check` with that scenario and role says. Raises what probing
+    and measuring raise.
+    """
+    path = Path(job.path)
+    info = probe(path)
+    looks = {info.kind: info}
+    if moves(info):
+        looks[Kind.VIDEO] = probe(path, moving=True)
+    wanted = list(_roles(looks))
+    if not wanted:
+        return info.kind, (), foreign.advice(info) or _NOBODY
+    for kind, look in looks.items():
+        asked = (judging.needs(role, kind) for _, role, as_ in wanted if as_ is kind)
+        looks[kind] = measured(job, look, frozenset[str]().union(*asked))
+    cases = (_case(replace(job, preset=preset, role=role.name), role, looks[kind]) for preset, role, kind in wanted)
+    return info.kind, tuple(sorted(cases, key=_rank)), None
+
+
+def _roles(looks: Mapping[Kind, MediaInfo]) -> Iterator[tuple[str, Role, Kind]]:
+    """Scenario and role for all that take such a file, with the kind that it is to them.
+
+    Where they differ in nothing else, the order they come in decides: short names first, roles as their scenario has
+    them, which is how one is chosen where none is asked for.
+    """
+    for name in sorted(presets.names(), key=lambda one: (len(one), one)):
+        for role in presets.load(name).roles:
+            kind = next((kind for kind in looks if kind in role.kinds), None)
+            if kind is not None:
+                yield name, presets.in_force(role, kind), kind
+
+
+def _case(job: Job, role: Role, info: MediaInfo) -> Case:
+    findings = judged(job, info, role)
+    plan = planning.plan(findings, job.at_least, job.allow, info.kind)
+    return Case(job=job, role=role, facts=info, findings=findings, plan=plan)
+
+
+def _rank(case: Case) -> tuple[int, ...]:
+    """For sorting, best first.
+
+    What is in order or can be made so before what cannot; what leads to a platform before conversions and papers of our
+    own; as it is before repaired; the role that a scenario itself chooses for such a file before its others, and before
+    one to which a video is but its sound; without loss before encoded anew; then the role that asks for most and gets
+    it, since few files meet a strict one by accident; then the fewest warnings.
+    """
+    chosen = presets.load(case.job.preset).role_for(case.kind)
+    role, failed = case.role, [one.rule for one in case.findings if one.verdict is Verdict.FAIL]
+    own = role is not None and all(source.document == _OURS for rule in role.rules for source in rule.sources)
+    kept = {f.rule.id for f in case.findings if f.verdict is Verdict.PASS and f.rule.level is Level.ERROR}
+    lossy = sum(fix.safety is not Safety.LOSSLESS for fix in case.plan.fixes)
+    warned = {rule.id for rule in failed if rule.level is Level.WARNING}
+    blocked = {one.rule.id for one in case.plan.blocked}
+    other = chosen is None or chosen.name != case.job.role
+    other |= case.kind is Kind.VIDEO and any(fix.value in SOUND_ONLY for fix in case.plan.fixes)
+    return len(blocked), own, case.status is not Status.PASS, other, lossy, -len(kept), len(warned)

@@ -1,0 +1,164 @@
+"""Which scenario a file fits: as `check` says of each, best first, from one look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.documents import entry
+from pipeline.engine.tasks import fit_entry
+from pipeline.errors import TimedOut
+from pipeline.model.facts import Kind
+from pipeline.model.job import Job
+from pipeline.model.results import Status
+from pipeline.rules import presets
+from pipeline.stages import check as checking
+from pipeline.stages import fit as fitting
+from pipeline.stages.check import check
+from pipeline.stages.fit import fit
+
+Sample = Callable[[str], Path]
+# A file of each kind, among them one that is a picture to some and a video to others, and one that is broken.
+EVERY_KIND = [
+    "video/60fps.mp4",
+    "video/animation.gif",
+    "audio/stereo.wav",
+    "images/portrait.png",
+    "decks/good.pptx",
+    "packages/wrong-names.zip",
+    "texts/good.ssml",
+    "texts/good.srt",
+    "broken/wav-named.mp3",
+]
+
+
+def roles_by_hand() -> list[tuple[str, str]]:
+    return [(name, role.name) for name in presets.names() for role in presets.load(name).roles]
+
+
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_every_role_that_takes_it_is_told_as_check_tells_it(name: str, sample: Sample) -> None:
+    path = str(sample(name))
+    _, cases, _ = fit(Job(path=path, stem="x"))
+    told = {(case.job.preset, case.job.role): case for case in cases}
+    assert len(told) == len(cases)
+    for preset, role in roles_by_hand():
+        alone = check(Job(path=path, stem="x", preset=preset, role=role))
+        if alone.role is None:  # it takes no such file
+            assert (preset, role) not in told
+            continue
+        case = told[preset, role]
+        assert (case.status, case.plan) == (alone.status, alone.plan)
+        assert [(f.rule, f.verdict, f.actual) for f in case.findings] == [
+            (f.rule, f.verdict, f.actual) for f in alone.findings
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("images/head-front.jpg", {("tencent/photo-fast", "photo"), ("metastudio/photo-avatar", "photo")}),
+        ("images/head-small.jpg", {("tencent/photo-fast", "photo"), ("metastudio/photo-avatar", "photo")}),
+        ("packages/wrong-names.zip", {("metastudio/voice-basic", "package")}),
+        ("packages/tencent-space.zip", {("tencent/voice", "package")}),
+        ("audio/speech-48k.wav", {("tencent/voice-instant", "audio")}),
+        ("texts/good.srt", {("metastudio/livestream", "subtitle")}),
+        ("decks/good.pptx", {("metastudio/asset-library", "slides"), ("metastudio/video-production", "slides")}),
+        ("video/good-1080p25.mp4", {("metastudio/asset-library", "video"), ("metastudio/video-production", "video")}),
+    ],
+)
+def test_what_a_file_was_made_for_comes_first(name: str, first: set[tuple[str, str]], sample: Sample) -> None:
+    _, cases, _ = fit(Job(path=str(sample(name)), stem="x"))
+    assert (cases[0].job.preset, cases[0].job.role) in first
+
+
+@pytest.mark.parametrize("name", ["video/60fps.mp4", "images/still.webp", "audio/good.m4a"])
+def test_as_it_is_before_repaired_before_blocked_and_conversions_last_of_what_works(name: str, sample: Sample) -> None:
+    _, cases, _ = fit(Job(path=str(sample(name)), stem="x"))
+    place = {Status.PASS: 0, Status.FIXABLE: 1, Status.BLOCKED: 3}
+    ours = [case.job.preset.startswith("convert/") and case.status is not Status.BLOCKED for case in cases]
+    places = [2 if own else place[case.status] for case, own in zip(cases, ours, strict=True)]
+    assert places == sorted(places)
+    assert set(places) >= {0, 1}
+
+
+def test_one_look_answers_all(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **more: Any) -> Any:
+            calls.append(name)
+            return function(*given, **more)
+
+        return call
+
+    monkeypatch.setattr(fitting, "probe", counted("probe", fitting.probe))
+    monkeypatch.setattr(checking, "measure", counted("measure", checking.measure))
+    _, cases, _ = fit(Job(path=str(sample("images/portrait.png")), stem="x"))
+    assert calls == ["probe", "measure"]
+    assert len(cases) > 10
+
+
+# --- what is told ---------------------------------------------------------------------------------------
+
+
+def test_what_nobody_takes_is_told_with_what_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.rar").write_bytes(b"Rar!\x1a\x07\x01\x00" + bytes(64))
+    (tmp_path / "b.bin").write_bytes(bytes(range(128, 256)) * 8)
+    assert main(["fit", str(tmp_path), "--json", "-j", "1"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "media-preflight/fit/1"
+    rar, nothing = told["assets"]
+    assert (rar["fits"], rar["status"], nothing["fits"], nothing["status"]) == ([], "blocked", [], "blocked")
+    assert "RAR" in rar["advice"]["en"]
+    assert "No scenario takes such a file" in nothing["advice"]["en"]
+    assert told["summary"]["blocked"] == 2
+
+
+def test_several_files_show_their_best_and_one_shows_all(
+    sample: Sample, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    one, other = str(sample("texts/good.txt")), str(sample("audio/stereo.wav"))
+    assert main(["fit", one, other, "-j", "1"]) == 0
+    brief = capsys.readouterr().out
+    assert "more; -v shows all" in brief
+    assert len(brief.splitlines()) <= 14
+    assert main(["fit", one, other, "-v", "-j", "1"]) == 0
+    whole = capsys.readouterr().out
+    assert "more; -v shows all" not in whole
+    taken = {case.job.preset for path in (one, other) for case in fit(Job(path=path, stem="x"))[1]}
+    assert all(name in whole for name in taken)
+    assert main(["fit", one, "-j", "1", "--lang", "zh"]) == 0
+    assert "合格" in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_an_error_and_not_a_refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = tmp_path / "list"
+    listed.write_text(f"{tmp_path}/gone.mp4\n", encoding="utf-8")
+    assert main(["fit", "--from-file", str(listed), "--json", "-j", "1"]) == 4
+    (asset,) = json.loads(capsys.readouterr().out)["assets"]
+    assert (asset["status"], asset["fits"]) == ("error", [])
+    assert "gone.mp4" in asset["error"]["message"]
+
+
+def test_without_the_networks_a_photo_is_not_called_unfit(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.probe.face import models
+
+    gone = {name: wheel._replace(package="no_such_package") for name, wheel in models.FILES.items()}
+    monkeypatch.setattr(models, "FILES", gone)
+    models._net.cache_clear()
+    told = fit_entry(Job(path=str(sample("images/portrait.png")), stem="x"), lambda _: None)
+    models._net.cache_clear()
+    assert told.error is not None
+    assert (told.error.type, told.status, told.fits) == ("ToolMissing", Status.ERROR, ())
+
+
+def test_a_lost_worker_costs_its_file() -> None:
+    told = entry.unfitted(Job(path="a.mp4", stem="a", lang="zh"), TimedOut("stopped after 9 s", "9 秒后已终止"))
+    assert (told.kind, told.status, told.error and told.error.message) == (Kind.UNKNOWN, Status.ERROR, "9 秒后已终止")
