@@ -59,7 +59,7 @@ def _media(
 ) -> Iterator[Proof]:
     from pipeline.probe.av import timeline  # brings PyAV, which only workers load
 
-    followed = recipe(info, plan, role)
+    followed = recipe(info, plan, role, part)
     copied = _copied(followed, output)
     # One reading of either file tells times and digests; each waits for its disk and hashes on its own.
     with ThreadPoolExecutor(1) as other:
@@ -74,7 +74,6 @@ def _media(
     if part:
         whole = _whole(source, file_state(source), tuple(old for old, _ in copied))
         info, plan = _part_alone(info, plan, part, followed, whole, origin)
-        followed = replace(followed, part=part)
     compared = prove(info, output, plan)
     if before and before.restarts is not None and not all(proof.passed for proof in compared):
         yield Proof(

@@ -371,7 +371,8 @@ def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_firs
     parts(bench)
     bench.whole[1] = coded(34, Fraction(3, 10))
     told = replace(SHORT.video[0], **dict(zip(KEYS, ("bt709", "bt709", "bt709", "tv"), strict=True)))  # type: ignore[arg-type]
-    wanted = replace(PARTED, recut=True)
+    first, second = (replace(part, recut=True) for part in (FIRST, SECOND))
+    wanted = replace(PARTED, parts=(first, second))
 
     def made(start: Fraction) -> MediaInfo:
         return replace(SHORT, video=(told,), audio=(replace(SHORT.audio[0], start=start),))
@@ -379,11 +380,11 @@ def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_firs
     bench.held = {1: coded(20, Fraction(3, 10), 14)}
     # The picture is new, so only sound is a copy; the part's clock shows 0 at its first picture.
     bench.held[1] = Coded(Fraction(1, 10), array("q", range(2, 62, 3)), array("Q", range(14, 34)))
-    assert bench.prove(wanted, output=made(Fraction(1, 5)), part=SECOND)[5:] == [
+    assert bench.prove(wanted, output=made(Fraction(1, 5)), part=second)[5:] == [
         *NAMED[5:], "part 2: colour tags", "part 2: copied streams", "part 2: decodes whole", "part 2: VMAF",
     ]  # fmt: skip
-    assert bench.prove(wanted, output=made(Fraction(0)), part=SECOND)[5:] == ["part 2: sound after picture!"]
-    assert bench.prove(wanted, output=made(Fraction(0)), part=FIRST)[5] == "part 1: sound after picture"
+    assert bench.prove(wanted, output=made(Fraction(0)), part=second)[5:] == ["part 2: sound after picture!"]
+    assert bench.prove(wanted, output=made(Fraction(0)), part=first)[5] == "part 1: sound after picture"
     # A picture that was copied starts at an entry point, and sound with it.
     assert bench.prove(PARTED, output=made(Fraction(1, 5)), part=SECOND)[5:] == ["part 2: sound after picture!"]
 
