@@ -101,6 +101,12 @@ VERBS: Final = (
         "pipeline.cli.package",
         ("clips/ -p mine.toml -o out/",),
     ),
+    Verb(
+        "cut-slides",
+        "the video of a deck cut by page, one clip each, after a list to look through",
+        "pipeline.cli.cut_slides",
+        ("deck.pptx deck.mp4 -p mine.toml -o out/", "deck.pptx deck.mp4 -p mine.toml -o out/ --cuts out/deck.cuts.csv"),
+    ),
     Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve", ("",)),
     Verb(
         "upload",

@@ -22,7 +22,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("fit", "schema", "presets", "explain", "doctor", "order", "status"),
+    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "cut-slides"),
 }
 # What each needs on its command line at least.
 NEEDED = {
@@ -35,6 +35,7 @@ NEEDED = {
     "package": ["clips", "-p", "x", "-o", "out"],
     "upload": ["manifest.json", "--to", "file:///there"],
     "explain": ["a.rule"],
+    "cut-slides": ["a.mp4", "-p", "x", "-o", "out"],
     "order": ["metastudio/asset-library"],
     "status": ["upload.json"],
     "schema": ["report"],

@@ -406,7 +406,7 @@ def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_firs
 )
 def test_all_parts_together_last_as_long_as_the_source(lengths: tuple[Any, ...], right: bool) -> None:
     made = [replace(CLIP, duration=None if length is None else Fraction(length)) for length in lengths]
-    told = proving.together(CLIP, made)
+    told = proving.together(CLIP, PARTED.parts, made)
     assert told.passed is right
     assert told.expected.en == f"10.000 s within {len(lengths) / 10:.1f} s"
     assert told.found.en.endswith(f"{len(lengths)} parts")
@@ -414,6 +414,18 @@ def test_all_parts_together_last_as_long_as_the_source(lengths: tuple[Any, ...],
 
 def test_parts_of_nothing_are_nothing() -> None:
     untold = replace(CLIP, duration=None)
-    assert proving.together(untold, []).passed
-    assert proving.together(untold, [replace(CLIP, duration=None)]).found.en == "0.000 s in 1 parts"
-    assert not proving.together(untold, [CLIP]).passed
+    whole = [Part(number=1, of=1)]
+    assert proving.together(untold, [], []).passed
+    assert proving.together(untold, whole, [replace(CLIP, duration=None)]).found.en == "0.000 s in 1 parts"
+    assert not proving.together(untold, whole, [CLIP]).passed
+
+
+def test_clips_together_last_as_long_as_what_was_asked_for() -> None:
+    """Of ten seconds the second and the last three: what lies between is nobody's loss."""
+    asked = [
+        Part(number=1, of=2, start=Fraction(1), length=Fraction(1)),
+        Part(number=2, of=2, start=Fraction(7)),
+    ]
+    made = [replace(CLIP, duration=Fraction(1)), replace(CLIP, duration=Fraction(3))]
+    assert proving.together(CLIP, asked, made).passed
+    assert not proving.together(CLIP, asked, made[:1]).passed

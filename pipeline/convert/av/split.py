@@ -91,9 +91,10 @@ def _named(part: Part, frames: FrameTimes, origin: Fraction, free: tuple[Fractio
     first = min(frames.times) * frames.base - origin
     asked = part.start or Fraction(0)
     begin = Fraction(0) if asked <= first else frames.nearest(asked + origin) - origin
-    end = None if part.length is None else asked + part.length
+    end = None if part.length is None else asked + part.length + origin
     if end is not None:
-        end = None if end + origin >= frames.end else frames.nearest(end + origin) - origin
+        last = max(frames.times) * frames.base
+        end = None if end > (last + frames.end) / 2 else frames.nearest(end) - origin
     shown = frames.between(begin + origin, None if end is None else end + origin)
     if not shown:
         raise AssetError(

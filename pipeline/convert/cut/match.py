@@ -6,7 +6,7 @@ otherwise: they may be left out, come again or go back, at a price.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float64]
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom of where the deck is in a small frame
-_FLAT: Final = 0.6  # of 255: mean contrast of a picture that shows nothing
-_NOTHING: Final = 0.45  # the score of "no page of this deck"
+_FAINT: Final = 2.0  # of 255, squared: a block with less contrast shows nothing
+# Pixels by which another program sets the same type elsewhere: at the end of a line more than above or below it.
+_DOWN, _ACROSS = 1, 3
+_COARSE: Final = (80, 45)  # pixels that are enough to know which pages to look at closely
+_LIKELY: Final = 8  # so many of them
+_NOTHING: Final = 0.55  # the score of "no page of this deck"
 _BLANK: Final = 0.85  # ... where nothing is shown
-_SAME: Final = 2.0  # of 255: pages that differ less, where they differ most, are alike
-_CLEAR: Final = 0.3  # from -1 (the other page) to 1 (this one)
-_NEAR: Final = 0.15  # of a score: a rival is looked at more closely
-_POOR: Final = 0.55  # a score below is worth a doubt
+_CLEAR: Final = 0.08  # of a score, by which a page must be ahead of the next
+_POOR: Final = 0.7  # a score below is worth a doubt
 _NEXT: Final = 0.02  # prices of going to the next page, leaving some out, going back, and to nothing
 _LEFT_OUT: Final = (0.08, 0.01)
 _BACK: Final = 0.15
@@ -39,7 +41,7 @@ _MOVES: Final = 0.3  # what a moving picture counts
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Showing:
     """One page from change to change. Times in seconds from the start of the video; no page: nothing of the deck."""
 
     page: int | None  # from 1
@@ -58,67 +60,121 @@ def boxes(frame: tuple[int, int], page: tuple[int, int]) -> tuple[Box, ...]:
     return (whole,) if fitted == whole else (whole, fitted)
 
 
-def cuts(
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is shown when, and what is doubtful about the whole."""
+
+    showings: tuple[Showing, ...]
+    doubts: tuple[Text, ...] = ()
+
+
+def showings(
     stretches: Sequence[Stretch],
     pages: Sequence[Image],
     frame: tuple[int, int],
     times: Sequence[Fraction],
     end: Fraction,
-) -> tuple[Cut, ...]:
-    """What is shown when. `times` are those of all frames, `frame` the shape that is shown, `end` that of the video."""
-    found = [_Deck(stretches, pages, box) for box in boxes(frame, pages[0].size)]
-    best = max(found, key=lambda deck: deck.total)
+) -> Found:
+    """What is shown when; without pages, every still stretch is one of its own.
+
+    `times` are those of all frames, `frame` the shape that is shown, `end` that of the video.
+    """
     starts = [times[one.begin] if number else Fraction(0) for number, one in enumerate(stretches)]
-    return _listed(best, starts, end)
+    if not pages:
+        return Found(tuple(_stills(stretches, starts, end)))
+    supposed = [_Deck(stretches, pages, box) for box in boxes(frame, pages[0].size)]
+    deck = max(supposed, key=lambda one: one.fits)
+    deck.look()
+    return _listed(deck, starts, end)
+
+
+def _stills(stretches: Sequence[Stretch], starts: Sequence[Fraction], end: Fraction) -> Iterator[Showing]:
+    """The still stretches, each with the movement that leads to it; what moves for longer is doubtful."""
+    bounds, begin, number = [*starts, end], Fraction(0), 0
+    for at, one in enumerate(stretches):
+        begin = begin if at and stretches[at - 1].moving else starts[at]
+        if one.moving and at < len(stretches) - 1:
+            continue
+        number += 1
+        long = one.moving or starts[at] - begin >= _PASSING
+        yield Showing(number, begin, bounds[at + 1], (_NEVER_STILL,) if long else ())
 
 
 class _Deck:
     """The stretches against all pages, on the supposition that the deck is in this box."""
+
+    near: list[dict[int, float]]  # of each stretch: the likeliest pages and their scores
+    flat: list[bool]  # whether it shows nothing
+    path: list[int]  # its page; one more than there are: none
 
     def __init__(self, stretches: Sequence[Stretch], pages: Sequence[Image], box: Box) -> None:
         import numpy as np
         from PIL import Image as Pillow
 
         left, top, right, bottom = box
-        size, area = (right - left, bottom - top), (slice(top, bottom), slice(left, right))
-        drawn = [np.asarray(p.convert("L").resize(size, Pillow.Resampling.BOX), dtype=np.float32) for p in pages]
-        self.stretches = stretches
+        size = (right - left, bottom - top)
+        self.stretches, self.pages = stretches, len(pages)
+        self._area = slice(top, bottom), slice(left, right)
+        drawn = (np.asarray(p.convert("L").resize(size, Pillow.Resampling.BOX), dtype=np.float32) for p in pages)
         self._pages = [_Look(page) for page in drawn]
-        looks = [_Look(one.picture[area].astype(np.float32)) for one in stretches]
-        spread = np.std([page.detail for page in self._pages], axis=0) if len(pages) > 1 else np.zeros_like(drawn[0])
-        self._weight = spread + 1.0
-        scores = np.array([[self._score(look, page) for page in self._pages] for look in looks])
-        self.flat = [look.flat for look in looks]
-        self.margins = [self._closer(row, look) for row, look in zip(scores, looks, strict=True)]
-        nothing = np.array([[_BLANK if look.flat else _NOTHING] for look in looks])
-        self.scores = np.hstack([scores, nothing])
-        self.path, self.total = _path(self.scores, [_MOVES if one.moving else 1.0 for one in stretches])
+        # What stands on every page alike (a logo, a bar below the title) tells little.
+        spread = np.std([page.detail for page in self._pages], axis=0) if len(pages) > 1 else np.ones(size[::-1])
+        self._weight = _blocks(spread.astype(np.float32)) + 0.1
+        self._roughly = self._rough()
+        self.fits = float(self._roughly.max(axis=1).sum())
+
+    def _rough(self) -> Scores:
+        """How far what each stretch shows is on each page, from so few pixels that all pages can be tried."""
+        import cv2
+        import numpy as np
+
+        pages = np.array([_coarse(page.detail) for page in self._pages])
+        weight = cv2.resize(self._weight, _COARSE).ravel()
+        rows = []
+        for one in self.stretches:
+            seen = _coarse(self._seen(one).detail) * weight
+            rows.append(pages @ seen / max(float(seen @ (seen / weight)), 1.0))
+        return np.array(rows)
+
+    def _seen(self, one: Stretch) -> _Look:
+        return _Look(one.picture[self._area].astype("float32"))
+
+    def look(self) -> None:
+        """Look closely at the likeliest pages of each stretch, and settle which one it shows."""
+        import numpy as np
+
+        self.near, self.flat = [], []
+        scores = np.full((len(self.stretches), self.pages + 1), -1.0)
+        for number, one in enumerate(self.stretches):
+            seen = self._seen(one)
+            likely = [int(n) for n in np.argsort(-self._roughly[number])[:_LIKELY]]
+            self.near.append({page: self._score(seen, self._pages[page]) for page in likely})
+            self.flat.append(seen.flat)
+            scores[number, likely] = list(self.near[-1].values())
+            scores[number, -1] = _BLANK if seen.flat else _NOTHING
+        self.path = _path(scores, [_MOVES if one.moving else 1.0 for one in self.stretches])
 
     def _score(self, seen: _Look, page: _Look) -> float:
-        """How far what is seen is on this page (four fifths), and the page in what is seen; less other brightness."""
+        """How far what is seen is on this page (four fifths), and the page in what is seen, block by block.
+
+        Less where the ground is of another brightness: where a third of it is alike the rest may still come.
+        """
         import numpy as np
 
-        far = float(np.abs(seen.ground - page.ground).mean()) / 64
+        apart = float(np.quantile(np.abs(seen.ground - page.ground), 1 / 3)) / 64
         if seen.flat or page.flat:
-            return (1.0 if seen.flat and page.flat else 0.2) - far
-        same = np.sign(seen.detail) == np.sign(page.detail)
-        one, other = np.abs(seen.detail), np.abs(page.detail)
-        both = float((np.where(same, np.minimum(one, other), 0) * self._weight).sum())
-        return 0.8 * both / float((one * self._weight).sum()) + 0.2 * both / float((other * self._weight).sum()) - far
-
-    def _closer(self, row: Scores, seen: _Look) -> dict[tuple[int, int], float]:
-        """Pages that are nearly as good as the best one, each pair compared where the two differ; scores follow."""
-        import numpy as np
-
-        near = [int(n) for n in np.argsort(-row)[:6] if row[n] > row.max() - _NEAR]
-        told: dict[tuple[int, int], float] = {}
-        for at, one in enumerate(near):
-            for other in near[at + 1 :]:
-                margin = _margin(seen, self._pages[one], self._pages[other])
-                told[one, other], told[other, one] = margin, -margin
-        for (one, _), margin in told.items():
-            row[one] += 0.1 * margin
-        return told
+            return float(seen.flat and page.flat) - apart
+        best = np.zeros_like(seen.strength)
+        padded = np.pad(page.detail, ((_DOWN, _DOWN), (_ACROSS, _ACROSS)))
+        height, width = seen.detail.shape
+        for down in range(2 * _DOWN + 1):
+            for across in range(2 * _ACROSS + 1):
+                moved = padded[down : down + height, across : across + width]
+                both = _blocks(seen.detail * moved) / np.sqrt((seen.energy + _FAINT) * (page.energy + _FAINT))
+                np.maximum(best, both, out=best)
+        one, other = seen.strength * self._weight, page.strength * self._weight
+        same = 0.8 * float((best * one).sum() / one.sum()) + 0.2 * float((best * other).sum() / other.sum())
+        return same - apart
 
 
 class _Look:
@@ -126,27 +182,31 @@ class _Look:
 
     def __init__(self, picture: Plane) -> None:
         import cv2
+        import numpy as np
 
-        self.picture = cv2.GaussianBlur(picture, (3, 3), 0)
-        self.ground = cv2.blur(picture, (31, 31))
-        self.detail = self.picture - self.ground
-        self.flat = float(abs(picture - picture.mean()).mean()) < _FLAT
-
-
-def _margin(seen: _Look, one: _Look, other: _Look) -> float:
-    """From 1 (just as `one`) to -1 (just as `other`), where those differ; 0 where they do not."""
-    import numpy as np
-
-    apart = np.abs(one.picture - other.picture)
-    if float(apart.max()) < _SAME:
-        return 0.0
-    where = apart > max(_SAME, float(apart.max()) / 4)
-    far = np.abs(seen.picture - other.picture)[where].sum() - np.abs(seen.picture - one.picture)[where].sum()
-    return float(far / apart[where].sum())
+        ground = cv2.blur(picture, (41, 41))
+        self.detail = cv2.GaussianBlur(picture, (3, 3), 0) - ground
+        self.ground, self.energy = _blocks(ground), _blocks(self.detail * self.detail)
+        self.strength = np.sqrt(np.where(self.energy > _FAINT, self.energy, 0))
+        self.flat = not self.strength.any()
 
 
-def _path(scores: Scores, weights: Sequence[float]) -> tuple[list[int], float]:
-    """The page of each stretch (the last column: none), so that scores less prices are highest; and that sum."""
+def _blocks(plane: Plane) -> Plane:
+    """The mean of each block of about 20 by 15 pixels."""
+    import cv2
+
+    height, width = plane.shape
+    return cv2.resize(plane, (max(1, round(width / 20)), max(1, round(height / 15))), interpolation=cv2.INTER_AREA)
+
+
+def _coarse(plane: Plane) -> Plane:
+    import cv2
+
+    return cv2.resize(plane, _COARSE, interpolation=cv2.INTER_AREA).ravel()
+
+
+def _path(scores: Scores, weights: Sequence[float]) -> list[int]:
+    """The page of each stretch (the last column: none), so that scores less prices are highest."""
     import numpy as np
 
     many, columns = scores.shape
@@ -154,12 +214,12 @@ def _path(scores: Scores, weights: Sequence[float]) -> tuple[list[int], float]:
     best, came = scores[0] * weights[0] - step[columns - 1] * 0.5, []
     for row in range(1, many):
         ways = best[:, None] - step
-        came.append(ways.argmax(axis=0))
+        came.append(ways.argmax(axis=0).astype(np.int16))
         best = ways.max(axis=0) + scores[row] * weights[row]
     path = [int(best.argmax())]
     for back in reversed(came):
         path.append(int(back[path[-1]]))
-    return path[::-1], float(best.max())
+    return path[::-1]
 
 
 def _price(before: int, after: int, nothing: int) -> float:
@@ -171,9 +231,9 @@ def _price(before: int, after: int, nothing: int) -> float:
     return _BACK if ahead < 0 else _NEXT if ahead == 1 else _LEFT_OUT[0] + _LEFT_OUT[1] * ahead
 
 
-def _listed(deck: _Deck, starts: Sequence[Fraction], end: Fraction) -> tuple[Cut, ...]:
+def _listed(deck: _Deck, starts: Sequence[Fraction], end: Fraction) -> Found:
     """Runs of one page each, with their doubts; a short blank before a page belongs to that page."""
-    nothing = deck.scores.shape[1] - 1
+    nothing = deck.pages
     runs: list[list[int]] = []
     for number, page in enumerate(deck.path):
         if runs and deck.path[runs[-1][-1]] == page:
@@ -181,24 +241,21 @@ def _listed(deck: _Deck, starts: Sequence[Fraction], end: Fraction) -> tuple[Cut
         else:
             runs.append([number])
     bounds = [*(starts[run[0]] for run in runs), end]
-    made: list[Cut] = []
+    made: list[Showing] = []
     passing: Fraction | None = None
-    last = -1
     for at, run in enumerate(runs):
         page, start, stop = deck.path[run[0]], bounds[at], bounds[at + 1]
         blank = page == nothing and all(deck.flat[n] or deck.stretches[n].moving for n in run)
-        if blank and stop - start < _PASSING and 0 < at < len(runs) - 1:
+        if blank and stop - start < _PASSING and at < len(runs) - 1:
             passing = start
             continue
         start, passing = passing if passing is not None else start, None
         if page == nothing:
-            made.append(Cut(None, start, stop, () if blank else (_STRANGE,)))
-            continue
-        made.append(Cut(page + 1, start, stop, tuple(_doubts(deck, run, page, last))))
-        last = page
-    if last + 1 < nothing and made:
-        made[-1] = Cut(made[-1].page, made[-1].start, made[-1].end, (*made[-1].doubts, _unseen(last + 1, nothing - 1)))
-    return tuple(made)
+            made.append(Showing(None, start, stop, () if blank else (_STRANGE,)))
+        else:
+            made.append(Showing(page + 1, start, stop, tuple(_doubts(deck, run, page))))
+    unseen = sorted(set(range(1, nothing + 1)) - {one.page for one in made})
+    return Found(tuple(made), (_unseen(unseen),) if unseen else ())
 
 
 _STRANGE: Final = Text(
@@ -208,22 +265,21 @@ _STRANGE: Final = Text(
 _NEVER_STILL: Final = Text("the picture never stands still here", "此处画面始终在动")
 
 
-def _unseen(first: int, last: int) -> Text:
-    pages = f"{first + 1}" if first == last else f"{first + 1} to {last + 1}"
-    return Text(f"not seen: page {pages}", f"未见到第 {pages.replace(' to ', ' 至 ')} 页")
+def _unseen(pages: Sequence[int]) -> Text:
+    listed = ", ".join(map(str, pages[:20])) + (", ..." if len(pages) > 20 else "")
+    return Text(f"not seen in the video: page {listed}", f"视频中未出现：第 {listed} 页")
 
 
-def _doubts(deck: _Deck, run: Sequence[int], page: int, last: int) -> list[Text]:
+def _doubts(deck: _Deck, run: Sequence[int], page: int) -> list[Text]:
     """What a person should look at in this run of stretches."""
     still = [number for number in run if not deck.stretches[number].moving]
     told = [] if still else [_NEVER_STILL]
     shown = (still or run)[-1]
-    if deck.scores[shown][page] < _POOR:
+    score = deck.near[shown].get(page, -1.0)
+    if score < _POOR:
         told.append(Text("it looks little like this page", "与该页相似度低"))
-    rivals = [b for (a, b), margin in deck.margins[shown].items() if a == page and margin < _CLEAR]
+    rivals = [other for other, its in deck.near[shown].items() if other != page and its > score - _CLEAR]
     if rivals:
         pages = ", ".join(str(one + 1) for one in sorted(rivals))
         told.append(Text(f"it could be page {pages} as well", f"也可能是第 {pages} 页"))
-    if page > last + 1:
-        told.append(_unseen(last + 1, page - 1))
     return told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 
     Grey = NDArray[np.uint8]
 
-SMALL: Final = Size(192, 108)  # pixels: a line of text still has two rows
+SMALL: Final = Size(320, 180)  # pixels: words can still be told apart
 _CHANGED: Final = 14  # of 255; what an encoder does to a still picture stays below
 _SETTLED: Final = 7  # of 255, over _CALM seconds: a fade of two seconds moves more
-_PIXELS: Final = 6  # so many changed make another picture: half a line of text
+_PIXELS: Final = 16  # so many changed make another picture: half a line of text
 _CALM: Final = 0.2  # seconds
 _LOOK_BACK: Final = 0.6  # seconds kept, to find where a fade began
 _BEGUN: Final = 0.15  # of the change that was noticed
@@ -140,8 +139,3 @@ def find(video: Path, info: MediaInfo, frames: int, work: Path, progress: Callab
             f"{info.name}：{frames} 帧中可解码 {watcher.frames} 帧。请重新导出。",
         )
     return watcher.end()
-
-
-def seconds(times: list[Fraction], frame: int) -> Fraction:
-    """When a frame is shown; the first one from the very start of the file."""
-    return times[frame] if frame else Fraction(0)
