@@ -38,9 +38,9 @@ def pages(count: int) -> list[Page]:
 
 def talk(folder: Path, shown: list[Page], scenes: list[Scene], **more: Any) -> Talk:
     folder.mkdir(exist_ok=True)
-    video = Video((320, 180), RATE, scenes, group=25, **more)
+    video = Video((960, 540), RATE, scenes, group=25, **more)
     video.write(folder / "recording.mp4")
-    deck(shown, folder / "talk.pdf", (640, 360))
+    deck(shown, folder / "talk.pdf", (960, 540))
     frames = sum(round(scene.seconds * RATE) for scene in scenes)
     return Talk(folder / "talk.pdf", folder / "recording.mp4", video.truth, frames)
 
@@ -131,8 +131,8 @@ def test_what_is_doubtful_is_told_and_nothing_is_cut_before_somebody_looked(tmp_
     """Bars above and below; a page comes again, one is left out, and one is not in the deck."""
     one, two, three, hidden = pages(4)
     scenes = [Scene(1, one, 2), Scene(2, two, 2), Scene(None, hidden, 2), Scene(1, one, 2)]
-    made = talk(tmp_path / "in", [one, two, three], scenes, shape=(1000, 360))
-    deck([one, two, three], made.deck, (1000, 360))
+    made = talk(tmp_path / "in", [one, two, three], scenes, shape=(1500, 540))
+    deck([one, two, three], made.deck, (1500, 540))
     out = tmp_path / "out"
     assert cut(made, out) == 1
     assert agrees(made, listed(out))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from pipeline.convert.cut.stretches import SMALL, Stretch
 from pipeline.model.facts import Text
@@ -28,10 +28,13 @@ _FAINT: Final = 2.0  # of 255, squared: a block with less contrast shows nothing
 _DOWN, _ACROSS = 1, 3
 _COARSE: Final = (80, 45)  # pixels that are enough to know which pages to look at closely
 _LIKELY: Final = 8  # so many of them
-_NOTHING: Final = 0.55  # the score of "no page of this deck"
+_NOTHING: Final = 0.5  # the score of "no page of this deck"
 _BLANK: Final = 0.85  # ... where nothing is shown
-_CLEAR: Final = 0.08  # of a score, by which a page must be ahead of the next
-_POOR: Final = 0.7  # a score below is worth a doubt
+# Measured on 20 videos (docs/benchmarks.md): the right page has 0.72 and more and is 0.23 ahead of the next, another
+# one has 0.64 at most; where letters are a few pixels high the right one may have 0.5.
+_CLEAR: Final = 0.12  # of a score, by which a page must be ahead of the next
+_SURE: Final = 0.7  # a score below is worth a doubt
+_AHEAD: Final = 0.2  # ... unless it is so far ahead
 _NEXT: Final = 0.02  # prices of going to the next page, leaving some out, going back, and to nothing
 _LEFT_OUT: Final = (0.08, 0.01)
 _BACK: Final = 0.15
@@ -82,7 +85,7 @@ def showings(
     starts = [times[one.begin] if number else Fraction(0) for number, one in enumerate(stretches)]
     if not pages:
         return Found(tuple(_stills(stretches, starts, end)))
-    supposed = [_Deck(stretches, pages, box) for box in boxes(frame, pages[0].size)]
+    supposed = [_Supposed(stretches, pages, box) for box in boxes(frame, pages[0].size)]
     deck = max(supposed, key=lambda one: one.fits)
     deck.look()
     return _listed(deck, starts, end)
@@ -100,7 +103,7 @@ def _stills(stretches: Sequence[Stretch], starts: Sequence[Fraction], end: Fract
         yield Showing(number, begin, bounds[at + 1], (_NEVER_STILL,) if long else ())
 
 
-class _Deck:
+class _Supposed:
     """The stretches against all pages, on the supposition that the deck is in this box."""
 
     near: list[dict[int, float]]  # of each stretch: the likeliest pages and their scores
@@ -128,11 +131,11 @@ class _Deck:
         import cv2
         import numpy as np
 
-        pages = np.array([_coarse(page.detail) for page in self._pages])
+        pages = np.array([page.outline for page in self._pages])
         weight = cv2.resize(self._weight, _COARSE).ravel()
         rows = []
         for one in self.stretches:
-            seen = _coarse(self._seen(one).detail) * weight
+            seen = self._seen(one).outline * weight
             rows.append(pages @ seen / max(float(seen @ (seen / weight)), 1.0))
         return np.array(rows)
 
@@ -184,11 +187,13 @@ class _Look:
         import cv2
         import numpy as np
 
-        ground = cv2.blur(picture, (41, 41))
-        self.detail = cv2.GaussianBlur(picture, (3, 3), 0) - ground
-        self.ground, self.energy = _blocks(ground), _blocks(self.detail * self.detail)
+        # From left to right: lines of text are alike from above to below, whatever they say.
+        self.detail = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 4)
+        self.ground, self.energy = _blocks(picture), _blocks(self.detail * self.detail)
         self.strength = np.sqrt(np.where(self.energy > _FAINT, self.energy, 0))
         self.flat = not self.strength.any()
+        outline = cv2.resize(picture - cv2.blur(picture, (41, 41)), _COARSE, interpolation=cv2.INTER_AREA)
+        self.outline = outline.ravel()
 
 
 def _blocks(plane: Plane) -> Plane:
@@ -196,13 +201,8 @@ def _blocks(plane: Plane) -> Plane:
     import cv2
 
     height, width = plane.shape
-    return cv2.resize(plane, (max(1, round(width / 20)), max(1, round(height / 15))), interpolation=cv2.INTER_AREA)
-
-
-def _coarse(plane: Plane) -> Plane:
-    import cv2
-
-    return cv2.resize(plane, _COARSE, interpolation=cv2.INTER_AREA).ravel()
+    size = (max(1, round(width / 20)), max(1, round(height / 15)))
+    return cast("Plane", cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
 
 
 def _path(scores: Scores, weights: Sequence[float]) -> list[int]:
@@ -231,7 +231,7 @@ def _price(before: int, after: int, nothing: int) -> float:
     return _BACK if ahead < 0 else _NEXT if ahead == 1 else _LEFT_OUT[0] + _LEFT_OUT[1] * ahead
 
 
-def _listed(deck: _Deck, starts: Sequence[Fraction], end: Fraction) -> Found:
+def _listed(deck: _Supposed, starts: Sequence[Fraction], end: Fraction) -> Found:
     """Runs of one page each, with their doubts; a short blank before a page belongs to that page."""
     nothing = deck.pages
     runs: list[list[int]] = []
@@ -270,15 +270,18 @@ def _unseen(pages: Sequence[int]) -> Text:
     return Text(f"not seen in the video: page {listed}", f"视频中未出现：第 {listed} 页")
 
 
-def _doubts(deck: _Deck, run: Sequence[int], page: int) -> list[Text]:
-    """What a person should look at in this run of stretches."""
+def _doubts(deck: _Supposed, run: Sequence[int], page: int) -> list[Text]:
+    """What a person should look at in this run of stretches. A slide that is hidden may stand before a page like it."""
     still = [number for number in run if not deck.stretches[number].moving]
     told = [] if still else [_NEVER_STILL]
-    shown = (still or run)[-1]
-    score = deck.near[shown].get(page, -1.0)
-    if score < _POOR:
+    little, rivals = False, set[int]()
+    for number in still or run:
+        score = deck.near[number].get(page, -1.0)
+        others = {other: its for other, its in deck.near[number].items() if other != page}
+        little = little or (score < _SURE and score - max(others.values(), default=0.0) < _AHEAD)
+        rivals |= {other for other, its in others.items() if its > score - _CLEAR}
+    if little:
         told.append(Text("it looks little like this page", "与该页相似度低"))
-    rivals = [other for other, its in deck.near[shown].items() if other != page and its > score - _CLEAR]
     if rivals:
         pages = ", ".join(str(one + 1) for one in sorted(rivals))
         told.append(Text(f"it could be page {pages} as well", f"也可能是第 {pages} 页"))
