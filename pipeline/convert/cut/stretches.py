@@ -27,7 +27,7 @@ _SETTLED: Final = 7  # of 255, over _CALM seconds: a fade of two seconds moves m
 _PIXELS: Final = 16  # so many changed make another picture: half a line of text
 _CALM: Final = 0.2  # seconds
 _LOOK_BACK: Final = 0.6  # seconds kept, to find where a fade began
-_BEGUN: Final = 0.15  # of the change that was noticed
+_BEGUN: Final = 0.05  # of the change that was noticed
 _SAMPLE: Final = 1.0  # seconds of what never settles that are looked at together
 _SOURCE: Final = "video0"
 
