@@ -34,7 +34,7 @@ def converted(source: Path, folder: Path) -> tuple[Made, Picture, Role]:
     info = probe(source)
     if role is None:
         raise SystemExit("convert/h264-1080p takes no video")
-    planned = plan.plan(judge.judge(info, role), role)
+    planned = plan.plan(judge.judge(info, role))
     (made,) = video.convert(source, info, planned, role, folder, lambda _: None)
     picture = recipe(info, planned, role).picture
     if picture is None:
