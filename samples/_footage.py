@@ -1,4 +1,4 @@
-"""Footage whose faults and their times are known: the portrait before one colour, swaying a little, filmed with noise."""
+"""Footage whose faults and their times are known: the portrait before one colour, swaying, filmed with noise."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def film(to: Path, shot: Shot, seconds: float, *, rate: int = 6, options: tuple[
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-threads", "1"]
     command = [ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *taken, *coding, *options, str(to)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None  # noqa: S101  PIPE was asked for
+        assert process.stdin is not None
         for number in range(round(seconds * rate)):
             process.stdin.write(shot(number / rate).tobytes())
         process.stdin.close()
