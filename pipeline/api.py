@@ -80,7 +80,7 @@ def warm() -> Iterator[None]:
 def probe(path: StrPath, *, measure: Collection[str] = ()) -> MediaInfo:
     """All facts about a file; what is not known is None, never a guess.
 
-    `measure` names what costs time: "decode" (every frame and sample), "faces", "person" (who is seen in footage), "speech"
+    `measure` names what costs time: "decode" (every frame and sample), "faces", "person" (who is in footage), "speech"
     (loudness, noise, silence).
     Raises Unreadable, CeilingExceeded, TimedOut, WorkerLost and ToolMissing.
     """
