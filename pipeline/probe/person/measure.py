@@ -143,7 +143,7 @@ def measure(path: Path, stream: VideoStream, length: Fraction | None) -> Person 
 
     Raises ToolMissing without the networks' files, and ToolMissing and TimedOut as ffmpeg does.
     """
-    if stream.size is None:
+    if stream.size is None or min(stream.size) < 1:
         return None
     watcher = Watcher(frames.step_of(length))
     count = frames.watch(path, stream, frames.small(stream.size), watcher.step, watcher.take)
