@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli import output
+from pipeline.cli.arguments import Parser
 from pipeline.cli.inputs import preset_of
-from pipeline.cli.options import Options, Rules, overwriting
+from pipeline.cli.options import OUTPUT, Options, Rules, overwriting
 from pipeline.convert.cut.listing import exact
 from pipeline.documents.spool import Spool
 from pipeline.documents.types import PREPARED, CutEntry, CutsDocument, PreparedAsset
@@ -16,6 +16,7 @@ from pipeline.engine.pool import Pool
 from pipeline.engine.prepare import prepare
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE
+from pipeline.model.facts import Text
 from pipeline.model.job import Job, Progress, Running
 from pipeline.report import console
 from pipeline.rules import plan as planning
@@ -35,15 +36,27 @@ class CutOptions(Options, Rules):
     dry_run: bool
 
 
-def declare(parser: ArgumentParser) -> type[CutOptions]:
+def declare(parser: Parser) -> type[CutOptions]:
     """Add the arguments; they become what is returned."""
     Rules.declare(parser)
-    parser.add_argument("deck", metavar="DECK", nargs="?", help="PPTX, PPT, ODP or PDF; without, still stretches count")
-    parser.add_argument("video", metavar="VIDEO", help="the deck as it was exported as video")
-    parser.add_argument("--cuts", metavar="FILE", help="the list of cuts, looked through and corrected")
-    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    parser.add_argument(
+        "deck",
+        metavar="DECK",
+        nargs="?",
+        help=Text(
+            "PPTX, PPT, ODP or PDF; without, still stretches count", "PPTX、PPT、ODP 或 PDF；省略则按静止画面切分"
+        ),
+    )
+    parser.add_argument(
+        "video", metavar="VIDEO", help=Text("the deck as it was exported as video", "由该演示文稿导出的视频")
+    )
+    parser.add_argument(
+        "--cuts", metavar="FILE", help=Text("the list of cuts, looked through and corrected", "切分清单，已核对修改")
+    )
+    group = parser.group(OUTPUT)
+    group.add_argument("-o", "--out", required=True, metavar="OUT", help=Text("output folder", "输出目录"))
     overwriting(parser)
-    parser.add_argument("--dry-run", action="store_true", help="write the list of cuts only")
+    group.add_argument("--dry-run", action="store_true", help=Text("write the list of cuts only", "仅写出切分清单"))
     Options.declare(parser)
     return CutOptions
 

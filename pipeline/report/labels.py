@@ -1,4 +1,4 @@
-"""Fixed words of the HTML report, in both languages."""
+"""Fixed words of terminal and HTML report, in both languages."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from pipeline.model.facts import Text
 # Control characters, and those that turn the direction of what follows: shown, never obeyed.
 UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 
-WORDS: Final[Mapping[str, Text]] = {
+STANDS: Final[Mapping[str, Text]] = {
     "pass": Text("pass", "合格"),
     "fixable": Text("fixable", "可修复"),
-    "blocked": Text("needs a person", "需人工处理"),
-    "error": Text("unreadable", "无法读取"),
+    "blocked": Text("blocked", "需人工处理"),
+    "error": Text("error", "出错"),
     "ready": Text("ready", "已合规"),
-    "fixed": Text("repaired", "已修复"),
+    "fixed": Text("fixed", "已修复"),
     "failed": Text("failed", "失败"),
-    "level-error": Text("must", "必须"),
-    "level-warning": Text("should", "建议"),
-    "level-info": Text("note", "提示"),
-    "unknown": Text("not known", "未知"),
+    "level-error": Text("error", "错误"),
+    "level-warning": Text("warning", "警告"),
+    "level-info": Text("info", "提示"),
+    "unknown": Text("unknown", "未知"),
+}
+"""Where an asset or a finding stands: the words of JSON, the same in terminal, report and page."""
+
+WORDS: Final[Mapping[str, Text]] = {
+    **STANDS,
+    "fail": Text("not kept", "不合格"),
+    "yes": Text("yes", "是"),
+    "no": Text("no", "否"),
     "wanted": Text("wanted", "要求"),
     "found": Text("found", "实测"),
     "source": Text("source", "依据"),
@@ -45,31 +53,40 @@ WORDS: Final[Mapping[str, Text]] = {
     "more-places": Text("more places", "处未列出"),
     "more-files": Text("all files", "全部文件"),
     "bytes": Text("bytes", "字节"),
-    "log": Text("log scale", "对数刻度"),
-    "no-picture": Text("no picture", "无图片"),
-    "waveform": Text("waveform", "波形"),
-    "thumbnail": Text("picture of", "图片："),
     "title": Text("Media preflight", "媒体预检报告"),
     "search": Text("Search name or finding", "搜索文件名或问题"),
     "all-kinds": Text("all kinds", "全部类型"),
     "all-presets": Text("all scenarios", "全部场景"),
-    "all-rules": Text("all rules", "全部规则"),
     "reset": Text("Show all", "显示全部"),
-    "shown": Text("shown", "已显示"),
     "language": Text("中文", "English"),
     "theme": Text("Dark / light", "深色 / 浅色"),
     "print": Text("Print", "打印"),
-    "by-status": Text("By status", "按状态"),
     "by-scenario": Text("By scenario", "按场景"),
-    "by-rule": Text("What is wrong most", "最常见的问题"),
+    "rules-open": Text("What is wrong most, and still open", "最常见的未解决问题"),
+    "rules-repaired": Text("What was repaired most", "最常见的已修复问题"),
     "assets": Text("asset(s)", "个素材"),
     "total": Text("total", "合计"),
     "attention": Text("Decide these first", "请先处理"),
+    "more-decisions": Text("further decisions", "项其他待处理"),
+    "do": Text("Do", "处理"),
+    "more-assets": Text("more", "个其他素材"),
+    "before": Text("before", "修复前"),
+    "after": Text("after", "修复后"),
+    "enlarge": Text("Enlarge", "放大"),
+    "compare": Text("Before and after", "修复前后对比"),
+    "close": Text("Close", "关闭"),
+    "unfold": Text("Open all", "全部展开"),
+    "fold": Text("Close all", "全部收起"),
+    "sign": Text("Sign-off", "签核"),
+    "sha256": Text("SHA-256 of the document that this tells of", "所依据文档的 SHA-256"),
+    "signer": Text("Name", "姓名"),
+    "date": Text("Date", "日期"),
+    "signature": Text("Signature", "签名"),
     "batch": Text("All files together", "批次合计"),
     "nothing": Text("No asset matches.", "没有符合条件的素材。"),
     "keys": Text(
-        "Keys: / search · j k next and previous · l language · t theme",
-        "快捷键：/ 搜索 · j k 上下切换 · l 语言 · t 主题",
+        "Keys: / search · j k next and previous · o open and close · l language · t theme",
+        "快捷键：/ 搜索 · j k 上下切换 · o 展开或收起 · l 语言 · t 主题",
     ),
     "kind": Text("kind", "类型"),
     "filter": Text("Filter", "筛选"),
