@@ -30,7 +30,7 @@ _COARSE: Final = (80, 45)  # pixels that are enough to know which pages to look 
 _LIKELY: Final = 8  # so many of them
 _NOTHING: Final = 0.5  # the score of "no page of this deck"
 _BLANK: Final = 0.85  # ... where nothing is shown
-# Measured on 20 videos (docs/benchmarks.md): the right page has 0.72 and more and is 0.23 ahead of the next, another
+# Measured on seven videos (docs/benchmarks.md): the right page has 0.72 and more and is 0.23 ahead of the next, another
 # one has 0.64 at most; where letters are a few pixels high the right one may have 0.5.
 _CLEAR: Final = 0.12  # of a score, by which a page must be ahead of the next
 _SURE: Final = 0.7  # a score below is worth a doubt

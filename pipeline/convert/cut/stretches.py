@@ -41,7 +41,7 @@ class Stretch:
     moving: bool = False  # it never settled
 
 
-class Watcher:
+class Stills:
     """Takes frame after frame, and knows the stretches so far."""
 
     def __init__(self, rate: float) -> None:
@@ -112,7 +112,7 @@ def find(video: Path, info: MediaInfo, frames: int, work: Path, progress: Callab
     import numpy as np
 
     stream = info.video[0]
-    watcher = Watcher(float(stream.frame_rate or 25))
+    watcher = Stills(float(stream.frame_rate or 25))
     size, rest = SMALL.width * SMALL.height, bytearray()
 
     def sink(block: bytes) -> None:
