@@ -12,8 +12,9 @@ from unicodedata import east_asian_width
 import pytest
 
 from pipeline.cli.arguments import Parser, in_chinese, spoken
-from pipeline.cli.main import VERBS, main, parsed, parser
+from pipeline.cli.main import main, parsed
 from pipeline.cli.options import language
+from pipeline.cli.verbs import VERBS, parser
 from pipeline.errors import UsageError
 
 HAN = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]")
