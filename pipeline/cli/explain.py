@@ -219,7 +219,7 @@ def _explained(wanted: str, uses: Sequence[Use], stated: Mapping[str, Statement]
         )
         out.print(f"\n{nowhere.of(lang)}")
     for one in enforced:
-        out.print(f"\n[bold]{one.preset}[/bold] {one.role} ({console.say(one.level, lang)})")
+        out.print(f"\n[bold]{one.preset}[/bold] {one.role} ({console.say(f'level-{one.level}', lang)})")
         facts = [(label("check"), one.check), (label("limit"), one.limit)]
         facts += [(label("source"), f"{s.document} {s.section} ({s.date})") for s in one.sources]
         more = (("code", one.code), ("note", one.note), ("repair", one.repair), ("advice", one.advice))

@@ -131,7 +131,9 @@ def _print(entry: PackageEntry, options: PackageOptions) -> None:
         # What nobody could tell stands in the way, or it is allowed and not worth a line.
         told = found.verdict is Verdict.FAIL or (found.verdict is Verdict.UNKNOWN and entry.status is not Status.READY)
         if told and not options.quiet:
-            out.print(console.clean(f"{console.say(found.level, options.lang)} {found.message}"), soft_wrap=True)
+            out.print(
+                console.clean(f"{console.say(f'level-{found.level}', options.lang)} {found.message}"), soft_wrap=True
+            )
     if entry.error:
         out.print(console.clean(entry.error.message), soft_wrap=True)
     for path in [*([entry.cuts] if entry.cuts else []), *(made.path for made in entry.outputs)]:

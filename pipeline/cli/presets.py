@@ -153,7 +153,12 @@ def _show(preset: Preset, options: Options) -> int:
         kinds = ", ".join(WORDS[kind].of(lang) for kind in sorted(role.kinds))
         out.print(f"\n[bold]{role.name}[/bold]  {console.clean(role.title.of(lang))}  ({kinds})")
         rows = [
-            (console.say(r.level, lang), CHECKS[r.check].title.of(lang), limit(r, lang) + _only_when(r, lang), r.id)
+            (
+                console.say(f"level-{r.level}", lang),
+                CHECKS[r.check].title.of(lang),
+                limit(r, lang) + _only_when(r, lang),
+                r.id,
+            )
             for r in role.rules
         ]
         out.print(console.rows_table(rows))

@@ -411,7 +411,7 @@ def test_csv_opens_in_a_spreadsheet_with_chinese_intact() -> None:
     assert rows[0]["源文件"] == "讲师.mp4"
     assert rows[0]["说明"].startswith("帧率")
     assert rows[0]["规则"] == "metastudio.video-production.video.max-fps"
-    assert (rows[0]["类型"], rows[0]["级别"], rows[0]["结论"]) == ("视频", "必须", "不合格")
+    assert (rows[0]["类型"], rows[0]["级别"], rows[0]["结论"]) == ("视频", "错误", "不合格")
 
 
 def test_csv_in_english_has_the_words_of_the_documents() -> None:
