@@ -16,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report.formats import ENDINGS, FLAT, publish
 from pipeline.report.html import LocatedDocument, write
+from pipeline.storage import urls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,9 @@ def declare(parser: Parser) -> type[ReportOptions]:
         "reports",
         nargs="+",
         metavar="MANIFEST",
-        help=Text("manifests and reports; - for standard input", "清单和报告；- 表示标准输入"),
+        help=Text(
+            "manifests and reports, or their addresses; - for standard input", "清单和报告，或其网址；- 表示标准输入"
+        ),
     )
     parser.group(OUTPUT).add_argument(
         "-o", "--out", required=True, metavar="FILE", help=Text("the ending says what is written", "扩展名决定格式")
@@ -56,7 +59,7 @@ def run(options: ReportOptions) -> int:
         )
     readings = [document(name) for name in options.reports]
     sources = [
-        LocatedDocument(reading.document, Path() if name == "-" else Path(name).parent)
+        LocatedDocument(reading.document, Path() if name == "-" or urls.is_url(urls.local(name)) else Path(name).parent)
         for name, reading in zip(options.reports, readings, strict=True)
     ]
     if any(os.path.realpath(name) == os.path.realpath(target) for name in options.reports if name != "-"):

@@ -208,7 +208,7 @@ class _Rounds:
         from pipeline.documents.spool import Spool
         from pipeline.documents.types import PREPARED, PreparedAsset
         from pipeline.engine.prepare import prepare
-        from pipeline.report import console
+        from pipeline.report import brief, console
 
         asked, stopped = self._asked, False
         with Spool(len(jobs), PreparedAsset) as spool:
@@ -229,7 +229,11 @@ class _Rounds:
             else:
                 new = [one for one in spool if one.source in ours or one.source.partition("#")[0] in ours]
                 out = console.console()
-                out.print(console.assets_table(new, asked.lang, full=asked.explain))
+                if asked.verbose or asked.explain:
+                    out.print(console.assets_table(new, asked.lang, full=asked.explain))
+                else:
+                    for one in brief.lines(new, asked.lang, out):
+                        out.print(one, soft_wrap=True)
                 out.print(console.summary_line(spool.tail(PREPARED, made.batch).summary, asked.lang))
             sys.stdout.flush()
             try:
