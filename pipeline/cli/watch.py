@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -91,18 +90,19 @@ def run(options: WatchOptions) -> int:
             "监视目录需要 watchfiles：pip install 'media-preflight[watch]'",
         ) from None
     from pipeline.cli import inputs
+    from pipeline.storage.coming import Coming
 
     asked = _asked(options)
     preset, out = inputs.preset_of(asked), os.path.realpath(options.out)
     if sys.platform == "linux":
-        signal.signal(signal.SIGIO, signal.SIG_IGN)  # what somebody sends who opens a file in `_written`
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # what is sent when somebody opens a file that is asked about
 
     def wanted(_: object, path: str) -> bool:
         return not f"{path}{os.sep}".startswith(f"{out}{os.sep}")  # what we make there ourselves calls nobody
 
     told = Text(f"watching {options.folder}; Ctrl-C ends", f"正在监视 {options.folder}；按 Ctrl-C 结束")
     sys.stderr.write("" if options.quiet else f"preflight: {told.of(options.lang)}\n")
-    coming, rounds = _Coming(options.settle), _Rounds(asked, preset)
+    coming, rounds = Coming(options.settle), _Rounds(asked, preset)
     looked, due, called = 0.0, 0.0, True
     try:
         for changed in watchfiles.watch(
@@ -132,65 +132,6 @@ def _asked(options: WatchOptions) -> PrepareOptions:
     rest = {"scheduler": None, "deep": False, "no_resume": False, "plots": None, "dry_run": False}
     exclude = (*options.exclude, *(f"*{ending}" for ending in _UNFINISHED))
     return PrepareOptions(**given | usual | rest | {"paths": (options.folder,), "exclude": exclude})
-
-
-class _Coming:
-    """Which files of the folder have come whole and were not prepared yet."""
-
-    def __init__(self, settle: float) -> None:
-        self._settle = settle
-        self._seen: dict[str, tuple[str, float]] = {}  # path -> state, and since when (seconds) it has been that
-        self._done: dict[str, str] = {}
-        self.waiting = False  # whether any is still to settle
-
-    def settled(self, jobs: Sequence[Job]) -> list[Job]:
-        """Those that have stayed as they are, and that nobody writes to."""
-        from pipeline.storage.digest import file_state
-
-        now, seen, done, ready = time.monotonic(), {}, {}, []
-        for job in jobs:
-            try:
-                state = file_state(Path(job.path))
-            except OSError:  # it went away again
-                continue
-            if self._done.get(job.path) == state:
-                done[job.path] = state
-                continue
-            known, since = self._seen.get(job.path, ("", now))
-            seen[job.path] = (state, since if known == state else now)
-            if known == state and now - since >= self._settle and not _written(job.path):
-                ready.append(job)
-        self._seen, self._done = seen, done
-        self.waiting = len(ready) < len(seen)
-        return ready
-
-    def done(self, jobs: Sequence[Job]) -> None:
-        """These were prepared as they were when they had settled."""
-        for job in jobs:
-            self._done[job.path] = self._seen.pop(job.path)[0]
-
-
-def _written(path: str) -> bool:
-    """Whether somebody has this file open for writing, as far as this system tells.
-
-    A lease on reading is given by Linux only where nobody has (fcntl(2)), to the owner of the file. Elsewhere
-    all that is known is that the file has stayed as it is.
-    """
-    if sys.platform != "linux":
-        return False
-    import fcntl
-
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # told where it is read
-        return False
-    try:
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN  # else: not ours, or a file system without leases
-    finally:
-        os.close(file)  # which ends the lease
-    return False
 
 
 class _Rounds:

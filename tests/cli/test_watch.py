@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -17,9 +16,8 @@ import msgspec
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.cli.watch import _Coming, _written
-from pipeline.model.job import Job
 from tests import ROOT
+from tests.storage.test_coming import leases
 
 pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases and signals as Linux has them")
@@ -93,17 +91,6 @@ def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
     _, said = run.communicate(timeout=PATIENCE)
     assert "Traceback" not in said
     return run.returncode, said
-
-
-def leases(folder: Path) -> bool:
-    """Whether this file system tells of open writers."""
-    (folder / "lease").touch()
-    with (folder / "lease").open("rb") as file:
-        try:
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        except OSError:
-            return False
-    return True
 
 
 def test_files_are_prepared_as_they_come_and_half_copied_ones_are_waited_for(
@@ -181,29 +168,3 @@ def test_mistakes_are_told_before_anything_is_watched(
     assert code == 2
     assert said in "".join(capsys.readouterr())
     assert not (tmp_path / "out").exists()
-
-
-def test_who_has_a_file_open_for_writing_is_seen(tmp_path: Path) -> None:
-    if not leases(tmp_path):
-        pytest.skip("this file system does not tell who has a file open")
-    path = tmp_path / "a"
-    with path.open("wb"):
-        assert _written(str(path))
-    assert not _written(str(path))
-    with path.open("rb"):
-        assert not _written(str(path))
-    assert not _written(str(tmp_path / "nosuch"))
-
-
-def test_a_file_that_changes_again_is_taken_again(tmp_path: Path) -> None:
-    path, coming = tmp_path / "a.wav", _Coming(0.0)
-    job = Job(path=str(path), stem="a")
-    assert coming.settled([job]) == []  # not there
-    path.write_bytes(b"1")
-    assert (coming.settled([job]), coming.waiting) == ([], True)
-    assert (coming.settled([job]), coming.waiting) == ([job], False)
-    coming.done([job])
-    assert (coming.settled([job]), coming.waiting) == ([], False)
-    path.write_bytes(b"12")
-    assert (coming.settled([job]), coming.waiting) == ([], True)
-    assert coming.settled([job]) == [job]
