@@ -17,7 +17,7 @@ from pipeline.documents import entry as document
 from pipeline.documents.types import PreparedAsset
 from pipeline.engine.journal import Journal, Slot, digest, fingerprint, size_in
 from pipeline.engine.record import Record, Worked
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, in_chinese
 from pipeline.model.ceilings import PREPARE, JobTime
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
@@ -97,7 +97,7 @@ def _gallery(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{error.strerror}") from None
+        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{in_chinese(error)}") from None
     publish.sweep(folder)
     try:
         yield

@@ -21,7 +21,7 @@ from tests.storage.test_coming import leases
 
 pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases and signals as Linux has them")
-PATIENCE = 120.0  # seconds until a test gives up; nothing is measured
+PATIENCE = 300.0  # seconds until a test gives up; nothing is measured
 
 
 def sound(path: Path, channels: int = 2) -> bytes:
