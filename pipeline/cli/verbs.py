@@ -9,7 +9,7 @@ import pipeline
 from pipeline.cli.arguments import Parser
 from pipeline.model.facts import Text
 
-_EXAMPLES: Final = (
+_EXAMPLES = (
     "check clip.mp4 -p metastudio/video-production",
     "fit clip.mp4",
     "plan clip.mp4 -p metastudio/video-production",
