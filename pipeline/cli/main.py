@@ -115,6 +115,12 @@ VERBS: Final = (
         ("mine.toml",),
     ),
     Verb("status", "how everything of an upload stands now", "pipeline.cli.status", ("out/upload.json",)),
+    Verb(
+        "platform",
+        "what a platform holds already: shown, changed, deleted, restored, listened to",
+        "pipeline.cli.platform",
+        ("DEST list", "DEST delete ASSET_ID --name intro"),
+    ),
     Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox", ("",)),
     Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema", ("manifest",)),
     Verb(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -177,10 +178,7 @@ def _show_video(backend: Backend, request: Request, _body: dict[str, Any], job_i
 def _film(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, Any]:
     """The finished video as an asset."""
     data, asset_id, file_id = b"a film of " + job["name"].encode(), backend.new_id("asset"), backend.new_id("file")
-    path = backend.folder / file_id
-    path.write_bytes(data)
-    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    backend.objects[file_id] = Stored(path, len(data), digest, digest)
+    digest = _kept(backend, file_id, data)
     url = backend.presign(request.base, Url(file_id, backend.now() + backend.url_age, None, None, get=True))
     file = {"file_id": file_id, "file_name": f"{job['name']}.mp4", "file_md5": b64(digest), "file_size": len(data)}
     file |= {"asset_file_category": "MAIN", "state": "CREATED", "download_url": url, "asset_id": asset_id}
@@ -198,6 +196,43 @@ def _cancel_video(backend: Backend, _request: Request, _body: dict[str, Any], jo
     return Response(200)
 
 
+# --- auditions ------------------------------------------------------------------------------------------
+
+
+def _audition(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+    if not body["text"].strip() or not body["emotion"]:
+        return fail(400, "MSS.00000003", "Invalid parameter")
+    job_id = backend.new_id("audition")
+    backend.tasks[job_id] = {"looks": 0, "text": body["text"]}
+    return Response.json({"job_id": job_id})
+
+
+def _auditioned(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    """Sentence by sentence: a file more with every look, as the list holds what has been made so far (10.2)."""
+    task = backend.tasks.get(job_id)
+    if task is None or "text" not in task:
+        return fail(400, "MSS.00000003", "Invalid parameter")
+    task["looks"] += 1
+    said = [one for one in re.split("[。！？.!?]", task["text"]) if one.strip()]
+    files = []
+    for number, one in enumerate(said[: task["looks"]]):
+        name = f"{job_id}-{number}.wav"
+        if name not in backend.objects:
+            _kept(backend, name, f"the sound of {one}".encode())
+        until = backend.now() + 3600  # an hour (Table 10-10)
+        files.append({"download_url": backend.presign(request.base, Url(name, until, None, None, get=True))})
+    return Response.json({"is_file_complete": task["looks"] > len(said), "message": "", "files": files})
+
+
+def _kept(backend: Backend, name: str, data: bytes) -> str:
+    """An object that the platform made; its MD5 in hexadecimal."""
+    path = backend.folder / backend.new_id("made")
+    path.write_bytes(data)
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    backend.objects[name] = Stored(path, len(data), digest, digest)
+    return digest
+
+
 CALLS: Final[dict[str, Callable[..., Response]]] = {
     "create_video_scripts": _create,
     "list_video_scripts": _list,
@@ -208,6 +243,8 @@ CALLS: Final[dict[str, Callable[..., Response]]] = {
     "list_digital_human_video": _list_videos,
     "show2_d_digital_human_video": _show_video,
     "cancel2_d_digital_human_video": _cancel_video,
+    "create_tts_audition": _audition,
+    "show_tts_audition_file": _auditioned,
     "create_subtitle_file": _subtitle,
     "show_subtitle_file": _subtitles,
 }

@@ -226,6 +226,8 @@ def _control(backend: Backend, request: Request) -> Response:
         return Response.json({"injected": backend.faults.injected})
     if request.path.startswith("/_sandbox/demo/"):
         return Response(200, b"demo", {"Content-Type": "video/mp4"})
+    if request.path != "/_sandbox/state":
+        return Response.json({"error": "there are state, faults and demo/NAME"}, 404)
     assets = [
         {key: asset[key] for key in ("asset_id", "asset_name", "asset_state", "asset_type")}
         | {"files": [{k: f[k] for k in ("file_name", "state", "file_md5", "file_size")} for f in asset["files"]]}

@@ -65,6 +65,8 @@ class Production:
                     f"order: [script.{field}] names scene {stranger}; the manifest has {sorted(numbered)}",
                     f"订单：[script.{field}] 中的场景 {stranger} 不存在；清单中有 {sorted(numbered)}",
                 )
+        for path in self._subtitles().values():
+            named(path)
         facts = [f"{number}/{item.key}" for number, item in sorted(numbered.items())] + [repr(self.order)]
         key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
         return [Unit(key, str(self.order["script_name"]), tuple(scenes)), *units]
