@@ -126,6 +126,7 @@ def _alone() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def _written(emulator: Emulator, options: SandboxOptions) -> None:

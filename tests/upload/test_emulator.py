@@ -302,7 +302,7 @@ def test_the_first_delivery_of_the_readme_works_as_printed(near: Path) -> None:
         env=os.environ | {"PATH": f"{own.parent}:{path}", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
     ends = re.search(r"kill (\d+) ends", told.stdout)
     assert ends, told.stderr
@@ -325,7 +325,7 @@ def test_the_first_delivery_of_the_readme_works_as_printed(near: Path) -> None:
 
 def test_a_detached_sandbox_that_cannot_begin_says_so(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "pipeline", "sandbox", "--detach", "--env", str(tmp_path / "none" / "x.env")]
-    told = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    told = subprocess.run(words, capture_output=True, text=True, timeout=500)
     assert (told.returncode, told.stdout) == (2, "")
     assert "x.env" in told.stderr
 

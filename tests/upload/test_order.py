@@ -26,6 +26,8 @@ PRESETS = {
     "training": "metastudio/avatar-training",
     "script": "metastudio/video-production",
     "voice": "metastudio/voice-basic",
+    "room": "metastudio/livestream",
+    "photo": "metastudio/photo-avatar",
     "check": "tencent/photo-fast",
 }
 
@@ -52,9 +54,13 @@ KINDS = {"jpg": "image", "png": "image", "mp4": "video", "wav": "audio", "mp3": 
 AVATAR = [("video", "take.mp4"), ("id-card", "front.jpg"), ("id-card", "back.jpg"), ("grant-file", "grant.pdf")]
 SENT: dict[str, tuple[list[tuple[str, str]], str, int]] = {
     "metastudio/asset-library": ([("video", "a.mp4"), ("image", "b.png")], "asset.tags asset.description", 0),
-    "metastudio/livestream": ([("image", "b.png")], "asset.supported_service asset.asset_order", 0),
+    "metastudio/livestream": ([("text", "a.txt"), ("image", "shop.png")], "room.room_name room.background", 0),
     "metastudio/interaction": ([("image", "b.png")], "asset.image_use", 0),
-    "metastudio/photo-avatar": ([("photo", "b.png")], "asset.tags", 0),
+    "metastudio/photo-avatar": (
+        [("photo", "b.png"), ("text", "a.txt")],
+        "photo.asset_name photo.authorize_use_human_image photo.voice_asset_id",
+        0,
+    ),
     "metastudio/video-production": (
         [("text", "a.txt")],
         "script.script_name script.model_asset_id script.layer_config video.asset_name",

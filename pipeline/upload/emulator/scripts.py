@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Callable
@@ -196,6 +197,45 @@ def _cancel_video(backend: Backend, _request: Request, _body: dict[str, Any], jo
     return Response(200)
 
 
+# --- photos ---------------------------------------------------------------------------------------------
+
+
+def _picture(text: str) -> bytes | None:
+    """The bytes of a picture inside of a request; None where there are none."""
+    try:
+        return base64.b64decode(text, validate=True) or None
+    except ValueError:  # the answer says it, in the platform's words
+        return None
+
+
+def _check_photo(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+    picture = _picture(body["human_image"])
+    if picture is None:
+        return fail(400, "MSS.00000003", "Invalid parameter: human_image")
+    job_id = backend.new_id("photo")
+    backend.tasks[job_id] = {"job_id": job_id, "looks": 0, "faceless": b"noface" in picture}
+    return Response.json({"job_id": job_id})
+
+
+def _checked_photo(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    task = backend.tasks.get(job_id)
+    if task is None or "faceless" not in task:
+        return fail(404, "MSS.00000003", "The job does not exist")
+    task["looks"] += 1
+    told: dict[str, Any] = {"job_id": job_id, "state": ["WAITING", "PROCESSING", "SUCCEED"][min(task["looks"], 3) - 1]}
+    if told["state"] == "SUCCEED" and task["faceless"]:
+        told |= {"state": "FAILED", "error_info": {"error_code": "MSS.20010200", "error_msg": "no face was found"}}
+    return Response.json(told)
+
+
+def _order_photo(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    if _picture(body["human_image"]) is None or body.get("authorize_use_human_image") is not True:
+        return fail(400, "MSS.00000003", "Invalid parameter: human_image, authorize_use_human_image")
+    if len(body.get("shoot_scripts", [])) > 1:
+        return fail(400, "MSS.00000003", "Invalid parameter: one shoot_script only")
+    return _order_video(backend, request, body | {"model_asset_id": "-"})
+
+
 # --- auditions ------------------------------------------------------------------------------------------
 
 
@@ -243,6 +283,10 @@ CALLS: Final[dict[str, Callable[..., Response]]] = {
     "list_digital_human_video": _list_videos,
     "show2_d_digital_human_video": _show_video,
     "cancel2_d_digital_human_video": _cancel_video,
+    "create_photo_detection": _check_photo,
+    "show_photo_detection": _checked_photo,
+    "create_photo_digital_human_video": _order_photo,
+    "show_photo_digital_human_video": _show_video,
     "create_tts_audition": _audition,
     "show_tts_audition_file": _auditioned,
     "create_subtitle_file": _subtitle,

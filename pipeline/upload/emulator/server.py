@@ -236,5 +236,5 @@ def _control(backend: Backend, request: Request) -> Response:
     objects = {name: {"size": one.size, "md5": one.md5} for name, one in backend.objects.items()}
     told = {"assets": assets, "objects": objects, "injected": backend.faults.injected}
     told |= {"jobs": list(backend.jobs.values()), "scripts": list(backend.scripts.values())}
-    told |= {"videos": list(backend.videos.values())}
+    told |= {"videos": list(backend.videos.values()), "rooms": list(backend.rooms.values())}
     return Response.json(told | {"tasks": list(backend.tasks.values()), "calls": backend.calls})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -63,6 +64,17 @@ def _of_scenes(kind: str, example: str) -> Field:
 
     wants = Text(f"by the number of a scene a list of {one.wants.en}", f"以场景序号为键的列表，每项为{one.wants.zh}")
     return Field(accepts, wants, f"{{ 0 = [{example}] }}", wrong=wrong)
+
+
+def _listed(kind: str, example: str) -> Field:
+    """A list of tables of the documents."""
+    one = _documented(kind, example)
+
+    def wrong(v: Any) -> Text | None:
+        return next((said for said in (one.wrong(row) for row in v) if said), None) if isinstance(v, list) else None
+
+    wants = Text(f"a list of {one.wants.en}", f"列表，每项为{one.wants.zh}")
+    return Field(lambda v: isinstance(v, list) and all(map(one.accepts, v)), wants, f"[{example}]", wrong=wrong)
 
 
 _SERVICES: Final = order.words("VIDEO_2D", "LIVE_2D", "CHAT_2D")
@@ -138,6 +150,55 @@ SCRIPT: Final = Table(
         ),
     ),
 )
+_ROOM_LAYER: Final = (
+    '{ layer_type = "IMAGE", asset_id = "logo.png", position = { dx = 0, dy = 0, layer_index = 2 } }'  # by its file
+)
+_LIVE: Final = '{ codec = "H264", bitrate = 4000, width = 1080, height = 1920 }'
+
+
+def _streams(v: Mapping[str, Any]) -> bool:
+    """Whether a room takes this picture: upright or wide at 1080, 1000 to 8000 kbps, no VP8 (Table 6-27)."""
+    said = v.get("video_config", {})
+    size = {said.get("width", 1080), said.get("height", 1920)}
+    return size == {1080, 1920} and 1000 <= said.get("bitrate", 1000) <= 8000 and said.get("codec", "H264") == "H264"
+
+
+ROOM: Final = Table(
+    "room",
+    {  # MS-API 6.1.1 Tables 6-3, 6-4
+        "room_name": replace(order.text(1, 256, "autumn sale"), needed=True),
+        "room_description": order.text(0, 1024),
+        "room_type": order.one_of("NORMAL", "TEMP", "TEMPLATE"),
+        "model_asset_id": order.text(1, 64, "6a3f0b"),
+        "voice_asset_id": order.text(1, 64, "6a3f0c"),
+        "speed": order.whole(50, 200),
+        "pitch": order.whole(50, 200),
+        "volume": order.whole(90, 240),
+        "scenes": _NUMBERS,  # output path -> number of what is said
+        "background": order.text(1, 1024, "shop.png"),  # output path of a picture, or the id of an asset
+        "layers": _listed("LayerConfig", _ROOM_LAYER),  # their asset_id an output path, or the id of an asset
+        "replies": order.pairs('{ "price.txt" = "price|cost" }'),  # output path of a reply -> which comments it answers
+        "video_config": _documented("VideoConfig", _LIVE),
+        "play_policy": _documented("PlayPolicy", "{ repeat_count = -1 }"),
+        "interaction_config": _documented("LiveRoomInteractionConfig", '{ play_type = "INSERT" }'),
+    },
+    (
+        Relation(
+            lambda v: "voice_asset_id" in v or not {"speed", "pitch", "volume"} & v.keys(),
+            Text(
+                "speed, pitch and volume want voice_asset_id (Table 6-34)",
+                "speed、pitch、volume 需要同时写 voice_asset_id（表 6-34）",
+            ),
+        ),
+        Relation(
+            _streams,
+            Text(
+                "video_config of a room is 1080x1920 or 1920x1080, H264, 1000 to 8000 kbps (Table 6-27)",
+                "直播间的 video_config 应为 1080x1920 或 1920x1080、H264、1000–8000 kbps（表 6-27）",
+            ),
+        ),
+    ),
+)
 VIDEO: Final = Table(
     "video",
     {  # MS-API 5.3.1 Table 5-122
@@ -145,6 +206,21 @@ VIDEO: Final = Table(
         "video_config": _documented("VideoConfig", _VIDEO),
         "background_music_config": _documented("BackgroundMusicConfig", _MUSIC),
     },
+)
+PHOTO: Final = Table(
+    "photo",
+    {  # the SDK's CreatePhotoDigitalHumanVideoReq
+        "asset_name": replace(order.plain(1, 256), needed=True),  # of the finished video, and of its script
+        # that the person of the photo allows it: a person has to say so
+        "authorize_use_human_image": replace(order.YES, needed=True),
+        "voice_asset_id": order.text(1, 64, "6a3f0c"),  # who speaks a text
+        "speed": order.whole(50, 200),
+        "pitch": order.whole(50, 200),
+        "volume": order.whole(90, 240),
+        "video_config": _documented("PhotoVideoConfig", '{ codec = "H264", bitrate = 4000 }'),
+        "background_music_config": _documented("BackgroundMusicConfig", _MUSIC),
+    },
+    SCRIPT.relations,
 )
 TRAINING: Final = Table(
     "training",
@@ -180,7 +256,7 @@ VOICE: Final = Table(
         "letter": order.text(1, 4096, "letter.pdf"),  # path of the authorisation letter
     },
 )
-TABLES: Final = (ASSET, SCRIPT, VIDEO, TRAINING, VOICE, UPDATE, AUDITION)
+TABLES: Final = (ASSET, SCRIPT, ROOM, VIDEO, PHOTO, TRAINING, VOICE, UPDATE, AUDITION)
 
 
 def takes(preset: str) -> frozenset[str]:
@@ -189,7 +265,8 @@ def takes(preset: str) -> frozenset[str]:
         return frozenset({TRAINING.name})
     if "/voice-" in preset:
         return frozenset({VOICE.name})
-    return frozenset({ASSET.name, SCRIPT.name, VIDEO.name} if "video-production" in preset else {ASSET.name})
+    more = {"video-production": {SCRIPT.name, VIDEO.name}, "livestream": {ROOM.name}, "photo-avatar": {PHOTO.name}}
+    return frozenset({ASSET.name} | more.get(preset.rpartition("/")[2], set()))
 
 
 def shown(preset: str) -> tuple[Table, ...]:
