@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.cli.output import print_line
 from pipeline.errors import UsageError, nearest_word
+from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.upload import destinations
 from pipeline.upload.credentials import Secrets, hush
@@ -21,7 +22,7 @@ class PlatformOptions(Options):
 
     to: str
     action: str
-    what: list[str]
+    what: tuple[str, ...]
     order: str | None
     name: str | None
     for_good: bool
@@ -32,19 +33,47 @@ class PlatformOptions(Options):
     wait: float  # seconds
 
 
-def declare(parser: ArgumentParser) -> type[PlatformOptions]:
+def declare(parser: Parser) -> type[PlatformOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("to", metavar="DEST", help="a platform")
-    parser.add_argument("action", metavar="ACTION", help="what is to be done; `list` tells what there is")
-    parser.add_argument("what", nargs="*", metavar="WHAT", help="ids, files or words, as the action takes them")
-    parser.add_argument("--order", metavar="FILE", help="the action's table of an order (TOML)")
-    parser.add_argument("--name", help="of what is to be deleted, as the platform has it")
-    parser.add_argument("--for-good", action="store_true", help="delete for good, not into the bin")
-    parser.add_argument("--into", metavar="REGION", help="another region of the platform")
-    parser.add_argument("--secrets", metavar="FILE", help="keys, readable by you alone (else environment, keyring)")
-    parser.add_argument("--region", help="region of the platform, like cn-north-4")
-    parser.add_argument("--project", help="project id at the platform")
-    parser.add_argument("--wait", type=float, default=120.0, metavar="SECONDS", help="for what takes its time")
+    parser.add_argument("to", metavar="DEST", help=Text("a platform", "平台"))
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        help=Text("what is to be done; `list` tells what there is", "要做的操作；`list` 列出全部操作"),
+    )
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help=Text("ids, files or words, as the action takes them", "编号、文件或词，依操作而定"),
+    )
+    parser.add_argument(
+        "--order", metavar="FILE", help=Text("the action's table of an order (TOML)", "含该操作所需表的订单（TOML）")
+    )
+    parser.add_argument(
+        "--name", help=Text("of what is to be deleted, as the platform has it", "要删除的资产在平台上的名称")
+    )
+    parser.add_argument(
+        "--for-good", action="store_true", help=Text("delete for good, not into the bin", "彻底删除，不放入回收站")
+    )
+    parser.add_argument("--into", metavar="REGION", help=Text("another region of the platform", "平台的另一区域"))
+    parser.add_argument(
+        "--secrets",
+        metavar="FILE",
+        help=Text(
+            "keys, readable by you alone (else environment, keyring)",
+            "密钥文件，仅您本人可读（否则取环境变量、系统密钥环）",
+        ),
+    )
+    parser.add_argument("--region", help=Text("region of the platform, like cn-north-4", "平台区域，如 cn-north-4"))
+    parser.add_argument("--project", help=Text("project id at the platform", "平台上的项目编号"))
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help=Text("for what takes its time", "等待耗时操作的秒数"),
+    )
     Options.declare(parser)
     return PlatformOptions
 
@@ -67,7 +96,7 @@ def run(options: PlatformOptions) -> int:
     table = _table(action, options)
     _counted(action, options)
     asked = Asked(
-        what=tuple(options.what),
+        what=options.what,
         order=table,
         name=options.name,
         for_good=options.for_good,

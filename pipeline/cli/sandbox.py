@@ -8,12 +8,13 @@ import shutil
 import sys
 import tempfile
 import threading
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
+from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage.atomic import replacing
 from pipeline.upload.emulator.backend import Account, Backend
@@ -40,20 +41,56 @@ class SandboxOptions(Options):
     clock_offset: float  # seconds
 
 
-def declare(parser: ArgumentParser) -> type[SandboxOptions]:
+def declare(parser: Parser) -> type[SandboxOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("--port", type=int, default=0, help="on the loopback interface (default: any)")
-    parser.add_argument("--folder", metavar="DIR", help="keep what is sent here")
-    parser.add_argument("--env", metavar="FILE", help="write the settings here, for the shell: `. FILE`")
-    parser.add_argument("--detach", action="store_true", help="serve beside the shell; what ends it is printed")
-    parser.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="of calls that go wrong, 0 to 1")
-    parser.add_argument("--fault", action="append", default=[], metavar="KIND", help="only these kinds of fault")
-    parser.add_argument("--seed", type=int, default=0, help="of the faults")
-    parser.add_argument("--region", default="cn-north-4", help="whose rate limits hold")
-    parser.add_argument("--pace", type=float, default=1.0, help="times the stated rate limits")
-    parser.add_argument("--quota", default="5368709120", metavar="BYTES", help="space of the account, like 10G")
-    parser.add_argument("--review", type=float, default=0.0, metavar="SECONDS", help="that an asset is reviewed")
-    parser.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="its clock runs ahead")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help=Text("on the loopback interface (default: any)", "本机回环接口上的端口（默认：任意）"),
+    )
+    parser.add_argument("--folder", metavar="DIR", help=Text("keep what is sent here", "收到的文件保存在此"))
+    parser.add_argument(
+        "--env",
+        metavar="FILE",
+        help=Text("write the settings here, for the shell: `. FILE`", "将设置写入此文件，供 shell 用 `. FILE` 读取"),
+    )
+    parser.add_argument(
+        "--detach",
+        action="store_true",
+        help=Text("serve beside the shell; what ends it is printed", "在后台运行，并打印结束它的命令"),
+    )
+    parser.add_argument(
+        "--faults",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help=Text("of calls that go wrong, 0 to 1", "出错调用的比例，0 至 1"),
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="KIND", help=Text("only these kinds of fault", "只模拟这些故障")
+    )
+    parser.add_argument("--seed", type=int, default=0, help=Text("of the faults", "故障的随机种子"))
+    parser.add_argument("--region", default="cn-north-4", help=Text("whose rate limits hold", "采用哪个区域的频率限制"))
+    parser.add_argument(
+        "--pace", type=float, default=1.0, help=Text("times the stated rate limits", "标称频率限制的倍数")
+    )
+    parser.add_argument(
+        "--quota",
+        default="5368709120",
+        metavar="BYTES",
+        help=Text("space of the account, like 10G", "账户空间，如 10G"),
+    )
+    parser.add_argument(
+        "--review",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help=Text("that an asset is reviewed", "素材审核所需的时间"),
+    )
+    parser.add_argument(
+        "--clock-offset", type=float, default=0.0, metavar="SECONDS", help=Text("its clock runs ahead", "其时钟快多少")
+    )
     Options.declare(parser)
     return SandboxOptions
 
@@ -77,12 +114,12 @@ def run(options: SandboxOptions) -> int:
         # Bound already: what is asked from here on is answered as soon as the other one serves.
         other = os.fork() if options.detach else 0
         if other:
-            _announce(emulator, options, f"kill {other} ends")
+            _announce(emulator, options, Text(f"kill {other} ends", f"kill {other} 即可结束"))
             return 0
         if options.detach:
             _alone()
         else:
-            _announce(emulator, options, "Ctrl-C ends")
+            _announce(emulator, options, Text("Ctrl-C ends", "按 Ctrl-C 结束"))
     except BaseException:
         _thrown_away(folder, options)
         raise
@@ -143,13 +180,14 @@ def _exports(emulator: Emulator) -> list[str]:
     return [f"export {name}={value}" for name, value in emulator.settings().items()]
 
 
-def _announce(emulator: Emulator, options: SandboxOptions, ends: str) -> None:
+def _announce(emulator: Emulator, options: SandboxOptions, ends: Text) -> None:
     if options.json or options.jsonl:
-        sys.stdout.write(json.dumps({"url": emulator.url, "environment": emulator.settings(), "end": ends}) + "\n")
+        sys.stdout.write(json.dumps({"url": emulator.url, "environment": emulator.settings(), "end": ends.en}) + "\n")
     else:
         out = console.console()
         for line in _exports(emulator):
             out.print(console.clean(line), soft_wrap=True)
         if not options.quiet:
-            out.print(console.clean(f"# {emulator.url}/_sandbox/state shows what is there; {ends}"), soft_wrap=True)
+            told = Text(f"shows what is there; {ends.en}", f"显示现有内容；{ends.zh}")
+            out.print(console.clean(f"# {emulator.url}/_sandbox/state {told.of(options.lang)}"), soft_wrap=True)
     sys.stdout.flush()

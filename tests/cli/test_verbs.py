@@ -8,11 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS
 from importlib import import_module
 
 import pytest
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.main import VERBS, Verb, parsed
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
@@ -22,7 +23,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("fit", "schema", "presets", "explain", "doctor", "order", "status"),
+    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "platform"),
 }
 # What each needs on its command line at least.
 NEEDED = {
@@ -37,6 +38,7 @@ NEEDED = {
     "explain": ["a.rule"],
     "order": ["metastudio/asset-library"],
     "status": ["upload.json"],
+    "platform": ["metastudio", "list"],
     "schema": ["report"],
 }
 EXAMPLES = [(verb, one) for verb in VERBS for one in verb.examples]
@@ -49,8 +51,8 @@ def test_every_verb_that_was_promised_is_there_once() -> None:
     assert len(names) == len(set(names)) == len({verb.module for verb in VERBS})
 
 
-def declared(verb: Verb) -> tuple[ArgumentParser, type[Options]]:
-    parser = ArgumentParser()
+def declared(verb: Verb) -> tuple[Parser, type[Options]]:
+    parser = Parser()
     kind: type[Options] = import_module(verb.module).declare(parser)
     return parser, kind
 
