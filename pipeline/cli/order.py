@@ -46,12 +46,12 @@ def run(options: OrderOptions) -> int:
     )
     lines = [head, ""]
     for table in found:
-        lines += [*_shown(table, zh=zh), ""]
+        lines += [*printed(table, zh=zh), ""]
     sys.stdout.write("\n".join(lines))
     return 0
 
 
-def _shown(table: Table, *, zh: bool) -> list[str]:
+def printed(table: Table, *, zh: bool) -> list[str]:
     """One table: its head, then a line for each field with a value of it, what is needed first; then what must hold."""
     rows = []
     for name, field in sorted(table.fields.items(), key=lambda row: not row[1].needed):

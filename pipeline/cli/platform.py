@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
+from pipeline.cli.order import printed
 from pipeline.cli.output import print_line
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
@@ -85,6 +87,9 @@ def run(options: PlatformOptions) -> int:
     if options.action == "list":
         rows = [(name, action.takes, action.does.of(options.lang)) for name, action in module.ACTIONS.items()]
         console.console().print(console.rows_table(rows))
+        for name in (action.table for action in module.ACTIONS.values() if action.table):
+            lines = printed(destinations.table(options.to, name), zh=options.lang == "zh")
+            sys.stdout.write("\n".join(["", *lines, ""]))
         return 0
     action = module.ACTIONS.get(options.action)
     if action is None:
@@ -122,8 +127,10 @@ def _table(action: Action, options: PlatformOptions) -> dict[str, object]:
     if strange or (action.table and action.table not in order):
         wants = f"[{action.table}]" if action.table else "no order"
         raise UsageError(
-            f"{options.action} wants {wants} in --order" + (f", not [{strange[0]}]" if strange else ""),
-            f"{options.action} 的 --order 需要 {wants}" + (f"，而不是 [{strange[0]}]" if strange else ""),
+            f"{options.action} wants {wants} in --order"
+            + (f", not [{strange[0]}]" if strange else "; `list` shows its fields"),
+            f"{options.action} 的 --order 需要 {wants}"
+            + (f"，而不是 [{strange[0]}]" if strange else "；`list` 可查看其字段"),
         )
     return dict(order.get(action.table, {}))
 

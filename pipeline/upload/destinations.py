@@ -107,6 +107,11 @@ def tables(where: str, preset: str) -> tuple[Table, ...]:
     return _order(row).shown(preset)
 
 
+def table(where: str, name: str) -> Table:
+    """A table of an order to this place, by its name. Raises UsageError: no such place."""
+    return next(one for one in _order(_row(where)).TABLES if one.name == name)
+
+
 def standing(place: str) -> Standing:
     """Who tells how things stand at this place, which a record names. Raises UsageError where nobody does."""
     row = DESTINATIONS.get(place.partition(":")[0])

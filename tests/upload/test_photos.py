@@ -105,4 +105,4 @@ def test_the_verb_makes_it_and_says_how_it_stands(
     assert cli.main([*words, "-q"]) == 0
     capsys.readouterr()
     assert cli.main(["status", str(near / "upload.json"), "--json"]) == 0
-    assert '"state": "SUCCEED"' in capsys.readouterr().out
+    assert '"state":"SUCCEED"' in capsys.readouterr().out

@@ -148,4 +148,4 @@ def test_the_verb_makes_a_room_and_says_how_it_stands(
     assert cli.main([*words, "-q"]) == 0
     capsys.readouterr()
     assert cli.main(["status", str(near / "upload.json"), "--json"]) == 0
-    assert '"state": "ENABLE"' in capsys.readouterr().out
+    assert '"state":"ENABLE"' in capsys.readouterr().out

@@ -195,7 +195,9 @@ def test_mistakes_are_named_and_nothing_is_asked(
 
 def test_the_actions_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert _do("list") == 0
-    assert "--for-good" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "--for-good" in said
+    assert "# voice_asset_id = " in said, "the tables of an order that they want, too"
     assert cli.main(["platform", "file:///tmp", "list"]) == 2
 
 
