@@ -15,7 +15,7 @@ from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.upload import destinations
 from pipeline.upload.credentials import Secrets, hush
-from pipeline.upload.destination import Action, Asked, Target
+from pipeline.upload.destination import Action, ActionInput, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def run(options: PlatformOptions) -> int:
         )
     table = _table(action, options)
     _counted(action, options)
-    asked = Asked(
+    asked = ActionInput(
         what=options.what,
         order=table,
         name=options.name,

@@ -70,7 +70,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ActionInput:
     """What an action is given."""
 
     what: tuple[str, ...]  # ids, files or words, as the action takes them
@@ -83,7 +83,7 @@ class Asked:
 
 # What was done about each argument: it, how it stands in the far end's own word, in words
 Done = list[tuple[str, str, Text]]
-Do = Callable[[str, Asked], Done]
+Do = Callable[[str, ActionInput], Done]
 
 
 class Stopped(BaseException):

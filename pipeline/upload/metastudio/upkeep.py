@@ -15,7 +15,7 @@ from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload import fetch
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Action, Asked, Do, Done, Target
+from pipeline.upload.destination import Action, ActionInput, Do, Done, Target
 from pipeline.upload.items import MARKER
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.asset_files import shown
@@ -54,7 +54,7 @@ def doing(target: Target, secrets: Secrets) -> Iterator[Do]:
 
     with closing((here := api(target.region)).caller):
 
-        def do(action: str, asked: Asked) -> Done:
+        def do(action: str, asked: ActionInput) -> Done:
             if action == "copy":
                 if not asked.into:
                     raise UsageError("copy wants --into REGION", "copy 需要 --into 区域")
@@ -70,14 +70,14 @@ def _line(asset: Reply, zh: str, en: str) -> tuple[str, str, Text]:
     return asset_id, state, Text(f"{name}: {en}", f"{name}：{zh}")
 
 
-def _show(api: Api, asset_id: str, _asked: Asked) -> tuple[str, str, Text]:
+def _show(api: Api, asset_id: str, _asked: ActionInput) -> tuple[str, str, Text]:
     asset = shown(api, asset_id)
     files = ", ".join(f"{f.text('asset_file_category')} {f.text('file_name')}" for f in asset.many("files"))
     said = f"{asset.text('asset_type')} {files}".strip()
     return _line(asset, said, said)
 
 
-def _updated(api: Api, asset_id: str, asked: Asked) -> tuple[str, str, Text]:
+def _updated(api: Api, asset_id: str, asked: ActionInput) -> tuple[str, str, Text]:
     """What the order says, and no more; the tag by which an upload finds its asset again stays."""
     said = {key: value for key, value in asked.order.get("system_properties", {}).items() if value}
     checked({**asked.order, "system_properties": said})
@@ -105,7 +105,7 @@ def _updated(api: Api, asset_id: str, asked: Asked) -> tuple[str, str, Text]:
     return _line(asset, f"已修改 {changed}", f"changed {changed}")
 
 
-def _deleted(api: Api, asset_id: str, asked: Asked) -> tuple[str, str, Text]:
+def _deleted(api: Api, asset_id: str, asked: ActionInput) -> tuple[str, str, Text]:
     asset = shown(api, asset_id)
     name, kind, state = asset.text("asset_name"), asset.text("asset_type"), asset.word("asset_state")
     if asked.name != name:
@@ -140,7 +140,7 @@ def _state(api: Api, asset_id: str) -> str:
         return "DELETED"
 
 
-def _restored(api: Api, asset_id: str, _asked: Asked) -> tuple[str, str, Text]:
+def _restored(api: Api, asset_id: str, _asked: ActionInput) -> tuple[str, str, Text]:
     if shown(api, asset_id).word("asset_state") in _GONE:
         try:
             api.call("restore_asset", what="restore asset", asset_id=asset_id)
@@ -172,7 +172,7 @@ def _copied(here: Api, there: Api, asset_id: str) -> tuple[str, str, Text]:
     return asset_id, "COPIED", Text(f"copied to {there.region}", f"已复制到 {there.region}")
 
 
-def _heard(api: Api, path: str, asked: Asked) -> tuple[str, str, Text]:
+def _heard(api: Api, path: str, asked: ActionInput) -> tuple[str, str, Text]:
     """The sound of a text, as files beside it. Ordered once: a voice of others costs (10.1)."""
     text = _text(Path(path))
     names = {"voice_asset_id": "emotion"}
@@ -211,7 +211,7 @@ def _text(path: Path) -> str:
     return text
 
 
-_DO: Final[dict[str, Callable[[Api, str, Asked], tuple[str, str, Text]]]] = {
+_DO: Final[dict[str, Callable[[Api, str, ActionInput], tuple[str, str, Text]]]] = {
     "show": _show,
     "update": _updated,
     "delete": _deleted,

@@ -9,7 +9,7 @@ from typing import Final
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Action, Asked, Do, Done, Target
+from pipeline.upload.destination import Action, ActionInput, Do, Done, Target
 from pipeline.upload.tencent.destination import Tencent
 
 _LANGUAGES: Final = ("chi", "eng", "can")
@@ -27,7 +27,7 @@ def doing(target: Target, secrets: Secrets) -> Iterator[Do]:
     """See `pipeline.upload.destinations.Upkeep`."""
     place = Tencent(secrets, {}, region=target.region)
 
-    def do(_action: str, asked: Asked) -> Done:
+    def do(_action: str, asked: ActionInput) -> Done:
         language = next(iter(asked.what), "chi")
         if language not in _LANGUAGES:
             raise UsageError(
