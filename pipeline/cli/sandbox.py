@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage.atomic import replacing
@@ -149,12 +149,13 @@ def _bound(folder: Path, kinds: tuple[str, ...], quota: int, options: SandboxOpt
             account=Account(quota=quota),
         )
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{error.strerror}") from None
+        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{in_chinese(error)}") from None
     try:
         return Emulator(backend, options.port)
     except (OSError, OverflowError) as error:  # taken, not ours to take, or no port
-        said = getattr(error, "strerror", None) or "0 to 65535"
-        raise UsageError(f"port {options.port}: {said}", f"端口 {options.port}：{said}") from None
+        en = (error.strerror if isinstance(error, OSError) else None) or "0 to 65535"
+        zh = in_chinese(error) if isinstance(error, OSError) else "应为 0–65535"
+        raise UsageError(f"port {options.port}: {en}", f"端口 {options.port}：{zh}") from None
 
 
 def _alone() -> None:
@@ -173,7 +174,7 @@ def _written(emulator: Emulator, options: SandboxOptions) -> None:
             with replacing(Path(options.env), mode=0o600) as file:
                 file.write("\n".join([*_exports(emulator), ""]))
         except OSError as error:
-            raise UsageError(f"{options.env}: {error.strerror}", f"{options.env}：{error.strerror}") from None
+            raise UsageError(f"{options.env}: {error.strerror}", f"{options.env}：{in_chinese(error)}") from None
 
 
 def _exports(emulator: Emulator) -> list[str]:
