@@ -153,9 +153,9 @@ def _bound(folder: Path, kinds: tuple[str, ...], quota: int, options: SandboxOpt
     try:
         return Emulator(backend, options.port)
     except (OSError, OverflowError) as error:  # taken, not ours to take, or no port
-        en = (error.strerror if isinstance(error, OSError) else None) or "0 to 65535"
-        zh = in_chinese(error) if isinstance(error, OSError) else "应为 0–65535"
-        raise UsageError(f"port {options.port}: {en}", f"端口 {options.port}：{zh}") from None
+        said = error.strerror if isinstance(error, OSError) else "0 to 65535"
+        zh = in_chinese(error) if isinstance(error, OSError) else "应为 0 到 65535"
+        raise UsageError(f"port {options.port}: {said}", f"端口 {options.port}：{zh}") from None
 
 
 def _alone() -> None:
