@@ -8,16 +8,16 @@ import re
 import secrets
 import socket
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options, workers
 from pipeline.cli.output import emit
 from pipeline.errors import ToolMissing, UsageError
 from pipeline.model.facts import Text
-from pipeline.model.units import byte_readings
+from pipeline.model.units import NotAValue, byte_readings
 from pipeline.serve.people import Anybody, Team, add, listed, remove
 
 if TYPE_CHECKING:
@@ -48,27 +48,78 @@ class ServeOptions(Options):
     jobs: int | None
 
 
-def declare(parser: ArgumentParser) -> type[ServeOptions]:
+def declare(parser: Parser) -> type[ServeOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("what", nargs="?", choices=["token"], help="people of a team's server, instead of serving")
-    parser.add_argument("action", nargs="?", choices=["add", "remove", "list"], help="what to do about tokens")
-    parser.add_argument("person", nargs="?", metavar="NAME", help="whose token")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
-    parser.add_argument("--max-size", default="6 GiB", metavar="SIZE", help="largest file taken (default: 6 GiB)")
-    team = parser.add_argument_group("a team's server")
-    team.add_argument("--data", metavar="DIR", help="keep batches and tokens here, and let in who has a token")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["token"],
+        help=Text("people of a team's server, instead of serving", "管理团队服务的人员令牌，而不启动服务"),
+    )
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["add", "remove", "list"],
+        help=Text("what to do about tokens", "对令牌的操作"),
+    )
+    parser.add_argument("person", nargs="?", metavar="NAME", help=Text("whose token", "令牌所属人员"))
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help=Text("address to listen on (default: this machine only)", "监听地址（默认：仅本机）"),
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8765,
+        help=Text("port; 0 takes a free one (default: 8765)", "端口；0 表示任选空闲端口（默认：8765）"),
+    )
+    parser.add_argument(
+        "--max-size",
+        default="6 GiB",
+        metavar="SIZE",
+        help=Text("largest file taken (default: 6 GiB)", "接收的最大文件（默认：6 GiB）"),
+    )
+    team = parser.group(Text("a team's server", "团队服务"))
     team.add_argument(
-        "--name", action="append", default=[], dest="names", metavar="HOST",
-        help="a name or address that browsers open it by; repeatable",
-    )  # fmt: skip
+        "--data",
+        metavar="DIR",
+        help=Text(
+            "keep batches and tokens here, and let in who has a token", "批次与令牌的存放目录；仅持有令牌者可访问"
+        ),
+    )
     team.add_argument(
-        "--proxy", action="append", default=[], dest="proxies", metavar="ADDRESS",
-        help="a proxy (or its network) whose word about host and https counts; repeatable",
-    )  # fmt: skip
-    team.add_argument("--quota", metavar="SIZE", help="most that one person's files may take (default: 50 GiB)")
+        "--name",
+        action="append",
+        default=[],
+        dest="names",
+        metavar="HOST",
+        help=Text("a name or address that browsers open it by; repeatable", "浏览器访问所用的主机名或地址；可重复"),
+    )
     team.add_argument(
-        "--keep", type=float, metavar="HOURS", help="sweep batches that nobody looked at for this long (default: 168)"
+        "--proxy",
+        action="append",
+        default=[],
+        dest="proxies",
+        metavar="ADDRESS",
+        help=Text(
+            "a proxy (or its network) whose word about host and https counts; repeatable",
+            "可信代理的地址或网段，其转发的主机名与 https 信息有效；可重复",
+        ),
+    )
+    team.add_argument(
+        "--quota",
+        metavar="SIZE",
+        help=Text("most that one person's files may take (default: 50 GiB)", "每人全部文件的上限（默认：50 GiB）"),
+    )
+    team.add_argument(
+        "--keep",
+        type=float,
+        metavar="HOURS",
+        help=Text(
+            "sweep batches that nobody looked at for this long (default: 168)",
+            "无人查看的批次保留多久（小时，默认：168）",
+        ),
     )
     workers(parser)
     Options.declare(parser)
@@ -141,8 +192,8 @@ def _room(options: ServeOptions, held: contextlib.ExitStack) -> tuple[Room, Anyb
 def _bytes(option: str, size: str) -> int:
     try:
         return byte_readings(size)[1]
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}", f"{option}：{error}") from None
+    except NotAValue as error:
+        raise UsageError(f"{option}: {error}", f"{option}：{error.text.zh}") from None
 
 
 def _door(options: ServeOptions, port: int, people: Anybody | Team) -> Door:

@@ -61,7 +61,7 @@ def test_a_whole_round(by: str, tmp_path: Path) -> None:
             press(driver, ENTER)
         until(lambda: driver.find_element("id", "state").text == "Done.")
         badges = [b.text for b in driver.find_elements("css selector", "#dropped .badge")]
-        assert badges == ["repaired", "repaired"]
+        assert badges == ["fixed", "fixed"]
         assert driver.switch_to.active_element.get_attribute("id") == "resultname"
         driver.find_element("id", "lang").click()
         assert driver.find_element("id", "state").text == "完成。"
@@ -103,7 +103,7 @@ def test_reload_keeps_the_batch_and_its_files_run_once_more(tmp_path: Path) -> N
         until(lambda: driver.find_element("id", "state").text == "Done.")
         until(lambda: driver.find_element("id", "result").is_displayed())
         driver.find_element("id", "prepare").click()
-        until(lambda: [b.text for b in driver.find_elements("css selector", "#dropped .badge")] == ["repaired"])
+        until(lambda: [b.text for b in driver.find_elements("css selector", "#dropped .badge")] == ["fixed"])
         until(lambda: driver.find_element("id", "state").text == "Done.")
         assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []
 
