@@ -21,10 +21,10 @@ from pipeline.errors import PresetError, system_words
 from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
 from pipeline.rules import presets
-from pipeline.serve import runs
+from pipeline.serve import http_api, runs
 from pipeline.serve.book import Asked
 from pipeline.serve.door import PERSON, Door, Doorman
-from pipeline.serve.sessions import BUSY, DroppedBatch, Full, Room
+from pipeline.serve.sessions import BUSY, BatchState, DroppedBatch, Full, Room
 from pipeline.serve.turns import Turns
 from pipeline.storage import crash
 
@@ -51,6 +51,8 @@ def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
         Route(f"{one}/outputs/{{number:int}}", desk.output, methods=["GET"]),
         Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
     ]
+    programs = http_api.Programs(room, desk.batch, desk.told)
+    routes = http_api.routes(desk.handlers() | programs.handlers()) + routes
     return Doorman(Starlette(routes=routes, exception_handlers={Full: _full, OSError: _gone, Exception: _fault}), door)
 
 
@@ -84,8 +86,13 @@ class _Desk:
             if batch.state in BUSY:
                 self.turns.add(batch)
 
-    def _batch(self, request: Request) -> DroppedBatch:
-        """The batch that is asked for, if it is of whoever asks."""
+    def handlers(self) -> dict[str, http_api.Handler]:
+        """What page and programs both ask for, by name."""
+        names = ("mine", "open", "state", "close", "upload", "remove", "run", "stop", "report", "output", "packed")
+        return {name: getattr(self, name) for name in names}
+
+    def batch(self, request: Request) -> DroppedBatch:
+        """The batch that is asked for, if it is of whoever asks. Raises Full."""
         batch = self.room.get(request.path_params["id"], request.scope[PERSON])
         if batch is None:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
@@ -101,23 +108,24 @@ class _Desk:
 
     async def open(self, request: Request) -> Response:
         """A new batch."""
-        return _answer({"id": self.room.open(request.scope[PERSON]).id}, 201)
+        return _answer(http_api.OpenedBatch(id=self.room.open(request.scope[PERSON]).id), 201)
 
     async def state(self, request: Request) -> Response:
         """How far a batch is."""
-        return self._told(self._batch(request))
+        return _answer(self.told(self.batch(request)))
 
-    def _told(self, batch: DroppedBatch, status: int = 200) -> Response:
-        return _answer(batch.told(self.turns.place(batch)), status)
+    def told(self, batch: DroppedBatch) -> BatchState:
+        """How far a batch is."""
+        return batch.told(self.turns.place(batch) if batch.state == "waiting" else None)
 
     async def close(self, request: Request) -> Response:
         """Forget a batch."""
-        self.room.close(self._batch(request))
+        self.room.close(self.batch(request))
         return Response(status_code=204)
 
     async def upload(self, request: Request) -> Response:
         """One file, streamed to the private folder; what is too large is refused as soon as that is known."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         announced = request.headers.get("content-length", "")
         file = self.room.place(
             batch, request.query_params.get("name", ""), int(announced) if announced.isdecimal() else None
@@ -138,12 +146,11 @@ class _Desk:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
         file.whole = True
         self.room.note(batch)
-        told = {"name": file.name, "size": file.size, "number": int(file.path.parent.name)}
-        return _answer(told, 201)
+        return _answer(http_api.StoredFile(name=file.name, size=file.size, number=int(file.path.parent.name)), 201)
 
     async def remove(self, request: Request) -> Response:
         """Take a file out of a batch whose run has not begun."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         if batch.state != "collecting":
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
         wanted = request.path_params["number"]
@@ -156,7 +163,7 @@ class _Desk:
 
     async def run(self, request: Request) -> Response:
         """Begin the run of a batch, or run it once more: its files are here."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         asked = await _asked(request)
         role = asked.role or None
         if batch.state in BUSY:
@@ -174,23 +181,23 @@ class _Desk:
             batch.stop.clear()
         batch.asked = msgspec.structs.replace(asked, role=role)
         self.turns.add(batch)
-        return self._told(batch, 202)
+        return _answer(self.told(batch), 202)
 
     async def stop(self, request: Request) -> Response:
         """End the run of a batch."""
-        self._batch(request).stop.set()
+        self.batch(request).stop.set()
         return Response(status_code=204)
 
     async def report(self, request: Request) -> Response:
         """The report of a finished batch; it carries its own policy."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         if batch.state != "done":
             raise Full(404, "Not finished yet.", "尚未完成。")
         return FileResponse(batch.report, media_type="text/html; charset=utf-8")
 
     async def output(self, request: Request) -> Response:
         """One prepared file, always as a download: nothing a stranger made is shown by the browser."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         path = batch.output(request.path_params["number"])
         if path is None:
             raise Full(404, "There is no such file.", "没有该文件。")
@@ -198,7 +205,7 @@ class _Desk:
 
     async def packed(self, request: Request) -> Response:
         """All prepared files and the manifest."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         if batch.state != "done" or not batch.outputs():
             raise Full(404, "There are no files.", "没有文件。")
         return _download(await run_in_threadpool(self.room.packed, batch), "preflight.zip")

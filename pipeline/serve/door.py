@@ -20,6 +20,7 @@ from pipeline.serve.people import People
 
 PERSON: Final = "preflight.person"  # in the scope of a request: whose token it has
 HEALTH: Final = "/health"
+API: Final = "/api/v1"  # what programs ask below, with their token in a header
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -74,7 +75,8 @@ class Doorman:
             except Exception:  # noqa: BLE001  answered and reported by the page; Starlette raises it again for a log
                 return
         else:
-            await PlainTextResponse(refused[1], refused[0])(scope, receive, strict)
+            more = {"www-authenticate": "Bearer"} if refused[0] == 401 else None
+            await PlainTextResponse(refused[1], refused[0], more)(scope, receive, strict)
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         if self.door.team and scope["path"] == HEALTH and scope["method"] in {"GET", "HEAD"}:
@@ -89,6 +91,14 @@ class Doorman:
             return 400, "proxies contradict each other\n"
         if host not in self.door.names:
             return 421, "wrong host\n"
+        if scope["path"].startswith(f"{API}/"):
+            # No browser sends this header by itself, so no other site's page can ask in somebody's name.
+            kind, _, given = headers.get("authorization", "").partition(" ")
+            person = self.door.people.named(given.strip()) if kind.lower() == "bearer" else None
+            if person is None:
+                return 401, "no token\n"
+            scope[PERSON] = person
+            return None
         given = scope["path"].split("/")[1] if scope["path"].startswith("/") else ""
         person = self.door.people.named(given)
         if person is None:
