@@ -26,6 +26,7 @@ from pipeline.serve.book import Asked
 from pipeline.serve.door import PERSON, Door, Doorman
 from pipeline.serve.sessions import BUSY, BatchState, DroppedBatch, Full, Room
 from pipeline.serve.turns import Turns
+from pipeline.serve.tus import SPOKEN, VERSION, Uploads
 from pipeline.storage import crash
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -51,15 +52,22 @@ def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
         Route(f"{one}/outputs/{{number:int}}", desk.output, methods=["GET"]),
         Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
     ]
-    programs = http_api.Programs(room, desk.batch, desk.told)
-    routes = http_api.routes(desk.handlers() | programs.handlers()) + routes
+    uploads, programs = Uploads(room, desk.batch).handlers(), http_api.Programs(room, desk.batch, desk.told).handlers()
+    routes += [
+        Route(base + call.path.replace("{number}", "{number:int}"), uploads[call.handler], methods=[call.method])
+        for call in http_api.CALLS
+        if call.handler in uploads
+    ]
+    routes += http_api.routes(desk.handlers() | programs | uploads)
     return Doorman(Starlette(routes=routes, exception_handlers={Full: _full, OSError: _gone, Exception: _fault}), door)
 
 
-async def _full(_: Request, error: Exception) -> Response:
+async def _full(request: Request, error: Exception) -> Response:
     told, status = (error.text, error.status) if isinstance(error, Full) else ({}, 500)
     answer = _answer({"error": told}, status)
     answer.headers["connection"] = "close"
+    if "tus-resumable" in request.headers:
+        answer.headers.update(SPOKEN | {"Tus-Version": VERSION})
     return answer
 
 
@@ -153,9 +161,8 @@ class _Desk:
         batch = self.batch(request)
         if batch.state != "collecting":
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
-        wanted = request.path_params["number"]
-        file = next((one for one in batch.files if one.whole and int(one.path.parent.name) == wanted), None)
-        if file is None:
+        file = batch.file(request.path_params["number"])
+        if file is None or not file.whole:
             raise Full(404, "There is no such file.", "没有该文件。")
         self.room.drop(batch, file)
         self.room.note(batch)

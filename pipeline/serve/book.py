@@ -31,7 +31,7 @@ class NotedFile(msgspec.Struct, frozen=True):
 
     name: str
     number: int  # of its folder
-    size: int
+    size: int  # when it is whole
 
 
 class NotedBatch(msgspec.Struct, frozen=True):

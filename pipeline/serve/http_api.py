@@ -85,6 +85,10 @@ CALLS: Final = (
     Call("DELETE", "/batches/{id}", "close", "Forget a batch with all its files", 204),
     Call("PUT", "/batches/{id}/files", "upload", "Add a file, whose bytes are the body", 201, StoredFile, bytes),
     Call("DELETE", "/batches/{id}/files/{number}", "remove", "Take a file out before the run", 204),
+    Call("POST", "/batches/{id}/uploads", "begin", "Begin a file that may come in pieces (tus)", 201, StoredFile),
+    Call("HEAD", "/batches/{id}/uploads/{number}", "offset", "How much of it is here (tus)", 200),
+    Call("PATCH", "/batches/{id}/uploads/{number}", "go_on", "The next bytes of it (tus)", 204),
+    Call("DELETE", "/batches/{id}/uploads/{number}", "give_up", "Give it up (tus)", 204),
     Call("POST", "/batches/{id}/run", "run", "Check or prepare all files, or do it once more", 202, BatchState, Asked),
     Call("POST", "/batches/{id}/stop", "stop", "End the run", 204),
     Call(

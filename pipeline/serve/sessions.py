@@ -59,8 +59,10 @@ class Dropped:
 
     name: str
     path: Path
-    size: int = 0
+    size: int = 0  # bytes that are here
     whole: bool = False
+    length: int | None = None  # bytes there will be, of one that may come in pieces
+    busy: bool = False  # a piece is arriving
 
 
 class FileState(Frozen, frozen=True, kw_only=True):
@@ -146,6 +148,10 @@ class DroppedBatch:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         return out
+
+    def file(self, number: int) -> Dropped | None:
+        """The file of this number."""
+        return next((one for one in self.files if int(one.path.parent.name) == number), None)
 
     def outputs(self) -> list[OutputEntry]:
         """Every output of the run, in order."""
@@ -255,7 +261,11 @@ class Room:
     def note(self, batch: DroppedBatch) -> None:
         """What is to be known of it when the server comes again."""
         if self._book and batch.id in self.batches:
-            files = tuple(NotedFile(f.name, int(f.path.parent.name), f.size) for f in batch.files if f.whole)
+            files = tuple(
+                NotedFile(f.name, int(f.path.parent.name), f.size if f.length is None else f.length)
+                for f in batch.files
+                if f.whole or f.length is not None
+            )
             last = max((int(f.path.parent.name) for f in batch.files), default=0)
             told = (batch.id, batch.person, batch.folder.name, batch.state, batch.made)
             self._book.note(NotedBatch(*told, files, last, batch.asked, batch.error, dict(batch.statuses)))
@@ -328,18 +338,26 @@ class Room:
         return target
 
 
+def _arrived(noted: NotedFile, path: Path) -> Dropped | None:
+    """As much of a file as is here; None where it is gone."""
+    if not path.is_file():
+        return None
+    size = path.stat().st_size
+    return Dropped(noted.name, path, size, whole=size == noted.size, length=noted.size)
+
+
 def _again(noted: NotedBatch, top: Path) -> DroppedBatch | None:
     """A batch as it was noted; None when its folder is not there any more."""
     folder = top / noted.folder
     if not folder.is_dir():
         return None
-    files = [Dropped(f.name, folder / "in" / f"{f.number:04}" / f.name, f.size, whole=True) for f in noted.files]
+    files = [_arrived(f, folder / "in" / f"{f.number:04}" / f.name) for f in noted.files]
     batch = DroppedBatch(
         id=noted.id,
         folder=folder,
         person=noted.person,
         made=noted.made,
-        files=[file for file in files if file.path.is_file()],
+        files=[file for file in files if file],
         numbers=count(noted.last + 1),
         state="waiting" if noted.state in BUSY else noted.state,
         statuses=noted.statuses,

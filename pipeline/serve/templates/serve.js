@@ -56,24 +56,44 @@
     shown.bar.value = SENT; shown.label.textContent = told.name; shown.number = told.number; shown.out.hidden = false;
     rows.push(shown);
   };
-  const send = (file) => new Promise((done) => {
-    const shown = row(file.name, file.size);
+  // A file goes in one piece; where that is cut off, what arrived stays and the rest is sent (tus).
+  const TUS = { "X-Preflight": "1", "Tus-Resumable": "1.0.0" }, TRIES = 8;
+  const refused = async (answer) => (await answer.json().catch(() => ({}))).error || { en: `error ${answer.status}`, zh: `错误 ${answer.status}` };
+  const piece = (place, file, at, shown) => new Promise((done, failed) => {
     const request = new XMLHttpRequest();
-    request.open("PUT", `${base}/batches/${batch}/files?name=${encodeURIComponent(file.name)}`);
-    request.setRequestHeader("X-Preflight", "1");
-    request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) shown.bar.value = SENT * event.loaded / event.total; });
+    request.open("PATCH", place);
+    for (const [key, value] of Object.entries({ ...TUS, "Upload-Offset": at, "Content-Type": "application/offset+octet-stream" })) request.setRequestHeader(key, value);
+    request.upload.addEventListener("progress", (event) => { shown.bar.value = Math.max(shown.bar.value, SENT * (at + event.loaded) / file.size); });
     request.addEventListener("loadend", () => {
-      if (request.status === 201) arrived(shown, JSON.parse(request.responseText));
-      else {
-        shown.li.remove();
-        let told = {};
-        try { told = JSON.parse(request.responseText).error; } catch { told = { en: "refused", zh: "被拒绝" }; }
-        fault({ en: `${file.name}: ${told.en || "refused"}`, zh: `${file.name}：${told.zh || "被拒绝"}` });
-      }
-      done();
+      if (request.status === 204) { done(Number(request.getResponseHeader("Upload-Offset"))); return; }
+      let told = null;
+      if (request.status >= 400 && request.status < 500) try { told = JSON.parse(request.responseText).error; } catch { told = { en: "refused", zh: "被拒绝" }; }
+      failed(told);
     });
-    request.send(file);
+    request.send(file.slice(at));
   });
+  const send = async (file) => {
+    const shown = row(file.name, file.size);
+    try {
+      const name = btoa(String.fromCharCode(...new TextEncoder().encode(file.name)));
+      const made = await fetch(`${base}/batches/${batch}/uploads`, { method: "POST", headers: { ...TUS, "Upload-Length": file.size, "Upload-Metadata": `filename ${name}` } });
+      if (made.status !== 201) throw await refused(made);
+      const place = made.headers.get("Location"), told = await made.json();
+      for (let at = 0, tries = 0; at < file.size;) {
+        try { at = await piece(place, file, at, shown); tries = 0; } catch (error) {
+          tries += 1;
+          if (error || tries > TRIES) throw error || { en: "the connection broke", zh: "连接中断" };
+          await new Promise((again) => { setTimeout(again, 500 * tries); });
+          const here = await fetch(place, { method: "HEAD", headers: TUS }).catch(() => null);
+          if (here && here.ok) at = Number(here.headers.get("Upload-Offset"));
+        }
+      }
+      arrived(shown, told);
+    } catch (error) {
+      shown.li.remove();
+      fault({ en: `${file.name}: ${(error && error.en) || error}`, zh: `${file.name}：${(error && error.zh) || error}` });
+    }
+  };
   // Reload finds the batch again by its address.
   const take = (id) => { batch = id; history.replaceState(null, "", `#${id}`); };
   let queue = Promise.resolve();
