@@ -1,4 +1,4 @@
-"""Uploads in pieces: cut off, sent twice, at once, too long, by others, over a restart: the bytes stay what they are."""
+"""Uploads in pieces: cut off, twice, at once, too long, by others, over a restart: the bytes stay what they are."""
 
 from __future__ import annotations
 
