@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -17,14 +17,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from pipeline.documents.facts import encode
-from pipeline.serve.http_api import JSON, StoredFile
+from pipeline.serve.http_api import JSON, Handler, StoredFile
 from pipeline.serve.sessions import Dropped, DroppedBatch, Full, Room
 
 VERSION: Final = "1.0.0"
 SPOKEN: Final = {"Tus-Resumable": VERSION}
 _BODY: Final = "application/offset+octet-stream"
 _MOST: Final = 1 << 50  # bytes that anybody may announce; what is taken is far less
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Uploads:
