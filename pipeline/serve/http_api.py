@@ -65,7 +65,7 @@ class Refusal(Frozen, frozen=True, kw_only=True):
     error: Text
 
 
-class ApiCall(NamedTuple):
+class RouteRow(NamedTuple):
     """One thing that can be asked for."""
 
     method: str
@@ -78,22 +78,22 @@ class ApiCall(NamedTuple):
 
 
 CALLS: Final = (
-    ApiCall("GET", "/presets", "presets", "Scenarios that can be asked for", 200, list[PresetLine]),
-    ApiCall("GET", "/batches", "mine", "Your batches, newest first", 200, list[BatchLine]),
-    ApiCall("POST", "/batches", "open", "A new, empty batch", 201, OpenedBatch),
-    ApiCall("GET", "/batches/{id}", "state", "How far a batch is", 200, BatchState),
-    ApiCall("DELETE", "/batches/{id}", "close", "Forget a batch with all its files", 204),
-    ApiCall("PUT", "/batches/{id}/files", "upload", "Add a file, whose bytes are the body", 201, StoredFile, bytes),
-    ApiCall("DELETE", "/batches/{id}/files/{number}", "remove", "Take a file out before the run", 204),
-    ApiCall("POST", "/batches/{id}/uploads", "begin", "Begin a file that may come in pieces (tus)", 201, StoredFile),
-    ApiCall("HEAD", "/batches/{id}/uploads/{number}", "offset", "How much of it is here (tus)", 200),
-    ApiCall("PATCH", "/batches/{id}/uploads/{number}", "go_on", "The next bytes of it (tus)", 204),
-    ApiCall("DELETE", "/batches/{id}/uploads/{number}", "give_up", "Give it up (tus)", 204),
-    ApiCall(
+    RouteRow("GET", "/presets", "presets", "Scenarios that can be asked for", 200, list[PresetLine]),
+    RouteRow("GET", "/batches", "mine", "Your batches, newest first", 200, list[BatchLine]),
+    RouteRow("POST", "/batches", "open", "A new, empty batch", 201, OpenedBatch),
+    RouteRow("GET", "/batches/{id}", "state", "How far a batch is", 200, BatchState),
+    RouteRow("DELETE", "/batches/{id}", "close", "Forget a batch with all its files", 204),
+    RouteRow("PUT", "/batches/{id}/files", "upload", "Add a file, whose bytes are the body", 201, StoredFile, bytes),
+    RouteRow("DELETE", "/batches/{id}/files/{number}", "remove", "Take a file out before the run", 204),
+    RouteRow("POST", "/batches/{id}/uploads", "begin", "Begin a file that may come in pieces (tus)", 201, StoredFile),
+    RouteRow("HEAD", "/batches/{id}/uploads/{number}", "offset", "How much of it is here (tus)", 200),
+    RouteRow("PATCH", "/batches/{id}/uploads/{number}", "go_on", "The next bytes of it (tus)", 204),
+    RouteRow("DELETE", "/batches/{id}/uploads/{number}", "give_up", "Give it up (tus)", 204),
+    RouteRow(
         "POST", "/batches/{id}/run", "run", "Check or prepare all files, or do it once more", 202, BatchState, Asked
     ),
-    ApiCall("POST", "/batches/{id}/stop", "stop", "End the run", 204),
-    ApiCall(
+    RouteRow("POST", "/batches/{id}/stop", "stop", "End the run", 204),
+    RouteRow(
         "GET",
         "/batches/{id}/events",
         "events",
@@ -101,10 +101,12 @@ CALLS: Final = (
         200,
         "text/event-stream",
     ),
-    ApiCall("GET", "/batches/{id}/result", "result", "The manifest, or the report of a check", 200, dict[str, Any]),
-    ApiCall("GET", "/batches/{id}/report.html", "report", "The report as a page", 200, "text/html"),
-    ApiCall("GET", "/batches/{id}/outputs/{number}", "output", "A file that was made", 200, "application/octet-stream"),
-    ApiCall(
+    RouteRow("GET", "/batches/{id}/result", "result", "The manifest, or the report of a check", 200, dict[str, Any]),
+    RouteRow("GET", "/batches/{id}/report.html", "report", "The report as a page", 200, "text/html"),
+    RouteRow(
+        "GET", "/batches/{id}/outputs/{number}", "output", "A file that was made", 200, "application/octet-stream"
+    ),
+    RouteRow(
         "GET",
         "/batches/{id}/all.zip",
         "packed",
@@ -112,8 +114,8 @@ CALLS: Final = (
         200,
         "application/octet-stream",
     ),
-    ApiCall("GET", "/metrics", "metrics", "Figures for Prometheus", 200, "text/plain"),
-    ApiCall("GET", "/openapi.json", "described", "This description", 200, dict[str, Any]),
+    RouteRow("GET", "/metrics", "metrics", "Figures for Prometheus", 200, "text/plain"),
+    RouteRow("GET", "/openapi.json", "described", "This description", 200, dict[str, Any]),
 )
 
 
