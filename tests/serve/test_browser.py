@@ -135,3 +135,17 @@ def test_a_folder_gives_all_its_files(tmp_path: Path) -> None:
         driver.find_element("id", "pickfolder").send_keys(str(folder.parent))
         until(driver.find_element("id", "check").is_enabled)
         assert sorted(one.text for one in driver.find_elements("css selector", "#dropped bdi")) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_is_wider_than_a_phone(lang: str, tmp_path: Path) -> None:
+    with served(Room(tmp_path, 10_000_000)) as port, browser() as driver:
+        screen = {"width": 320, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        if lang == "zh":
+            driver.find_element("id", "lang").click()
+        driver.find_element("id", "pick").send_keys(str(build(NAMES, OUT)["texts/fast.ssml"]))
+        until(driver.find_element("id", "check").is_enabled)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 320
+        assert violations(driver) == []
