@@ -66,6 +66,10 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+DOCUMENTS: Final = frozenset({"docx", "xlsx", "rtf", "odt", "ods"})
+"""Documents whose words are read as a script."""
+
+
 def decodable(codec: str | None) -> bool:
     """Whether a decoder on the allow-list takes this codec (ffmpeg's name); of one that is not known nobody says no."""
     # Only the decoder of Sorenson's H.263 in FLV has not the name of its codec, nor one beside it that has.
@@ -244,7 +248,7 @@ class TextInfo:
     """Script text, SSML or subtitles."""
 
     format: str  # plain, ssml, srt, vtt
-    encoding: str | None = None
+    encoding: str | None = None  # or the document that the words stand in, one of DOCUMENTS
     bom: bool = False
     characters: int | None = None  # all characters, tags included
     spoken: int | None = None  # characters left when tags are removed
