@@ -69,7 +69,8 @@ def person(
 ) -> Pixels:
     """A picture: people at `middles` (shares of the width), turned by quarters, or one head at `yaw` degrees.
 
-    `ground` is one colour, or a picture of that size; `tall` is the height of a person, as a share of the picture. Noise is that of a camera, and different each time.
+    `ground` is one colour, or a picture of that size; `tall` is the height of a person, as a share of the picture.
+    Noise is that of a camera, and different each time.
     """
     width, height = size
     rng = np.random.default_rng(round(t * 1000))
