@@ -1,6 +1,6 @@
 """What is behind the person: one colour that can be keyed, or a place.
 
-The thresholds are ours. What they tell rightly and wrongly: `python -m benchmarks footage`, in `docs/benchmarks.md`.
+The thresholds are ours. What they tell rightly and wrongly: `python -m benchmarks footage`.
 """
 
 from __future__ import annotations
