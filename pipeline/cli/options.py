@@ -24,6 +24,19 @@ def workers(parser: Any, what: str = "worker processes (default: processors)") -
     parser.add_argument("-j", "--jobs", type=int, metavar="N", help=what)
 
 
+# Those that people meet most; every one that Python knows is taken.
+ENCODINGS = ("gbk", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "utf-16", "windows-1252", "koi8-r")
+
+
+def encoding(parser: Any) -> None:
+    """--encoding, for all that read texts."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help=f"encoding of scripts, subtitles and names in zips that do not show it: {', '.join(ENCODINGS[:4])}, ...",
+    )
+
+
 def overwriting(parser: Any) -> None:
     """--overwrite, for all that write into a folder of outputs."""
     parser.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
@@ -82,6 +95,7 @@ class Inputs(Options):
     executor: str
     scheduler: str | None
     deep: bool
+    encoding: str | None
 
     @staticmethod
     def declare(parser: ArgumentParser) -> None:
@@ -106,6 +120,7 @@ class Inputs(Options):
             action="store_true",
             help="decode every frame to prove files undamaged (prepare always does); probe then measures faces as well",
         )
+        encoding(group)
 
     def running(self, watch: Watch, *, resume: bool = True) -> Running:
         """How the engine is to do it."""

@@ -7,8 +7,8 @@ from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cli.inputs import preset_of
-from pipeline.cli.options import Options, Rules
+from pipeline.cli.inputs import encoding_of, preset_of
+from pipeline.cli.options import Options, Rules, encoding
 from pipeline.cli.output import emit
 from pipeline.documents.entry import plain
 from pipeline.documents.types import Scene, ScenesDocument
@@ -29,14 +29,16 @@ class ScenesOptions(Options, Rules):
     path: str
     out: str
     strip_tags: bool
+    encoding: str | None
 
 
 def declare(parser: ArgumentParser) -> type[ScenesOptions]:
     """Add the arguments; they become what is returned."""
     Rules.declare(parser)
-    parser.add_argument("path", metavar="FILE", help="plain text, SSML, PPTX, PPT, ODP or PDF")
+    parser.add_argument("path", metavar="FILE", help="plain text, SSML, DOCX, XLSX, RTF, PPTX, PPT, ODP or PDF")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
     parser.add_argument("--strip-tags", action="store_true", help="remove SSML elements that the rules refuse")
+    encoding(parser)
     Options.declare(parser)
     return ScenesOptions
 
@@ -55,6 +57,7 @@ def run(options: ScenesOptions) -> int:
         role=options.role,
         out=str(out),
         strip=options.strip_tags,
+        encoding=encoding_of(options.encoding),
         lang=lang,
     )
     told = _made(job)

@@ -65,13 +65,14 @@ class ScenesJob:
     role: str | None
     out: str
     strip: bool
+    encoding: str | None
     lang: str
 
 
 def scenes_document(job: ScenesJob, progress: Progress) -> ScenesDocument:
     """The whole document. Raises AssetError."""
     path = Path(job.path)
-    info = probe(path)
+    info = probe(path, encoding=job.encoding)
     preset = presets.load(job.preset)
     role = role_of(preset, Kind.TEXT, job.role)
     if role is None:

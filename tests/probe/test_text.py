@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli.main import main
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
 from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
 from pipeline.probe import probe
 from pipeline.probe.text import read as text
-from pipeline.probe.text.encoding import decode
+from pipeline.probe.text.encoding import decode, encoding_of
 from pipeline.probe.text.subtitle import parse
 from samples import build
 from tests import ROOT
@@ -388,6 +391,68 @@ def test_an_encoding_that_is_not_sure_is_told_with_the_first_words(tmp_path: Pat
     assert info.text is not None
     assert info.text.encoding is None
     assert 'windows-1252: "Le café est fermé' in info.remarks[0].en
+
+
+@pytest.mark.parametrize(
+    ("codec", "said", "words"),
+    [
+        ("cp1252", "cp1252", "Le café est fermé à l'été."),
+        ("koi8_r", "KOI8-R", "Привет, это короткий текст."),
+        ("iso8859_7", "iso-8859-7", "Καλημέρα"),
+        ("big5", "big5", "代剛"),  # four bytes that are letters in five encodings
+        ("gbk", "gb2312", "国镕"),  # the second is not in GB 2312
+        ("utf-16-be", "utf-16-be", "中"),
+    ],
+)
+def test_an_encoding_that_is_said_is_taken(codec: str, said: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(words.encode(codec))
+    known = probe(tmp_path / "a.txt", encoding=encoding_of(said))
+    assert known.kind is Kind.TEXT
+    assert known.text is not None
+    assert (known.text.encoding, known.text.characters) == (encoding_of(said), len(words))
+    out = tmp_path / "out"
+    assert main(["prepare", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "-o", str(out), "-q",
+                 "--encoding", said]) == 0  # fmt: skip
+    assert (out / "a.txt").read_text(encoding="utf-8") == words
+    assert main(["scenes", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "-o", str(out), "-q",
+                 "--encoding", said]) == 0  # fmt: skip
+
+
+def test_an_encoding_that_is_said_wrongly_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("你好，世界。".encode("gbk"))
+    info = probe(tmp_path / "a.txt", encoding="utf-8")
+    assert info.text is not None
+    assert info.text.encoding is None
+    assert "is not in utf-8" in info.remarks[0].en
+    # A byte order mark is surer than what is said.
+    (tmp_path / "b.txt").write_text("你好", encoding="utf-8-sig")
+    marked = probe(tmp_path / "b.txt", encoding="gbk")
+    assert marked.text is not None
+    assert marked.text.encoding == "utf-8"
+
+
+@pytest.mark.parametrize("said", ["ansi-x", "rot13", "idna", "base64", "a\0"])
+def test_what_is_no_encoding_is_a_wrong_option(said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    assert main(["check", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "--encoding", said]) == 2
+
+
+def test_a_verdict_is_remembered_with_the_encoding_it_was_given_in(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("代剛".encode("big5"))
+    os.utime(tmp_path / "a.txt", (1, 1))
+    asked = ["check", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "-q"]
+    assert [main(asked), main([*asked, "--encoding", "big5"]), main(asked)] == [1, 1, 1]
+
+
+def test_names_and_texts_in_a_zip_are_in_the_encoding_that_is_said(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("12.txt", "Ещё раз.".encode("cp1251"))
+    data = (tmp_path / "a.zip").read_bytes().replace(b"12.txt", "Да.txt".encode("cp1251"))
+    (tmp_path / "a.zip").write_bytes(data)
+    info = probe(tmp_path / "a.zip", encoding="windows-1251").archive
+    assert info is not None
+    (entry,) = info.entries
+    assert (entry.name, entry.text, entry.encoding) == ("Да.txt", "Ещё раз.", "windows-1251")
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,11 @@ _OPENINGS: Final = (
 )
 
 
-def text_of(data: bytes, *, whole: bool) -> str | None:
+def text_of(data: bytes, *, whole: bool, said: str | None = None) -> str | None:
     """`data` as text, or None when it is none. Damaged by at most one control character in _MOST, it still is.
 
     UTF-8, UTF-16 and UTF-32 with a mark or without, and every encoding of `probe.text.encoding` in which the letters
-    make sense. `whole` says that `data` is everything there is.
+    make sense, or the one that it is `said` to be in. `whole` says that `data` is everything there is.
     """
     for mark, _, codec in MARKS:
         if data.startswith(mark):
@@ -49,6 +49,8 @@ def text_of(data: bytes, *, whole: bool) -> str | None:
     if texts[0] is None or b"\0" in data:
         # Any bytes are letters in an encoding of one byte each; a text in one has blanks between its words.
         texts += [one.text for one in likeliest(data, whole=whole) if one.sense and (one.wide or _spaced(one.text))]
+    if said:
+        texts.insert(0, decoded(data, said, whole=whole))
     # A text with a few stray bytes is still one; a rule names them.
     return next((one for one in texts if one and len(_CONTROLS.findall(one)) * _MOST <= len(one)), None)
 
@@ -57,9 +59,9 @@ def _spaced(text: str) -> bool:
     return len(text.split()) * _WORD >= len(text)
 
 
-def sniff_text(data: bytes, *, whole: bool) -> str | None:
+def sniff_text(data: bytes, *, whole: bool, said: str | None = None) -> str | None:
     """Which sort of text `data` is (plain, ssml, srt, vtt, svg, html, hls, ffconcat, ...), or None."""
-    text = text_of(data, whole=whole)
+    text = text_of(data, whole=whole, said=said)
     if text is None:
         return None
     text = text.replace("\r\n", "\n").lstrip("\ufeff \t\r\n")

@@ -166,14 +166,14 @@ def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: (mark.line, mark.what)))
 
 
-def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
-    """Facts about the subtitles at `path`.
+def read(path: Path, size: int, format: str, said: str | None = None) -> MediaInfo:  # noqa: A002  the word of the interface
+    """Facts about the subtitles at `path`, in the encoding that is `said`, else in the one that they are in.
 
     Marks: "cue" (its start), "fault.syntax" (why), "fault.order" (begins before the cue above it),
     "fault.overlap" (seconds, in order of time), "fault.form" (why the strictest player of SRT reads
     it otherwise). Raises CeilingExceeded above MAX_TEXT bytes.
     """
-    encoding, bom, text, guesses = load(path, size)
+    encoding, bom, text, guesses = load(path, size, said)
     info = TextInfo(format=format, encoding=encoding, bom=bom)
     if text is not None:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -184,5 +184,5 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
             spoken=sum(len(cue.text) for cue in cues),
             marks=(*_marks(cues, faults), *(_forms(text, cues) if format == "srt" else ())),
         )
-    remarks = () if text is not None else (unknown_encoding(path.name, guesses),)
+    remarks = () if text is not None else (unknown_encoding(path.name, guesses, said),)
     return replace(unopened(path, Kind.SUBTITLE, size), text=info, remarks=remarks)
