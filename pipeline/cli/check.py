@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Drawn, Judged, Options, Repairs
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class CheckOptions(Judged, Drawn):
     """Of `preflight check`."""
 
 
-def declare(parser: ArgumentParser) -> type[CheckOptions]:
+def declare(parser: Parser) -> type[CheckOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
     Drawn.declare(parser)

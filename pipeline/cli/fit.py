@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Inputs, Options
 
 
@@ -14,7 +14,7 @@ class FitOptions(Inputs):
     """Of `preflight fit`."""
 
 
-def declare(parser: ArgumentParser) -> type[FitOptions]:
+def declare(parser: Parser) -> type[FitOptions]:
     """Add the arguments; they become what is returned."""
     Inputs.declare(parser)
     Options.declare(parser)

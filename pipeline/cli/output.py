@@ -17,20 +17,21 @@ from pipeline.documents.facts import encode
 from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
 from pipeline.documents.types import AssetEntry, FindingEntry, Head, PlannedAsset
 from pipeline.errors import OurFault
+from pipeline.model.facts import Text
 from pipeline.model.job import Watch
 from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Level
 from pipeline.report.progress import progress
 
 A = TypeVar("A", bound=AssetEntry)
-_TABLE: Final = 500  # above so many assets the table leaves out those that are in order
+_MANY: Final = 500  # above so many assets those that are in order have no line
 _NOT_IN_ORDER: Final = frozenset({"blocked", "failed", "error", "changed"})
 
 
 def watch(options: Options, verb: str) -> Watch:
     """Who tells how far a batch is, in the form that was asked for."""
     silent = options.quiet or options.json
-    return partial(progress, verb=verb, events=options.jsonl, silent=silent, noisy=options.verbose)
+    return partial(progress, verb=verb, lang=options.lang, events=options.jsonl, silent=silent, noisy=options.verbose)
 
 
 def keeping(
@@ -50,7 +51,8 @@ def keeping(
                 if fail_fast and (one.error or one.status in _NOT_IN_ORDER):
                     left = spool.expected - len(spool)
                     if left:
-                        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
+                        told = Text(f"stopped; {left} not looked at", f"已停止；{left} 个文件未检查")
+                        sys.stderr.write(f"preflight: --fail-fast: {told.of(options.lang)}\n")
                     break
 
     return keep
@@ -99,7 +101,8 @@ def tell(
 ) -> None:
     """The end of a verb: one document, the last event, or a table with the summary below it.
 
-    In the table findings are told in `full` or not, and `plans` follow below.
+    What people see is a line for each asset and the causes of all; a table of everything where they asked for it, with
+    the source of every rule in `full`. `plans` follow below.
     """
     lang = options.lang
     tail = spool.tail(statuses, summed)
@@ -109,31 +112,30 @@ def tell(
     if options.jsonl:
         print_line({"event": "summary"} | msgspec.structs.asdict(head) | msgspec.structs.asdict(tail))
         return
-    from pipeline.report import console
+    from pipeline.report import brief, console
 
     out = console.console()
     if not options.quiet:
-        calm = len(spool) > _TABLE and not full
-        shown = spool.entries(leaving=frozenset({"pass", "ready"} if calm else ()))
-        out.print(console.assets_table(shown, lang, full=full))
-        if calm:
-            out.print(console.say("calm", lang))
-        for asset in spool if plans else ():
-            for line in console.plan_lines(asset) if isinstance(asset, PlannedAsset) else ():
+        whole = options.verbose or full
+        if whole:
+            out.print(console.assets_table(spool, lang, full=full))
+        else:
+            calm = len(spool) > _MANY
+            shown = spool.entries(leaving=frozenset({"pass", "ready"} if calm else ()))
+            for one in brief.lines(shown, lang, out):
+                out.print(one, soft_wrap=True)
+            if calm:
+                out.print(console.say("calm", lang))
+        for asset in spool if plans and (whole or len(spool) == 1) else ():
+            for line in console.plan_lines(asset, lang, full=whole) if isinstance(asset, PlannedAsset) else ():
                 out.print(line, soft_wrap=True)
         for asset in spool if options.verbose else ():
             if asset.error and asset.error.trace:
                 console.console(error=True).print(console.clean(asset.error.trace))
-        if calm:
-            out.print(console.rows_table(_reasons(spool), ("count", "status", "rule", "code")))
         for found in summed:
             if found.verdict is Verdict.FAIL:
-                out.print(f"{console.say(found.level, lang)} {console.clean(found.message)}")
+                out.print(f"{console.say(f'level-{found.level}', lang)} {console.clean(found.message)}")
     out.print(console.summary_line(tail.summary, lang))
-
-
-def _reasons(spool: Spool[A]) -> list[tuple[str, ...]]:
-    return [(str(r.count), r.status, r.rule or r.error or "", r.code or "") for r in spool.reasons()]
 
 
 def emit(told: object, options: Options) -> bool:

@@ -16,9 +16,9 @@ from pipeline.documents.entry import solved_by
 from pipeline.documents.types import AssetEntry, FindingEntry, FitEntry, FittedAsset, PlannedAsset, PreparedAsset
 from pipeline.model.facts import Text
 from pipeline.model.results import Status, Verdict
-from pipeline.model.rules import Level
+from pipeline.report.labels import STANDS
 
-_COLOURS: Final = {
+COLOURS: Final[Mapping[str, str]] = {
     "pass": "green",
     "ready": "green",
     "fixable": "yellow",
@@ -26,12 +26,13 @@ _COLOURS: Final = {
     "blocked": "red",
     "error": "red",
     "failed": "red",
-    "warning": "yellow",
-    "info": "dim",
+    "level-error": "red",
+    "level-warning": "yellow",
+    "level-info": "dim",
     "unknown": "magenta",
 }
 _PIPED_WIDTH: Final = 160
-_SHOWN: Final = 3  # findings of an asset without --explain
+_ORDER: Final = ("level-error", "unknown", "level-warning", "level-info")  # of findings, worst first
 BEST: Final = 3  # scenarios of a file among several, without -v
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 WORDS: Final[Mapping[str, Text]] = {
@@ -41,20 +42,12 @@ WORDS: Final[Mapping[str, Text]] = {
     "status": Text("status", "状态"),
     "why": Text("why", "原因"),
     "output": Text("output", "输出"),
-    "pass": Text("pass", "合格"),
-    "fixable": Text("fixable", "可修复"),
-    "blocked": Text("blocked", "不可用"),
-    "error": Text("error", "出错"),
-    "ready": Text("ready", "已合规"),
-    "fixed": Text("fixed", "已修复"),
-    "failed": Text("failed", "失败"),
-    "warning": Text("warning", "警告"),
-    "info": Text("info", "提示"),
-    "unknown": Text("unknown", "未知"),
-    "more": Text("more; --explain shows all", "条未显示；--explain 查看全部"),
-    "unmeasured": Text("not measured; --explain shows which", "条未测量；--explain 查看"),
+    **STANDS,
+    "causes": Text("more causes; -v shows all", "种其他原因；-v 查看全部"),
+    "unmeasured": Text("not all of them measured (-v shows what)", "部分指标未测量的文件（-v 查看）"),
     "unseen": Text("damage inside was not looked for; --deep does", "未检查内部是否损坏；--deep 可检查"),
-    "calm": Text("assets that are in order are not listed; --explain lists all", "合规素材未列出；--explain 列出全部"),
+    "calm": Text("assets that are in order are not listed; -v lists all", "合规素材未列出；-v 列出全部"),
+    "commands": Text("-v shows the exact commands", "-v 查看完整命令"),
     "further": Text("more; -v shows all", "项未显示；-v 查看全部"),
     "warnings": Text("warning(s)", "条警告"),
     "total": Text("total", "合计"),
@@ -68,14 +61,19 @@ def say(key: str, lang: str) -> str:
     return WORDS[key].of(lang)
 
 
+def visible(text: str) -> str:
+    """Text from a file, with control and direction characters made visible."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def clean(text: str) -> str:
-    """Text from a file, with control and direction characters made visible and markup escaped."""
-    return escape(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
+    """The same with markup escaped."""
+    return escape(visible(text))
 
 
 def coloured(status: str, lang: str) -> Line:
     """A status word in its colour."""
-    return Line(say(status, lang), style=_COLOURS[status])
+    return Line(say(status, lang), style=COLOURS[status])
 
 
 def _reasons(asset: AssetEntry, lang: str, full: bool) -> list[str]:
@@ -83,36 +81,23 @@ def _reasons(asset: AssetEntry, lang: str, full: bool) -> list[str]:
     if asset.error:
         return [f"[red]{clean(asset.error.message)}[/red]"]
     blocked = {f.place for f in asset.blocked} if isinstance(asset, PlannedAsset | PreparedAsset) else set()
+    stays = asset.status in (Status.BLOCKED, Status.FAILED)  # nothing is promised of it, whatever one repair could do
     solved = solved_by(asset.outputs if isinstance(asset, PreparedAsset) else ())
     lines: list[tuple[int, str]] = []
-    unmeasured, unseen = 0, False
     for f in asset.findings:
         unknown = f.verdict is Verdict.UNKNOWN
-        if unknown and not f.blocks and f.check == "media.intact":
-            unseen = True
-        else:
-            unmeasured += unknown and not f.blocks
-        if f.verdict is Verdict.PASS or (not full and not f.blocks and (unknown or f.level is Level.INFO)):
+        if f.verdict is Verdict.PASS:
             continue
-        word = "unknown" if unknown else f.level.value
+        word = "unknown" if unknown else f"level-{f.level}"
         mended = asset.status is Status.FIXED and (f.blocks or f.rule in solved)
-        text = _reason(f, "fixed" if mended else word, lang, full, promised=f.place not in blocked)
-        lines.append((("error", "unknown", "warning", "info").index(word), text))
-    ordered = [text for _, text in sorted(lines, key=lambda pair: pair[0])]
-    if full:
-        return ordered
-    hidden = len(ordered) - _SHOWN
-    shown = ordered[:_SHOWN] if hidden > 0 else ordered
-    for count, key in ((hidden, "more"), (unmeasured, "unmeasured")):
-        if count > 0:
-            shown.append(f"[dim]+{count} {say(key, lang)}[/dim]")
-    if unseen:
-        shown.append(f"[dim]{say('unseen', lang)}[/dim]")
-    return shown
+        promised = not stays and f.place not in blocked
+        text = _reason(f, "fixed" if mended else word, lang, full, promised=promised)
+        lines.append((_ORDER.index(word), text))
+    return [text for _, text in sorted(lines, key=lambda pair: pair[0])]
 
 
 def _reason(f: FindingEntry, label: str, lang: str, full: bool, *, promised: bool) -> str:
-    text = f"[{_COLOURS[label]}]{say(label, lang)}[/] {clean(f.message)}"
+    text = f"[{COLOURS[label]}]{say(label, lang)}[/] {clean(f.message)}"
     if f.fix and promised:
         text += f" [cyan]→ {clean(f.fix.does)}[/cyan]"
     if full:
@@ -168,15 +153,17 @@ def _fit_reason(fit: FitEntry, lang: str, full: bool) -> str:
     return "\n".join(lines)
 
 
-def plan_lines(asset: PlannedAsset) -> list[str]:
-    """The steps of a plan with their commands, quoted for a shell."""
+def plan_lines(asset: PlannedAsset, lang: str, *, full: bool) -> list[str]:
+    """The steps of a plan; in `full` with their commands, quoted for a shell."""
     import shlex
 
     lines = []
     for number, step in enumerate(asset.steps, 1):
         lines.append(f"{number}. {clean(step.does)}")
-        if step.command:
+        if step.command and full:
             lines.append(f"   [dim]{clean(shlex.join(step.command))}[/dim]")
+    if not full and any(step.command for step in asset.steps):
+        lines.append(f"[dim]{say('commands', lang)}[/dim]")
     return lines
 
 
@@ -185,7 +172,7 @@ def summary_line(summary: Mapping[Status, int], lang: str) -> Line:
     line = Line(f"{say('total', lang)} {sum(summary.values())}:")
     for status, count in summary.items():
         if count:
-            line.append(f"  {count} ").append(say(status, lang), style=_COLOURS[status])
+            line.append(f"  {count} ").append(say(status, lang), style=COLOURS[status])
     return line
 
 

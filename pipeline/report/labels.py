@@ -1,4 +1,4 @@
-"""Fixed words of the HTML report, in both languages."""
+"""Fixed words of terminal and HTML report, in both languages."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from pipeline.model.facts import Text
 # Control characters, and those that turn the direction of what follows: shown, never obeyed.
 UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 
-WORDS: Final[Mapping[str, Text]] = {
+STANDS: Final[Mapping[str, Text]] = {
     "pass": Text("pass", "合格"),
     "fixable": Text("fixable", "可修复"),
-    "blocked": Text("needs a person", "需人工处理"),
-    "error": Text("unreadable", "无法读取"),
+    "blocked": Text("blocked", "需人工处理"),
+    "error": Text("error", "出错"),
     "ready": Text("ready", "已合规"),
-    "fixed": Text("repaired", "已修复"),
+    "fixed": Text("fixed", "已修复"),
     "failed": Text("failed", "失败"),
-    "level-error": Text("must", "必须"),
-    "level-warning": Text("should", "建议"),
-    "level-info": Text("note", "提示"),
-    "unknown": Text("not known", "未知"),
+    "level-error": Text("error", "错误"),
+    "level-warning": Text("warning", "警告"),
+    "level-info": Text("info", "提示"),
+    "unknown": Text("unknown", "未知"),
+}
+"""Where an asset or a finding stands: the words of JSON, the same in terminal, report and page."""
+
+WORDS: Final[Mapping[str, Text]] = {
+    **STANDS,
+    "fail": Text("not kept", "不合格"),
+    "yes": Text("yes", "是"),
+    "no": Text("no", "否"),
     "wanted": Text("wanted", "要求"),
     "found": Text("found", "实测"),
     "source": Text("source", "依据"),

@@ -61,7 +61,7 @@ def test_a_whole_round(by: str, tmp_path: Path) -> None:
             press(driver, ENTER)
         until(lambda: driver.find_element("id", "state").text == "Done.")
         badges = [b.text for b in driver.find_elements("css selector", "#dropped .badge")]
-        assert badges == ["repaired", "repaired"]
+        assert badges == ["fixed", "fixed"]
         assert driver.switch_to.active_element.get_attribute("id") == "resultname"
         driver.find_element("id", "lang").click()
         assert driver.find_element("id", "state").text == "完成。"

@@ -8,8 +8,8 @@
   const kept = (key) => { try { return localStorage.getItem("preflight-" + key); } catch { return null; } };
   const say = (en, zh) => (root.dataset.lang === "zh" ? zh : en);
   const words = {
-    pass: ["pass", "合格"], ready: ["ready", "已合规"], fixed: ["repaired", "已修复"], fixable: ["fixable", "可修复"],
-    blocked: ["needs a person", "需人工处理"], failed: ["failed", "失败"], error: ["unreadable", "无法读取"],
+    pass: ["pass", "合格"], ready: ["ready", "已合规"], fixed: ["fixed", "已修复"], fixable: ["fixable", "可修复"],
+    blocked: ["blocked", "需人工处理"], failed: ["failed", "失败"], error: ["error", "出错"],
   };
   const states = {
     waiting: ["Waiting for another run…", "等待其他任务…"], running: ["Working…", "处理中…"],
