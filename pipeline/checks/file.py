@@ -33,6 +33,7 @@ EXTENSIONS: dict[str, frozenset[str]] = {
     "ppt": frozenset({"ppt", "pps", "pot"}),
     "plain": frozenset({"txt", "text", "md"}),
     "ssml": frozenset({"ssml", "xml", "txt"}),
+    "ass": frozenset({"ass", "ssa"}),
     "docx": frozenset({"docx", "docm", "dotx", "dotm"}),
     "xlsx": frozenset({"xlsx", "xlsm", "xltx", "xltm"}),
     "odt": frozenset({"odt", "ott"}),

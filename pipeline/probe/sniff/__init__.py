@@ -310,5 +310,5 @@ def _as_text(head: bytes, *, whole: bool, encoding: str | None = None) -> Sniffe
     format_ = sniff_text(head, whole=whole, said=encoding)
     if format_ is None:
         return UNRECOGNISED
-    kinds = {"srt": Kind.SUBTITLE, "vtt": Kind.SUBTITLE, "svg": Kind.IMAGE}
+    kinds = {"srt": Kind.SUBTITLE, "vtt": Kind.SUBTITLE, "ass": Kind.SUBTITLE, "svg": Kind.IMAGE}
     return Sniffed(kinds.get(format_, Kind.TEXT), format_)

@@ -12,7 +12,9 @@ from pipeline.probe.text.encoding import MARKS, decoded, likeliest
 
 # Control characters that no text holds: C0 without tab, line feed, form feed, carriage return and escape.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_CUE: Final = re.compile(r"^\s*\d{1,3}:\d\d(:\d\d)?[,.]\d{1,3}\s*-->", re.MULTILINE)
+_CUE: Final = re.compile(
+    r"^\s*\d{1,3}[:：]\d{1,2}([:：]\d{1,2})?([,.，．]\d{1,3})?\s*(?:-{1,3}>|→)\s*\d{1,3}[:：]", re.MULTILINE
+)
 # A cue by its number and arrow, when its times cannot be read.
 _NUMBERED: Final = re.compile(r"\d+[ \t]*\n[^\n]{0,60}-+>[^\n]{0,60}(?:\n|$)")
 # What programs keep for themselves: an object whose first key is a text, or a list of objects.
@@ -29,6 +31,9 @@ _OPENINGS: Final = (
     ("ffconcat version", "ffconcat"),
     ("webvtt", "vtt"),
     ("[script info]", "ass"),
+    ("[v4 styles]", "ass"),
+    ("[v4+ styles]", "ass"),
+    ("[events]\nformat:", "ass"),
     ("v=0\n", "sdp"),
     ("[playlist]", "pls"),
     ("#!", "script"),
@@ -64,7 +69,7 @@ def sniff_text(data: bytes, *, whole: bool, said: str | None = None) -> str | No
     text = text_of(data, whole=whole, said=said)
     if text is None:
         return None
-    text = text.replace("\r\n", "\n").lstrip("\ufeff \t\r\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff \t\n")
     start = text[:2048].lower()
     for opening, format_ in _OPENINGS:
         if start.startswith(opening):
