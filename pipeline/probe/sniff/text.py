@@ -17,11 +17,15 @@ _CUE: Final = re.compile(
 )
 # A cue by its number and arrow, when its times cannot be read.
 _NUMBERED: Final = re.compile(r"\d+[ \t]*\n[^\n]{0,60}-+>[^\n]{0,60}(?:\n|$)")
-# What programs keep for themselves: an object whose first key is a text, or a list of objects.
-_JSON: Final = re.compile(r'(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:')
+# What programs keep for themselves: an object whose first key is a text, or a list of objects, texts or numbers.
+_JSON: Final = re.compile(
+    r'(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:|\[\s*"[^"\n]{0,200}"\s*(?:,\s*"|\]\s*\Z)|\[[\s\d.,-]{1,4096}\]\s*\Z'
+)
 _MOST: Final = 50  # one control character in so many is damage to a text; more is no text
+_LOGGED: Final = 3  # lines at the top with a date and a time make a log
 _WORD: Final = 20  # letters of a word, on the average, at the most
 _ROOT: Final = re.compile(r"<(?:\w+:)?([A-Za-z]\w*)[\s/>]")
+_STAMPED: Final = re.compile(r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d")  # how a line of a log begins
 _SSML: Final = re.compile(r"<(speak|break|phoneme|say-as|sub|prosody|word|emotion|insert-action)\b[^<>]*>")
 _ROOTS: Final = {"svg": "svg", "speak": "ssml", "html": "html", "mpd": "dash", "smil": "smil", "tt": "ttml"}
 _HTML: Final = ("<!doctype html", "<html", "<head", "<body", "<script", "<title", "<meta")
@@ -85,6 +89,9 @@ def sniff_text(data: bytes, *, whole: bool, said: str | None = None) -> str | No
             return "xml"
     if _JSON.match(text):
         return "json"
+    lines = [line for line in text[:4096].split("\n") if line.strip()]
+    if len(lines) >= _LOGGED and all(map(_STAMPED.match, lines[:_LOGGED])):
+        return "log"
     if _CUE.search(text, 0, 4096) or _NUMBERED.match(text):
         return "srt"
     return "ssml" if _SSML.search(text) else "plain"

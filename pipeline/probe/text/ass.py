@@ -26,7 +26,8 @@ class Line(NamedTuple):
 
 def dialogue(text: str) -> Iterator[Line]:
     """Every line of dialogue that has words, in the order of the file; comments, drawings and styles have none."""
-    fields, inside = _FIELDS, False
+    fields: tuple[str, ...] = _FIELDS
+    inside = False
     for number, row in enumerate(text.split("\n"), 1):
         key, colon, rest = row.strip().partition(":")
         if row.strip().startswith("["):

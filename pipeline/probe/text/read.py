@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from pipeline.checks.file import EXTENSIONS
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
 from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo
@@ -14,6 +15,7 @@ from pipeline.probe.text.encoding import HIDDEN, Decoded, Guess, decode
 from pipeline.probe.text.ssml import looks_like_ssml, read_ssml
 from pipeline.probe.unopened import unopened
 
+_NO_SCRIPTS: Final = ("table", "log", "settings", "captions", "code")
 MAX_HIDDEN: Final = 1000  # marks; a text of nothing else would hold millions
 
 
@@ -69,6 +71,9 @@ def read(path: Path, size: int, format: str, said: str | None = None) -> MediaIn
     not blank. Raises CeilingExceeded above MAX_TEXT bytes.
     """
     encoding, bom, text, guesses = load(path, size, said)
+    if format == "plain":  # what people keep under such a name is no script, whatever its letters
+        extension = path.suffix.lower().lstrip(".")
+        format = next((one for one in _NO_SCRIPTS if extension in EXTENSIONS[one]), format)  # noqa: A001
     remarks: tuple[Text, ...]
     if text is None:
         info = TextInfo(format=format, encoding=encoding, bom=bom)
