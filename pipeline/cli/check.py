@@ -70,10 +70,11 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
     def lost(job: Job, error: AssetError) -> Line:
         return line(document.lost(job, error, type_))
 
-    def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line], None, None]:
+    def ask(unknown: Sequence[Job], numbers: Sequence[int]) -> Generator[tuple[int, Line], None, None]:
         from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
 
-        yield from batch.entries(JUDGING[verb], unknown, running, allowed, lost, names=batch.path_of)
+        how = JUDGING[verb]
+        yield from batch.entries(how, unknown, running, allowed, lost, names=batch.path_of, numbers=numbers)
 
     with Spool(len(jobs), type_) as spool:
         keep = output.keeping(spool, options, event, fail_fast=options.fail_fast)
