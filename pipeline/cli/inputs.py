@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checks.speech import SILENCES
-from pipeline.cli.options import Inputs, Repairs, Rules
+from pipeline.cli.options import ENCODINGS, Inputs, Repairs, Rules
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Value
 from pipeline.model.job import Job
@@ -46,8 +46,29 @@ def jobs_of(
             "Where that is in order, add --allow-empty.",
             f"没有输入：{where} 中没有文件，或没有符合条件的文件。路径是否正确？若属正常，请加 --allow-empty。",
         )
-    made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, replace=replace, **asked)
+    made = partial(
+        Job,
+        deep=options.deep,
+        encoding=encoding_of(options.encoding),
+        plots=plots or "",
+        lang=options.lang,
+        replace=replace,
+        **asked,
+    )
     return [made(path=one.path, state=one.state, stem=one.stem) for one in found]
+
+
+def encoding_of(said: str | None) -> str | None:
+    """The encoding that was asked for, as it is called here. Raises UsageError for what is none."""
+    from pipeline.probe.text import encoding
+
+    known = encoding.encoding_of(said) if said else None
+    if said and known is None:
+        raise UsageError(
+            f"--encoding {said}: no encoding of that name; such as {', '.join(ENCODINGS)} are known",
+            f"--encoding {said}：没有此编码；可用如 {'、'.join(ENCODINGS)}",
+        )
+    return known
 
 
 def preset_of(options: Rules) -> Preset:

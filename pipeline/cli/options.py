@@ -38,6 +38,23 @@ def workers(parser: Parser, what: Text = _WORKERS) -> None:
     parser.group(WORK).add_argument("-j", "--jobs", type=int, metavar="N", help=what)
 
 
+# Those that people meet most; every one that Python knows is taken.
+ENCODINGS: Final = ("gbk", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "utf-16", "windows-1252", "koi8-r")
+
+
+def encoding(parser: Parser) -> None:
+    """--encoding, for all that read texts."""
+    some = ", ".join(ENCODINGS[:4])
+    parser.group(INPUT).add_argument(
+        "--encoding",
+        metavar="NAME",
+        help=Text(
+            f"encoding of scripts, subtitles and names in zips that do not show it: {some}, ...",
+            f"文案、字幕与 zip 内文件名的编码（无法自动确定时）：{some} 等",
+        ),
+    )
+
+
 def overwriting(parser: Parser) -> None:
     """--overwrite, for all that write into a folder of outputs."""
     parser.group(OUTPUT).add_argument(
@@ -111,6 +128,7 @@ class Inputs(Options):
     executor: str
     scheduler: str | None
     deep: bool
+    encoding: str | None
 
     @staticmethod
     def declare(parser: Parser) -> None:
@@ -183,6 +201,7 @@ class Inputs(Options):
                 "完整解码每一帧以确认文件没有损坏（prepare 总是如此）；probe 还会测量人脸",
             ),
         )
+        encoding(parser)
 
     def running(self, watch: Watch, *, resume: bool = True) -> Running:
         """How the engine is to do it."""

@@ -6,7 +6,7 @@ Fractions in them are exact and become strings: "25", "30000/1001". The facts of
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -360,6 +360,7 @@ class ScenesDocument(Head, frozen=True, kw_only=True):
 
     source: str
     role: str
+    request: dict[str, Any] | None  # the body of the request that makes them, ready to send; None: it would be refused
     scenes: tuple[Scene, ...]
     findings: tuple[SumFinding, ...]
     summary: ScenesSummary

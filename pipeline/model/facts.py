@@ -247,7 +247,7 @@ class Mark:
 class TextInfo:
     """Script text, SSML or subtitles."""
 
-    format: str  # plain, ssml, srt, vtt
+    format: str  # plain, ssml, srt, vtt, ass
     encoding: str | None = None  # or the document that the words stand in, one of DOCUMENTS
     bom: bool = False
     characters: int | None = None  # all characters, tags included

@@ -31,7 +31,7 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
     and measuring raise.
     """
     path = Path(job.path)
-    info = probe(path)
+    info = probe(path, encoding=job.encoding)
     looks = {info.kind: info}
     if moves(info):
         looks[Kind.VIDEO] = probe(path, moving=True)
