@@ -123,6 +123,15 @@ VERBS: Final = (
         ("clips/ -p mine.toml -o out/",),
     ),
     Verb(
+        "cut-slides",
+        Text(
+            "the video of a deck cut by page, one clip each, after a list to look through",
+            "将演示文稿的视频按页切分：先列出清单供核对，再每页生成一个片段",
+        ),
+        "pipeline.cli.cut_slides",
+        ("deck.pptx deck.mp4 -p mine.toml -o out/", "deck.pptx deck.mp4 -p mine.toml -o out/ --cuts out/deck.cuts.csv"),
+    ),
+    Verb(
         "serve",
         Text("a local page: drop files, watch, read, download", "本地页面：拖入文件，查看进度和报告，下载结果"),
         "pipeline.cli.serve",

@@ -21,6 +21,7 @@ FITTING: Final = "media-preflight/fit/1"
 VERIFICATION: Final = "media-preflight/verification/1"
 SCENES: Final = "media-preflight/scenes/1"
 PACKAGE: Final = "media-preflight/package/1"
+CUTS: Final = "media-preflight/cuts/1"
 CHECKED: Final = (Status.PASS, Status.FIXABLE, Status.BLOCKED, Status.ERROR)
 PREPARED: Final = (Status.READY, Status.FIXED, Status.BLOCKED, Status.FAILED)
 Md5 = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]{21}[AQgw]==$", max_length=24)]
@@ -308,6 +309,27 @@ class PackageDocument(Head, frozen=True, kw_only=True):
     findings: tuple[FindingEntry, ...]
     error: ErrorEntry | None
     status: Status
+
+
+class CutEntry(Frozen, frozen=True, kw_only=True):
+    """One showing of a page in a video of the deck, in the order of the columns of the list as CSV."""
+
+    page: int | None  # from 1; None: nothing of the deck is shown, and no clip is made
+    start: float  # seconds from the start of the video
+    end: float
+    seconds: float  # that it is shown
+    spoken: float | None  # seconds that its text takes to speak; None: not known
+    clip: str  # what its file is called behind the name of the deck; "": none is made
+    doubts: tuple[str, ...]  # what somebody has to look at before it is cut
+
+
+class CutsDocument(Head, frozen=True, kw_only=True):
+    """What `cut-slides` found, or was given."""
+
+    deck: str | None
+    video: str
+    cuts: tuple[CutEntry, ...]
+    doubts: tuple[str, ...]  # about the whole
 
 
 class SceneText(Frozen, frozen=True, kw_only=True):

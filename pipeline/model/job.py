@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 from pipeline.model.facts import Value
@@ -33,6 +34,7 @@ class Job:
     allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
     deliver: tuple[tuple[str, Value], ...] = ()  # what is asked for in place of the role's own `deliver`
     replace: bool = False
+    cuts: tuple[tuple[str, Fraction, Fraction], ...] = ()  # clips of a video: what each is called, start, end (seconds)
     ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
     twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
 

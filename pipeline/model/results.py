@@ -96,13 +96,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One of the files that an asset too long for its limit is split into."""
+    """One of the files that an asset is split into: one too long for its limit, or a video that shows a deck."""
 
     number: int  # from 1, in order
     of: int
     start: Fraction | None = None  # seconds from the start of a recording; None: of a deck
     length: Fraction | None = None  # seconds; None: to the end
     frames: int | None = None  # pictures of the source that are shown in it
+    recut: bool = False  # it begins or ends where no copy can: the picture is encoded for its sake
+    label: str = ""  # what its file is called behind the name of the asset; "": by its number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,6 @@ class Plan:
     blocked: tuple[Finding, ...] = ()  # nothing here can be done by this tool
     split: bool = False  # a recording that is too long goes on in parts; else it is cut off at the limit
     parts: tuple[Part, ...] = ()  # ... which are known once its frames are; see `pipeline.convert.av.split`
-    recut: bool = False  # ... and begin where decoding cannot: the picture is encoded for their sake
     allowed: frozenset[str] = frozenset()  # what is done on request only, and was asked for
 
     @property

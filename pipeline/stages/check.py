@@ -20,7 +20,7 @@ from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
 from pipeline.model.measures import MEASURES
-from pipeline.model.results import Finding, Problem, Verdict
+from pipeline.model.results import Finding, Part, Plan, Problem, Verdict
 from pipeline.model.rules import Level, Preset, Role, Rule, Source
 from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
@@ -66,10 +66,21 @@ def check(job: Job) -> Case:
         else:
             info = measured(job, info, judging.needs(role, info.kind))
             findings = judged(job, info, role)
-        plan = planning.plan(findings, job.at_least, job.allow, info.kind)
+        plan = _cut(job, planning.plan(findings, job.at_least, job.allow, info.kind))
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
     return Case(job=job, role=role, facts=info, findings=findings, plan=plan, seconds=time.monotonic() - started)
+
+
+def _cut(job: Job, plan: Plan) -> Plan:
+    """The plan, with a part for each clip that the job names."""
+    if not job.cuts:
+        return plan
+    parts = (
+        Part(number=number, of=len(job.cuts), start=start, length=end - start, label=label)
+        for number, (label, start, end) in enumerate(job.cuts, 1)
+    )
+    return replace(plan, split=True, parts=tuple(parts))
 
 
 def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:

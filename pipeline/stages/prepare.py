@@ -19,7 +19,7 @@ from pipeline.errors import AssetError, ProofFailed
 from pipeline.model.case import Case
 from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
-from pipeline.model.results import Category, Finding, Made, Outcome, Output, Plan, Proof, Status, Step
+from pipeline.model.results import Category, Finding, Made, Outcome, Output, Part, Plan, Proof, Status, Step
 from pipeline.model.rules import Role
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
@@ -125,8 +125,8 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
         publish.publish_all(promised, Path(job.out), work, ours=lambda name: ours(job, name))
     if case.facts and info.speech != case.facts.speech:
         outcome = replace(outcome, facts=replace(case.facts, speech=info.speech))
-    kept = len(finished) == 1 and not plan.fixes
-    changed = bool(plan.fixes) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
+    kept = len(finished) == 1 and not (plan.fixes or plan.parts)
+    changed = bool(plan.fixes or plan.parts) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
         source_md5=finished[0].md5 if kept else read.result() if read else content_md5(source),
@@ -193,7 +193,7 @@ def _proven(
             findings = judging.judge(probed, role)
             wrong = [f for f in findings if f.blocks]
             if wrong:
-                raise ProofFailed(*_still_wrong(wrong))
+                raise ProofFailed(*_still_wrong(wrong, one.part))
             if {probed.kind, info.kind} <= {Kind.VIDEO, Kind.AUDIO}:
                 edits = without_names(plan)
                 proofs.extend(proving.media(Path(job.path), info, one, probed, edits, role, work))
@@ -202,7 +202,7 @@ def _proven(
         proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings, digest.result()))
     if plan.parts:
-        proofs.append(proving.together(info, [output.facts for output in outputs]))
+        proofs.append(proving.together(info, plan.parts, [output.facts for output in outputs]))
     failed = [proof for proof in proofs if not proof.passed]
     if failed:
         en = "; ".join(f"{p.name.en}: {p.found.en}, expected {p.expected.en}" for p in failed)
@@ -237,20 +237,22 @@ def _finding_free(one: Made, info: MediaInfo, findings: tuple[Finding, ...]) -> 
     return _output(one, Path(one.path), info, findings, content_md5(Path(one.path)))
 
 
-def _still_wrong(wrong: list[Finding]) -> tuple[str, str]:
+def _still_wrong(wrong: list[Finding], part: Part | None) -> tuple[str, str]:
     from pipeline.documents.messages import message
 
     texts = [message(finding) for finding in wrong[:3]]
+    of = f"{part.label}: " if part and part.label else ""
     return (
-        f"the repaired file still breaks {len(wrong)} rule(s): {'; '.join(t.en for t in texts)}",
-        f"修复后的文件仍违反 {len(wrong)} 条规则：{'；'.join(t.zh for t in texts)}",
+        f"{of}the repaired file still breaks {len(wrong)} rule(s): {'; '.join(t.en for t in texts)}",
+        f"{of}修复后的文件仍违反 {len(wrong)} 条规则：{'；'.join(t.zh for t in texts)}",
     )
 
 
 def converts(plan: Plan, role: Role, info: MediaInfo) -> bool:
     """Whether more than a name has to change."""
     deck = info.slides
-    return (deck is not None and role.wants("pages") is True) or any(fix.check not in NAMING for fix in plan.fixes)
+    pages = deck is not None and role.wants("pages") is True
+    return pages or bool(plan.parts) or any(fix.check not in NAMING for fix in plan.fixes)
 
 
 def without_names(plan: Plan) -> Plan:

@@ -60,7 +60,7 @@ def _media(
     from pipeline.probe.av import timeline  # brings PyAV, which only workers load
 
     made, part = Path(one.path), one.part
-    followed = recipe(info, plan, role)
+    followed = recipe(info, plan, role, part)
     copied = _copied(followed, output)
     # One reading of either file tells times and digests; each waits for its disk and hashes on its own.
     with ThreadPoolExecutor(1) as other:
@@ -75,7 +75,6 @@ def _media(
     if part:
         whole = _whole(source, file_state(source), tuple(old for old, _ in copied))
         info, plan = _part_alone(info, plan, part, followed, whole, origin)
-        followed = replace(followed, part=part)
     compared = prove(info, output, plan)
     if before and before.restarts is not None and not all(proof.passed for proof in compared):
         yield Proof(
@@ -152,11 +151,12 @@ def _part_alone(
     return replace(info, audio=tuple(replace(s, start=starts.get(s.index, s.start)) for s in info.audio)), plan
 
 
-def together(info: MediaInfo, outputs: Sequence[MediaInfo]) -> Proof:
-    """Whether all parts last as long as their source, up to a frame of sound each."""
+def together(info: MediaInfo, asked: Sequence[Part], outputs: Sequence[MediaInfo]) -> Proof:
+    """Whether all parts last as long as what was asked of their source, up to a frame of sound each."""
     lengths = [output.duration or Fraction(0) for output in outputs]
     slack = Fraction(len(lengths), 10)
-    found, expected = sum(lengths, Fraction(0)), info.duration or Fraction(0)
+    found = sum(lengths, Fraction(0))
+    expected = sum((parts.facts(info, part).duration or Fraction(0) for part in asked), Fraction(0))
     return Proof(
         name=Text("all parts together", "各份合计"),
         expected=Text(

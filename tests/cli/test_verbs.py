@@ -25,6 +25,7 @@ from tests import ROOT
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
     *("fit", "schema", "presets", "explain", "doctor", "order", "status", "platform", "completion", "watch"),
+    "cut-slides",
 }
 # What each needs on its command line at least.
 NEEDED = {
@@ -37,6 +38,7 @@ NEEDED = {
     "package": ["clips", "-p", "x", "-o", "out"],
     "upload": ["manifest.json", "--to", "file:///there"],
     "explain": ["a.rule"],
+    "cut-slides": ["a.mp4", "-p", "x", "-o", "out"],
     "order": ["metastudio/asset-library"],
     "status": ["upload.json"],
     "platform": ["metastudio", "list"],

@@ -81,11 +81,12 @@ def test_a_plan_is_empty_without_edits_and_obstacles() -> None:
 def test_what_is_not_said_is_not_the_case() -> None:
     plan = Plan()
     assert (plan.fixes, plan.advised, plan.blocked, plan.parts, plan.allowed) == ((), (), (), (), frozenset())
-    assert (plan.split, plan.recut) == (False, False)
+    assert plan.split is False
     outcome = Outcome(source="a", source_md5=None, kind=Kind.VIDEO, role=None, status=Status.READY)
     assert (outcome.seconds, outcome.outputs, outcome.proof, outcome.receipt) == (0.0, (), (), "")
     part = Part(number=1, of=2)
     assert (part.start, part.length, part.frames) == (None, None, None)
+    assert (part.recut, part.label) == (False, "")
     assert Made(path="a").category is Category.MAIN
     assert Step(does=Text.same("x")).command == ()
     assert Fraction(outcome.seconds) == 0

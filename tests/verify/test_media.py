@@ -381,7 +381,8 @@ def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_firs
     parts(bench)
     bench.whole[1] = coded(34, Fraction(3, 10))
     told = replace(SHORT.video[0], **dict(zip(KEYS, ("bt709", "bt709", "bt709", "tv"), strict=True)))  # type: ignore[arg-type]
-    wanted = replace(PARTED, recut=True)
+    first, second = (replace(part, recut=True) for part in (FIRST, SECOND))
+    wanted = replace(PARTED, parts=(first, second))
 
     def made(start: Fraction) -> MediaInfo:
         return replace(SHORT, video=(told,), audio=(replace(SHORT.audio[0], start=start),))
@@ -389,11 +390,11 @@ def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_firs
     bench.held = {1: coded(20, Fraction(3, 10), 14)}
     # The picture is new, so only sound is a copy; the part's clock shows 0 at its first picture.
     bench.held[1] = Coded(Fraction(1, 10), array("q", range(2, 62, 3)), array("Q", range(14, 34)))
-    assert bench.prove(wanted, output=made(Fraction(1, 5)), part=SECOND)[5:] == [
+    assert bench.prove(wanted, output=made(Fraction(1, 5)), part=second)[5:] == [
         *NAMED[5:], "part 2: colour tags", "part 2: copied streams", "part 2: decodes whole", "part 2: VMAF",
     ]  # fmt: skip
-    assert bench.prove(wanted, output=made(Fraction(0)), part=SECOND)[5:] == ["part 2: sound after picture!"]
-    assert bench.prove(wanted, output=made(Fraction(0)), part=FIRST)[5] == "part 1: sound after picture"
+    assert bench.prove(wanted, output=made(Fraction(0)), part=second)[5:] == ["part 2: sound after picture!"]
+    assert bench.prove(wanted, output=made(Fraction(0)), part=first)[5] == "part 1: sound after picture"
     # A picture that was copied starts at an entry point, and sound with it.
     assert bench.prove(PARTED, output=made(Fraction(1, 5)), part=SECOND)[5:] == ["part 2: sound after picture!"]
 
@@ -415,7 +416,7 @@ def test_sound_copied_beside_a_picture_that_is_cut_anywhere_begins_with_its_firs
 )
 def test_all_parts_together_last_as_long_as_the_source(lengths: tuple[Any, ...], right: bool) -> None:
     made = [replace(CLIP, duration=None if length is None else Fraction(length)) for length in lengths]
-    told = proving.together(CLIP, made)
+    told = proving.together(CLIP, [Part(number=1, of=1)], made)
     assert told.passed is right
     assert told.expected.en == f"10.000 s within {len(lengths) / 10:.1f} s"
     assert told.found.en.endswith(f"{len(lengths)} parts")
@@ -423,6 +424,18 @@ def test_all_parts_together_last_as_long_as_the_source(lengths: tuple[Any, ...],
 
 def test_parts_of_nothing_are_nothing() -> None:
     untold = replace(CLIP, duration=None)
-    assert proving.together(untold, []).passed
-    assert proving.together(untold, [replace(CLIP, duration=None)]).found.en == "0.000 s in 1 parts"
-    assert not proving.together(untold, [CLIP]).passed
+    whole = [Part(number=1, of=1)]
+    assert proving.together(untold, [], []).passed
+    assert proving.together(untold, whole, [replace(CLIP, duration=None)]).found.en == "0.000 s in 1 parts"
+    assert not proving.together(untold, whole, [CLIP]).passed
+
+
+def test_clips_together_last_as_long_as_what_was_asked_for() -> None:
+    """Of ten seconds the second and the last three: what lies between is nobody's loss."""
+    asked = [
+        Part(number=1, of=2, start=Fraction(1), length=Fraction(1)),
+        Part(number=2, of=2, start=Fraction(7)),
+    ]
+    made = [replace(CLIP, duration=Fraction(1)), replace(CLIP, duration=Fraction(3))]
+    assert proving.together(CLIP, asked, made).passed
+    assert not proving.together(CLIP, asked, made[:1]).passed

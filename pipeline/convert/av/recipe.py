@@ -115,8 +115,8 @@ def _writable(name: str | None, info: MediaInfo) -> Container:
     return CONTAINERS[name]
 
 
-def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
-    """What will be made of `info` to honour `plan`.
+def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) -> Recipe:
+    """What will be made of `info`, or of a `part` of it, to honour `plan`.
 
     Raises AssetError where the plan cannot be carried out: a container or codec that cannot be written, a
     byte budget too small for the length.
@@ -133,7 +133,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
     )
     quiet = tuple(_because(f) for f in plan.fixes if f.check in SILENCES)
     sound_why = tuple((*why, *quiet) for why in sound_why)
-    if plan.recut:
+    if part and part.recut:
         picture_why += (_NO_ENTRY,)
     too_big = next((f for f in plan.fixes if f.check == "file.size" and not _small_parts(info, plan, f)), None)
     if too_big and video:
@@ -176,15 +176,14 @@ def recipe(info: MediaInfo, plan: Plan, role: Role) -> Recipe:
         video_reasons=picture_why,
         audio_reasons=sound_why,
         length=None if plan.split else wishes.length(None),
+        part=part,
         others=(others := _others(info, wishes, name) if video else False),
         dropped=tuple(_dropped(info, len(audio), others=others)) if video else (),
         reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check not in _OF_STREAMS),
     )
 
 
-_NO_ENTRY: Final = Text(
-    "no entry point to cut at without encoding lies within the limit", "时限内没有无需重新编码的切分点"
-)
+_NO_ENTRY: Final = Text("no entry point to cut at without encoding lies there", "该处没有无需重新编码的切分点")
 _UNTIMED: Final = Text(
     "AVI does not tell when frames that were reordered are shown", "AVI 未记录经重新排序的帧的显示时间"
 )

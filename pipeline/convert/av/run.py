@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline.convert.av import command, reference
 from pipeline.convert.av import split as parts
-from pipeline.convert.av.recipe import Recipe, recipe
+from pipeline.convert.av.recipe import Recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import ceilings
 from pipeline.model.facts import MediaInfo
@@ -31,7 +31,7 @@ _DAMAGE: Final = re.compile(
 
 def steps(info: MediaInfo, plan: Plan, role: Role) -> tuple[Step, ...]:
     """What will be done, with the exact command. Raises AssetError where the plan cannot be carried out."""
-    return tuple(step for one in parts.of(recipe(info, plan, role), plan) for step in command.steps(one))
+    return tuple(step for one in parts.of(info, plan, role) for step in command.steps(one))
 
 
 def convert(
@@ -42,7 +42,7 @@ def convert(
     Raises AssetError where the plan cannot be carried out, ToolFailed and TimedOut when ffmpeg does not.
     """
     made: list[Made] = []
-    for chosen in parts.of(recipe(info, plan, role), plan):
+    for chosen in parts.of(info, plan, role):
         made += run(source, info, chosen, work, on_line=_meter(info, chosen, progress))[0]
     return tuple(made)
 
@@ -102,7 +102,7 @@ def run(
             f"{info.name}：ffmpeg 结束但没有写出任何内容。源文件可能已损坏，请尝试播放。",
         )
     part = chosen.part
-    numbered = f"-part{part.number:0{len(str(part.of))}}" if part else ""
+    numbered = f"-{part.label or f'part{part.number:0{len(str(part.of))}}'}" if part else ""
     name = f"{{stem}}{numbered}.{chosen.format.extension}"
     kept = Reference(str(work / reference.name(chosen)), reference.every(chosen)) if chosen.picture else None
     made = Made(

@@ -39,30 +39,30 @@ def later(container: str | None) -> Fraction:
 def laid_out(source: Path, info: MediaInfo, plan: Plan, role: Role) -> Plan:
     """The plan with its parts, where it wants any; reads the source's frames, decodes none.
 
+    Parts that somebody named begin and end at the frames nearest to what was said.
     Raises AssetError where the source does not tell when its frames are shown, Unreadable.
     """
-    if not plan.split or plan.parts:
+    if not plan.split or any(part.frames is not None for part in plan.parts):
         return plan
     from pipeline.probe.av import timeline  # brings PyAV, which only workers load
 
-    limit = next(fix.value for fix in plan.fixes if fix.check == "media.duration")
     chosen = recipe(info, plan, role)
     frames = timeline.frames(source, chosen.video.index) if chosen.video else None
-    if frames is None or not isinstance(limit, int | Fraction) or limit <= 2 * _MARGIN:
-        raise AssetError(
-            f"{info.name} cannot be split into parts: what is wanted of it has no pictures, or they do not tell when "
-            "they are shown. Cut it in an editor, or have it cut off at the limit with --trim.",
-            f"{info.name} 无法拆分：所需内容没有画面，或未说明各画面的显示时间。请剪短，或用 --trim 截断。",
-        )
-    most = Fraction(limit) - _MARGIN
+    if frames is None:
+        raise _unsplittable(info)
     origin = info.start or Fraction(0)
-    whole = max(frames.end - origin, info.duration or Fraction(0))
     free = tuple(_free(frames, origin, info.container)) if chosen.picture is None else ()
+    if plan.parts:
+        named = (_named(part, frames, origin, free, copied=chosen.picture is None) for part in plan.parts)
+        return replace(plan, parts=tuple(named))
+    limit = next(fix.value for fix in plan.fixes if fix.check == "media.duration")
+    if not isinstance(limit, int | Fraction) or limit <= 2 * _MARGIN:
+        raise _unsplittable(info)
+    most = Fraction(limit) - _MARGIN
+    whole = max(frames.end - origin, info.duration or Fraction(0))
     cuts = _chosen(free, whole, most) if free else None
-    if cuts is None:
-        plan = replace(plan, recut=chosen.picture is None)
-        cuts = _even(frames, origin, whole, most)
-    bounds = [Fraction(0), *cuts, None]
+    recut = cuts is None and chosen.picture is None
+    bounds = [Fraction(0), *(_even(frames, origin, whole, most) if cuts is None else cuts), None]
     parts = tuple(
         Part(
             number=number,
@@ -70,11 +70,51 @@ def laid_out(source: Path, info: MediaInfo, plan: Plan, role: Role) -> Plan:
             start=begin,
             length=None if end is None else end - begin,
             frames=frames.between(begin + origin, None if end is None else end + origin),
+            recut=recut,
         )
         for number, (begin, end) in enumerate(pairwise(bounds), 1)
         if begin is not None
     )
     return replace(plan, parts=parts)
+
+
+def _unsplittable(info: MediaInfo) -> AssetError:
+    return AssetError(
+        f"{info.name} cannot be split into parts: what is wanted of it has no pictures, or they do not tell when "
+        "they are shown. Cut it in an editor, or have it cut off at the limit with --trim.",
+        f"{info.name} 无法拆分：所需内容没有画面，或未说明各画面的显示时间。请剪短，或用 --trim 截断。",
+    )
+
+
+def _named(part: Part, frames: FrameTimes, origin: Fraction, free: tuple[Fraction, ...], *, copied: bool) -> Part:
+    """The part from frame to frame. It is encoded where a copy would begin or end at other pictures than these."""
+    first = min(frames.times) * frames.base - origin
+    asked = part.start or Fraction(0)
+    begin = Fraction(0) if asked <= first else frames.nearest(asked + origin) - origin
+    end = None if part.length is None else asked + part.length + origin
+    if end is not None:
+        last = max(frames.times) * frames.base
+        end = None if end > (last + frames.end) / 2 else frames.nearest(end) - origin
+    shown = frames.between(begin + origin, None if end is None else end + origin)
+    if not shown:
+        raise AssetError(
+            f"nothing is shown from {float(asked):.3f} s for {part.label or f'part {part.number}'}. "
+            "Correct the list of cuts.",
+            f"自 {float(asked):.3f} 秒起没有画面可供 {part.label or f'第 {part.number} 份'}。请修正切分清单。",
+        )
+    copies = (not begin or begin in free) and _ends(frames, begin + origin, shown, last=end is None)
+    length = None if end is None else end - begin
+    return replace(part, start=begin, length=length, frames=shown, recut=copied and not copies)
+
+
+def _ends(frames: FrameTimes, begin: Fraction, count: int, *, last: bool) -> bool:
+    """Whether the first `count` frames stored from the entry point at `begin` on are those shown from there."""
+    if last:
+        return True
+    at = int(begin / frames.base)
+    first = next((n for n in frames.keys if frames.times[n] == at), 0)
+    rest = frames.times[first + count :]
+    return not rest or max(frames.times[first : first + count]) < min(rest)
 
 
 def _free(frames: FrameTimes, origin: Fraction, container: str | None) -> Iterator[Fraction]:
@@ -117,11 +157,9 @@ def _even(frames: FrameTimes, origin: Fraction, whole: Fraction, most: Fraction)
     return tuple(frames.nearest(whole * number / count + origin) - origin for number in range(1, count))
 
 
-def of(chosen: Recipe, plan: Plan) -> tuple[Recipe, ...]:
-    """The recipe of each part; the recipe itself where nothing is split."""
-    if not plan.parts:
-        return (chosen,)
-    return tuple(replace(chosen, part=part, length=None) for part in plan.parts)
+def of(info: MediaInfo, plan: Plan, role: Role) -> tuple[Recipe, ...]:
+    """The recipe of each part; that of the whole where nothing is split."""
+    return tuple(recipe(info, plan, role, part) for part in plan.parts or (None,))
 
 
 def facts(info: MediaInfo, part: Part) -> MediaInfo:

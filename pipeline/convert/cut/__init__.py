@@ -1,0 +1,1 @@
+"""A video that shows a deck, cut by page."""

@@ -1,0 +1,167 @@
+"""A video that shows a deck: which page is shown when, as a list to look through; the clips are cut by `prepare`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.checks.text import CHARACTERS_A_MINUTE
+from pipeline.convert.cut import listing, match
+from pipeline.convert.cut import stretches as still
+from pipeline.documents import entry
+from pipeline.documents.types import CUTS, CutEntry, CutsDocument
+from pipeline.errors import AssetError
+from pipeline.model.facts import Kind, MediaInfo, Size
+from pipeline.probe import probe
+from pipeline.probe.text.encoding import cleaned
+from pipeline.probe.text.read import info_of
+from pipeline.rules import presets
+from pipeline.storage.publish import publish, workshop
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from pipeline.model.job import Progress
+
+_BOX = Size(still.SMALL.width * 3, still.SMALL.height * 3)  # pixels of a page before it is made as small as frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutsJob:
+    """A deck, a video of it, and what is asked of them; travels to a worker."""
+
+    deck: str | None
+    video: str
+    cuts: str | None  # a list that somebody looked through
+    preset: str
+    out: str
+    stem: str
+    replace: bool
+    lang: str
+
+
+def names(stem: str) -> tuple[str, str]:
+    """What the list is called in the output folder: as CSV, and as JSON."""
+    return f"{stem}.cuts.csv", f"{stem}.cuts.json"
+
+
+def cuts_document(job: CutsJob, progress: Progress) -> CutsDocument:
+    """Which page is shown when; the list is in the output folder then. Raises AssetError."""
+    video = Path(job.video)
+    info = probe(video)
+    if info.kind is not Kind.VIDEO or not info.video:
+        raise AssetError(
+            f"{info.name} is {info.kind.value} without moving pictures: give the deck as it was exported as video.",
+            f"{info.name} 为 {info.kind.value}，没有视频画面：请提供由演示文稿导出的视频。",
+        )
+    deck = _deck(job.deck)
+    texts = deck.slides.page_texts if deck and deck.slides else None
+    with workshop(Path(job.out)) as work:
+        doubts: tuple[str, ...] = ()
+        if job.cuts:
+            pages = deck.slides.pages if deck and deck.slides else None
+            showings: Sequence[match.Showing] = listing.reviewed(Path(job.cuts), pages)
+        else:
+            found = _found(job, info, deck, work, progress)
+            showings, doubts = found.showings, tuple(one.of(job.lang) for one in found.doubts)
+        told = CutsDocument(
+            **msgspec.structs.asdict(entry.head(CUTS, presets.load(job.preset))),
+            deck=entry.shown(job.deck) if job.deck else None,
+            video=entry.shown(job.video),
+            cuts=tuple(_rows(showings, texts, job)),
+            doubts=doubts,
+        )
+        _publish(told, job, work)
+    return told
+
+
+def _deck(path: str | None) -> MediaInfo | None:
+    """What is known of the deck, where there is one. Raises AssetError."""
+    if path is None:
+        return None
+    info = probe(Path(path))
+    if info.kind is not Kind.SLIDES or info.slides is None:
+        raise AssetError(
+            f"{info.name} is {info.kind.value}: give the deck first and then its video.",
+            f"{info.name} 为 {info.kind.value}：请先给出演示文稿，再给出其视频。",
+        )
+    return info
+
+
+def _found(job: CutsJob, info: MediaInfo, deck: MediaInfo | None, work: Path, progress: Progress) -> match.Found:
+    """What is seen in the video. Raises AssetError."""
+    from pipeline.probe.av import timeline  # brings PyAV, which only workers load
+
+    video, stream = Path(job.video), info.video[0]
+    frames = timeline.frames(video, stream.index)
+    if frames is None or stream.size is None:
+        raise AssetError(
+            f"{info.name} does not tell when its pictures are shown. Export it again, as MP4.",
+            f"{info.name} 未说明各画面的显示时间。请重新导出为 MP4。",
+        )
+    progress("check")
+    pictures = _pictures(Path(job.deck), deck, work, lambda done: progress(done / 4)) if job.deck and deck else ()
+    stretches = still.find(video, info, len(frames.times), work, lambda done: progress(0.25 + done * 3 / 4))
+    origin = info.start or Fraction(0)
+    times = [time * frames.base - origin for time in sorted(frames.times)]
+    end = max(frames.end - origin, info.duration or Fraction(0))
+    return match.showings(stretches, pictures, (stream.size.width, stream.size.height), times, end)
+
+
+def _pictures(path: Path, deck: MediaInfo, work: Path, progress: Callable[[float], None]) -> list[Image]:
+    """All pages of the deck, small. Raises AssetError."""
+    from pipeline.convert.slides import pages
+    from pipeline.convert.slides.convert import as_pdf
+
+    with pages.opened(as_pdf(path, deck, work), deck.name) as document:
+        made = []
+        for number in range(len(document)):
+            made.append(pages.drawn(document, number, _BOX, deck.name).convert("L"))
+            progress((number + 1) / len(document))
+    return made
+
+
+def _rows(showings: Sequence[match.Showing], texts: Sequence[str] | None, job: CutsJob) -> list[CutEntry]:
+    word = "page" if job.deck else "still"
+    return [
+        CutEntry(
+            page=one.page,
+            start=(start := float(listing.exact(float(one.start)))),
+            end=(end := float(listing.exact(float(one.end)))),
+            seconds=round(end - start, 3),
+            spoken=_spoken(texts[one.page - 1]) if texts and one.page and one.page <= len(texts) else None,
+            clip=label,
+            doubts=tuple(doubt.of(job.lang) for doubt in one.doubts),
+        )
+        for one, label in zip(showings, listing.labels(showings, word), strict=True)
+    ]
+
+
+def _spoken(said: str) -> float:
+    """Seconds that the scene of a page takes to speak, as `scenes` tells them."""
+    spoken = info_of("scene.txt", cleaned(said), "plain", "utf-8", bom=False)[0].spoken or 0
+    return round(float(Fraction(spoken * 60, CHARACTERS_A_MINUTE)), 1)
+
+
+def _publish(told: CutsDocument, job: CutsJob, work: Path) -> None:
+    """The list in the output folder. One there that was corrected meanwhile stays. Raises AssetError."""
+    out = Path(job.out)
+    rows = [msgspec.structs.astuple(one) for one in told.cuts]
+    texts = (listing.as_csv(rows), json.dumps(entry.plain(told), ensure_ascii=False, indent=1) + "\n")
+    for name, text in zip(names(job.stem), texts, strict=True):
+        made = text.encode("utf-8")
+        there = out / name
+        if not (job.replace or job.cuts) and there.is_file() and there.read_bytes() != made:
+            raise AssetError(
+                f"{there} is another list than the one found now; somebody may have corrected it. Give it back with "
+                "--cuts, or pass --overwrite always.",
+                f"{there} 与本次结果不同，可能已被人工修正。请用 --cuts 提交该清单，或使用 --overwrite always。",
+            )
+        (work / name).write_bytes(made)
+        publish(work / name, there, replace=True)
