@@ -15,7 +15,7 @@ import msgspec
 from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.documents.types import Frozen
-from pipeline.errors import ToolMissing
+from pipeline.errors import PreflightError, ToolMissing
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.tools import isolation
@@ -143,6 +143,29 @@ def _abilities(lang: str) -> list[ToolState]:
     return tools
 
 
+def _project(lang: str) -> list[ToolState]:
+    """What `preflight.toml` says where we stand, entry by entry; nothing where there is none."""
+    from pipeline.cli import project
+    from pipeline.cli.inputs import preset_of
+    from pipeline.storage.inputs import PROJECT
+
+    name = PROJECT
+    try:
+        found = project.near(".")
+        if found is None:
+            return []
+        for one in (found.defaults, *found.matches):
+            if one.preset:
+                preset_of(str(found.path.parent / one.preset) if one.preset.endswith(".toml") else one.preset, one.role)
+    except PreflightError as error:
+        return [_tool(name, None, error.text, lang, needed=True)]
+    told = [_tool(name, str(found.path), Text("", ""), lang, needed=False)]
+    entries = [("[defaults]", found.defaults), *((f"[[match]] {n}", one) for n, one in enumerate(found.matches, 1))]
+    return told + [
+        _tool(f"{name} {place}", project.said(one), Text("", ""), lang, needed=False) for place, one in entries
+    ]
+
+
 def _layer(name: str, on: bool, lang: str, *, strict: bool) -> ToolState:
     advice = Text(
         "the system refuses it here; other layers stay on. docs/security.md says what each of them needs",
@@ -173,7 +196,7 @@ def examine(lang: str, *, strict: bool) -> list[ToolState]:
     tools = [_tool("python", python, Text("", ""), lang, needed=True)]
     tools += [_package(lang), *(_library(library, lang) for library in known())]
     tools += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
-    tools += _fonts(lang)
+    tools += [*_fonts(lang), *_project(lang)]
     for of, found in _layers().items():
         tools += [_layer(f"isolation: {of}: {layer}", on, lang, strict=strict) for layer, on in found.items()]
     return tools

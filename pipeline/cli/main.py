@@ -64,13 +64,24 @@ VERBS: Final = (
         "check",
         "facts against rules; changes nothing",
         "pipeline.cli.check",
-        ("clip.mp4 -p convert/h264-1080p", "media/ -p mine.toml --include '*.mp4' --explain"),
+        (
+            "clip.mp4 -p convert/h264-1080p",
+            "media/",
+            "media/ -p convert/h264-1080p -p convert/edit-25fps",
+            "media/ -p mine.toml --include '*.mp4' --explain",
+        ),
     ),
     Verb(
         "fit",
         "which scenarios take a file as it is, with repair, or not and why; best first",
         "pipeline.cli.fit",
         ("clip.mp4", "media/ --json"),
+    ),
+    Verb(
+        "init",
+        "write preflight.toml from what lies in a folder: what its files are for",
+        "pipeline.cli.init",
+        ("", "media/"),
     ),
     Verb("plan", "what prepare would do", "pipeline.cli.plan", ("clip.mp4 -p convert/edit-25fps",)),
     Verb(

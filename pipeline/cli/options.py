@@ -147,7 +147,31 @@ class Rules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged(Inputs, Rules):
+class Scenarios:
+    """Which rules hold: those of presets that were named, or what `preflight.toml` above the sources says."""
+
+    preset: tuple[str, ...]
+    role: str | None
+    explain: bool
+
+    @staticmethod
+    def declare(parser: ArgumentParser) -> None:
+        """Add the arguments."""
+        group = parser.add_argument_group("rules")
+        group.add_argument(
+            "-p",
+            "--preset",
+            action="append",
+            default=[],
+            metavar="PRESET",
+            help="id or FILE.toml, may be repeated (default: what preflight.toml above the files says)",
+        )
+        group.add_argument("--role", help="what the files are used for (default: by their kind)")
+        group.add_argument("--explain", action="store_true", help="every finding with rule, source and code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Inputs, Scenarios):
     """Of files that are held against rules."""
 
     no_resume: bool
@@ -156,7 +180,7 @@ class Judged(Inputs, Rules):
     def declare(parser: ArgumentParser) -> None:
         """Add the arguments, the general ones aside."""
         Inputs.declare(parser)
-        Rules.declare(parser)
+        Scenarios.declare(parser)
         parser.add_argument("--no-resume", action="store_true", help="ignore what earlier runs found out or finished")
 
 

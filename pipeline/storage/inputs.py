@@ -22,8 +22,9 @@ from pipeline.storage.paths import plain
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 _MOST: Final = 256 << 20  # bytes of a list
-# What operating systems and editors leave lying about; never an asset when found by walking.
-_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+PROJECT: Final = "preflight.toml"  # says what the other files of its folder are for
+# What operating systems and editors leave lying about, and ours; never an asset when found by walking.
+_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", PROJECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +231,29 @@ def _matching(pattern: str, walk: _Walk) -> Iterator[_Named]:
 
 
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":  # any number of folders, or all that is left
-        return any(_fits(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+    at = {0}  # how many parts are matched: in as many steps as there are pairs, whatever the pattern
+    for wanted in pattern:
+        if not at:
+            return False
+        if wanted == "**":  # any number of folders, or all that is left
+            at = set(range(min(at), len(parts) + 1))
+        else:
+            at = {number + 1 for number in at if number < len(parts) and fnmatch.fnmatchcase(parts[number], wanted)}
+    return len(parts) in at
+
+
+def matches(relative: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns matches: by its name alone, or from the folder on where the pattern has a "/".
+
+    Small and capital letters are the same; a pattern that ends with "/" is a folder and all below it.
+    """
+    parts = relative.casefold().split("/")
+    for pattern in patterns:
+        wanted = (f"{pattern}**" if pattern.endswith("/") else pattern).casefold().split("/")
+        wanted += ["*"] if len(wanted) > 1 and wanted[-1] == "**" else []  # what is in a folder, not a file of its name
+        if _fits(parts if len(wanted) > 1 else parts[-1:], wanted):
+            return True
+    return False
 
 
 def _walk(top: Path, walk: _Walk, depth: int | None = None) -> Iterator[_Named]:

@@ -22,7 +22,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("fit", "schema", "presets", "explain", "doctor", "order", "status"),
+    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "init"),
 }
 # What each needs on its command line at least.
 NEEDED = {
