@@ -64,6 +64,11 @@ json.loads = _held
 CACHE = Path(__file__).parent.parent / "samples" / "out"
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Files made while tests are collected hold the time of day, and workers that collect apart must agree on names."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 32 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Attacks are marked where they stand, so that `make attack` finds them."""
     for item in items:

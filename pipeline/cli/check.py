@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Drawn, Judged, Options, Repairs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class CheckOptions(Judged, Drawn):
     """Of `preflight check`."""
 
 
-def declare(parser: ArgumentParser) -> type[CheckOptions]:
+def declare(parser: Parser) -> type[CheckOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
     Drawn.declare(parser)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 import msgspec
 
 from pipeline.checks import CHECKS
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.cli.presets import ShownRule, shown_rule
@@ -20,6 +20,7 @@ from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
 from pipeline.model.rules import Preset, Role, Rule
 from pipeline.report import console
+from pipeline.report.labels import WORDS
 from pipeline.rules import presets
 from pipeline.rules.catalogue import Statement, rows
 from pipeline.upload.destinations import meaning
@@ -90,12 +91,15 @@ _LABELS: Final = {
 }
 
 
-def declare(parser: ArgumentParser) -> type[ExplainOptions]:
+def declare(parser: Parser) -> type[ExplainOptions]:
     """Add the arguments; they become what is returned."""
     parser.add_argument(
         "rule",
         metavar="RULE",
-        help="id or short name of a rule, or of a row of the documents; code of a platform; check; words to look for",
+        help=Text(
+            "id or short name of a rule, or of a row of the documents; code of a platform; check; words to look for",
+            "规则或文档条目的编号或简称；平台错误码；检查项；或要查找的词",
+        ),
     )
     Options.declare(parser)
     return ExplainOptions
@@ -226,7 +230,7 @@ def _explained(wanted: str, uses: Sequence[Use], stated: Mapping[str, Statement]
 
 def _enforced(preset: Preset, role: Role, rule: Rule, lang: str) -> EnforcedRule:
     check = CHECKS[rule.check]
-    kinds = ", ".join(sorted(kind.value for kind in check.repairs))
+    kinds = ", ".join(WORDS[kind].of(lang) for kind in sorted(check.repairs))
     repair = f"`preflight prepare` ({kinds})" if kinds else None
     return EnforcedRule(
         **msgspec.structs.asdict(shown_rule(rule, lang)),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Inputs, Options
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class FitOptions(Inputs):
     """Of `preflight fit`."""
 
 
-def declare(parser: ArgumentParser) -> type[FitOptions]:
+def declare(parser: Parser) -> type[FitOptions]:
     """Add the arguments; they become what is returned."""
     Inputs.declare(parser)
     Options.declare(parser)

@@ -6,14 +6,14 @@ import glob
 import json
 import os
 import sys
-from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pipeline.cli.options import Options, workers
+from pipeline.cli.arguments import Parser
+from pipeline.cli.options import OUTPUT, Options, workers
 from pipeline.model.facts import Text
 
 if TYPE_CHECKING:
@@ -45,10 +45,21 @@ class InitOptions(Options):
     jobs: int | None
 
 
-def declare(parser: ArgumentParser) -> type[InitOptions]:
+def declare(parser: Parser) -> type[InitOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="what is to be looked at (default: .)")
-    parser.add_argument("--out", default="out", help="the output folder below it that prepare will use")
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        default=".",
+        metavar="FOLDER",
+        help=Text("what is to be looked at (default: .)", "要查看的文件夹（默认：.）"),
+    )
+    parser.group(OUTPUT).add_argument(
+        "--out",
+        default="out",
+        metavar="NAME",
+        help=Text("the folder in it that prepare will write into (default: out)", "prepare 写入的子目录（默认：out）"),
+    )
     workers(parser)
     Options.declare(parser)
     return InitOptions

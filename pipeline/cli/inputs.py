@@ -16,7 +16,7 @@ from pipeline.errors import PresetError, UsageError, nearest_word
 from pipeline.model.facts import Text, Value
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset, Safety
-from pipeline.model.units import parse
+from pipeline.model.units import NotAValue, parse
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
 from pipeline.storage import inputs, paths, urls
@@ -218,8 +218,8 @@ def _asked(options: Repairs) -> dict[str, Any]:
     if options.background is not None:
         try:
             deliver["background"] = parse("colour", options.background)
-        except ValueError as error:
-            raise UsageError(f"--background: {error}", f"--background：{error}") from None
+        except NotAValue as error:
+            raise UsageError(f"--background: {error}", f"--background：{error.text.zh}") from None
     return {
         "at_least": Safety[options.at_least.upper()],
         "allow": frozenset(check for check, wanted in allow.items() if wanted),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import io
 import json
@@ -15,8 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 import pipeline
+from pipeline.cli.arguments import Parser, spoken
 from pipeline.cli.options import language
-from pipeline.errors import AssetError, OurFault, PreflightError, SystemRefused, UsageError, nearest_word
+from pipeline.errors import AssetError, OurFault, PreflightError, SystemRefused, UsageError
 from pipeline.model.facts import Text
 from pipeline.tools.launch import unseen
 from pipeline.tools.libraries import require
@@ -24,45 +24,65 @@ from pipeline.tools.libraries import require
 if TYPE_CHECKING:
     from pipeline.cli.options import Options
 
-_EXAMPLES = """\
-examples:
-  preflight check clip.mp4 -p metastudio/video-production
-  preflight fit clip.mp4
-  preflight plan clip.mp4 -p metastudio/video-production
-  preflight prepare media/ -p metastudio/video-production -o out/
-  preflight verify out/manifest.json
-  preflight report out/manifest.json -o report.html
-  preflight presets list
-  preflight explain metastudio.video-production.video.max-fps
-
-exit codes:
-  0 all comply, or were fixed and verified   1 at least one asset does not comply
-  2 usage, configuration or preset error; nothing to do   3 a needed tool or network is missing
-  4 an asset could not be checked or converted   5 upload failed   130 interrupted
-  70 a fault of ours; the place of its crash report is said
-"""
+_EXAMPLES: Final = (
+    "check clip.mp4 -p metastudio/video-production",
+    "fit clip.mp4",
+    "plan clip.mp4 -p metastudio/video-production",
+    "prepare media/ -p metastudio/video-production -o out/",
+    "verify out/manifest.json",
+    "report out/manifest.json -o report.html",
+    "presets list",
+    "explain metastudio.video-production.video.max-fps",
+)
+_EXIT_CODES: Final = (
+    (0, Text("all comply, or were fixed and verified", "全部合规，或已修复并验证")),
+    (1, Text("at least one asset does not comply", "至少一个素材不合规")),
+    (2, Text("usage, configuration or preset error; nothing to do", "用法、配置或预设有误；没有可处理的文件")),
+    (3, Text("a needed tool or network is missing", "缺少所需的工具或网络")),
+    (4, Text("an asset could not be checked or converted", "有素材无法检查或转换")),
+    (5, Text("upload failed", "上传失败")),
+    (6, Text("the platform waits for a person", "平台等待人工确认")),
+    (70, Text("a fault of ours; the place of its crash report is said", "本工具的缺陷；会给出崩溃报告的位置")),
+    (130, Text("interrupted; the same command goes on", "已中断；重新运行同一命令即可继续")),
+)
 
 
 class Verb(NamedTuple):
     """A verb as the command's help shows it. Its module is imported when it is used, so that help comes at once."""
 
     name: str
-    help: str
+    help: Text
     module: str
     examples: tuple[str, ...]  # what stands behind it, as a shell has it
 
     @property
-    def shown(self) -> str:
+    def shown(self) -> Text:
         """What stands below its help."""
-        lines = [f"  preflight {self.name} {one}".rstrip() for one in self.examples]
-        return "\n".join(["examples:", *lines])
+        return _shown([f"{self.name} {one}".rstrip() for one in self.examples])
+
+
+def _shown(examples: Sequence[str]) -> Text:
+    """Examples as help has them."""
+    lines = "".join(f"\n  preflight {one}" for one in examples)
+    return Text(f"examples:{lines}", f"示例：{lines}")
+
+
+def _exit_codes() -> Text:
+    rows = [(f"{code:>5}  ", said) for code, said in _EXIT_CODES]
+    en, zh = ("\n".join(code + said.of(lang) for code, said in rows) for lang in ("en", "zh"))
+    return Text(f"\n\nexit codes:\n{en}", f"\n\n退出码：\n{zh}")
 
 
 VERBS: Final = (
-    Verb("probe", "facts, no rules", "pipeline.cli.probe", ("clip.mp4", "photo.jpg --deep --json")),
+    Verb(
+        "probe",
+        Text("facts, no rules", "只读取参数，不按规则判断"),
+        "pipeline.cli.probe",
+        ("clip.mp4", "photo.jpg --deep --json"),
+    ),
     Verb(
         "check",
-        "facts against rules; changes nothing",
+        Text("facts against rules; changes nothing", "按规则检查；不做任何修改"),
         "pipeline.cli.check",
         (
             "clip.mp4 -p convert/h264-1080p",
@@ -73,148 +93,164 @@ VERBS: Final = (
     ),
     Verb(
         "fit",
-        "which scenarios take a file as it is, with repair, or not and why; best first",
+        Text(
+            "which scenarios take a file as it is, with repair, or not and why; best first",
+            "文件适合哪些场景：直接可用、修复后可用，或不可用及原因；最合适的在前",
+        ),
         "pipeline.cli.fit",
         ("clip.mp4", "media/ --json"),
     ),
     Verb(
         "init",
-        "write preflight.toml from what lies in a folder: what its files are for",
+        Text(
+            "write preflight.toml from what lies in a folder: what its files are for",
+            "按文件夹中的内容编写 preflight.toml：各文件的用途",
+        ),
         "pipeline.cli.init",
         ("", "media/"),
     ),
-    Verb("plan", "what prepare would do", "pipeline.cli.plan", ("clip.mp4 -p convert/edit-25fps",)),
+    Verb(
+        "plan",
+        Text("what prepare would do", "prepare 将会做什么"),
+        "pipeline.cli.plan",
+        ("clip.mp4 -p convert/edit-25fps",),
+    ),
     Verb(
         "prepare",
-        "repair, prove, digest; sources are never touched",
+        Text("repair, prove, digest; sources are never touched", "修复、验证、计算摘要；从不改动源文件"),
         "pipeline.cli.prepare",
         (
             "media/ -p convert/h264-1080p -o out/",
             "--from-file out/quarantine.list -p convert/h264-1080p -o out/",
         ),
     ),
-    Verb("verify", "files, digests and rules of a finished run, again", "pipeline.cli.verify", ("out/manifest.json",)),
+    Verb(
+        "verify",
+        Text("files, digests and rules of a finished run, again", "重新核对一次运行的文件、摘要和规则"),
+        "pipeline.cli.verify",
+        ("out/manifest.json",),
+    ),
     Verb(
         "report",
-        "a report or manifest as .html .json .xml .csv .md",
+        Text("a report or manifest as .html .json .xml .csv .md", "将报告或清单输出为 .html .json .xml .csv .md"),
         "pipeline.cli.report",
         ("out/manifest.json -o report.html",),
     ),
     Verb(
         "scenes",
-        "a script or deck as scenes within the limits",
+        Text("a script or deck as scenes within the limits", "将讲稿或演示文稿拆成符合限制的场景"),
         "pipeline.cli.scenes",
         ("script.txt -p mine.toml -o out/",),
     ),
     Verb(
         "package",
-        "a voice package of clips or of one long take; clips joined to one prompt",
+        Text(
+            "a voice package of clips or of one long take; clips joined to one prompt",
+            "用录音片段或一条长录音制作声音训练包；或将片段拼接为一条提示音",
+        ),
         "pipeline.cli.package",
         ("clips/ -p mine.toml -o out/",),
     ),
-    Verb("serve", "a local page: drop files, watch, read, download", "pipeline.cli.serve", ("",)),
+    Verb(
+        "serve",
+        Text("a local page: drop files, watch, read, download", "本地页面：拖入文件，查看进度和报告，下载结果"),
+        "pipeline.cli.serve",
+        ("",),
+    ),
     Verb(
         "upload",
-        "hand over what a manifest holds, and prove it",
+        Text("hand over what a manifest holds, and prove it", "交付清单中的文件，并验证已送达"),
         "pipeline.cli.upload",
         ("out/manifest.json --to file:///srv/handover", "out/manifest.json --to file:///srv/handover --dry-run"),
     ),
     Verb(
         "order",
-        "an order to fill in, for a preset",
+        Text("an order to fill in, for a preset", "某个预设的待填订单"),
         "pipeline.cli.order",
         ("mine.toml",),
     ),
-    Verb("status", "how everything of an upload stands now", "pipeline.cli.status", ("out/upload.json",)),
-    Verb("sandbox", "both platforms on this machine, to try against", "pipeline.cli.sandbox", ("",)),
-    Verb("schema", "the JSON Schema of a report, a manifest or an event", "pipeline.cli.schema", ("manifest",)),
+    Verb(
+        "status",
+        Text("how everything of an upload stands now", "一次上传中各项目前的状态"),
+        "pipeline.cli.status",
+        ("out/upload.json",),
+    ),
+    Verb(
+        "sandbox",
+        Text("both platforms on this machine, to try against", "在本机模拟两个平台，供试用"),
+        "pipeline.cli.sandbox",
+        ("",),
+    ),
+    Verb(
+        "schema",
+        Text("the JSON Schema of a report, a manifest or an event", "报告、清单或事件的 JSON Schema"),
+        "pipeline.cli.schema",
+        ("manifest",),
+    ),
     Verb(
         "presets",
-        "list, show ID, lint FILE",
+        Text("list, show ID, lint FILE", "列出全部（list）、显示一个（show 编号）、检查文件（lint 文件）"),
         "pipeline.cli.presets",
         ("list", "show convert/mono-wav", "lint mine.toml"),
     ),
     Verb(
         "explain",
-        "a rule, a platform's code or a check: limit, document, section, date",
+        Text(
+            "a rule, a platform's code or a check: limit, document, section, date",
+            "规则、平台错误码或检查项：限制、文档、章节、日期",
+        ),
         "pipeline.cli.explain",
         ("max-fps", "'frame rate'"),
     ),
-    Verb("doctor", "whether the tools can do it", "pipeline.cli.doctor", ("", "--strict")),
+    Verb(
+        "doctor", Text("whether the tools can do it", "所需工具是否齐全可用"), "pipeline.cli.doctor", ("", "--strict")
+    ),
 )
 
 
 class VerbModule(Protocol):
     """What the module of a verb has."""
 
-    def declare(self, parser: argparse.ArgumentParser) -> type[Options]:
+    def declare(self, parser: Parser) -> type[Options]:
         """Add the arguments; the class that they become."""
 
     def run(self, options: Any) -> int:
         """Do it; the exit code."""
 
 
-class _Once(argparse._StoreAction):  # noqa: SLF001  what `action="store"` is; there is no public name for it
-    """An option with one value. argparse would forget the first of two in silence."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
-    ) -> None:
-        given = namespace.__dict__.setdefault("given once", {})
-        if option_string and given.setdefault(self.dest, values) != values:
-            first = given[self.dest]
-            raise UsageError(
-                f"{option_string} was given twice: {first} and {values}; give one",
-                f"{option_string} 给出了两次：{first} 和 {values}；请只给一个",
-            )
-        super().__call__(parser, namespace, values, option_string)
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with our exit path, no option forgotten and a suggestion on a typo."""
-
-    below: _Parser | None = None  # of the verb that is used
-
-    def __init__(self, *words: Any, **named: Any) -> None:
-        super().__init__(*words, **named)
-        for name in (None, "store"):
-            self.register("action", name, _Once)
-
-    def flags(self) -> list[str]:
-        """Every option there is, of the verb where one is used."""
-        return self.below.flags() if self.below else [flag for one in self._actions for flag in one.option_strings]
-
-    def error(self, message: str) -> Any:
-        hint = ""
-        found = [word.strip("'\" ") for word in message.split("invalid choice:")[-1].split("(")[:1]]
-        if "invalid choice" in message and self._subparsers is not None:
-            hint = nearest_word(found[0], [verb.name for verb in VERBS]).en
-        if message.startswith("unrecognized arguments: -"):
-            hint = nearest_word(message.split()[2].partition("=")[0], self.flags()).en
-        raise UsageError(f"{message}.{hint} `preflight --help` shows the way.", f"{message}。{hint}")
+def parser(lang: str) -> tuple[Parser, dict[str, Parser]]:
+    """The command, and each of its verbs without its arguments yet, with help in this language."""
+    top = Parser(
+        prog="preflight",
+        lang=lang,
+        description=Text(
+            "Check, repair, prove and hand over media for digital-human platforms.",
+            "检查、修复、验证并交付数字人平台所需的媒体素材。",
+        ),
+        epilog=_shown(_EXAMPLES).plus(_exit_codes()),
+    )
+    version = Text("show the version and exit", "显示版本")
+    top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}", help=version)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    below = {
+        verb.name: verbs.add_parser(
+            verb.name, lang=lang, help=verb.help.of(lang), description=verb.help.of(lang), epilog=verb.shown.of(lang)
+        )
+        for verb in VERBS
+    }
+    return top, below
 
 
 def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
     """The module of the verb that these arguments name, and its options. Raises UsageError, SystemExit after help."""
-    top = _Parser(
-        prog="preflight",
-        description="Check, repair, prove and hand over media for digital-human platforms.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("--version", action="version", version=f"preflight {pipeline.__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
-    raw = argparse.RawDescriptionHelpFormatter
-    parsers = {
-        verb.name: verbs.add_parser(verb.name, help=verb.help, epilog=verb.shown, formatter_class=raw) for verb in VERBS
-    }
+    top, verbs = parser(language(spoken(given)))
     used = next((verb for verb in VERBS if verb.name in given[:1]), None)
     if used is None:
         top.parse_args(given)  # answers, or raises
         raise UsageError(f"{given[0]} is no verb", f"{given[0]} 不是命令")
     if used.name != "doctor":  # which says it of every library, not of the first
         require()
-    top.below = parsers[used.name]
+    top.below = verbs[used.name]
     module = cast(VerbModule, import_module(used.module))
     options = module.declare(top.below)
     return module, options.of(top.parse_args(given))
@@ -239,7 +275,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PreflightError as error:
         return _failed(error, given)
     except KeyboardInterrupt:  # asked for, and said; the journal has what is finished
-        sys.stderr.write("\ninterrupted; run the same command again to continue\n")
+        said = Text("interrupted; run the same command again to continue", "已中断；重新运行同一命令即可继续")
+        sys.stderr.write(f"\n{said.of(language(spoken(given)))}\n")
         return 130
     except _Terminated as ended:  # asked for by who sent the signal, and told by the exit code
         return 128 + ended.number
@@ -307,11 +344,8 @@ def _terminated(number: int, _: object) -> None:
 
 def _failed(error: PreflightError, given: Sequence[str]) -> int:
     """Say what went wrong, as a document too where one was asked for and none is out; the exit code."""
-    asked = next((word.partition("=")[2] for word in given if word.startswith("--lang=")), None)
-    if "--lang" in given[:-1]:
-        asked = given[given.index("--lang") + 1]
     text = error.text.plus(_reported(error, given)) if isinstance(error, OurFault) else error.text
-    said = text.of(language(asked))
+    said = text.of(language(spoken(given)))
     documented = isinstance(error, OurFault) and error.documented
     try:
         if ("--json" in given or "--jsonl" in given) and not documented:

@@ -6,27 +6,43 @@ A verb's own options are a class made of these groups. The name of an argument i
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from pipeline.cli.arguments import Group, Parser
+from pipeline.model.facts import Text
 from pipeline.model.job import Running, Watch
 
 
 def language(asked: str | None) -> str:
     """The language of messages: asked for, else PREFLIGHT_LANG, else the locale, else English."""
-    wanted = asked or os.environ.get("PREFLIGHT_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    told = (os.environ.get(name) for name in ("PREFLIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))
+    wanted = asked or next(filter(None, told), "en")
     return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def workers(parser: Any, what: str = "worker processes (default: processors)") -> None:
+# Under what heading options stand in the help.
+INPUT: Final = Text("input", "输入")
+WORK: Final = Text("how it runs", "运行方式")
+RULES: Final = Text("rules", "规则")
+REPAIRS: Final = Text("repairs", "修复")
+OUTPUT: Final = Text("output", "输出")
+MESSAGES: Final = Text("messages", "消息")
+
+_WORKERS: Final = Text("worker processes (default: processors)", "工作进程数（默认：处理器数）")
+
+
+def workers(parser: Parser, what: Text = _WORKERS) -> None:
     """-j, for all that do several things at once."""
-    parser.add_argument("-j", "--jobs", type=int, metavar="N", help=what)
+    parser.group(WORK).add_argument("-j", "--jobs", type=int, metavar="N", help=what)
 
 
-def overwriting(parser: Any) -> None:
+def overwriting(parser: Parser) -> None:
     """--overwrite, for all that write into a folder of outputs."""
-    parser.add_argument("--overwrite", choices=["never", "always"], default="never", help="files in the way")
+    parser.group(OUTPUT).add_argument(
+        "--overwrite", choices=["never", "always"], default="never", help=Text("files in the way", "目标位置已有文件时")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,23 +56,36 @@ class Options:
     verbose: bool
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments."""
-        output = parser.add_argument_group("output")
-        output.add_argument("--json", action="store_true", help="one JSON document on standard output")
-        output.add_argument("--jsonl", action="store_true", help="one JSON event a line on standard output")
-        output.add_argument(
+        group = parser.group(MESSAGES)
+        group.add_argument(
+            "--json",
+            action="store_true",
+            help=Text("one JSON document on standard output", "在标准输出打印一份 JSON 文档"),
+        )
+        group.add_argument(
+            "--jsonl",
+            action="store_true",
+            help=Text("one JSON event a line on standard output", "在标准输出每行打印一个 JSON 事件"),
+        )
+        group.add_argument(
             "--lang",
             choices=["en", "zh"],
             default=language(None),
-            help="language of messages (else PREFLIGHT_LANG, LANG)",
+            help=Text("language of messages (else PREFLIGHT_LANG, LANG)", "消息语言（否则取 PREFLIGHT_LANG、LANG）"),
         )
-        output.add_argument("-q", "--quiet", action="store_true", help="print only the last line")
-        output.add_argument(
+        group.add_argument(
+            "-q", "--quiet", action="store_true", help=Text("print only the last line", "只打印最后一行")
+        )
+        group.add_argument(
             "-v",
             "--verbose",
             action="store_true",
-            help="leave nothing out; show where unexpected errors happened and what libraries print",
+            help=Text(
+                "leave nothing out; show where unexpected errors happened and what libraries print",
+                "不省略任何内容；显示意外错误的位置和底层库的输出",
+            ),
         )
 
     @classmethod
@@ -84,27 +113,75 @@ class Inputs(Options):
     deep: bool
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments."""
-        group = parser.add_argument_group("input")
+        group = parser.group(INPUT)
         group.add_argument(
-            "paths", nargs="*", metavar="PATH", help="files, folders (walked), 'patterns' with **, or their addresses"
+            "paths",
+            nargs="*",
+            metavar="PATH",
+            help=Text(
+                "files, folders (walked), 'patterns' with **, or their addresses",
+                "文件、目录（逐层遍历）、含 ** 的通配模式，或它们的网址",
+            ),
         )
-        group.add_argument("--from-file", metavar="LIST", help="paths from a file, one a line; - for standard input")
         group.add_argument(
-            "-0", "--null", action="store_true", help="paths in LIST end with NUL, as find -print0 has them"
+            "--from-file",
+            metavar="LIST",
+            help=Text(
+                "paths from a file, one a line; - for standard input", "从文件读取路径，每行一个；- 表示标准输入"
+            ),
         )
-        group.add_argument("--allow-empty", action="store_true", help="no file at all is in order, not a mistake")
-        group.add_argument("--include", action="append", default=[], metavar="GLOB", help="of a folder, only these")
-        group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="of a folder, not these")
-        workers(group)
-        group.add_argument("--fail-fast", action="store_true", help="stop at the first file that is not in order")
-        group.add_argument("--executor", choices=["local", "dask"], default="local", help="where the work runs")
-        group.add_argument("--scheduler", metavar="ADDR", help="of the Dask cluster, as tcp://host:8786")
         group.add_argument(
+            "-0",
+            "--null",
+            action="store_true",
+            help=Text(
+                "paths in LIST end with NUL, as find -print0 has them",
+                "LIST 中的路径以 NUL 结尾，即 find -print0 的输出",
+            ),
+        )
+        group.add_argument(
+            "--allow-empty",
+            action="store_true",
+            help=Text("no file at all is in order, not a mistake", "没有任何文件也算正常，不报错"),
+        )
+        group.add_argument(
+            "--include",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=Text("of a folder, only these", "目录中只取这些文件"),
+        )
+        group.add_argument(
+            "--exclude",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=Text("of a folder, not these", "目录中排除这些文件"),
+        )
+        workers(parser)
+        work = parser.group(WORK)
+        work.add_argument(
+            "--fail-fast",
+            action="store_true",
+            help=Text("stop at the first file that is not in order", "遇到第一个有问题的文件即停止"),
+        )
+        work.add_argument(
+            "--executor", choices=["local", "dask"], default="local", help=Text("where the work runs", "在哪里运行")
+        )
+        work.add_argument(
+            "--scheduler",
+            metavar="ADDR",
+            help=Text("of the Dask cluster, as tcp://host:8786", "Dask 集群的地址，如 tcp://host:8786"),
+        )
+        work.add_argument(
             "--deep",
             action="store_true",
-            help="decode every frame to prove files undamaged (prepare always does); probe then measures faces as well",
+            help=Text(
+                "decode every frame to prove files undamaged (prepare always does); probe then measures faces as well",
+                "完整解码每一帧以确认文件没有损坏（prepare 总是如此）；probe 还会测量人脸",
+            ),
         )
 
     def running(self, watch: Watch, *, resume: bool = True) -> Running:
@@ -119,14 +196,30 @@ class Drawn:
     plots: str | None
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments."""
-        parser.add_argument(
+        parser.group(OUTPUT).add_argument(
             "--plots",
             metavar="DIR",
-            help="draw what was looked at, as PNG in this folder: of sounds outline and spectrogram, of photos box, "
-            "outline, axes of the head and crop, of decks all pages",
+            help=Text(
+                "draw what was looked at, as PNG in this folder: of sounds outline and spectrogram, of photos box, "
+                "outline, axes of the head and crop, of decks all pages",
+                "把检查过的内容画成 PNG 存入此目录：声音的波形和频谱，照片的人脸框、轮廓、头部轴线和裁剪框，"
+                "演示文稿的全部页面",
+            ),
         )
+
+
+def _role_and_explain(group: Group) -> None:
+    """--role and --explain, whoever names the preset."""
+    group.add_argument(
+        "--role", help=Text("what the files are used for (default: by their kind)", "文件的用途（默认按类型决定）")
+    )
+    group.add_argument(
+        "--explain",
+        action="store_true",
+        help=Text("every finding with rule, source and code", "列出每项结果及其规则、依据和错误码"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +231,13 @@ class Rules:
     explain: bool
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments."""
-        group = parser.add_argument_group("rules")
-        group.add_argument("-p", "--preset", required=True, metavar="PRESET", help="id or FILE.toml")
-        group.add_argument("--role", help="what the files are used for (default: by their kind)")
-        group.add_argument("--explain", action="store_true", help="every finding with rule, source and code")
+        group = parser.group(RULES)
+        group.add_argument(
+            "-p", "--preset", required=True, metavar="PRESET", help=Text("id or FILE.toml", "预设编号或 FILE.toml")
+        )
+        _role_and_explain(group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,19 +249,21 @@ class Scenarios:
     explain: bool
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments."""
-        group = parser.add_argument_group("rules")
+        group = parser.group(RULES)
         group.add_argument(
             "-p",
             "--preset",
             action="append",
             default=[],
             metavar="PRESET",
-            help="id or FILE.toml, may be repeated (default: what preflight.toml above the files says)",
+            help=Text(
+                "id or FILE.toml, may be repeated (default: what preflight.toml above the files says)",
+                "预设编号或 FILE.toml，可重复给出（默认：按文件所在或上级文件夹的 preflight.toml）",
+            ),
         )
-        group.add_argument("--role", help="what the files are used for (default: by their kind)")
-        group.add_argument("--explain", action="store_true", help="every finding with rule, source and code")
+        _role_and_explain(group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,11 +273,15 @@ class Judged(Inputs, Scenarios):
     no_resume: bool
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments, the general ones aside."""
         Inputs.declare(parser)
         Scenarios.declare(parser)
-        parser.add_argument("--no-resume", action="store_true", help="ignore what earlier runs found out or finished")
+        parser.group(WORK).add_argument(
+            "--no-resume",
+            action="store_true",
+            help=Text("ignore what earlier runs found out or finished", "不使用以前运行的结果，全部重做"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,31 +300,62 @@ class Repairs:
     trim_silence: bool
 
     @staticmethod
-    def declare(parser: ArgumentParser) -> None:
+    def declare(parser: Parser) -> None:
         """Add the arguments."""
-        parser.add_argument(
-            "--at-least", choices=["lossless", "lossy"], default="lossy", help="the least safe repair allowed"
+        group = parser.group(REPAIRS)
+        group.add_argument(
+            "--at-least",
+            choices=["lossless", "lossy"],
+            default="lossy",
+            help=Text("the least safe repair allowed", "允许的修复中安全性最低的一级"),
         )
-        parser.add_argument(
+        group.add_argument(
             "--split",
             action="store_true",
-            help="split decks of too many slides, and videos that are too long, into parts",
+            help=Text(
+                "split decks of too many slides, and videos that are too long, into parts",
+                "将页数过多的演示文稿和过长的视频拆成多份",
+            ),
         )
-        parser.add_argument(
-            "--strip-tags", action="store_true", help="remove SSML elements that the rules refuse, keep words"
+        group.add_argument(
+            "--strip-tags",
+            action="store_true",
+            help=Text("remove SSML elements that the rules refuse, keep words", "删除规则不接受的 SSML 元素，保留文字"),
         )
-        parser.add_argument(
-            "--trim", action="store_true", help="cut videos and sounds that are too long off at the limit"
+        group.add_argument(
+            "--trim",
+            action="store_true",
+            help=Text("cut videos and sounds that are too long off at the limit", "将过长的视频和声音在上限处截断"),
         )
-        parser.add_argument(
-            "--crop", action="store_true", help="crop photos to head and shoulders of the person in them"
+        group.add_argument(
+            "--crop",
+            action="store_true",
+            help=Text("crop photos to head and shoulders of the person in them", "将照片裁剪为人物的头肩像"),
         )
-        parser.add_argument("--straighten", action="store_true", help="turn photos so that the head in them is upright")
-        parser.add_argument("--enlarge", action="store_true", help="enlarge pictures that are too small for the rules")
-        parser.add_argument(
-            "--background", metavar="#RRGGBB", help="the colour under transparency that a scenario does not take"
+        group.add_argument(
+            "--straighten",
+            action="store_true",
+            help=Text("turn photos so that the head in them is upright", "旋转照片，使头部竖直"),
         )
-        parser.add_argument(
-            "--plain-names", action="store_true", help="no date in names, where the platform's own tool writes one"
+        group.add_argument(
+            "--enlarge",
+            action="store_true",
+            help=Text("enlarge pictures that are too small for the rules", "放大尺寸不足的图片"),
         )
-        parser.add_argument("--trim-silence", action="store_true", help="cut long silence off both ends of recordings")
+        group.add_argument(
+            "--background",
+            metavar="#RRGGBB",
+            help=Text("the colour under transparency that a scenario does not take", "场景不接受透明时垫在下面的颜色"),
+        )
+        group.add_argument(
+            "--plain-names",
+            action="store_true",
+            help=Text(
+                "no date in names, where the platform's own tool writes one", "文件名不加日期（平台自带工具会加）"
+            ),
+        )
+        group.add_argument(
+            "--trim-silence",
+            action="store_true",
+            help=Text("cut long silence off both ends of recordings", "剪去录音首尾过长的静音"),
+        )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
+from pipeline.model.facts import Text
 from pipeline.rules import presets
 from pipeline.upload import destinations
 from pipeline.upload.order import Table
@@ -20,10 +21,14 @@ class OrderOptions(Options):
     to: str | None
 
 
-def declare(parser: ArgumentParser) -> type[OrderOptions]:
+def declare(parser: Parser) -> type[OrderOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("preset", metavar="PRESET", help="what the manifest was prepared with")
-    parser.add_argument("--to", metavar="DEST", help="a platform (default: the preset's own)")
+    parser.add_argument(
+        "preset", metavar="PRESET", help=Text("what the manifest was prepared with", "制作清单时使用的预设")
+    )
+    parser.add_argument(
+        "--to", metavar="DEST", help=Text("a platform (default: the preset's own)", "平台（默认：预设所属平台）")
+    )
     Options.declare(parser)
     return OrderOptions
 

@@ -17,6 +17,7 @@ from pipeline.documents.facts import encode
 from pipeline.documents.spool import E, Entry, Line, Spool, line, with_trace, write_document
 from pipeline.documents.types import REPORTS, AssetEntry, FindingEntry, Head, Tail
 from pipeline.errors import OurFault
+from pipeline.model.facts import Text
 from pipeline.model.job import Watch
 from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Level, Preset
@@ -31,7 +32,7 @@ _NOT_IN_ORDER: Final = frozenset({"blocked", "failed", "error", "changed"})
 def watch(options: Options, verb: str) -> Watch:
     """Who tells how far a batch is, in the form that was asked for."""
     silent = options.quiet or options.json
-    return partial(progress, verb=verb, events=options.jsonl, silent=silent, noisy=options.verbose)
+    return partial(progress, verb=verb, lang=options.lang, events=options.jsonl, silent=silent, noisy=options.verbose)
 
 
 def keeping(
@@ -56,7 +57,8 @@ def keeping(
                 if fail_fast and (one.error or one.status in _NOT_IN_ORDER):
                     left = spool.expected - len(spool)
                     if left:
-                        sys.stderr.write(f"preflight: --fail-fast: stopped; {left} not looked at\n")
+                        told = Text(f"stopped; {left} not looked at", f"已停止；{left} 个文件未检查")
+                        sys.stderr.write(f"preflight: --fail-fast: {told.of(options.lang)}\n")
                     return True
         return False
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from pipeline.cli.options import Options, Rules, overwriting
+from pipeline.cli.arguments import Parser
+from pipeline.cli.options import OUTPUT, Options, Rules, overwriting
 from pipeline.cli.output import emit, faults
 from pipeline.documents import entry as document
 from pipeline.documents.types import PACKAGE, PackageDocument, PackageEntry
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE
+from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.results import Status, Verdict
 from pipeline.report import console
@@ -34,14 +35,30 @@ class PackageOptions(Options, Rules):
     overwrite: str
 
 
-def declare(parser: ArgumentParser) -> type[PackageOptions]:
+def declare(parser: Parser) -> type[PackageOptions]:
     """Add the arguments; they become what is returned."""
     Rules.declare(parser)
-    parser.add_argument("source", metavar="FOLDER-or-TAKE", help="clips with their texts, or one recording")
-    parser.add_argument("--script", metavar="FILE", help="of a take: its sentences, one a line")
-    parser.add_argument("--cuts", metavar="FILE", help="of a take: the list of cuts, looked through and corrected")
-    parser.add_argument("--in-order", action="store_true", help="of a take: its lines were read once each, in order")
-    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
+    parser.add_argument(
+        "source",
+        metavar="FOLDER-or-TAKE",
+        help=Text("clips with their texts, or one recording", "录音片段及其文本，或一条录音"),
+    )
+    parser.add_argument(
+        "--script", metavar="FILE", help=Text("of a take: its sentences, one a line", "长录音的文本，每行一句")
+    )
+    parser.add_argument(
+        "--cuts",
+        metavar="FILE",
+        help=Text("of a take: the list of cuts, looked through and corrected", "长录音的切分清单，已核对修改"),
+    )
+    parser.add_argument(
+        "--in-order",
+        action="store_true",
+        help=Text("of a take: its lines were read once each, in order", "长录音中每行按顺序只读了一遍"),
+    )
+    parser.group(OUTPUT).add_argument(
+        "-o", "--out", required=True, metavar="OUT", help=Text("output folder", "输出目录")
+    )
     overwriting(parser)
     Options.declare(parser)
     return PackageOptions

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.check import judge, warm
 from pipeline.cli.options import Judged, Options, Repairs
 
@@ -14,7 +14,7 @@ class PlanOptions(Judged, Repairs):
     """Of `preflight plan`."""
 
 
-def declare(parser: ArgumentParser) -> type[PlanOptions]:
+def declare(parser: Parser) -> type[PlanOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
     Repairs.declare(parser)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.check import judge
-from pipeline.cli.options import Drawn, Judged, Options, Repairs, overwriting
+from pipeline.cli.options import OUTPUT, Drawn, Judged, Options, Repairs, overwriting
+from pipeline.model.facts import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +20,22 @@ class PrepareOptions(Judged, Repairs, Drawn):
     dry_run: bool
 
 
-def declare(parser: ArgumentParser) -> type[PrepareOptions]:
+def declare(parser: Parser) -> type[PrepareOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
     Repairs.declare(parser)
     Drawn.declare(parser)
-    parser.add_argument(
-        "-o", "--out", metavar="OUT", help="output folder, or its address (default: what preflight.toml says)"
+    parser.group(OUTPUT).add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help=Text(
+            "output folder, or its address (default: what preflight.toml says)",
+            "输出目录，或其网址（默认：按 preflight.toml）",
+        ),
     )
     overwriting(parser)
-    parser.add_argument("--dry-run", action="store_true", help="plan only")
+    parser.group(OUTPUT).add_argument("--dry-run", action="store_true", help=Text("plan only", "只给出计划"))
     Options.declare(parser)
     return PrepareOptions
 

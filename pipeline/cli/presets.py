@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
+from typing import Final
 
 from pipeline.checks import CHECKS
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.documents.messages import limit
 from pipeline.documents.types import Frozen
 from pipeline.errors import UsageError
-from pipeline.model.facts import Value
+from pipeline.model.facts import Text, Value
 from pipeline.model.rules import Level, Preset, Role, Rule, Source
 from pipeline.report import console
+from pipeline.report.labels import WORDS
 from pipeline.rules import presets
 
 
@@ -73,12 +75,21 @@ class PresetsOptions(Options):
     name: str | None
 
 
-def declare(parser: ArgumentParser) -> type[PresetsOptions]:
+def declare(parser: Parser) -> type[PresetsOptions]:
     """Add the arguments; they become what is returned."""
     parser.add_argument(
-        "what", nargs="?", choices=["list", "show", "lint"], default="list", help="what to do (default: list)"
+        "what",
+        nargs="?",
+        choices=["list", "show", "lint"],
+        default="list",
+        help=Text("what to do (default: list)", "做什么（默认：list）"),
     )
-    parser.add_argument("name", nargs="?", metavar="ID-or-FILE", help="of the preset to show, or to look for faults in")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="ID-or-FILE",
+        help=Text("of the preset to show, or to look for faults in", "要显示或检查的预设"),
+    )
     Options.declare(parser)
     return PresetsOptions
 
@@ -95,9 +106,16 @@ def run(options: PresetsOptions) -> int:
     if options.what == "lint":
         rules = sum(len(role.rules) for role in preset.roles)
         if not emit({"id": preset.id, "roles": len(preset.roles), "rules": rules}, options):
-            console.console().print(f"{preset.id}: {len(preset.roles)} roles, {rules} rules, no fault found")
+            told = Text(
+                f"{preset.id}: {len(preset.roles)} roles, {rules} rules, no fault found",
+                f"{preset.id}：{len(preset.roles)} 个角色，{rules} 条规则，未发现问题",
+            )
+            console.console().print(told.of(options.lang))
         return 0
     return _show(preset, options)
+
+
+_HEADS: Final = (Text("preset", "预设"), Text("scenario", "场景"), Text("roles", "角色"), Text("rules", "规则数"))
 
 
 def _list(options: Options) -> int:
@@ -114,7 +132,7 @@ def _list(options: Options) -> int:
     ]
     if not emit({"presets": told}, options):
         rows = [(t.id, t.title, ", ".join(t.roles), str(t.rules)) for t in told]
-        console.console().print(console.rows_table(rows, ("preset", "scenario", "roles", "rules")))
+        console.console().print(console.rows_table(rows, [head.of(lang) for head in _HEADS]))
     return 0
 
 
@@ -132,10 +150,15 @@ def _show(preset: Preset, options: Options) -> int:
     out = console.console()
     out.print(f"[bold]{preset.id}[/bold]  {console.clean(preset.title.of(lang))}")
     for role in preset.roles:
-        kinds = ", ".join(sorted(kind.value for kind in role.kinds))
+        kinds = ", ".join(WORDS[kind].of(lang) for kind in sorted(role.kinds))
         out.print(f"\n[bold]{role.name}[/bold]  {console.clean(role.title.of(lang))}  ({kinds})")
         rows = [
-            (r.level.value, CHECKS[r.check].title.of(lang), limit(r, lang) + _only_when(r, lang), r.id)
+            (
+                console.say(f"level-{r.level}", lang),
+                CHECKS[r.check].title.of(lang),
+                limit(r, lang) + _only_when(r, lang),
+                r.id,
+            )
             for r in role.rules
         ]
         out.print(console.rows_table(rows))
@@ -145,7 +168,10 @@ def _show(preset: Preset, options: Options) -> int:
 
 
 def _only_when(rule: Rule, lang: str) -> str:
-    return f" (when {rule.when.check}: {rule.when.limit.describe(lang)})" if rule.when else ""
+    if rule.when is None:
+        return ""
+    asked = f"{rule.when.check}: {rule.when.limit.describe(lang)}"
+    return Text(f" (when {asked})", f"（仅当 {asked}）").of(lang)
 
 
 def _role(role: Role, lang: str) -> ShownRole:

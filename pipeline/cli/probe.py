@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Drawn, Inputs, Options
 
 
@@ -14,7 +14,7 @@ class ProbeOptions(Inputs, Drawn):
     """Of `preflight probe`."""
 
 
-def declare(parser: ArgumentParser) -> type[ProbeOptions]:
+def declare(parser: Parser) -> type[ProbeOptions]:
     """Add the arguments; they become what is returned."""
     Inputs.declare(parser)
     Drawn.declare(parser)

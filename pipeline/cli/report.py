@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from pipeline.cli.options import Options, workers
+from pipeline.cli.arguments import Parser
+from pipeline.cli.options import OUTPUT, Options, workers
 from pipeline.documents.read import document
 from pipeline.errors import UsageError
+from pipeline.model.facts import Text
 from pipeline.report.formats import ENDINGS, FLAT, publish
 from pipeline.report.html import LocatedDocument, write
 
@@ -27,11 +28,18 @@ class ReportOptions(Options):
     jobs: int | None
 
 
-def declare(parser: ArgumentParser) -> type[ReportOptions]:
+def declare(parser: Parser) -> type[ReportOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("reports", nargs="+", metavar="MANIFEST", help="manifests and reports; - for standard input")
-    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the ending says what is written")
-    parser.add_argument("--no-pictures", action="store_true", help="text only")
+    parser.add_argument(
+        "reports",
+        nargs="+",
+        metavar="MANIFEST",
+        help=Text("manifests and reports; - for standard input", "清单和报告；- 表示标准输入"),
+    )
+    parser.group(OUTPUT).add_argument(
+        "-o", "--out", required=True, metavar="FILE", help=Text("the ending says what is written", "扩展名决定格式")
+    )
+    parser.add_argument("--no-pictures", action="store_true", help=Text("text only", "不含图片"))
     workers(parser)
     Options.declare(parser)
     return ReportOptions

@@ -6,12 +6,13 @@ import json
 import sys
 import tempfile
 import threading
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
+from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage.atomic import replacing
 from pipeline.upload.emulator.backend import Account, Backend
@@ -37,19 +38,51 @@ class SandboxOptions(Options):
     clock_offset: float  # seconds
 
 
-def declare(parser: ArgumentParser) -> type[SandboxOptions]:
+def declare(parser: Parser) -> type[SandboxOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("--port", type=int, default=0, help="on the loopback interface (default: any)")
-    parser.add_argument("--folder", metavar="DIR", help="keep what is sent here")
-    parser.add_argument("--env", metavar="FILE", help="write the settings here, for the shell: `. FILE`")
-    parser.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="of calls that go wrong, 0 to 1")
-    parser.add_argument("--fault", action="append", default=[], metavar="KIND", help="only these kinds of fault")
-    parser.add_argument("--seed", type=int, default=0, help="of the faults")
-    parser.add_argument("--region", default="cn-north-4", help="whose rate limits hold")
-    parser.add_argument("--pace", type=float, default=1.0, help="times the stated rate limits")
-    parser.add_argument("--quota", default="5368709120", metavar="BYTES", help="space of the account, like 10G")
-    parser.add_argument("--review", type=float, default=0.0, metavar="SECONDS", help="that an asset is reviewed")
-    parser.add_argument("--clock-offset", type=float, default=0.0, metavar="SECONDS", help="its clock runs ahead")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help=Text("on the loopback interface (default: any)", "本机回环接口上的端口（默认：任意）"),
+    )
+    parser.add_argument("--folder", metavar="DIR", help=Text("keep what is sent here", "收到的文件保存在此"))
+    parser.add_argument(
+        "--env",
+        metavar="FILE",
+        help=Text("write the settings here, for the shell: `. FILE`", "将设置写入此文件，供 shell 用 `. FILE` 读取"),
+    )
+    parser.add_argument(
+        "--faults",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help=Text("of calls that go wrong, 0 to 1", "出错调用的比例，0 至 1"),
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="KIND", help=Text("only these kinds of fault", "只模拟这些故障")
+    )
+    parser.add_argument("--seed", type=int, default=0, help=Text("of the faults", "故障的随机种子"))
+    parser.add_argument("--region", default="cn-north-4", help=Text("whose rate limits hold", "采用哪个区域的频率限制"))
+    parser.add_argument(
+        "--pace", type=float, default=1.0, help=Text("times the stated rate limits", "标称频率限制的倍数")
+    )
+    parser.add_argument(
+        "--quota",
+        default="5368709120",
+        metavar="BYTES",
+        help=Text("space of the account, like 10G", "账户空间，如 10G"),
+    )
+    parser.add_argument(
+        "--review",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help=Text("that an asset is reviewed", "素材审核所需的时间"),
+    )
+    parser.add_argument(
+        "--clock-offset", type=float, default=0.0, metavar="SECONDS", help=Text("its clock runs ahead", "其时钟快多少")
+    )
     Options.declare(parser)
     return SandboxOptions
 
@@ -101,7 +134,6 @@ def _announce(emulator: Emulator, options: SandboxOptions) -> None:
         for line in exports:
             out.print(console.clean(line), soft_wrap=True)
         if not options.quiet:
-            out.print(
-                console.clean(f"# {emulator.url}/_sandbox/state shows what is there; Ctrl-C ends"), soft_wrap=True
-            )
+            told = Text("shows what is there; Ctrl-C ends", "显示现有内容；按 Ctrl-C 结束")
+            out.print(console.clean(f"# {emulator.url}/_sandbox/state {told.of(options.lang)}"), soft_wrap=True)
     sys.stdout.flush()

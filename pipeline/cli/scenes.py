@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.inputs import preset_of
-from pipeline.cli.options import Options, Rules
+from pipeline.cli.options import OUTPUT, Options, Rules
 from pipeline.cli.output import emit
 from pipeline.documents.entry import plain
 from pipeline.documents.types import Scene, ScenesDocument
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE
+from pipeline.model.facts import Text
 from pipeline.model.job import Progress
 from pipeline.model.results import Verdict
 from pipeline.stages.scenes import ScenesJob, scenes_document
@@ -31,12 +32,22 @@ class ScenesOptions(Options, Rules):
     strip_tags: bool
 
 
-def declare(parser: ArgumentParser) -> type[ScenesOptions]:
+def declare(parser: Parser) -> type[ScenesOptions]:
     """Add the arguments; they become what is returned."""
     Rules.declare(parser)
-    parser.add_argument("path", metavar="FILE", help="plain text, SSML, PPTX, PPT, ODP or PDF")
-    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="output folder")
-    parser.add_argument("--strip-tags", action="store_true", help="remove SSML elements that the rules refuse")
+    parser.add_argument(
+        "path",
+        metavar="FILE",
+        help=Text("plain text, SSML, PPTX, PPT, ODP or PDF", "纯文本、SSML、PPTX、PPT、ODP 或 PDF"),
+    )
+    parser.group(OUTPUT).add_argument(
+        "-o", "--out", required=True, metavar="OUT", help=Text("output folder", "输出目录")
+    )
+    parser.add_argument(
+        "--strip-tags",
+        action="store_true",
+        help=Text("remove SSML elements that the rules refuse", "删除规则不接受的 SSML 元素"),
+    )
     Options.declare(parser)
     return ScenesOptions
 

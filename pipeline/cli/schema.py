@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.documents.schema import NAMES, schema
+from pipeline.model.facts import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +19,10 @@ class SchemaOptions(Options):
     name: str
 
 
-def declare(parser: ArgumentParser) -> type[SchemaOptions]:
+def declare(parser: Parser) -> type[SchemaOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("name", metavar="NAME", help=f"of the document: {', '.join(NAMES)}")
+    known = ", ".join(NAMES)
+    parser.add_argument("name", metavar="NAME", help=Text(f"of the document: {known}", f"文档名：{known}"))
     Options.declare(parser)
     return SchemaOptions
 

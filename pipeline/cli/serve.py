@@ -6,13 +6,13 @@ import ipaddress
 import secrets
 import socket
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options, workers
 from pipeline.errors import ToolMissing, UsageError
 from pipeline.model.facts import Text
-from pipeline.model.units import byte_readings
+from pipeline.model.units import NotAValue, byte_readings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,25 @@ class ServeOptions(Options):
     jobs: int | None
 
 
-def declare(parser: ArgumentParser) -> type[ServeOptions]:
+def declare(parser: Parser) -> type[ServeOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
-    parser.add_argument("--max-size", default="6 GiB", metavar="SIZE", help="largest file taken (default: 6 GiB)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help=Text("address to listen on (default: this machine only)", "监听地址（默认：仅本机）"),
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8765,
+        help=Text("port; 0 takes a free one (default: 8765)", "端口；0 表示任选空闲端口（默认：8765）"),
+    )
+    parser.add_argument(
+        "--max-size",
+        default="6 GiB",
+        metavar="SIZE",
+        help=Text("largest file taken (default: 6 GiB)", "接收的最大文件（默认：6 GiB）"),
+    )
     workers(parser)
     Options.declare(parser)
     return ServeOptions
@@ -52,8 +66,8 @@ def run(options: ServeOptions) -> int:
 
     try:
         most = byte_readings(options.max_size)[1]
-    except ValueError as error:
-        raise UsageError(f"--max-size: {error}", f"--max-size：{error}") from None
+    except NotAValue as error:
+        raise UsageError(f"--max-size: {error}", f"--max-size：{error.text.zh}") from None
     listening = _listen(options.host, options.port)
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import pipeline
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options, workers
 from pipeline.cli.output import print_line
 from pipeline.documents import read
@@ -86,21 +86,62 @@ class PlannedUnit(Frozen, frozen=True, kw_only=True):
     calls: tuple[str, ...]
 
 
-def declare(parser: ArgumentParser) -> type[UploadOptions]:
+def declare(parser: Parser) -> type[UploadOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="manifest.json of a run of prepare")
     parser.add_argument(
-        "--to", required=True, metavar="DEST", help="file:///folder, a platform, an fsspec URL; see docs/upload.md"
+        "manifests",
+        nargs="+",
+        metavar="MANIFEST",
+        help=Text("manifest.json of a run of prepare", "prepare 生成的 manifest.json"),
     )
-    parser.add_argument("--order", metavar="FILE", help="what no file can say: names, tags, make request (TOML)")
-    parser.add_argument("--secrets", metavar="FILE", help="keys, readable by you alone (else environment, keyring)")
-    parser.add_argument("--region", help="region of the platform, like cn-north-4")
-    parser.add_argument("--project", help="project id at the platform")
-    workers(parser, "transfers at a time (default: 4)")
-    parser.add_argument("--bandwidth", metavar="RATE", help="bytes a second in all, like 500k or 10M")
-    parser.add_argument("--wait", type=float, default=600.0, metavar="SECONDS", help="for the platform's verdict")
-    parser.add_argument("--dry-run", action="store_true", help="print every call, send nothing")
-    parser.add_argument("--force", action="store_true", help="send what changed or did not pass; is recorded")
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="DEST",
+        help=Text(
+            "file:///folder, a platform, an fsspec URL; see docs/upload.md",
+            "file:///目录、平台名或 fsspec 网址；见 docs/zh/upload.md",
+        ),
+    )
+    parser.add_argument(
+        "--order",
+        metavar="FILE",
+        help=Text(
+            "what no file can say: names, tags, make request (TOML)",
+            "文件本身说明不了的内容：名称、标签、制作请求（TOML）",
+        ),
+    )
+    parser.add_argument(
+        "--secrets",
+        metavar="FILE",
+        help=Text(
+            "keys, readable by you alone (else environment, keyring)",
+            "密钥文件，仅您本人可读（否则取环境变量、系统密钥环）",
+        ),
+    )
+    parser.add_argument("--region", help=Text("region of the platform, like cn-north-4", "平台区域，如 cn-north-4"))
+    parser.add_argument("--project", help=Text("project id at the platform", "平台上的项目编号"))
+    workers(parser, Text("transfers at a time (default: 4)", "同时传输数（默认：4）"))
+    parser.add_argument(
+        "--bandwidth",
+        metavar="RATE",
+        help=Text("bytes a second in all, like 500k or 10M", "总带宽，每秒字节数，如 500k 或 10M"),
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help=Text("for the platform's verdict", "等待平台结果的时间"),
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help=Text("print every call, send nothing", "打印每个调用，不发送任何内容")
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help=Text("send what changed or did not pass; is recorded", "已变更或未通过的文件也发送；会记录在案"),
+    )
     Options.declare(parser)
     return UploadOptions
 
@@ -219,7 +260,9 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Uploa
     else:
         out = console.console()
         for planned in units:
-            out.print(f"[bold]{console.clean(', '.join(planned.sources))}[/bold]  {planned.bytes} bytes")
+            out.print(
+                f"[bold]{console.clean(', '.join(planned.sources))}[/bold]  {planned.bytes} {_BYTES.of(how.lang)}"
+            )
             for call in planned.calls:
                 out.print(f"  {console.clean(call)}", soft_wrap=True)
         for one in refused:
@@ -286,6 +329,17 @@ def _record(folder: Path, document: UploadRecord) -> None:
         ) from None
 
 
+_BYTES: Final = Text("bytes", "字节")
+_STATUSES: Final = {
+    "sent": Text("sent", "已送达"),
+    "skipped": Text("skipped", "已存在"),
+    "pending": Text("pending", "审核中"),
+    "waiting": Text("waiting", "等待人工确认"),
+    "refused": Text("refused", "被拒绝"),
+    "failed": Text("failed", "失败"),
+}
+
+
 def _tell(document: UploadRecord, options: UploadOptions) -> None:
     if options.json:
         json.dump(plain(document), sys.stdout, ensure_ascii=False, indent=1)
@@ -295,7 +349,7 @@ def _tell(document: UploadRecord, options: UploadOptions) -> None:
         last = {"schema": document.schema, "destination": document.destination, "summary": document.summary}
         print_line({"event": "summary", **last})
         return
-    out = console.console()
+    out, lang = console.console(), options.lang
     if not options.quiet:
         few = len(document.assets) <= 500
         shown = [e for e in document.assets if few or e["status"] not in ("sent", "skipped")]
@@ -304,7 +358,7 @@ def _tell(document: UploadRecord, options: UploadOptions) -> None:
             left = "; ".join(f"{a['asset_id']}: {a['state']}" for a in entry["abandoned"])
             ids = " ".join(str(value) for value in entry["ids"].values() if isinstance(value, str))
             said = " · ".join(part for part in (entry["message"], ids, left) if part)
-            rows.append((entry["status"], entry["source"], said))
+            rows.append((_STATUSES[entry["status"]].of(lang), entry["source"], said))
         out.print(console.rows_table(rows))
-    parts = [f"{count} {status}" for status, count in document.summary.items() if count]
+    parts = [f"{count} {_STATUSES[status].of(lang)}" for status, count in document.summary.items() if count]
     out.print(console.clean(f"{document.destination}: {', '.join(parts) or '0'}"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options, workers
+from pipeline.model.facts import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +18,11 @@ class VerifyOptions(Options):
     jobs: int | None
 
 
-def declare(parser: ArgumentParser) -> type[VerifyOptions]:
+def declare(parser: Parser) -> type[VerifyOptions]:
     """Add the arguments; they become what is returned."""
-    parser.add_argument("manifest", metavar="MANIFEST", help="manifest.json of a run of prepare")
+    parser.add_argument(
+        "manifest", metavar="MANIFEST", help=Text("manifest.json of a run of prepare", "prepare 生成的 manifest.json")
+    )
     workers(parser)
     Options.declare(parser)
     return VerifyOptions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from pipeline.model.facts import Embedded, Kind, MediaInfo, Text, Value
 from pipeline.model.rules import Level, Rule, Safety
@@ -130,6 +131,14 @@ class Step:
     command: tuple[str, ...] = ()  # the outside program and its arguments; empty when done in process
 
 
+class Reference(NamedTuple):
+    """Frames that an encoder was given, kept to prove what it made of them: pairs of neighbours, the first of each a
+    multiple of `every`, counted from 0."""
+
+    path: str
+    every: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """A file a converter made, still under its working name."""
@@ -141,6 +150,7 @@ class Made:
     proof: tuple[Proof, ...] = ()  # what only its maker could compare
     part: Part | None = None  # of an asset that was split
     peak_memory: int | None = None  # bytes, of the program that made it
+    reference: Reference | None = None  # of a picture that was encoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Final
 
@@ -23,40 +23,53 @@ STEADY: Final = tuple(sorted([*_NTSC, *map(Fraction, (10, 12, 15, 24, 25, 30, 50
 _AMOUNT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:/[0-9]+)?)\s*([A-Za-z%]*)")
 
 
+class NotAValue(ValueError):
+    """What was written is no value of its type; `text` says why."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.text = Text(en, zh)
+
+
+def _unit(unit: str, known: Iterable[str]) -> NotAValue:
+    names = ", ".join(known)
+    return NotAValue(f"unit {unit!r} is not one of {names}", f"单位 {unit!r} 无效；可用：{names}")
+
+
 def _amount(raw: object) -> tuple[Fraction, str]:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise ValueError(f"{raw!r} is not a number")
+        raise NotAValue(f"{raw!r} is not a number", f"{raw!r} 不是数字")
     if isinstance(raw, float):
         return Fraction(str(raw)), ""
     if isinstance(raw, int):
         return Fraction(raw), ""
     found = _AMOUNT.fullmatch(raw.strip())
     if not found:
-        raise ValueError(f"{raw!r} is not a number with a unit")
+        raise NotAValue(f"{raw!r} is not a number with a unit", f"{raw!r} 不是带单位的数字")
     try:
         return Fraction(found[1]), found[2]
     except ZeroDivisionError:
-        raise ValueError(f"{raw!r} divides by zero") from None
+        raise NotAValue(f"{raw!r} divides by zero", f"{raw!r} 的分母为零") from None
 
 
 def _scaled(raw: object, units: dict[str, Fraction], plain: str) -> Fraction:
     number, unit = _amount(raw)
     if (unit or plain) not in units:
-        raise ValueError(f"unit {unit!r} is not one of {', '.join(units)}")
+        raise _unit(unit, units)
     return number * units[unit or plain]
 
 
 def byte_readings(raw: object) -> tuple[int, int]:
     """The decimal and the binary reading of a size, equal when the unit is exact.
 
-    Raises ValueError for anything that is not a size.
+    Raises NotAValue for anything that is not a size.
     """
     number, unit = _amount(raw)
     if unit in _LOOSE:
         power = _LOOSE[unit]
         return int(number * 1000**power), int(number * 1024**power)
     if (unit or "B") not in _EXACT:
-        raise ValueError(f"unit {unit!r} is not one of {', '.join([*_LOOSE, *_EXACT])}")
+        raise _unit(unit, [*_LOOSE, *_EXACT])
     exact = int(number * _EXACT[unit or "B"])
     return exact, exact
 
@@ -64,39 +77,42 @@ def byte_readings(raw: object) -> tuple[int, int]:
 def _number(raw: object) -> Value:
     number, unit = _amount(raw)
     if unit:
-        raise ValueError(f"{raw!r} has a unit, and a plain number is wanted")
+        raise NotAValue(f"{raw!r} has a unit, and a plain number is wanted", f"{raw!r} 带有单位，此处应为纯数字")
     return number
 
 
 def _whole(raw: object) -> Value:
     number, unit = _amount(raw)
     if unit or number.denominator != 1:
-        raise ValueError(f"{raw!r} is not a whole number")
+        raise NotAValue(f"{raw!r} is not a whole number", f"{raw!r} 不是整数")
     return int(number)
 
 
-def _two(raw: object, between: str, wanted: str) -> tuple[int, int]:
+def _two(raw: object, between: str, wanted: Text) -> tuple[int, int]:
     found = re.fullmatch(rf"(\d+){between}(\d+)", raw) if isinstance(raw, str) else None
     if not found or not (int(found[1]) and int(found[2])):
-        raise ValueError(f"{raw!r} is not a {wanted}")
+        raise NotAValue(f"{raw!r} is not a {wanted.en}", f"{raw!r} 不是{wanted.zh}")
     return int(found[1]), int(found[2])
 
 
 def _text(raw: object) -> Value:
     if not isinstance(raw, str):
-        raise ValueError(f"{raw!r} is not text")
+        raise NotAValue(f"{raw!r} is not text", f"{raw!r} 不是文本")
     return raw
 
 
 def _colour(raw: object) -> Value:
     if not isinstance(raw, str) or not re.fullmatch(r"#[0-9A-Fa-f]{6}", raw):
-        raise ValueError(f"{raw!r} is not a colour such as #00B140 (red, green, blue)")
+        raise NotAValue(
+            f"{raw!r} is not a colour such as #00B140 (red, green, blue)",
+            f"{raw!r} 不是 #00B140 这样的颜色（红、绿、蓝）",
+        )
     return raw.upper()
 
 
 def _yes_no(raw: object) -> Value:
     if not isinstance(raw, bool):
-        raise ValueError(f"{raw!r} is not true or false")
+        raise NotAValue(f"{raw!r} is not true or false", f"{raw!r} 不是 true 或 false")
     return raw
 
 
@@ -111,8 +127,8 @@ PARSERS: Final[dict[str, Callable[[object], Value]]] = {
     "share": lambda raw: _scaled(raw, {"%": Fraction(1, 100), "": Fraction(1)}, ""),
     "number": _number,
     "count": _whole,
-    "size": lambda raw: Size(*_two(raw, r"\s*[xX*×]\s*", "size such as 1920x1080")),
-    "ratio": lambda raw: Fraction(*_two(raw, ":", "ratio such as 16:9")),
+    "size": lambda raw: Size(*_two(raw, r"\s*[xX*×]\s*", Text("size such as 1920x1080", " 1920x1080 这样的尺寸"))),
+    "ratio": lambda raw: Fraction(*_two(raw, ":", Text("ratio such as 16:9", " 16:9 这样的比例"))),
     "text": _text,
     "word": _text,  # one of ours, with a word for it in each language
     "colour": _colour,
@@ -121,7 +137,7 @@ PARSERS: Final[dict[str, Callable[[object], Value]]] = {
 
 
 def parse(kind: str, raw: object) -> Value:
-    """`raw` as written in a preset, as a value of type `kind` (a key of PARSERS). Raises ValueError."""
+    """`raw` as written in a preset, as a value of type `kind` (a key of PARSERS). Raises NotAValue."""
     return PARSERS[kind](raw)
 
 

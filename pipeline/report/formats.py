@@ -14,6 +14,7 @@ import msgspec
 from pipeline.documents.facts import encode
 from pipeline.documents.types import REPORTS, AssetEntry, FindingEntry, OutputEntry, PreparedAsset
 from pipeline.errors import UsageError
+from pipeline.model.facts import Text
 from pipeline.model.results import Status
 from pipeline.report.findings import stream_of, wrong
 from pipeline.report.html import LocatedDocument
@@ -59,9 +60,31 @@ def _said(found: FindingEntry, lang: str) -> str:
 
 
 _COLUMNS: Final = (
-    "preset", "source", "kind", "role", "status", "verdict", "level", "rule", "where", "actual", "limit", "unit",
-    "message", "fix", "document", "section", "date", "code", "outputs",
-)  # fmt: skip
+    Text("preset", "场景"),
+    Text("source", "源文件"),
+    Text("kind", "类型"),
+    Text("role", "角色"),
+    Text("status", "状态"),
+    Text("verdict", "结论"),
+    Text("level", "级别"),
+    Text("rule", "规则"),
+    Text("where", "位置"),
+    Text("actual", "实测"),
+    Text("limit", "要求"),
+    Text("unit", "单位"),
+    Text("message", "说明"),
+    Text("fix", "修复"),
+    Text("document", "文档"),
+    Text("section", "章节"),
+    Text("date", "日期"),
+    Text("code", "错误码"),
+    Text("outputs", "输出文件"),
+)
+
+
+def _word(word: str, lang: str, of: str = "") -> str:
+    """A fixed word of a document: in English as it is written there, in Chinese as a person has it."""
+    return word if lang == "en" else WORDS[of + word].of(lang)
 
 
 def _cell(value: object) -> str:
@@ -78,22 +101,24 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _written(found: FindingEntry) -> str | float | None:
-    return {True: "yes", False: "no"}[found.actual] if isinstance(found.actual, bool) else found.actual
+def _written(found: FindingEntry, lang: str) -> str | float | None:
+    return _word("yes" if found.actual else "no", lang) if isinstance(found.actual, bool) else found.actual
 
 
 def write_csv(out: IO[str], sources: Sequence[LocatedDocument], lang: str) -> None:
     """One row a finding that is not in order, one row an asset without any. Excel needs the mark in front."""
     out.write("\ufeff")
     rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(_COLUMNS)
+    rows.writerow([column.of(lang) for column in _COLUMNS])
     for preset, entry in _assets(sources):
-        head = [preset, entry.source, entry.kind, entry.role, entry.status]
+        kind = "unknown-kind" if entry.kind == "unknown" and lang == "zh" else entry.kind
+        head = [preset, entry.source, _word(kind, lang), entry.role, _word(entry.status, lang)]
         outputs = "; ".join(output.path for output in _outputs(entry))
         found = wrong(entry.findings)
         for f in found:
             place = f.where or stream_of(f)
-            row = [*head, f.verdict, f.level, f.rule, place.of(lang) if place else "", _written(f), f.limit, f.unit]
+            row: list[object] = [*head, _word(f.verdict, lang), _word(f.level, lang, "level-"), f.rule]
+            row += [place.of(lang) if place else "", _written(f, lang), f.limit, f.unit]
             row += [_said(f, lang), f.fix.said.of(lang) if f.fix else "", f.source.document, f.source.section]
             rows.writerow(map(_cell, [*row, f.source.date, f.code, outputs]))
         if not found:

@@ -28,6 +28,9 @@ STANDS: Final[Mapping[str, Text]] = {
 
 WORDS: Final[Mapping[str, Text]] = {
     **STANDS,
+    "fail": Text("not kept", "不合格"),
+    "yes": Text("yes", "是"),
+    "no": Text("no", "否"),
     "wanted": Text("wanted", "要求"),
     "found": Text("found", "实测"),
     "source": Text("source", "依据"),

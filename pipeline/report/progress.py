@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pipeline.documents.events import ProgressEvent, StepEvent
 from pipeline.documents.facts import encode
+from pipeline.model.facts import Text
 from pipeline.model.job import Busy, News
 
 # A small file costs more than its bytes: about what reading this many bytes of a large one does.
@@ -19,6 +20,12 @@ _LEAST: Final = 256 * 1024
 _FIRST: Final = 10.0  # seconds before the first plain line; short runs have none
 _BETWEEN: Final = 30.0
 _OFTEN: Final = 0.25
+_STEPS: Final = {
+    "check": Text("check", "检查"),
+    "convert": Text("convert", "转换"),
+    "prove": Text("prove", "验证"),
+    "publish": Text("publish", "写出"),
+}
 
 
 class BatchProgress:
@@ -94,7 +101,15 @@ def times(speed: float | None) -> str:
 
 @contextmanager
 def progress(
-    names: Sequence[str], sizes: Sequence[int], busy: Busy, *, verb: str, events: bool, silent: bool, noisy: bool
+    names: Sequence[str],
+    sizes: Sequence[int],
+    busy: Busy,
+    *,
+    verb: str,
+    lang: str,
+    events: bool,
+    silent: bool,
+    noisy: bool,
 ) -> Iterator[Callable[[News], None]]:
     """A function that takes every piece of news, and tells it on standard error; in CI a terminal is a log.
 
@@ -109,9 +124,9 @@ def progress(
         elif silent:
             show = measure.see
         elif sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
-            show = stack.enter_context(_bars(verb, names, measure, busy))
+            show = stack.enter_context(_bars(verb, names, measure, busy, lang))
         else:
-            show = _lines(verb, measure)
+            show = _lines(verb, measure, lang)
 
         def tell(news: News) -> None:
             show(news)
@@ -141,7 +156,7 @@ def _event(measure: BatchProgress, event: News) -> None:
     sys.stdout.flush()
 
 
-def _lines(verb: str, measure: BatchProgress) -> Callable[[News], None]:
+def _lines(verb: str, measure: BatchProgress, lang: str) -> Callable[[News], None]:
     due = time.monotonic() + _FIRST
 
     def tell(event: News) -> None:
@@ -150,16 +165,21 @@ def _lines(verb: str, measure: BatchProgress) -> Callable[[News], None]:
         if time.monotonic() >= due:
             due = time.monotonic() + _BETWEEN
             part = measure.done / measure.total
-            left = clock(measure.remaining())
-            done, speed = f"{measure.ended} of {len(measure)} done", times(measure.speed())
-            sys.stderr.write(f"{verb}: {done}, {part:.0%}, {left} left{speed}\n")
+            left, speed = clock(measure.remaining()), times(measure.speed())
+            told = Text(
+                f"{measure.ended} of {len(measure)} done, {part:.0%}, {left} left{speed}",
+                f"已完成 {measure.ended}/{len(measure)}，{part:.0%}，剩余 {left}{speed}",
+            )
+            sys.stderr.write(f"{verb}: {told.of(lang)}\n")
             sys.stderr.flush()
 
     return tell
 
 
 @contextmanager
-def _bars(verb: str, names: Sequence[str], measure: BatchProgress, busy: Busy) -> Iterator[Callable[[News], None]]:
+def _bars(
+    verb: str, names: Sequence[str], measure: BatchProgress, busy: Busy, lang: str
+) -> Iterator[Callable[[News], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     from pipeline.report import console
@@ -186,7 +206,8 @@ def _bars(verb: str, names: Sequence[str], measure: BatchProgress, busy: Busy) -
                 name = "" if index is None else console.clean(names[index])
                 part = 0.0 if index is None else measure.part(index)
                 said = f"{name}{'' if index is None else times(measure.speed(index))}"
-                number = f"  {place + 1} {'' if index is None else measure.step(index)}"
+                step = "" if index is None else measure.step(index)
+                number = f"  {place + 1} {_STEPS[step].of(lang) if step in _STEPS else step}"
                 bars.update(task, visible=index is not None, completed=part, description=number, said=said)
 
         yield tell

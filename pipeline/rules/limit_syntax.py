@@ -14,7 +14,7 @@ from pipeline.errors import PresetError, nearest_word
 from pipeline.model.facts import Size, Text, Value
 from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
 from pipeline.model.rules import Check, Limit
-from pipeline.model.units import byte_readings, parse
+from pipeline.model.units import NotAValue, byte_readings, parse
 
 BOUNDS: Final = {"min", "max", "above", "below"}
 
@@ -51,8 +51,8 @@ class Place:
     def value(self, kind: str, raw: object, key: str) -> Value:
         try:
             return parse(kind, raw)
-        except ValueError as error:
-            raise self.wrong(f"{key}: {error}", f"{key}：{error}") from None
+        except NotAValue as error:
+            raise self.wrong(f"{key}: {error}", f"{key}：{error.text.zh}") from None
 
     def array(self, raw: object, key: str) -> list[Any]:
         if not isinstance(raw, list) or not raw:
@@ -77,8 +77,8 @@ def _bound(place: Place, table: Mapping[str, Any], type_: str, reading: int) -> 
         if type_ == "bytes":
             try:
                 return byte_readings(table[key])[reading]
-            except ValueError as error:
-                raise place.wrong(f"{key}: {error}", f"{key}：{error}") from None
+            except NotAValue as error:
+                raise place.wrong(f"{key}: {error}", f"{key}：{error.text.zh}") from None
         return place.value(type_, table[key], key)
 
     low, high = number("above" if "above" in table else "min"), number("below" if "below" in table else "max")

@@ -196,7 +196,7 @@ def _proven(
                 raise ProofFailed(*_still_wrong(wrong))
             if {probed.kind, info.kind} <= {Kind.VIDEO, Kind.AUDIO}:
                 edits = without_names(plan)
-                proofs.extend(proving.media(Path(job.path), info, path, probed, edits, role, work, one.part))
+                proofs.extend(proving.media(Path(job.path), info, one, probed, edits, role, work))
             else:
                 proofs.extend(prove(info, probed, plan))
         proofs.extend(one.proof)

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.model import ceilings
 from pipeline.model.facts import MediaInfo, Text, VideoStream
@@ -23,7 +23,17 @@ from pipeline.verify.compare import ESTIMATED, SOUND_SLACK, seconds
 _UNFILTERED: Final = ("-skip_loop_filter", "all")
 
 
-def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False) -> Proof:
+class Beside(NamedTuple):
+    """What else is done with the pictures while they are decoded, in ffmpeg's words."""
+
+    decoder: tuple[str, ...]  # in front of the file
+    inputs: tuple[str, ...]  # behind it, and the graph: it takes `0:` and gives back `whole`
+    outputs: tuple[str, ...]
+
+
+def decoded(
+    path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False, beside: Beside | None = None
+) -> Proof:
     """Whether the file at `path` (facts `info`) decodes from end to end and holds what its container says.
 
     Pictures are counted, sound alone is timed; `sound_only` leaves the pictures out. Runs ffmpeg in `work`.
@@ -33,7 +43,7 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
         info = replace(info, video=())
     what: tuple[str, ...] = ("-map", "0")
     if info.video:
-        what = ("-map", f"0:{info.video[0].index}", "-map", "0:a?", "-fps_mode", "passthrough")
+        what = ("-map", "[whole]" if beside else f"0:{info.video[0].index}", "-map", "0:a?", "-fps_mode", "passthrough")
     elif info.audio:
         what = ("-map", f"0:{info.audio[0].index}")
     link_input(path, work, "decode0")
@@ -41,11 +51,13 @@ def decoded(path: Path, info: MediaInfo, work: Path, *, sound_only: bool = False
         programs.ffmpeg(),
         *HEAD,
         "-xerror",
-        *reading("decode0", *_UNFILTERED, "-err_detect", "explode"),
+        *reading("decode0", *(beside.decoder if beside else _UNFILTERED), "-err_detect", "explode"),
+        *(beside.inputs if beside else ()),
         *what,
         "-f",
         "null",
         "-",
+        *(beside.outputs if beside else ()),
     )
     frames, last = 0, Fraction(0)
 

@@ -1,7 +1,7 @@
 """Everything that is proven about a new video or sound file, with the files at hand.
 
 What was copied is proven by its bytes: the same coded frames need no decoding and no comparison of pictures.
-What was encoded is decoded whole once and, where it is a picture, compared with its source.
+What was encoded is decoded whole once and, where it is a picture, compared with what its encoder was given.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.convert.av import split as parts
 from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.model.facts import Kind, MediaInfo, Text
-from pipeline.model.results import Part, Plan, Proof
+from pipeline.model.results import Made, Part, Plan, Proof
 from pipeline.model.rules import Role
 from pipeline.storage.digest import file_state
 from pipeline.verify import quality
@@ -36,15 +36,15 @@ Pairs = tuple[tuple[int, int], ...]  # index in the source and index in the outp
 
 
 def media(
-    source: Path, info: MediaInfo, made: Path, output: MediaInfo, plan: Plan, role: Role, work: Path, part: Part | None
+    source: Path, info: MediaInfo, one: Made, output: MediaInfo, plan: Plan, role: Role, work: Path
 ) -> tuple[Proof, ...]:
-    """The proofs of `made` (facts `output`), which `plan` made of `source` (facts `info`), or of a `part` of it.
+    """The proofs of what was made (facts `output`) by `plan` of `source` (facts `info`), or of a part of it.
 
     Raises TimedOut and ToolFailed.
     """
     proofs: list[Proof] = []
-    for proof in _media(source, info, made, output, plan, role, work, part):
-        proofs.append(replace(proof, name=_numbered(part, proof.name)) if part else proof)
+    for proof in _media(source, info, one, output, plan, role, work):
+        proofs.append(replace(proof, name=_numbered(one.part, proof.name)) if one.part else proof)
         if not proof.passed:
             break  # what follows costs time and would tell the same in other words
     return tuple(proofs)
@@ -55,10 +55,11 @@ def _numbered(part: Part, name: Text) -> Text:
 
 
 def _media(
-    source: Path, info: MediaInfo, made: Path, output: MediaInfo, plan: Plan, role: Role, work: Path, part: Part | None
+    source: Path, info: MediaInfo, one: Made, output: MediaInfo, plan: Plan, role: Role, work: Path
 ) -> Iterator[Proof]:
     from pipeline.probe.av import timeline  # brings PyAV, which only workers load
 
+    made, part = Path(one.path), one.part
     followed = recipe(info, plan, role)
     copied = _copied(followed, output)
     # One reading of either file tells times and digests; each waits for its disk and hashes on its own.
@@ -110,14 +111,12 @@ def _media(
         if not sound_only or any(followed.sounds):
             yield decoded(made, output, work, sound_only=sound_only)
         return
-    # Two programs at once: neither alone keeps every processor busy.
-    with ThreadPoolExecutor(1) as other:
-        decoding = other.submit(decoded, made, output, work)
-        quality_proofs = tuple(quality.measure(source, info, before, followed, made, output, role, work))
-        if same and (same.passed or strict):
-            yield same
-        yield decoding.result()
-        yield from quality_proofs
+    if same and (same.passed or strict):
+        yield same
+    if one.reference is None:  # made of the twin of this source, and compared with what its encoder was given there
+        yield decoded(made, output, work)
+    else:
+        yield from quality.measure(made, output, followed.picture, one.reference, role, work)
 
 
 @lru_cache(maxsize=1)  # each part of a source asks again; its state is part of the question

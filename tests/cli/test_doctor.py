@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from pipeline.cli import doctor, main
+from pipeline.model.facts import Text
 from pipeline.tools import isolation
 
 ALL = {"program": dict.fromkeys(isolation.LAYERS, True), "worker": dict.fromkeys(isolation.OF_WORKERS, True)}
@@ -21,10 +22,10 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(doctor, name, lambda _: [])
     for name in ("_package", "_faces", "_heic"):
         monkeypatch.setattr(
-            doctor, name, lambda lang: doctor._tool("it", "there", doctor.Text("", ""), lang, needed=True)
+            doctor, name, lambda lang: doctor._tool(Text.same("it"), "there", Text("", ""), lang, needed=True)
         )
     monkeypatch.setattr(
-        doctor, "_program", lambda name, lang: doctor._tool(name, "1", doctor.Text("", ""), lang, needed=True)
+        doctor, "_program", lambda name, lang: doctor._tool(Text.same(name), "1", Text("", ""), lang, needed=True)
     )
     monkeypatch.setattr(doctor, "known", list)
 

@@ -104,7 +104,7 @@ def test_doctor_says_the_same_of_every_tool(capsys: pytest.CaptureFixture[str]) 
     _, told = printed(capsys, "doctor")
     assert list(told) == ["tools"]
     for tool in told["tools"]:
-        assert list(tool) == ["name", "state", "found", "needed", "advice"]
+        assert list(tool) == ["name", "title", "state", "found", "needed", "advice"]
         assert tool["state"] in ({"on", "off"} if tool["name"].startswith("isolation: ") else {"ok", "missing"})
         assert (tool["advice"] is None) == (tool["state"] in {"ok", "on"})
 

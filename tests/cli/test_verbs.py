@@ -8,11 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS
 from importlib import import_module
 
 import pytest
 
+from pipeline.cli.arguments import Parser
 from pipeline.cli.main import VERBS, Verb, parsed
 from pipeline.cli.options import Options
 from pipeline.errors import UsageError
@@ -49,8 +50,8 @@ def test_every_verb_that_was_promised_is_there_once() -> None:
     assert len(names) == len(set(names)) == len({verb.module for verb in VERBS})
 
 
-def declared(verb: Verb) -> tuple[ArgumentParser, type[Options]]:
-    parser = ArgumentParser()
+def declared(verb: Verb) -> tuple[Parser, type[Options]]:
+    parser = Parser()
     kind: type[Options] = import_module(verb.module).declare(parser)
     return parser, kind
 

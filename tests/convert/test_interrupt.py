@@ -28,7 +28,7 @@ def _working(folder: Path) -> list[int]:
     return found
 
 
-def _until(condition: object, seconds: float = 30.0) -> bool:
+def _until(condition: object, seconds: float = 120.0) -> bool:
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

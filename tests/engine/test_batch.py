@@ -287,7 +287,7 @@ def test_a_terminal_that_is_a_log_gets_lines(name: str, value: str, bar: bool, m
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(shown, "_FIRST", 0.0)
     how = {"events": False, "silent": False, "noisy": False}
-    with shown.progress(["a", "b"], [1, 1], lambda: [(0, 1)], verb="check", **how) as tell:
+    with shown.progress(["a", "b"], [1, 1], lambda: [(0, 1)], verb="check", lang="en", **how) as tell:
         tell(News(0, None))
     written = sys.stderr.getvalue()
     assert ("\x1b" in written) == bar

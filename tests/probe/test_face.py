@@ -155,7 +155,8 @@ def test_the_mouth_opens_with_the_lips() -> None:
     assert closed is not None
     assert parted is not None
     assert wide is not None
-    assert closed < 0.1 < 0.3 < parted < wide
+    # 0.3 is where mouths are refused; releases of OpenCV differ by a few hundredths.
+    assert closed < 0.15 < 0.3 < parted < wide
 
 
 def test_a_face_cut_by_the_edge_is_incomplete_and_its_pose_unknown(sample: Sampled) -> None:

@@ -408,9 +408,17 @@ def test_csv_opens_in_a_spreadsheet_with_chinese_intact() -> None:
     text = flat(export.write_csv, asset(source="讲师.mp4"), lang="zh")
     assert text.startswith("\ufeff")
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
-    assert rows[0]["source"] == "讲师.mp4"
-    assert rows[0]["message"].startswith("帧率")
-    assert rows[0]["rule"] == "metastudio.video-production.video.max-fps"
+    assert rows[0]["源文件"] == "讲师.mp4"
+    assert rows[0]["说明"].startswith("帧率")
+    assert rows[0]["规则"] == "metastudio.video-production.video.max-fps"
+    assert (rows[0]["类型"], rows[0]["级别"], rows[0]["结论"]) == ("视频", "错误", "不合格")
+
+
+def test_csv_in_english_has_the_words_of_the_documents() -> None:
+    text = flat(export.write_csv, asset(source="讲师.mp4"))
+    (row, *_) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    assert (row["kind"], row["level"], row["verdict"]) == ("video", "error", "fail")
+    assert text.partition("\r\n")[0].removeprefix("\ufeff").isascii()
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1"])

@@ -17,7 +17,7 @@ import pytest
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.recipe import Recipe
 from pipeline.model.facts import AudioStream, Kind, MediaInfo, Size, Text, Value, VideoStream
-from pipeline.model.results import Fix, Part, Plan, Proof
+from pipeline.model.results import Fix, Made, Part, Plan, Proof, Reference
 from pipeline.model.rules import Role, Safety
 from pipeline.probe.av import packets, timeline
 from pipeline.probe.av.packets import Coded
@@ -35,7 +35,7 @@ CLIP = MediaInfo(
     name="clip.mp4", kind=Kind.VIDEO, size=1_000_000, extension="mp4", container="mp4", start=Fraction(0),
     duration=Fraction(10), video=(PICTURE,), audio=(SOUND,),
 )  # fmt: skip
-WHOLE = Timeline(250, Fraction(0), Fraction(10), True, None, (Fraction(0),), ((0, "aa"), (1, "bb")))
+WHOLE = Timeline(250, Fraction(0), Fraction(10), True, None, ((0, "aa"), (1, "bb")))
 SHORT = replace(CLIP, duration=Fraction(6), video=(replace(PICTURE, frames=150, duration=Fraction(6)),),
                 audio=(replace(SOUND, duration=Fraction(6)),))  # fmt: skip
 USUAL = [
@@ -56,6 +56,8 @@ def fixing(check: str, value: Value, stream: int | None = None, actual: Value = 
 MONO = fixing("audio.channels", 1, 1, 2)
 FASTER = fixing("video.frame_rate", Fraction(25), 0, Fraction(30))
 
+KEPT = Reference("kept", 22)
+
 
 @dataclass
 class Bench:
@@ -69,6 +71,7 @@ class Bench:
     noted: list[str] = field(default_factory=list)
     asked: list[Any] = field(default_factory=list)
     lost: bool = False
+    reference: Reference | None = KEPT
 
     def read(self, path: Path, index: int | None, digested: Any = ()) -> Timeline | None:
         self.asked.append((path.name.partition("-")[0], index, list(digested)))
@@ -84,7 +87,7 @@ class Bench:
 
     def measure(self, *_: Any) -> list[Proof]:
         self.noted.append("compared")
-        return [proof("VMAF")]
+        return [proof("decodes whole"), proof("VMAF")]
 
     def prove(
         self, plan: Plan | None = None, info: MediaInfo = CLIP, output: MediaInfo = CLIP, part: Part | None = None
@@ -99,7 +102,8 @@ class Bench:
         source, made = self.folder / f"source-{number}", self.folder / f"made-{number}"
         source.touch()
         made.touch()
-        return proving.media(source, info, made, output, plan or Plan(), role(), self.folder, part)
+        one = Made(path=str(made), part=part, reference=self.reference)
+        return proving.media(source, info, one, output, plan or Plan(), role(), self.folder)
 
 
 def proof(name: str, *, passed: bool = True) -> Proof:
@@ -166,13 +170,18 @@ def test_an_encoded_picture_is_decoded_and_compared(bench: Bench) -> None:
     told = replace(PICTURE, color_primaries="bt709", color_transfer="bt709", color_matrix="bt709", color_range="tv")
     output = replace(CLIP, video=(told,))
     assert bench.prove(FASTER, output=output) == [*USUAL, "colour tags", "copied streams", "decodes whole", "VMAF"]
-    assert sorted(bench.noted) == ["all", "compared"]
+    assert bench.noted == ["compared"]
+    bench.noted.clear()
+    bench.reference = None  # made of a twin of this source, where it was compared
+    assert bench.prove(FASTER, output=output)[-1] == "decodes whole"
+    assert bench.noted == ["all"]
+    bench.reference = KEPT
     bench.after = WHOLE._replace(digests=((0, "aa"), (1, "xx")))
     assert bench.prove(FASTER, output=output) == [*USUAL, "colour tags", "decodes whole", "VMAF"]
 
 
 def test_nothing_is_a_copy_where_the_end_was_cut_off(bench: Bench) -> None:
-    bench.after = Timeline(150, Fraction(0), Fraction(6), True, None, (), ((0, "aa"), (1, "bb")))
+    bench.after = Timeline(150, Fraction(0), Fraction(6), True, None, ((0, "aa"), (1, "bb")))
     names = bench.prove(fixing("media.duration", Fraction(6), None, Fraction(10)), output=SHORT)
     assert names[-1] == "decodes whole"
     assert "copied streams" not in names
@@ -232,12 +241,13 @@ def test_frames_are_those_that_the_packets_hold(bench: Bench) -> None:
 
 def test_sound_alone_has_no_times_of_pictures(bench: Bench) -> None:
     voice = replace(CLIP, kind=Kind.AUDIO, container="m4a", extension="m4a", video=(), audio=(replace(SOUND, index=0),))
-    bench.before = bench.after = Timeline(0, Fraction(0), Fraction(0), True, None, (), ((0, "aa"),))
+    bench.before = bench.after = Timeline(0, Fraction(0), Fraction(0), True, None, ((0, "aa"),))
     spoken = presets.load("convert/mono-wav").role_for(Kind.AUDIO)
     assert spoken is not None
     source, made = bench.folder / "source-a", bench.folder / "made-a"
     source.touch()
-    found = proving.media(source, voice, made, voice, Plan(), replace(spoken, deliver=()), bench.folder, None)
+    one = Made(path=str(made))
+    found = proving.media(source, voice, one, voice, Plan(), replace(spoken, deliver=()), bench.folder)
     assert [p.name.en for p in found] == ["streams", "size", "audio duration (stream 0)", "copied streams"]
     assert sorted(bench.asked) == [("made", None, [0]), ("source", None, [0])]
 
@@ -295,7 +305,7 @@ LONG = fixing("media.duration", Fraction(7), None, Fraction(10))
 PARTED = replace(LONG, split=True, parts=(FIRST, SECOND))
 FRAME, TENTH = Fraction(1, 25), Fraction(1, 10)
 NAMED = [f"part 2: {name}" for name in USUAL]
-SIX = Timeline(150, Fraction(0), Fraction(6), True, None, (Fraction(0),))
+SIX = Timeline(150, Fraction(0), Fraction(6), True, None)
 
 
 def parts(bench: Bench) -> None:

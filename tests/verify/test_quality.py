@@ -21,7 +21,7 @@ from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.engine import tasks as run
 from pipeline.model.facts import Kind, MediaInfo, Value, VideoStream
 from pipeline.model.job import Job
-from pipeline.model.results import Outcome, Plan, Proof, Status
+from pipeline.model.results import Made, Outcome, Plan, Proof, Status
 from pipeline.model.rules import Role
 from pipeline.probe import probe
 from pipeline.probe.av import timeline
@@ -58,14 +58,22 @@ def planned(info: MediaInfo, preset: str) -> tuple[Plan, Role]:
     return planning.plan(judging.judge(info, role)), role
 
 
-def measured(source: Path, made: Path, work: Path, preset: str, **deliver: Value) -> dict[str, Proof]:
-    """The picture in `made` against `source`, as if `preset` had made it."""
-    info, output = probe(source), probe(made)
+def converted(source: Path, work: Path, preset: str) -> tuple[Made, Recipe, Role]:
+    """What the scenario makes of it, with the frames that its encoder was given."""
+    info = probe(source)
     plan, role = planned(info, preset)
-    followed: Recipe = recipe(info, plan, role)
+    (made,) = video.convert(source, info, plan, role, work, lambda _: None)
+    return made, recipe(info, plan, role), role
+
+
+def measured(source: Path, other: Path | None, work: Path, preset: str, **deliver: Value) -> dict[str, Proof]:
+    """The picture in `other`, as if the scenario had made it of `source`; None: what it did make."""
+    made, followed, role = converted(source, work, preset)
     asked = replace(role, deliver=tuple(sorted({**dict(role.deliver), **deliver}.items())))
-    line = timeline.read(source, info.video[0].index)
-    return {p.name.en: p for p in quality.measure(source, info, line, followed, made, output, asked, work)}
+    assert followed.picture is not None
+    assert made.reference is not None
+    path = other or Path(made.path)
+    return {p.name.en: p for p in quality.measure(path, probe(path), followed.picture, made.reference, asked, work)}
 
 
 PLAIN = "convert/h264-1080p"
@@ -101,22 +109,54 @@ def test_frames_one_too_late_are_found_out(sample: Find, tmp_path: Path) -> None
 
 def test_the_preset_sets_the_floor(sample: Find, tmp_path: Path) -> None:
     source = sample("video/60fps.mp4")
-    info = probe(source)
-    (made,) = video.convert(source, info, *planned(info, PLAIN), tmp_path, lambda _: None)
-    low = measured(source, Path(made.path), tmp_path, PLAIN, min_vmaf=Fraction(50))
-    high = measured(
-        source, Path(made.path), tmp_path, PLAIN, min_vmaf=Fraction(999, 10), min_ssim=Fraction(9999, 10000)
-    )
+    low = measured(source, None, tmp_path, PLAIN, min_vmaf=Fraction(50))
+    high = measured(source, None, tmp_path, PLAIN, min_vmaf=Fraction(999, 10), min_ssim=Fraction(9999, 10000))
     assert low["VMAF"].passed
     assert not high["VMAF"].passed
     assert not high["SSIM"].passed
 
 
-def test_spans_are_spread_and_begin_where_decoding_can() -> None:
-    line = timeline.Timeline(750, Fraction(0), Fraction(30), True, None, (Fraction(0), Fraction(10), Fraction(20)))
-    places = quality.spans(line, Fraction(0), Fraction(25), Fraction(30), variable=False, counted=True)
-    assert [place.enter for place in places] == [0, 10, 20]
-    assert [place.begin for place in places] == [None, Fraction(10064, 1000), Fraction(20064, 1000)]
+# What a broken encoder, a full disk or a bad cable makes of one second.
+RUINS = {
+    "blurred": "gblur=sigma=8:enable='{when}'",
+    "blocky": "pixelize=w=16:h=16:enable='{when}'",
+    "green": "lutyuv=y=145:u=54:v=34:enable='{when}'",
+    "grey": "hue=s=0:enable='{when}'",
+    "upside down": "vflip,split[a][b];[a]vflip[c];[c][b]overlay=enable='{when}'",
+    "frozen": "loop=loop=25:size=1:start={first},setpts=N/25/TB,trim=end_frame=300",
+    "late by a frame": "setpts=PTS+0.04/TB,fps=25:start_time=0,trim=end_frame=300",
+}
+
+
+@pytest.fixture(scope="module")
+def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Moving noise with structure that has one entry point, as telephones and recorders of screens write it."""
+    folder = tmp_path_factory.mktemp("ruins")
+    source = folder / "source.mp4"
+    moving = "testsrc2=s=320x180:r=25:d=12,rotate=a=t/3,noise=alls=8:allf=t"
+    ffmpeg("-f", "lavfi", "-i", moving, "-c:v", "libx265", "-preset", "ultrafast", "-g", "999", "-x265-params",
+           "log-level=error:scenecut=0", "-pix_fmt", "yuv420p", source)  # fmt: skip
+    return source, folder
+
+
+@pytest.mark.parametrize("ruin", RUINS)
+def test_one_ruined_second_is_found_where_it_is(ruin: str, twelve_seconds: tuple[Path, Path], tmp_path: Path) -> None:
+    source, _ = twelve_seconds
+    made, followed, role = converted(source, tmp_path, PLAIN)
+    assert followed.picture is not None
+    assert made.reference is not None
+    bad = tmp_path / "bad.mp4"
+    how = RUINS[ruin].format(when="between(t,8.5,9.5)", first=212)
+    ffmpeg("-i", made.path, "-filter_complex", how, "-c:v", "libx264", "-crf", "12", "-preset", "ultrafast", bad)
+    good, found = (
+        {p.name.en: p for p in quality.measure(p, probe(p), followed.picture, made.reference, role, tmp_path)}
+        for p in (Path(made.path), bad)
+    )
+    assert all(one.passed for one in good.values())
+    wrong = [one.found.en for one in found.values() if not one.passed]
+    assert wrong
+    if ruin != "late by a frame":  # everywhere
+        assert any(f"at 0:0{second})" in said for said in wrong for second in (8, 9)), wrong
 
 
 @pytest.mark.parametrize("size", ["1x1", "2x2", "6x200", "8x8", "14x30"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 
+from pipeline.convert.av import reference
 from pipeline.convert.av import split as parts
 from pipeline.convert.av.filters import Filter, of_picture, of_sound
 from pipeline.convert.av.formats import EncoderOptions
@@ -125,10 +126,12 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     source = ffmpeg.input(SOURCE)
     streams, options = [], {"f": recipe.format.muxer, "c": "copy", **dict(recipe.format.options)}
     decoders: tuple[str, ...] = ()
+    shown: Any = None
     if recipe.video:
         stream = source[str(recipe.video.index)]
         if made := recipe.picture:
-            stream = filtered(stream, of_picture(made))
+            both = filtered(stream, of_picture(made)).split()
+            stream, shown = both[0], both[1]
             options |= _numbered(0, _picture_options(made))
             if made.decoder:
                 decoders = (f"-c:{recipe.video.index}", made.decoder)
@@ -158,6 +161,8 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     if not recipe.video:
         options |= {"map_metadata": "-1", "fflags": "+bitexact"}
     target = ffmpeg.output(*streams, output_name(recipe), **options)
+    if shown is not None:
+        target = ffmpeg.merge_outputs(target, _kept(shown, recipe, options))
     graph: list[str] = ffmpeg.get_args(target)
     opened = ("-i", SOURCE)
     at = next(i for i in range(len(graph)) if tuple(graph[i : i + 2]) == opened)
@@ -168,6 +173,18 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     if recipe.part and recipe.picture is None:
         head = (*head, "-copyts", "-start_at_zero")
     return (*head, *graph[:at], *reading(SOURCE, *decoders, *seek), *graph[at + 2 :], *also)
+
+
+def _kept(shown: Any, recipe: Recipe, options: dict[str, str]) -> Any:
+    """A second output: of the frames that the encoder is given, those it will be proven by."""
+    import ffmpeg
+
+    # ffmpeg cuts an output behind its graph; frames are counted from the same cut.
+    cut = {word: options[key] for key, word in (("ss", "start"), ("t", "duration")) if key in options}
+    if cut:
+        shown = shown.filter("trim", **cut)
+    chosen = shown.filter("select", reference.selection(reference.every(recipe)))
+    return ffmpeg.output(chosen, reference.name(recipe), **reference.OPTIONS, fps_mode="passthrough")
 
 
 def _how(recipe: Recipe) -> Text:

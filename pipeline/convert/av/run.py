@@ -8,13 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from pipeline.convert.av import command
+from pipeline.convert.av import command, reference
 from pipeline.convert.av import split as parts
 from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.errors import ToolFailed
 from pipeline.model import ceilings
 from pipeline.model.facts import MediaInfo
-from pipeline.model.results import Category, Made, Plan, Step
+from pipeline.model.results import Category, Made, Plan, Reference, Step
 from pipeline.model.rules import Role
 from pipeline.tools import process
 from pipeline.tools.ffmpeg import Meter, Share, complaints, link_input, pulse
@@ -104,5 +104,8 @@ def run(
     part = chosen.part
     numbered = f"-part{part.number:0{len(str(part.of))}}" if part else ""
     name = f"{{stem}}{numbered}.{chosen.format.extension}"
-    made = Made(path=str(target), category=Category.MAIN, name=name, part=part, peak_memory=ended.peak_memory)
+    kept = Reference(str(work / reference.name(chosen)), reference.every(chosen)) if chosen.picture else None
+    made = Made(
+        path=str(target), category=Category.MAIN, name=name, part=part, peak_memory=ended.peak_memory, reference=kept
+    )
     return (made,), ended.stderr

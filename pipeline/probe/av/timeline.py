@@ -19,10 +19,8 @@ from pipeline.probe.av.open import BROKEN, OPENS, opened, packets_of
 from pipeline.probe.av.streams import exact
 from pipeline.probe.sniff import sniff
 
-_APART: Final = Fraction(1, 2)  # seconds between two entry points that are kept
 _ROUNDING: Final = Fraction(1, 2000)  # seconds; half of what containers with a clock of 1/1000 s round
 _FALL: Final = Fraction(1, 10)  # seconds
-_MOST: Final = 20_000  # entry points: hours at two each second
 
 
 class Timeline(NamedTuple):
@@ -33,7 +31,6 @@ class Timeline(NamedTuple):
     end: Fraction  # of the last frame's showing
     rising: bool  # decoding times never fall back
     restarts: Fraction | None  # when they first fell back by more than frames are apart; None: never
-    entries: tuple[Fraction, ...]  # where decoding can begin, at most two each second
     digests: tuple[tuple[int, str], ...] = ()  # of streams that were asked for: SHA-256 of all coded frames
 
 
@@ -104,7 +101,6 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
     frames, rising = 0, True
     start = end = restarts = None
     before: int | None = None
-    entries: list[Fraction] = []
     known = {number: hashlib.sha256() for number in digested}
     with opened(path, format_) as container:
         wanted = sorted({*digested, *([] if index is None else [index])})
@@ -131,16 +127,14 @@ def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timelin
                 time = at * base
                 start = time if start is None else min(start, time)
                 end = max(time + (packet.duration or 0) * base, end or time)
-                if packet.is_keyframe and len(entries) < _MOST and (not entries or time - entries[-1] >= _APART):
-                    entries.append(time)
         except BROKEN:  # no index: the file is read from its beginning
             return None
     digests = tuple((number, digest.hexdigest()) for number, digest in known.items())
     if index is None:
-        return Timeline(0, Fraction(0), Fraction(0), True, None, (), digests)
+        return Timeline(0, Fraction(0), Fraction(0), True, None, digests)
     if start is None or end is None:
         return None
-    return Timeline(frames, start, end, rising, restarts, tuple(entries), digests)
+    return Timeline(frames, start, end, rising, restarts, digests)
 
 
 def measured(info: MediaInfo, line: Timeline | None) -> MediaInfo:

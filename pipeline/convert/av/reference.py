@@ -1,0 +1,56 @@
+"""Frames that an encoder was given, kept in the same run so that what it made of them can be proven. Pure.
+
+Pairs of neighbours, since measures of quality follow motion, spread evenly over the whole length and chosen by number:
+neither clocks nor entry points have a say, and nothing is decoded twice.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from pipeline.convert.av.recipe import Recipe
+
+CODEC: Final = "ffv1"  # without loss, in every pixel format that is encoded here
+MUXER: Final = "matroska"
+OPTIONS: Final = {"f": MUXER, "c:v": CODEC, "level": "3", "coder": "0", "context": "0", "g": "1"}
+
+_LEAST: Final = 12  # pairs, of what has as many
+_OFTEN: Final = Fraction(9, 10)  # seconds from one pair to the next: no second is left out
+_SELDOM: Final = Fraction(10)  # seconds, however long it is
+_MOST: Final = 1_250_000_000  # pixels of all pairs, each counted once: nine minutes of 1080p at their closest
+_USUAL: Final = 1920 * 1080  # pixels of a picture whose size is not known
+
+
+def every(recipe: Recipe) -> int:
+    """How many frames of the new picture lie between the beginnings of two pairs, 2 or more."""
+    made = recipe.picture
+    if made is None:
+        raise ValueError("only an encoded picture is compared with what its encoder was given")
+    rate = made.playing or Fraction(25)
+    length = _length(recipe)
+    if length is None:
+        return max(2, int(_SELDOM * rate))
+    frames = length * rate
+    most = max(_LEAST, _MOST // (made.shown.width * made.shown.height if made.shown else _USUAL))
+    return max(2, int(min(max(_OFTEN * rate, frames / most), frames / _LEAST, _SELDOM * rate)))
+
+
+def _length(recipe: Recipe) -> Fraction | None:
+    """Seconds that the new picture plays for, as far as the source tells."""
+    whole = recipe.video.duration if recipe.video else None
+    if part := recipe.part:
+        whole = part.length or (whole - (part.start or 0) if whole is not None else None)
+    if recipe.length is not None:
+        whole = recipe.length if whole is None else min(whole, recipe.length)
+    return whole if whole is None or whole > 0 else None
+
+
+def selection(step: int) -> str:
+    """The expression that ffmpeg's `select` keeps pairs by."""
+    return f"lt(mod(n,{step}),2)"
+
+
+def name(recipe: Recipe) -> str:
+    """The working name of the frames kept."""
+    return f"kept{recipe.part.number if recipe.part else ''}.mkv"
