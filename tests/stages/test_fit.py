@@ -162,3 +162,35 @@ def test_without_the_networks_a_photo_is_not_called_unfit(sample: Sample, monkey
 def test_a_lost_worker_costs_its_file() -> None:
     told = entry.unfitted(Job(path="a.mp4", stem="a", lang="zh"), TimedOut("stopped after 9 s", "9 秒后已终止"))
     assert (told.kind, told.status, told.error and told.error.message) == (Kind.UNKNOWN, Status.ERROR, "9 秒后已终止")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "first"),
+    [
+        ("drafts", "training-1.mp4", ("metastudio/avatar-training", "video")),
+        ("voice basic", "a.zip", ("metastudio/voice-basic", "package")),
+        ("drafts", "a.mp4", None),
+        ("videos", "video.mp4", None),  # the word for a kind of file says nothing
+    ],
+)
+def test_what_its_name_says_it_is_comes_first_of_equals(
+    folder: str, name: str, first: tuple[str, str] | None, sample: Sample, tmp_path: Path
+) -> None:
+    made = sample("packages/basic-good.zip" if name.endswith(".zip") else "video/training-1080p25.mp4")
+    path = tmp_path / folder / name
+    path.parent.mkdir()
+    path.symlink_to(made)
+    plain = tmp_path / ("x" + path.suffix)
+    plain.symlink_to(made)
+    (_, cases, _), (_, usual, _) = fit(Job(path=str(path), stem="x")), fit(Job(path=str(plain), stem="x"))
+    top = (cases[0].job.preset, cases[0].job.role)
+    assert top == (first or (usual[0].job.preset, usual[0].job.role))
+
+
+def test_a_paper_is_no_guess_for_a_picture(sample: Sample) -> None:
+    """An identity card is a picture like any other by its headers: only its name, or what is in it, can tell."""
+    path = str(sample("images/good-1080p.jpg"))
+    _, cases, _ = fit(Job(path=path, stem="x"))
+    passing = [case.job.role for case in cases if case.status is Status.PASS]
+    assert "id-card" in passing
+    assert passing.index("image") < passing.index("id-card")
