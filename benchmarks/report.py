@@ -15,7 +15,8 @@ from pipeline.engine.pool import Pool, cores
 from pipeline.model.ceilings import CHECK
 from pipeline.model.job import Progress
 from pipeline.report.card import CardJob, Pictures, card_entry
-from pipeline.report.html import LocatedDocument, jobs, write
+from pipeline.report.html import jobs, write
+from pipeline.report.summary import LocatedDocument
 from samples import build
 
 PRESET = "metastudio/video-production"

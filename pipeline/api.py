@@ -80,7 +80,8 @@ def warm() -> Iterator[None]:
 def probe(path: StrPath, *, measure: Collection[str] = ()) -> MediaInfo:
     """All facts about a file; what is not known is None, never a guess.
 
-    `measure` names what costs time: "decode" (every frame and sample), "faces", "speech" (loudness, noise, silence).
+    `measure` names what costs time: "decode" (every frame and sample), "faces", "person" (who is in footage), "speech"
+    (loudness, noise, silence).
     Raises Unreadable, CeilingExceeded, TimedOut, WorkerLost and ToolMissing.
     """
     for name in measure:

@@ -33,6 +33,10 @@ EXTENSIONS: dict[str, frozenset[str]] = {
     "ppt": frozenset({"ppt", "pps", "pot"}),
     "plain": frozenset({"txt", "text", "md"}),
     "ssml": frozenset({"ssml", "xml", "txt"}),
+    "docx": frozenset({"docx", "docm", "dotx", "dotm"}),
+    "xlsx": frozenset({"xlsx", "xlsm", "xltx", "xltm"}),
+    "odt": frozenset({"odt", "ott"}),
+    "ods": frozenset({"ods", "ots"}),
 }
 
 
@@ -43,7 +47,7 @@ def content_format(info: MediaInfo) -> str | None:
     if info.slides:
         return info.slides.format
     if info.text:
-        return info.text.format
+        return info.container or info.text.format
     return info.container
 
 
@@ -63,7 +67,10 @@ _EXPECTED: dict[str, frozenset[Kind]] = {
         ("jpg jpeg jpe jfif png gif bmp webp tif tiff svg avif heic heif", frozenset({Kind.IMAGE})),
         ("ppt pptx pps ppsx pot potx pptm odp pdf", frozenset({Kind.SLIDES})),
         ("zip", frozenset({Kind.ARCHIVE})),
-        ("txt text md ssml xml srt vtt", frozenset({Kind.TEXT, Kind.SUBTITLE})),
+        (
+            "txt text md ssml xml srt vtt ass ssa docx docm dotx dotm xlsx xlsm xltx xltm rtf odt ott ods ots",
+            frozenset({Kind.TEXT, Kind.SUBTITLE}),
+        ),
     )
     for extension in extensions.split()
 }

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.checks.base import Read, at, check, lossless, lossy, marks, of_file
-from pipeline.model.facts import Kind, MediaInfo, Text, TextInfo, Value
+from pipeline.model.facts import DOCUMENTS, Kind, MediaInfo, Text, TextInfo, Value
 from pipeline.model.rules import Reading, Safety
 
 WORDS = frozenset({Kind.TEXT})
@@ -29,6 +29,25 @@ def _split(actual: Value, target: Value) -> Safety:
     if not isinstance(actual, int | Fraction) or not isinstance(target, int | Fraction):
         return Safety.MANUAL
     return Safety.LOSSLESS if 0 < target < actual else Safety.MANUAL
+
+
+def _encoding(info: MediaInfo) -> Iterator[Reading]:
+    """What the words are stored in; where that is not sure, what it may be, and what of a document is not read."""
+    encoding = info.text.encoding if info.text else None
+    told = info.remarks if encoding is None or encoding in DOCUMENTS else ()
+    where = Text("; ".join(one.en.rstrip(".") for one in told), "；".join(one.zh.rstrip("。") for one in told))
+    yield Reading(encoding, None, where if told else None)
+
+
+def _recoded(actual: Value, target: Value) -> Safety:
+    """No word goes when text is stored otherwise; of a document all but the words does."""
+    return lossy(actual, target) if actual in DOCUMENTS else lossless(actual, target)
+
+
+def _stored(actual: Value, target: Value) -> Text:
+    if actual in DOCUMENTS:
+        return Text(f"write its words as text in {target}", f"将其中的文字写为 {target} 纯文本")
+    return Text.same(f"{actual} -> {target}")
 
 
 def _hidden(info: MediaInfo) -> Iterator[Reading]:
@@ -103,8 +122,9 @@ CHECKS = (
         "text encoding",
         "文本编码",
         "text",
-        read=_of(lambda t: t.encoding),
-        safety=lossless,
+        read=_encoding,
+        safety=_recoded,
+        says=_stored,
         help=Text("Save the text as UTF-8", "请另存为 UTF-8"),
     ),
     _check(

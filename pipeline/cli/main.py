@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from pipeline.cli.options import Options
 
 _EXAMPLES: Final = (
-    "check clip.mp4 -p metastudio/video-production",
+    "check clip.mp4 -p convert/h264-1080p",
     "fit clip.mp4",
-    "plan clip.mp4 -p metastudio/video-production",
-    "prepare media/ -p metastudio/video-production -o out/",
+    "plan clip.mp4 -p convert/h264-1080p",
+    "prepare media/ -p convert/h264-1080p -o out/",
     "verify out/manifest.json",
     "report out/manifest.json -o report.html",
     "presets list",
-    "explain metastudio.video-production.video.max-fps",
+    "explain max-fps",
 )
 _EXIT_CODES: Final = (
     (0, Text("all comply, or were fixed and verified", "全部合规，或已修复并验证")),

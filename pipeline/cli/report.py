@@ -11,11 +11,13 @@ from typing import IO
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import OUTPUT, Options, workers
-from pipeline.documents.read import document
+from pipeline.documents.read import ReadDocument, document
+from pipeline.documents.types import Document
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.report.formats import ENDINGS, FLAT, publish
-from pipeline.report.html import LocatedDocument, write
+from pipeline.report.html import write
+from pipeline.report.summary import LocatedDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +57,7 @@ def run(options: ReportOptions) -> int:
             f"{options.out}：扩展名决定格式：{', '.join(ENDINGS)}",
         )
     readings = [document(name) for name in options.reports]
-    sources = [
-        LocatedDocument(reading.document, Path() if name == "-" else Path(name).parent)
-        for name, reading in zip(options.reports, readings, strict=True)
-    ]
+    sources = [_located(name, reading) for name, reading in zip(options.reports, readings, strict=True)]
     if any(os.path.realpath(name) == os.path.realpath(target) for name in options.reports if name != "-"):
         raise UsageError(f"{options.out} is one of the sources", f"{options.out} 是输入文件之一")
 
@@ -84,3 +83,10 @@ def run(options: ReportOptions) -> int:
             told = f"preflight: {doubt.source}: {doubt.text.of(options.lang)}"
             console.console(error=True).print(console.clean(told), soft_wrap=True)
     return 4 if any(reading.doubts for reading in readings) else 0
+
+
+def _located(name: str, reading: ReadDocument[Document]) -> LocatedDocument:
+    if name == "-":
+        return LocatedDocument(reading.document, Path(), sha256=reading.sha256)
+    folder = Path(name).parent
+    return LocatedDocument(reading.document, folder, folder.resolve().name, reading.sha256)

@@ -58,6 +58,7 @@ class ReadDocument(Generic[D]):
 
     document: D
     doubts: tuple[Doubt, ...]
+    sha256: str  # of its bytes, in hex
 
 
 def document(name: str) -> ReadDocument[Document]:
@@ -174,7 +175,7 @@ def parsed(text: bytes, name: str, wanted: tuple[str, ...]) -> ReadDocument[Docu
         summary=found.summary,
         reasons=reasons,
     )
-    return ReadDocument(made, tuple(doubts))
+    return ReadDocument(made, tuple(doubts), hashlib.sha256(text).hexdigest())
 
 
 def _opened(text: bytes, name: str, wanted: tuple[str, ...]) -> tuple[str, _Parts | _OldParts]:

@@ -35,7 +35,7 @@ def memory(info: MediaInfo, measured: Collection[str], *, converted: bool) -> in
     for stream in info.video:
         if stream.coded:
             pixels = stream.coded.width * stream.coded.height
-            needs += [_DECODER * pixels] * ("decode" in measured) + [_ENCODER * pixels] * converted
+            needs += [_DECODER * pixels] * bool({"decode", "person"} & set(measured)) + [_ENCODER * pixels] * converted
     if converted and info.kind is Kind.SLIDES:
         needs.append(_PAGES if info.slides and info.slides.format == "pdf" else _DECK)
     return BASE + max(needs)

@@ -66,6 +66,10 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+DOCUMENTS: Final = frozenset({"docx", "xlsx", "rtf", "odt", "ods"})
+"""Documents whose words are read as a script."""
+
+
 def decodable(codec: str | None) -> bool:
     """Whether a decoder on the allow-list takes this codec (ffmpeg's name); of one that is not known nobody says no."""
     # Only the decoder of Sorenson's H.263 in FLV has not the name of its codec, nor one beside it that has.
@@ -244,7 +248,7 @@ class TextInfo:
     """Script text, SSML or subtitles."""
 
     format: str  # plain, ssml, srt, vtt
-    encoding: str | None = None
+    encoding: str | None = None  # or the document that the words stand in, one of DOCUMENTS
     bom: bool = False
     characters: int | None = None  # all characters, tags included
     spoken: int | None = None  # characters left when tags are removed
@@ -319,6 +323,35 @@ class Speech:
     music: bool | None = None  # steady tones in the pauses, which mains hum does not explain
 
 
+class Span(NamedTuple):
+    """A stretch of a recording, in seconds from its beginning."""
+
+    start: Measured
+    end: Measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who is seen in footage over its whole length, by pictures `step` seconds apart; see `docs/video.md`.
+
+    What spans are of begins and ends within one step of the truth.
+    """
+
+    step: Measured  # seconds
+    pictures: int  # looked at for light and change
+    looked: int  # ... that faces were looked for in
+    seen: int  # ... and found
+    share: Measured | None = None  # of the picture, by the face of the person: the median
+    black: tuple[Span, ...] = ()  # nothing to see
+    white: tuple[Span, ...] = ()  # over-exposed, most of the picture
+    frozen: tuple[Span, ...] = ()  # nothing moves for 2 s and more
+    nobody: tuple[Span, ...] = ()  # no face, where it is neither black nor white
+    several: tuple[Span, ...] = ()  # more than one face
+    lying: tuple[Span, ...] = ()  # the face is tilted by more than 45 degrees
+    turned: tuple[Span, ...] = ()  # ... or turned away, up or down by more than 30
+    cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
+
+
 def default_sound(streams: Sequence[AudioStream]) -> AudioStream:
     """The one that players play: marked as the default, else the first. Raises IndexError where there is none."""
     return next((one for one in streams if one.default), streams[0])
@@ -350,4 +383,5 @@ class MediaInfo:
     text: TextInfo | None = None
     faces: tuple[Face, ...] | None = None  # None: not measured; (): measured, none there
     speech: Speech | None = None
+    person: Person | None = None  # of footage; None: not measured
     remarks: tuple[Text, ...] = ()  # what the reader noticed and no field holds

@@ -56,6 +56,14 @@ MEASURES: Final[Mapping[str, Measure]] = {
         patience=DEEP,
         plot=Plot("pipeline.plots.sound:of_file", "audio"),
     ),
+    "person": Measure(
+        needs=("video",),
+        reader="pipeline.probe.person.measure:add",
+        block=lambda info: info.person,
+        unknown=Text("it was not looked who is seen in it", "未检测画面中的人物"),
+        remarked=True,
+        patience=DEEP,
+    ),
     "decode": Measure(  # after faces: measuring those decodes a picture as well
         needs=("video", "audio", "image", "archive"),
         reader="pipeline.probe.decode:add",

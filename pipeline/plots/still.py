@@ -17,7 +17,6 @@ from pipeline.probe.av.streams import ATTACHED_PICTURE, disposition, exact
 from pipeline.probe.heic import readable
 from pipeline.probe.image.read import PILLOW, guard
 
-BOX: Final = (360, 240)  # pixels; twice what a card shows, for dense screens
 _QUALITY: Final = 62
 _BACK: Final = (236, 236, 236)  # under transparency
 # What Pillow and PyAV raise for damaged data; a report shows no picture then.
@@ -26,7 +25,7 @@ DAMAGE: Final = (
 )  # fmt: skip
 
 
-def webp(picture: Image.Image, box: tuple[int, int] = BOX) -> bytes:
+def webp(picture: Image.Image, box: tuple[int, int]) -> bytes:
     """The picture inside `box`, on grey where it is transparent, as WebP."""
     picture.thumbnail(box, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if picture.mode not in {"RGB", "L"}:
@@ -39,7 +38,7 @@ def webp(picture: Image.Image, box: tuple[int, int] = BOX) -> bytes:
     return out.getvalue()
 
 
-def picture(path: Path, format_: str, box: tuple[int, int] = BOX) -> bytes | None:
+def picture(path: Path, format_: str, box: tuple[int, int]) -> bytes | None:
     """A thumbnail of the picture at `path`, upright; None for what Pillow does not read."""
     if format_ not in PILLOW or (format_ == "heif" and not readable()):
         return None
@@ -57,7 +56,7 @@ def picture(path: Path, format_: str, box: tuple[int, int] = BOX) -> bytes | Non
         return None
 
 
-def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[int, int] = BOX) -> bytes | None:
+def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[int, int]) -> bytes | None:
     """A thumbnail of the frame at or before `at` seconds, turned clockwise by `rotation`; None without one."""
     if container not in OPENS:
         return None

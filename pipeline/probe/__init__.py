@@ -8,7 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Final, Protocol, cast
 
-from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.facts import DOCUMENTS, Kind, MediaInfo
 from pipeline.model.measures import MEASURES
 from pipeline.probe.sniff import sniff
 from pipeline.probe.unopened import unopened
@@ -23,6 +23,8 @@ _READERS: Final[dict[Kind, str]] = {
     Kind.TEXT: "text.read",
     Kind.SUBTITLE: "text.subtitle",
 }
+# Formats with a reader of their own: a PDF is a deck, and words in documents are a script.
+_OWN_READERS: Final = {"pdf": "slides.pdf", **dict.fromkeys(DOCUMENTS, "documents.read")}
 
 
 class Reader(Protocol):
@@ -33,8 +35,8 @@ class Reader(Protocol):
 
 
 def reader(kind: Kind, format_: str) -> Reader:
-    """The reader for a kind of file; a PDF is a deck with a reader of its own."""
-    module = "slides.pdf" if format_ == "pdf" else _READERS[kind]
+    """The reader for a kind of file."""
+    module = _OWN_READERS.get(format_) or _READERS[kind]
     return cast(Reader, import_module(f"pipeline.probe.{module}").read)
 
 

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pipeline.checks.base import at
-from pipeline.documents.entry import solved_by
 from pipeline.documents.facts import decoded
 from pipeline.documents.types import AssetEntry, OutputEntry, PlannedAsset, PreparedAsset
 from pipeline.errors import PreflightError
 from pipeline.model.facts import MediaInfo, Text
 from pipeline.model.results import Category, Status, Verdict
 from pipeline.model.units import both
-from pipeline.report.findings import grouped, passed, rules_of, stopped, unmeasured
+from pipeline.report.findings import grouped, passed, rules_of, solved, stopped, unmeasured
 from pipeline.report.labels import UNSEEN, WORDS
 
 if TYPE_CHECKING:
@@ -43,7 +42,9 @@ ORDER: Final = (
     Status.READY,
 )
 _PAGES: Final = 12
-_WIDE_BOX: Final = (640, 420)  # pixels
+_SMALL: Final = (360, 240)  # pixels; twice what a card shows, for dense screens
+_LARGE: Final = (960, 640)
+_WIDE_BOX: Final = (640, 420)
 _SOUND_BOX: Final = (960, 480)
 _HEARD: Final = 600  # seconds of sound that are listened to again for its picture
 _LISTED: Final = 8  # outputs that are shown at once
@@ -60,10 +61,11 @@ class CardJob:
     number: int  # of the card, from 1
     entry: AssetEntry
     preset: str
-    rules: tuple[tuple[str, int], ...]  # numbers of the rules in the summary
+    rules: tuple[int, ...]  # numbers of the rules in the summary that it breaks
     folders: tuple[str, ...]  # where a relative source may lie: the current folder, the report's
     outputs: str  # folder of the outputs
     pictures: bool = True
+    open: bool = True  # unfolded at first, with large pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Figure:
     data: str  # URI
     caption: Text
     wide: bool = False
+    part: str = ""  # before or after, of a pair
 
 
 def card_entry(job: CardJob, progress: Progress) -> str:
@@ -118,12 +121,13 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
     made = entry if isinstance(entry, PreparedAsset) else None
     done = entry.steps if isinstance(entry, PlannedAsset | PreparedAsset) else ()
     findings = stopped(entry)
-    listed, hidden = grouped(findings, rules_of(job.preset), solved_by(made.outputs if made else ()))
+    listed, hidden = grouped(findings, rules_of(job.preset), solved(entry))
     return (
         environment()
         .get_template("card.html.jinja")
         .render(
             number=job.number,
+            open=job.open,
             entry=entry,
             name=Path(entry.source).name,
             preset=job.preset,
@@ -137,9 +141,9 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
             listed=_LISTED,
             proof=made.proof if made else (),
             error=entry.error.said if entry.error else None,
-            rules=" ".join(str(number) for _, number in job.rules),
+            rules=" ".join(map(str, job.rules)),
             pictures=list(pictures.all()) if pictures else [],
-            wave=pictures.wave() if pictures else None,
+            waves=pictures.waves() if pictures else [],
             excerpt=pictures.excerpt() if pictures else None,
             missing=pictures.missing if pictures else None,
         )
@@ -213,12 +217,18 @@ class Pictures:
         self.made = self.entry if isinstance(self.entry, PreparedAsset) else None
         self.main = next((o for o in self._outputs(Category.MAIN)), None)
         inside = self.made is not None and self.made.inside is not msgspec.UNSET  # a deck, and its source is no file
+        self.changed = self.main is not None and self.made is not None and self.main.md5 != self.made.source_md5
         self.source = self._output(self.main) if inside and self.main else self._source()
         self.missing = (
             Text("the source is not where it was, or has changed since", "源文件已移动或已更改")
             if self.source is None and self.info and not inside
             else None
         )
+
+    @property
+    def _caption(self) -> Text:
+        """Of a picture of the source."""
+        return WORDS["before"] if self.changed else Text("", "")
 
     def _outputs(self, category: Category) -> list[OutputEntry]:
         return [one for one in (self.made.outputs if self.made else ()) if one.category is category]
@@ -246,19 +256,19 @@ class Pictures:
 
     def all(self) -> Iterator[Figure]:
         """Source first, then what was made of it."""
-        changed = self.main is not None and self.made is not None and self.main.md5 != self.made.source_md5
+        box = _LARGE if self.job.open else _SMALL
         if self.source is not None and self.info is not None:
             drawn = list(_drawn(self.source, self.info))
-            # A photo with its face drawn onto it needs no second picture of itself.
-            before = None if drawn and self.info.image else _shot(self.source, self.info)
+            # A photo with its face drawn onto it needs no second picture of itself, but to be compared with.
+            before = None if drawn and self.info.image and not self.changed else _shot(self.source, self.info, box)
             if before:
-                yield Figure(_uri(before), Text("before", "修复前") if changed else Text("", ""))
+                yield Figure(_uri(before), self._caption, part="before" if self.changed else "")
             yield from drawn
-        if changed and self.main is not None:
+        if self.changed and self.main is not None:
             path, info = self._output(self.main), decoded(self.main.facts)
-            after = _shot(path, info) if path and info else None
+            after = _shot(path, info, box) if path and info else None
             if after:
-                yield Figure(_uri(after), Text("after", "修复后"))
+                yield Figure(_uri(after), WORDS["after"], part="after")
         yield from self._sheet()
 
     def _sheet(self) -> Iterator[Figure]:
@@ -278,16 +288,21 @@ class Pictures:
             with tempfile.TemporaryDirectory(prefix="preflight-") as work:
                 yield from _contact(pdf_pages(path, Path(work), _PAGES), slides.pages)
 
-    def wave(self) -> tuple[float, ...] | None:
-        """The loudness of the source over its length."""
-        info = self.info
-        if info is None or self.source is None or not info.audio or not info.container:
+    def waves(self) -> list[tuple[Text, tuple[float, ...]]]:
+        """The loudness of the source over its length, and of what was made of it."""
+        waves = [(self._caption, self._wave(self.source, self.info))]
+        if self.changed and self.main is not None:
+            waves.append((WORDS["after"], self._wave(self._output(self.main), decoded(self.main.facts))))
+        return [(caption, wave) for caption, wave in waves if wave]
+
+    def _wave(self, path: Path | None, info: MediaInfo | None) -> tuple[float, ...] | None:
+        if info is None or path is None or not info.audio or not info.container:
             return None
-        if info.speech and not info.video:
+        if info.speech and not info.video and not self.changed:
             return None  # its own picture shows more
         from pipeline.plots.waveform import peaks
 
-        return peaks(self.source, _OPENED_AS.get(info.container, info.container), info.duration)
+        return peaks(path, _OPENED_AS.get(info.container, info.container), info.duration)
 
     def excerpt(self) -> list[tuple[int, str]] | None:
         """The lines of a script around the first fault in it, else its first lines, each with its number."""
@@ -308,14 +323,14 @@ class Pictures:
         return [(n, line[:_WIDE]) for n, line in enumerate(lines[first : first + _LINES], first + 1)]
 
 
-def _shot(path: Path, info: MediaInfo) -> bytes | None:
+def _shot(path: Path, info: MediaInfo, box: tuple[int, int]) -> bytes | None:
     from pipeline.plots import still
 
     if info.image:
-        return still.picture(path, info.image.format)
+        return still.picture(path, info.image.format, box)
     if info.video and info.container:
         at = (info.duration or Fraction(0)) / 3
-        return still.frame(path, _OPENED_AS.get(info.container, info.container), at, info.video[0].rotation or 0)
+        return still.frame(path, _OPENED_AS.get(info.container, info.container), at, info.video[0].rotation or 0, box)
     return None
 
 

@@ -9,11 +9,12 @@ from functools import cache
 from typing import Final
 
 from pipeline.checks import CHECKS
+from pipeline.documents.entry import solved_by
 from pipeline.documents.messages import value
 from pipeline.documents.types import AssetEntry, FindingEntry, PlannedAsset, PreparedAsset
 from pipeline.errors import PresetError
 from pipeline.model.facts import Size, Text, Value
-from pipeline.model.results import Verdict
+from pipeline.model.results import Status, Verdict
 from pipeline.model.rules import Level, Preset, Rule
 from pipeline.report.scale import Scale, scale
 from pipeline.rules import presets
@@ -166,6 +167,14 @@ def stopped(entry: AssetEntry) -> list[FindingEntry]:
     blocked = entry.blocked if isinstance(entry, PlannedAsset | PreparedAsset) else ()
     named = {f.place: f for f in blocked}
     return [named.get(f.place, f) for f in entry.findings]
+
+
+def solved(entry: AssetEntry) -> frozenset[str]:
+    """The rules that its source may break and that what was made of it keeps. Nothing is made while a rule blocks."""
+    if not isinstance(entry, PreparedAsset):
+        return frozenset()
+    done = entry.status is Status.FIXED
+    return solved_by(entry.outputs) | {f.rule for f in entry.findings if done and f.blocks}
 
 
 def stream_of(finding: FindingEntry) -> Text | None:

@@ -17,8 +17,8 @@ from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.model.results import Status
 from pipeline.report.findings import stream_of, wrong
-from pipeline.report.html import LocatedDocument
 from pipeline.report.labels import UNSEEN, WORDS
+from pipeline.report.summary import LocatedDocument
 from pipeline.storage.atomic import replacing
 from pipeline.storage.state import replaceable
 

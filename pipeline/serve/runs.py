@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable
 from functools import partial
@@ -13,6 +14,7 @@ import msgspec
 
 from pipeline.documents import entry as document
 from pipeline.documents import totals
+from pipeline.documents.facts import encode
 from pipeline.documents.spool import Spool, line
 from pipeline.documents.types import (
     CHECKED,
@@ -35,7 +37,8 @@ from pipeline.model.ceilings import PREPARE
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset
-from pipeline.report.html import LocatedDocument, write
+from pipeline.report.html import write
+from pipeline.report.summary import LocatedDocument
 from pipeline.serve.sessions import DroppedBatch
 from pipeline.stages.check import patience
 from pipeline.storage import crash
@@ -118,8 +121,11 @@ def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang
         told: Document = whole(**parts, **msgspec.structs.asdict(tail))
     batch.state = "reporting"
     batch.document = told
+    text = msgspec.json.format(encode(told), indent=1)
+    batch.manifest.write_bytes(text)
     with batch.report.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        write(file, [LocatedDocument(told, batch.folder)], lang, partial(cards, workers=workers))
+        located = LocatedDocument(told, batch.folder, sha256=hashlib.sha256(text).hexdigest())
+        write(file, [located], lang, partial(cards, workers=workers))
     batch.state = "done"
 
 

@@ -18,9 +18,6 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from pipeline.documents.facts import encode
 from pipeline.documents.types import Document, Frozen, ManifestDocument, OutputEntry
 from pipeline.model.facts import Text
 from pipeline.model.results import Category, Status
@@ -107,6 +104,11 @@ class DroppedBatch:
     def report(self) -> Path:
         """Where the HTML report lies."""
         return self.folder / "report.html"
+
+    @property
+    def manifest(self) -> Path:
+        """Where the document of the run lies."""
+        return self.folder / "manifest.json"
 
     def outputs(self) -> list[OutputEntry]:
         """Every output of the run, in order."""
@@ -220,7 +222,7 @@ class Room:
             batch.files.remove(file)
 
     def packed(self, batch: DroppedBatch) -> Path:
-        """All outputs in one zip, stored and not compressed: media do not shrink."""
+        """All outputs with manifest and report in one zip, stored and not compressed: media do not shrink."""
         target = batch.folder / "all.zip"
         if not target.exists():
             handle, temporary = tempfile.mkstemp(dir=batch.folder)
@@ -230,7 +232,8 @@ class Room:
                     path = batch.output(number)
                     if path:
                         out.write(path, output.path.removeprefix("out/"))
-                out.writestr("manifest.json", msgspec.json.format(encode(batch.document), indent=1))
+                for path in (batch.manifest, batch.report):
+                    out.write(path, path.name)
             Path(temporary).replace(target)
         return target
 

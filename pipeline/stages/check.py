@@ -44,6 +44,7 @@ _CONTAINERS: Final = frozenset({"container.format", "file.format"})
 _SILENT: Final = Text(
     "Sound is wanted and this video has none; give a file with sound", "需要声音，但该视频没有声音；请提供有声音的文件"
 )
+_SEEN: Final = frozenset({"faces", "person"})  # blocks that faces are looked for for
 _DEEPER: Final = frozenset(name for name, one in MEASURES.items() if one.deep == "yes")
 
 
@@ -91,10 +92,8 @@ def moves(info: MediaInfo) -> bool:
 
 
 def _looked_at(findings: tuple[Finding, ...]) -> None:
-    """Raises ToolMissing where a rule about faces has no answer because there is nothing to look for faces with."""
-    if any(
-        one.blocks and one.verdict is Verdict.UNKNOWN and "faces" in CHECKS[one.rule.check].needs for one in findings
-    ):
+    """Raises ToolMissing where a rule about people has no answer because there is nothing to look for faces with."""
+    if any(one.blocks and one.verdict is Verdict.UNKNOWN and _SEEN & CHECKS[one.rule.check].needs for one in findings):
         from pipeline.probe.face import models
 
         for name in models.FILES:

@@ -7,21 +7,26 @@ from typing import Final
 from pipeline.model.facts import MediaInfo, Text
 
 _WORDS: Final = Text("save its words as plain text (.txt, UTF-8)", "请将文字另存为纯文本（.txt，UTF-8）")
+_ANEW: Final = Text(
+    "save it as .docx there (Word, WPS and LibreOffice do), or its words as plain text (.txt, UTF-8)",
+    "请在 Word、WPS 或 LibreOffice 中另存为 .docx，或将文字另存为纯文本（.txt，UTF-8）",
+)
+_SHEET: Final = Text(
+    "save it as .xlsx there (Excel, WPS and LibreOffice do)", "请在 Excel、WPS 或 LibreOffice 中另存为 .xlsx"
+)
 _DECK: Final = Text("export it as PowerPoint (.pptx) or PDF", "请导出为 PowerPoint（.pptx）或 PDF")
 _PACKED: Final = Text("unpack it and give what is inside, or pack that as .zip", "请解压后提供其中的文件，或改为 .zip")
 _PICTURE: Final = Text("export it as PNG or PDF", "请导出为 PNG 或 PDF")
 
 # By format, where the content tells it, else by extension: what wrote it, and the export that helps.
 _TOLD: Final = {
-    "docx": (Text("a Word document", "Word 文档"), _WORDS),
-    "doc": (Text("a Word document", "Word 文档"), _WORDS),
-    "wps": (Text("a WPS Writer document", "WPS 文字文档"), _WORDS),
-    "rtf": (Text("a rich text document", "RTF 文档"), _WORDS),
+    "doc": (Text("a document of Word before 2007", "Word 2007 之前的文档"), _ANEW),
+    "wps": (Text("a WPS Writer document", "WPS 文字文档"), _ANEW),
     "odf": (Text("an OpenDocument file", "OpenDocument 文件"), _WORDS),
     "epub": (Text("an electronic book", "电子书"), _WORDS),
     "pages": (Text("a Pages document", "Pages 文稿"), _WORDS),
-    "xlsx": (Text("an Excel workbook", "Excel 工作簿"), _WORDS),
-    "xls": (Text("an Excel workbook", "Excel 工作簿"), _WORDS),
+    "xls": (Text("a workbook of Excel before 2007", "Excel 2007 之前的工作簿"), _SHEET),
+    "et": (Text("a WPS Spreadsheets workbook", "WPS 表格工作簿"), _SHEET),
     "ppt": (Text("a deck of a PowerPoint before 97", "PowerPoint 97 之前的文稿"), _DECK),
     "key": (Text("a Keynote deck", "Keynote 讲演"), _DECK),
     "dps": (Text("a WPS Presentation deck", "WPS 演示文稿"), _DECK),

@@ -34,8 +34,9 @@ from pipeline.model.job import Job, Progress
 from pipeline.model.results import Verdict
 from pipeline.model.rules import Level, Role, Rule
 from pipeline.probe import probe
+from pipeline.probe.documents.read import words as words_of
+from pipeline.probe.documents.sections import BREAK
 from pipeline.probe.text.encoding import cleaned
-from pipeline.probe.text.read import load
 from pipeline.probe.text.ssml import read_ssml
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
@@ -105,14 +106,15 @@ def scenes_document(job: ScenesJob, progress: Progress) -> ScenesDocument:
 
 
 def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterator[Scene]:
-    text = load(path, info.size).text
+    text = words_of(path, info)
     if text is None or info.text is None:
         raise AssetError(
             f"The encoding of {info.name} is not known. Save it as UTF-8.",
             f"{info.name} 的编码未知。请另存为 UTF-8。",
         )
-    text = cleaned(text)
     tagged = info.text.format == "ssml"
+    pages = [cleaned(page) for page in text.split(BREAK)] if not tagged else [cleaned(text)]
+    text = "\n".join(pages)
     if tagged and not info.text.well_formed:
         said = info.remarks[0] if info.remarks else None
         raise AssetError(
@@ -124,7 +126,8 @@ def _of_text(path: Path, info: MediaInfo, role: Role, job: ScenesJob) -> Iterato
         tagged = gone != tags
         text = without_tags(text, gone) if tagged else bare(text)
     number = 0
-    for page, words in _by_page(text) if not tagged else [(None, text)]:
+    marked = [(None, text)] if tagged else [found for one in pages if one.strip() for found in _by_page(one)]
+    for page, words in marked:
         for part in _within(words, role, tagged=tagged):
             scene = _scene(number, part, role, job.lang, tagged=tagged)
             yield scene if page is None else msgspec.structs.replace(scene, page=page)

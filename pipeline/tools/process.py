@@ -71,6 +71,8 @@ class _Drain(threading.Thread):
         self._kept: deque[bytes] = deque()
         self._size = 0
         self.failure: BaseException | None = None
+        self.working = False  # it has what it read in hand, and is not waiting for more
+        self.read = 0  # bytes
 
     def run(self) -> None:
         with self._pipe:
@@ -103,12 +105,14 @@ class _Pour(_Drain):
     def _drain(self) -> None:
         while block := os.read(self._pipe.fileno(), _BLOCK):
             self._watch.since = time.monotonic()
+            self.working, self.read = True, self.read + len(block)
             if self.failure is None:
                 try:
                     self._sink(block)
                 except BaseException as error:  # noqa: BLE001  handed to the caller's thread below
                     self.failure = error
             self._watch.since = time.monotonic()  # our own time with a block is none of its silence
+            self.working = False
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -363,9 +367,14 @@ def _wound_up(process: subprocess.Popen[bytes], drains: Sequence[_Drain]) -> Non
     if process.returncode is None:
         _reap(process, block=True)
     # A process that fled its session may hold the pipes for ever; the threads close them, not we.
+    # What lay in a pipe at the end is worked on for as long as that takes.
     deadline = time.monotonic() + _GRACE
     for drain in drains:
-        drain.join(max(0.0, deadline - time.monotonic()))
+        left = drain.read + _BLOCK
+        while drain.is_alive() and (time.monotonic() < deadline or (drain.working and drain.read <= left)):
+            if drain.working:
+                deadline = time.monotonic() + _GRACE
+            drain.join(0.02)
 
 
 def _late(name: str, running: float, silent: float, ceiling: Ceiling) -> TimedOut | None:

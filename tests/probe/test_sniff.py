@@ -102,8 +102,8 @@ PACKAGES = [
     ("pdf", Kind.SLIDES, b"%PDF-1.7\n"),
     ("pdf", Kind.SLIDES, b"\xef\xbb\xbf%PDF-1.7\n"),
     ("pptx", Kind.SLIDES, zipped("[Content_Types].xml", "_rels/.rels", "ppt/presentation.xml")),
-    ("docx", Kind.UNKNOWN, zipped("[Content_Types].xml", "word/document.xml")),
-    ("xlsx", Kind.UNKNOWN, zipped("[Content_Types].xml", "xl/workbook.xml")),
+    ("docx", Kind.TEXT, zipped("[Content_Types].xml", "word/document.xml")),
+    ("xlsx", Kind.TEXT, zipped("[Content_Types].xml", "xl/workbook.xml")),
     (
         "odp",
         Kind.SLIDES,

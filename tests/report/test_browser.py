@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +20,9 @@ from pipeline.documents.types import MANIFEST, REPORT, CheckDocument, ManifestDo
 from pipeline.engine.cards import cards
 from pipeline.engine.tasks import check_entry, prepare_entry
 from pipeline.model.job import Job
-from pipeline.report.html import LocatedDocument, write
+from pipeline.report.card import bare
+from pipeline.report.html import write
+from pipeline.report.summary import LocatedDocument
 from pipeline.rules import presets
 from samples import build
 from tests import ROOT
@@ -59,7 +62,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checked = CheckDocument(**head, assets=(other,), batch=(), summary={})
     target = folder / "report.html"
     with target.open("w", encoding="utf-8") as out:
-        write(out, [LocatedDocument(made, folder), LocatedDocument(checked, folder)], "en", partial(cards, workers=2))
+        write(
+            out,
+            [LocatedDocument(made, folder, sha256="sign of the manifest"), LocatedDocument(checked, folder)],
+            "en",
+            partial(cards, workers=2),
+        )
     return target
 
 
@@ -146,6 +154,94 @@ def test_without_scripts_everything_can_be_read(page: Path) -> None:
         driver.get(page.as_uri())
         assert len(driver.find_elements("css selector", "article.card")) == len(SHOWN) + 1
         assert "assets" in driver.find_element("id", "headline").text
+
+
+def test_decisions_lead_to_their_cards_and_say_what_to_do(opened: Any) -> None:
+    lines = opened.find_elements("css selector", ".first > li")
+    told = {line.find_element("tag name", "a").text: line.text for line in lines}
+    assert {"truncated.mp4", "nested.ssml", "51-slides.pptx"} <= told.keys()
+    assert "Do: " in told["truncated.mp4"]
+    assert "--split" in told["51-slides.pptx"]
+    opened.execute_script("document.getElementById('fold').click()")
+    assert opened.find_elements("css selector", "article details[open]") == []
+    link = next(a for a in opened.find_elements("css selector", ".first a") if a.text == "51-slides.pptx")
+    link.click()
+    opened.execute_async_script("setTimeout(arguments[0], 100)")
+    open_ = opened.find_elements("css selector", "article:has(> details[open]) h3")
+    assert [one.text for one in open_] == ["51-slides.pptx"]
+
+
+def test_before_and_after_lie_side_by_side_and_under_a_slider(opened: Any) -> None:
+    pair = opened.find_element("css selector", ".pair")
+    left, right = (one.rect for one in pair.find_elements("tag name", "img"))
+    assert left["x"] + left["width"] <= right["x"]
+    assert abs(left["y"] - right["y"]) < 2
+    opened.execute_script("arguments[0].click()", pair.find_element("css selector", ".zoom"))
+    big = opened.find_element("id", "big")
+    assert big.is_displayed()
+    one, two = big.find_elements("tag name", "img")
+    assert one.get_attribute("src") != two.get_attribute("src")
+    slide = opened.find_element("id", "slide")
+    assert opened.switch_to.active_element == slide
+    press(opened, "\ue010")  # End: all of the picture before
+    assert two.value_of_css_property("clip-path") == "inset(0px 0px 0px 100%)"
+    press(opened, "\ue011")  # Home
+    assert two.value_of_css_property("clip-path") == "inset(0px 0px 0px 0%)"
+    assert violations(opened) == []
+    press(opened, "\ue00c")
+    assert not big.is_displayed()
+    assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280, 1920])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_is_wider_than_the_screen(opened: Any, width: int, lang: str) -> None:
+    screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        opened.refresh()
+        if lang == "zh":
+            opened.find_element("id", "lang").click()
+        for open_ in ("unfold", "fold"):
+            opened.execute_script(f"document.getElementById('{open_}').click()")
+            script = "document.querySelectorAll('.card').forEach(c => c.style.contentVisibility = 'visible');"
+            assert opened.execute_script(script + "return document.documentElement.scrollWidth") <= width
+    finally:
+        opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_thousand_assets_are_a_page_of_less_than_thirty_screens(chromium: Any, tmp_path: Path) -> None:
+    source = str(build(["texts/over-10000.txt"], OUT)["texts/over-10000.txt"])
+    entry = check_entry(Job(path=source, stem="x", preset="metastudio/photo-avatar"), lambda _: None)
+    many = tuple(document.named(entry, f"batch/{number:04}-a-name-of-some-length.txt") for number in range(1000))
+    head = structs.asdict(document.head(REPORT, presets.load("metastudio/photo-avatar")))
+    target = tmp_path / "many.html"
+    with target.open("w", encoding="utf-8") as out:
+        located = LocatedDocument(CheckDocument(**head, assets=many, batch=(), summary={}), tmp_path)
+        write(out, [located], "en", lambda jobs: map(bare, jobs), pictures=False)
+    screen = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        chromium.get(target.as_uri())
+        assert len(chromium.find_elements("css selector", "article")) == 1000
+        assert chromium.find_elements("css selector", "article details[open]") == []
+        assert chromium.execute_script("return document.documentElement.scrollHeight") < 30 * 900
+        assert "batch" in chromium.find_element("tag name", "h1").text
+    finally:
+        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_it_prints_to_a4_and_is_signed_there(opened: Any) -> None:
+    import pypdfium2
+
+    printed = opened.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    with pypdfium2.PdfDocument(base64.b64decode(printed["data"])) as paper:
+        width, height = paper[0].get_size()
+        words = " ".join(page.get_textpage().get_text_bounded() for page in paper)
+    assert (round(width / 72 * 25.4), round(height / 72 * 25.4)) == (210, 297)
+    assert "Signature" in words
+    assert "sign of the manifest" in words  # its digest, as it was handed over
+    assert "Search" not in words
 
 
 def test_on_paper(opened: Any) -> None:

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 from fractions import Fraction
 from functools import partial
 from html.parser import HTMLParser
@@ -35,17 +37,18 @@ from pipeline.documents.types import (
 )
 from pipeline.engine.cards import cards
 from pipeline.engine.tasks import plan_entry, prepare_entry
-from pipeline.errors import UsageError
+from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Kind, Size, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
-from pipeline.model.results import Category, Proof, Status
-from pipeline.model.rules import Limit
+from pipeline.model.results import Category, Proof, Status, Verdict
+from pipeline.model.rules import Level, Limit
 from pipeline.report import formats as export
 from pipeline.report.card import CardJob, bare, card_entry
 from pipeline.report.findings import grouped, rules_of, stopped
-from pipeline.report.html import LocatedDocument, write
+from pipeline.report.html import write
 from pipeline.report.scale import WIDTH, scale
+from pipeline.report.summary import LocatedDocument, batch_name, broken, decisions, most_broken
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
 from pipeline.stages.check import check
@@ -195,6 +198,96 @@ def test_a_thousand_places_of_one_rule_are_one_line() -> None:
     assert len(shown[0].where) + shown[0].more == 1000
 
 
+def repaired(**changes: Any) -> Any:
+    """The same video, repaired: what was made of it keeps the rule that the source breaks."""
+    kept = finding(verdict=Verdict.PASS, blocks=False, actual="30", said=None, told=None, fix=None)
+    output = OutputEntry(
+        path="clip.mp4",
+        category=Category.MAIN,
+        size=1,
+        md5="x",
+        content_type="video/mp4",
+        facts=msgspec.Raw(b"{}"),
+        findings=(kept,),
+        text=None,
+        part=None,
+        peak_memory=None,
+    )
+    made: dict[str, Any] = {"source_md5": None, "steps": (), "proof": (), "seconds": 0.1, "blocked": ()}
+    return asset(PreparedAsset, **({"status": Status.FIXED, "outputs": (output,)} | made | changes))
+
+
+def test_what_was_repaired_is_not_counted_among_what_is_wrong() -> None:
+    stuck = asset(PreparedAsset, status=Status.BLOCKED, source_md5=None, steps=(), outputs=(), proof=(), seconds=0.0,
+                  blocked=(finding(fix=None),))  # fmt: skip
+    assert {fate for fate, _ in broken(repaired())} == {"repaired"}
+    assert {fate for fate, _ in broken(stuck)} == {"open"}
+    assert {fate for fate, _ in broken(asset())} == {"open"}  # it can be repaired, and was not
+    rows, numbers = most_broken([LocatedDocument(report(repaired(), repaired(), stuck), OUT)])
+    assert {fate: [row.count for row in held] for fate, held in rows.items()} == {"open": [1], "repaired": [2]}
+    assert sorted(numbers.values()) == [1, 2]
+
+
+def test_a_warning_that_an_output_still_breaks_is_open() -> None:
+    warning = finding(level=Level.WARNING, blocks=False)
+    assert {fate for fate, _ in broken(repaired(findings=(warning,), outputs=()))} == {"open"}
+
+
+def test_one_reason_is_one_decision_with_what_to_do() -> None:
+    lost = [asset(source=f"{n}.mp4", status=Status.ERROR, findings=(), error=error(f"{n}: cut")) for n in range(7)]
+    found = finding(fix=None)
+    told = msgspec.structs.replace(found.told, rest=None)
+    stuck = asset(PlannedAsset, status=Status.BLOCKED, findings=(msgspec.structs.replace(found, told=told),),
+                  blocked=(), parts=(), steps=())  # fmt: skip
+    fine = asset(status=Status.PASS, findings=())
+    shown, more = decisions([(n, PRESET, entry) for n, entry in enumerate([*lost, stuck, fine, asset()], 1)])
+    assert more == []
+    assert [(d.status, len(d.assets), d.more) for d in shown] == [(Status.ERROR, 5, 2), (Status.BLOCKED, 1, 0)]
+    assert shown[0].assets[0] == (1, "0.mp4", Text("0: cut", "0: cut"))
+    assert shown[0].action.en == "Get the file again and put it in the place of this one"
+    assert shown[1].action.en == "Change it at its source: frame rate ≤ 30 fps"
+
+
+@pytest.mark.parametrize("type_", sorted(one.__name__ for one in AssetError.__subclasses__()))
+def test_whatever_ended_an_asset_there_is_something_to_do(type_: str) -> None:
+    failed = asset(status=Status.ERROR, findings=(), error=error("x", type_))
+    (decision,), _ = decisions([(1, PRESET, failed)])
+    assert decision.action.en
+    assert decision.action.zh != decision.action.en
+
+
+@pytest.mark.parametrize(
+    ("sources", "name"),
+    [
+        (["spring/a.mp4", "spring/b.mp4"], "spring"),
+        (["/media/spring/a/1.mp4", "/media/spring/b/2.mp4"], "spring"),
+        (["s3://bucket/spring/a.mp4", "s3://bucket/spring/b.mp4"], "spring"),
+        (["spring/a.mp4"], "a.mp4"),
+        (["a.mp4", "b.mp4"], "delivered"),
+        (["/spring/a.mp4", "b.mp4"], "delivered"),
+        (["decks/a.pptx#media/1.png", "decks/a.pptx"], "decks"),
+    ],
+)
+def test_the_head_names_the_batch(sources: list[str], name: str) -> None:
+    entries = [asset(source=source) for source in sources]
+    assert batch_name([LocatedDocument(report(*entries), OUT, "delivered")]) == name
+
+
+def test_the_digest_is_that_of_the_bytes_on_disk(given: Path) -> None:
+    target = given.with_name("out.html")
+    assert main(["report", str(given), "-o", str(target), "--no-pictures", "-q"]) == 0
+    command = [shutil.which("sha256sum") or pytest.skip("no sha256sum here"), str(given)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+    assert said in target.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("count", "open_"), [(50, 50), (51, 0)])
+def test_above_fifty_assets_cards_are_closed(count: int, open_: int) -> None:
+    elements = Elements(page(*[asset(source=f"{n}.mp4", findings=()) for n in range(count)])).elements
+    within = [a for tag, a in elements if tag == "details"]
+    assert sum("open" in a for a in within) == open_
+
+
 def test_limits_that_have_changed_since_are_shown_as_written() -> None:
     one = finding(limit="<= 99", told=msgspec.structs.replace(finding().told, limit=Text("<= 99", "<= 99")))
     listed, _ = grouped([one], rules_of(PRESET))
@@ -295,7 +388,7 @@ def test_before_and_after_and_sound_are_drawn(tmp_path: Path) -> None:
     done = prepare_entry(Job(path=str(source), stem="clip", preset=PRESET, out=str(tmp_path)), lambda _: None).asset
     html = card_entry(card(done, tmp_path), lambda _: None)
     assert html.count('src="data:image/webp;base64,') == 2
-    assert 'class="wave"' in html
+    assert html.count('class="wave"') == 2
     assert "solved" in html
 
 

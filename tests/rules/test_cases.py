@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -47,8 +47,10 @@ from pipeline.model.facts import (
     Mark,
     MediaInfo,
     OnSlide,
+    Person,
     Size,
     SlidesInfo,
+    Span,
     Speech,
     TextInfo,
     VideoStream,
@@ -141,6 +143,12 @@ def info(table: Table) -> MediaInfo:
     if "places" in plain.get("slides", {}):
         places = tuple(OnSlide(each["slide"], each["what"]) for each in plain["slides"]["places"])
         plain["slides"] = dict(plain["slides"]) | {"places": places}
+    if "person" in plain:  # spans are pairs of seconds
+        seen = {
+            key: tuple(Span(*(Fraction(str(each)) for each in pair)) for pair in raw) if isinstance(raw, list) else raw
+            for key, raw in plain.pop("person").items()
+        }
+        blocks["person"] = replace(Person(step=Fraction(1, 2), pictures=480, looked=120, seen=120), **seen)
     for key, kind in (("slides", SlidesInfo), ("speech", Speech)):
         if key in plain:
             blocks[key] = block(kind, plain.pop(key))

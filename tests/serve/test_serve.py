@@ -112,7 +112,8 @@ def test_a_whole_round(client: Client) -> None:
     assert "背景 图.png" in page
     assert 'lang="zh"' in page
     with zipfile.ZipFile(io.BytesIO(client.get(f"{batch}/all.zip").content)) as packed:
-        assert len(packed.namelist()) == 3
+        assert len(packed.namelist()) == 4
+        assert packed.read("report.html").decode() == page
         manifest = packed.read("manifest.json").decode()
     assert str(OUT) not in manifest
 

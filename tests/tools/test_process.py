@@ -464,6 +464,21 @@ def test_what_the_listener_raises_ends_the_program_and_is_raised(tmp_path: Path,
     assert gone(tmp_path)
 
 
+def test_what_lies_in_the_pipe_at_the_end_is_worked_on_for_as_long_as_it_takes(
+    tmp_path: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_GRACE", 0.1)
+    blocks: list[bytes] = []
+
+    def slowly(block: bytes) -> None:
+        time.sleep(0.4)
+        blocks.append(block)
+
+    command = tool("import sys; sys.stdout.buffer.write(bytes(100_000))")
+    run(command, cwd=tmp_path, ceiling=SMALL, sink=slowly)
+    assert sum(map(len, blocks)) == 100_000
+
+
 def test_bytes_can_be_poured_elsewhere(tmp_path: Path, tool: Tool) -> None:
     blocks: list[bytes] = []
     command = tool("import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)")

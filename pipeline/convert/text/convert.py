@@ -26,10 +26,12 @@ from pipeline.convert.text.segment import (
     wrapped,
 )
 from pipeline.errors import ToolFailed, Unreadable
-from pipeline.model.facts import Kind, MediaInfo, Text, Value
+from pipeline.model.facts import DOCUMENTS, Kind, MediaInfo, Text, Value
 from pipeline.model.results import Fix, Made, Plan, Proof, Step
 from pipeline.model.rules import Role
 from pipeline.model.units import show
+from pipeline.probe.documents.read import words as words_of
+from pipeline.probe.documents.sections import BREAK
 from pipeline.probe.text.encoding import as_utf8, cleaned
 from pipeline.probe.text.read import load
 from pipeline.probe.text.ssml import number, seconds
@@ -170,7 +172,10 @@ def budget_of(fixes: Iterable[Fix]) -> Budget:
 def _told(plan: Plan, info: MediaInfo) -> Iterator[Text]:
     asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
     wanted = budget_of((*plan.fixes, *plan.advised))
-    if "text.encoding" in asked:
+    if "text.encoding" in asked and info.container in DOCUMENTS:
+        yield Text("write the words of the document as text in UTF-8", "将文档中的文字写为 UTF-8 纯文本")
+        yield from info.remarks
+    elif "text.encoding" in asked:
         yield Text("save as UTF-8", "另存为 UTF-8")
     if "text.hidden" in asked:
         yield Text("remove invisible and control characters", "删除不可见字符与控制字符")
@@ -214,7 +219,7 @@ def _gone(plan: Plan) -> frozenset[str]:
 def _script(
     source: Path, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Callable[[float], None]
 ) -> tuple[Made, ...]:
-    text = load(source, source.stat().st_size).text
+    text = words_of(source, info)
     if text is None or info.text is None:
         raise Unreadable(
             f"The encoding of {info.name} is not known. Save it as UTF-8.",
@@ -222,7 +227,9 @@ def _script(
         )
     tagged = info.text.format == "ssml"
     asked = {fix.check for fix in plan.fixes} | {fix.check for fix in plan.advised}
-    if "text.hidden" in asked:
+    if info.container in DOCUMENTS:
+        text = cleaned(text.replace(BREAK, "\n\n"))
+    elif "text.hidden" in asked:
         text = cleaned(text)
     gone = _gone(plan)
     words = bare(text) if gone else ""

@@ -94,21 +94,23 @@ class _View:
     pixels: Pixels
     size: Size  # of the whole picture
     scale: float
+    briefly: bool  # place and pose alone are wanted
 
 
-def measured(pixels: Pixels, size: Size, closer: Closer | None = None) -> tuple[Face, ...]:
+def measured(pixels: Pixels, size: Size, closer: Closer | None = None, *, briefly: bool = False) -> tuple[Face, ...]:
     """The faces in RGB `pixels` of a picture that measures `size`, largest first.
 
-    `closer(side)` gives the picture again with a longer side of at least `side` pixels.
+    `closer(side)` gives the picture again with a longer side of at least `side` pixels. With `briefly` only faces
+    that are upright and not tiny are found, and of them place and pose alone are told.
     """
-    view = _View(pixels=pixels, size=size, scale=max(size) / max(pixels.shape[:2]))
-    finds = candidates(pixels)[:_MANY]
+    view = _View(pixels=pixels, size=size, scale=max(size) / max(pixels.shape[:2]), briefly=briefly)
+    finds = candidates(pixels, briefly=briefly)[:_MANY]
     widest = max((float(f.box[2] - f.box[0]) for f in finds), default=0.0)
     if closer and finds and widest < _FINE and view.scale > 1:
         side = min(_MOST, max(size), round(max(pixels.shape[:2]) * _FINE / max(widest, 1.0)))
         near = closer(side)
         grown = max(near.shape[:2]) / max(pixels.shape[:2])
-        view = _View(pixels=near, size=size, scale=view.scale / grown)
+        view = replace(view, pixels=near, scale=view.scale / grown)
         finds = [f._replace(box=f.box * grown, points=f.points * grown) for f in finds]
     faces: list[tuple[Numbers, Face]] = []
     for found in finds:
@@ -120,7 +122,7 @@ def measured(pixels: Pixels, size: Size, closer: Closer | None = None) -> tuple[
         if all(overlap(box, other) < _SAME for other, _ in faces):
             faces.append((box, _face(view, found, mesh, box)))
     faces.sort(key=lambda found: -(found[1].share or 0))
-    if faces:
+    if faces and not briefly:
         faces[0] = faces[0][0], _framed(faces[0][1], faces[0][0], view)
     return tuple(face for _, face in faces)
 
@@ -180,7 +182,8 @@ def _face(view: _View, found: DetectedFace, mesh: Mesh, bounds: Numbers) -> Face
     if mesh.presence < _CERTAIN:
         return face
     seen = float(np.prod(cut[2:] - cut[:2]) / np.prod(bounds[2:] - bounds[:2]))
-    return _posed(_lit(face, view, mesh, close), view, mesh) if seen > _ENOUGH else _lit(face, view, mesh, close)
+    face = face if view.briefly else _lit(face, view, mesh, close)
+    return _posed(face, view, mesh) if seen > _ENOUGH else face
 
 
 def _lit(face: Face, view: _View, mesh: Mesh, close: Pixels) -> Face:

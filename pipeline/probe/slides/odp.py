@@ -201,7 +201,7 @@ def _style_facts(package: Package, styles: Styles) -> tuple[dict[str, Sides], st
     return masters, "".join(producer).strip() or None
 
 
-def _encrypted(package: Package) -> bool:
+def encrypted(package: Package) -> bool:
     """A manifest that tells how to decrypt (OpenDocument 1.3 part 2, 4.4)."""
     found = False
 
@@ -232,7 +232,7 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
     Raises BadZip or BadXml when content.xml cannot be read, CeilingExceeded above MAX_PAGES pages.
     """
     package = Package(archive)
-    if _encrypted(package):
+    if encrypted(package):
         return SlidesInfo(format="odp", encrypted=True), []
     styles = Styles()
     masters, producer = _style_facts(package, styles)

@@ -102,7 +102,7 @@ _MAGIC: Final[tuple[tuple[bytes, Kind, str], ...]] = (
     (b"\x28\xb5\x2f\xfd", Kind.UNKNOWN, "zstd"),
     (b"MZ\x90\0", Kind.UNKNOWN, "exe"),
     (b"\x7fELF", Kind.UNKNOWN, "elf"),
-    (b"{\\rtf", Kind.UNKNOWN, "rtf"),
+    (b"{\\rtf", Kind.TEXT, "rtf"),
     (b"%!PS", Kind.UNKNOWN, "postscript"),
 )
 _DIB_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of the known BMP info headers
@@ -259,6 +259,10 @@ def _after_id3(file: BinaryIO, head: bytes) -> Sniffed:
 
 
 _OLD_IWORK: Final = frozenset({b"index.apxl", b"Index.zip"})  # of Keynote before 2013; of a folder that was zipped
+_ODF: Final = {
+    b"application/vnd.oasis.opendocument.text": "odt",
+    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
+}
 _DEFLATED: Final = (8).to_bytes(2, "little")  # method of a member (APPNOTE 4.4.5)
 
 
@@ -274,14 +278,15 @@ def _zip_kind(head: bytes, names: frozenset[bytes] | None) -> Sniffed:
         if type_.startswith(b"application/vnd.oasis.opendocument.presentation"):
             return Sniffed(Kind.SLIDES, "odp")
         if type_.startswith((b"application/vnd.oasis.opendocument.", b"application/epub")):
-            return Sniffed(Kind.UNKNOWN, "odf" if b"oasis" in type_ else "epub")
+            words = next((short for long, short in _ODF.items() if type_.startswith(long)), None)
+            return Sniffed(Kind.TEXT, words) if words else Sniffed(Kind.UNKNOWN, "odf" if b"oasis" in type_ else "epub")
     if names is None:  # cut short: say what it was, so that the reader can say what is wrong with it
         names = frozenset(re.findall(rb"PK\x03\x04.{26}([\w\[\]./-]{1,200}?\.xml)", head, re.DOTALL))
     if b"[Content_Types].xml" in names:
         for folder, kind, format_ in (
             (b"ppt/", Kind.SLIDES, "pptx"),
-            (b"word/", Kind.UNKNOWN, "docx"),
-            (b"xl/", Kind.UNKNOWN, "xlsx"),
+            (b"word/", Kind.TEXT, "docx"),
+            (b"xl/", Kind.TEXT, "xlsx"),
         ):
             if any(name.startswith(folder) for name in names):
                 return Sniffed(kind, format_)

@@ -61,6 +61,30 @@
   if (kept("lang")) speak(kept("lang"));
   if (kept("theme")) root.dataset.theme = kept("theme");
 
+  const fold = (card) => card.querySelector("details");
+  const unfold = (open) => { for (const card of cards) if (!card.hidden) fold(card).open = open; };
+  $("unfold").addEventListener("click", () => unfold(true));
+  $("fold").addEventListener("click", () => unfold(false));
+
+  // Pictures as large as the window; before and after above each other, with a slider between them.
+  const big = $("big");
+  const cut = () => big.style.setProperty("--cut", `${$("slide").value}%`);
+  const enlarge = (button) => {
+    const shown = [...(button.closest(".pair") || button).querySelectorAll("img")].map((img) => img.cloneNode());
+    const both = shown.length > 1;
+    $("stage").replaceChildren(...shown);
+    $("cut").hidden = !both;
+    $("bigname").textContent = button.closest("article").querySelector("h3").textContent;
+    $("slide").value = 50;
+    cut();
+    big.showModal();
+    (both ? $("slide") : $("close")).focus();
+  };
+  $("cards").addEventListener("click", ({ target }) => { const button = target.closest(".zoom"); if (button) enlarge(button); });
+  $("slide").addEventListener("input", cut);
+  $("close").addEventListener("click", () => big.close());
+  big.addEventListener("click", ({ target }) => { if (target === big) big.close(); });
+
   const step = (by) => {
     const seen = cards.filter((card) => !card.hidden);
     if (!seen.length) return;
@@ -73,14 +97,26 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && event.target.id === "search") { reset(); event.target.blur(); return; }
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-    const act = { "/": () => $("search").focus(), j: () => step(1), k: () => step(-1), l: language, t: theme }[event.key];
+    if (big.open) return;
+    const here = document.activeElement.closest("article.card");
+    const act = { "/": () => $("search").focus(), j: () => step(1), k: () => step(-1), l: language, t: theme,
+      o: () => { if (here) fold(here).open = !fold(here).open; } }[event.key];
     if (act) { event.preventDefault(); act(); }
   });
-  addEventListener("hashchange", () => { const card = $(location.hash.slice(1)); if (card && card.hidden) { reset(); card.scrollIntoView(); } });
+  const arrive = () => {
+    const card = cards.find((one) => `#${one.id}` === location.hash);
+    if (!card) return;
+    if (card.hidden) reset();
+    fold(card).open = true;
+    card.scrollIntoView();
+    card.focus({ preventScroll: true });
+  };
+  addEventListener("hashchange", arrive);
   // Inside the local page, which has switches of its own.
   addEventListener("message", ({ data }) => {
     if (data && /^(en|zh)$/.test(data.lang)) { speak(data.lang); $("lang").hidden = $("theme").hidden = true; }
     if (data && /^(light|dark)$/.test(data.theme)) root.dataset.theme = data.theme;
   });
   filter();
+  arrive();
 })();

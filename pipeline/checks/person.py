@@ -1,0 +1,141 @@
+"""Checks on the person in footage. All need the `person` measurement; see `docs/video.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Final
+
+from pipeline.checks.base import MOVING, Read, check, of_file
+from pipeline.model.facts import MediaInfo, Person, Span, Text
+from pipeline.model.rules import Reading
+
+PERSON = frozenset({"person"})
+_NAMED: Final = 6  # stretches that are named; of more it is said how many there are
+
+
+def _at(spans: Sequence[Span]) -> Text | None:
+    """Where in time, as "12.5-20 s, 31-33 s"."""
+    if not spans:
+        return None
+    shown = [f"{float(span.start):g}-{float(span.end):g} s" for span in spans[:_NAMED]]
+    more = len(spans) - len(shown)
+    return Text(
+        "at " + ", ".join(shown) + (f" and {more} more" if more else ""),
+        "位于 " + "、".join(shown) + (f" 等共 {len(spans)} 处" if more else ""),
+    )
+
+
+def _longest(of: Callable[[Person], Sequence[Span]]) -> Read:
+    """Seconds of the longest stretch, and where all of them are."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        if info.person is None:
+            yield Reading(None)
+            return
+        spans = of(info.person)
+        lengths = (Fraction(span.end) - Fraction(span.start) for span in spans)
+        yield Reading(max(lengths, default=Fraction(0)), None, _at(spans))
+
+    return read
+
+
+def _shown(person: Person) -> Fraction:
+    empty = sum((span.end - span.start for span in (*person.black, *person.white)), Fraction(0))
+    return 1 - empty / (person.pictures * person.step)
+
+
+_check = partial(check, kinds=MOVING, needs=PERSON)
+
+CHECKS = (
+    _check(
+        "person.seen",
+        "a face is seen",
+        "画面中可见人脸",
+        "flag",
+        read=of_file(lambda i: None if i.person is None else i.person.seen > 0),
+        help=Text(
+            "Film one person from the front, in even light, the face at least a twentieth of the picture wide.",
+            "请在均匀光线下正面拍摄一人，脸宽至少为画面的二十分之一。",
+        ),
+    ),
+    _check(
+        "person.shown",
+        "share of it that is neither black nor over-exposed",
+        "非黑屏、非过曝时段占比",
+        "share",
+        read=of_file(lambda i: None if i.person is None else _shown(i.person)),
+        help=Text("Film it again in even light.", "请在均匀光线下重新拍摄。"),
+    ),
+    _check(
+        "person.nobody",
+        "longest stretch without a face",
+        "最长无人脸时段",
+        "seconds",
+        read=_longest(lambda p: p.nobody),
+        help=Text("Keep the face in the picture, uncovered, all the time.", "请全程保持面部在画面内且无遮挡。"),
+    ),
+    _check(
+        "person.several",
+        "longest stretch with more than one face",
+        "最长多张人脸时段",
+        "seconds",
+        read=_longest(lambda p: p.several),
+        help=Text(
+            "Film one person alone; no other people, posters with faces or mirrors.",
+            "请单人拍摄，画面中不得有其他人、带人脸的海报或镜子。",
+        ),
+    ),
+    _check(
+        "person.lying",
+        "longest stretch with the face lying on its side",
+        "最长人脸横躺时段",
+        "seconds",
+        read=_longest(lambda p: p.lying),
+        help=Text(
+            "Turn the footage so that the person stands upright, and export it anew.",
+            "请旋转视频使人物直立后重新导出。",
+        ),
+    ),
+    _check(
+        "person.turned",
+        "longest stretch with the face turned away",
+        "最长面部转开时段",
+        "seconds",
+        read=_longest(lambda p: p.turned),
+        help=Text("Look into the camera.", "请目视镜头。"),
+    ),
+    _check(
+        "person.cut_off",
+        "longest stretch with the face beyond the edge",
+        "最长面部超出画面时段",
+        "seconds",
+        read=_longest(lambda p: p.cut_off),
+        help=Text("Keep the whole head in the picture.", "请保持整个头部在画面内。"),
+    ),
+    _check(
+        "person.black",
+        "longest black stretch",
+        "最长黑屏时段",
+        "seconds",
+        read=_longest(lambda p: p.black),
+        help=Text("Cut it off, or film again.", "请剪去，或重新拍摄。"),
+    ),
+    _check(
+        "person.white",
+        "longest over-exposed stretch",
+        "最长过曝时段",
+        "seconds",
+        read=_longest(lambda p: p.white),
+        help=Text("Put less light on it and film again.", "请减弱光线后重新拍摄。"),
+    ),
+    _check(
+        "person.frozen",
+        "longest frozen stretch",
+        "最长画面静止时段",
+        "seconds",
+        read=_longest(lambda p: p.frozen),
+        help=Text("Cut it out by filming again in one take.", "请一镜到底重新拍摄，勿含静止画面。"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Facts about scripts that stand in documents of word processors and spreadsheets."""

