@@ -100,11 +100,11 @@ def run_of(
             )
     loaded = [preset_of(name, options.role) for name in names]
     asked = _asked(repairs) if repairs else {}
+    if names:
+        asked |= {"preset": names[0], "role": options.role}
     jobs = jobs_of(options, plots=plots, outputs=[out] if out else [], asked=asked | {"replace": anew})
     if names:
-        each = {
-            preset.id: Part(preset, (_for(jobs, name, options),)) for name, preset in zip(names, loaded, strict=True)
-        }
+        each = {preset.id: Part(preset, (_for(jobs, name),)) for name, preset in zip(names, loaded, strict=True)}
         parts = tuple(each.values())
     else:
         parts = _divided(jobs, options, repairs)
@@ -112,8 +112,9 @@ def run_of(
     return Run(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
 
 
-def _for(jobs: Sequence[Job], name: str, options: Judged) -> list[Job]:
-    return [replace(job, preset=name, role=options.role) for job in jobs]
+def _for(jobs: list[Job], name: str) -> list[Job]:
+    """The same jobs for another preset."""
+    return jobs if not jobs or jobs[0].preset == name else [replace(job, preset=name) for job in jobs]
 
 
 def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> tuple[Part, ...]:

@@ -71,7 +71,7 @@ def find(
         for one in _expand(urls.local(name), walk, listed=number >= len(named)):
             distinct.setdefault(one.real, one)
     for one in distinct.values():
-        walk.apart.hold(one.path)
+        walk.apart.hold(one.path, one.real)
     # Two sources that would make the same output keep their extensions in its name.
     stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
     taken = {stem for stem, count in stems.items() if count == 1}
@@ -127,11 +127,12 @@ class _Apart:
 
     def __init__(self, outputs: Sequence[str]) -> None:
         self._far = [name for name in outputs if urls.is_url(name)]
-        self._near = {name: Path(os.path.realpath(name)) for name in outputs if name and not urls.is_url(name)}
+        near = {name: os.path.realpath(name) for name in outputs if name and not urls.is_url(name)}
+        self._near = {name: os.path.join(real, "") for name, real in near.items()}  # noqa: PTH118  ends with one slash
         self._known = list[tuple[int, int]]()
-        for folder in self._near.values():
+        for folder in near.values():
             with contextlib.suppress(OSError):  # not there yet, so nothing is found in it
-                found = folder.stat()
+                found = os.stat(folder)  # noqa: PTH116  as it was spelled
                 self._known.append((found.st_ino, found.st_dev))
 
     def passes(self, one: os.DirEntry[str]) -> bool:
@@ -145,15 +146,17 @@ class _Apart:
 
         return any(remote.inside(url, far) and not remote.inside(named, far) for far in self._far)
 
-    def hold(self, path: str) -> None:
-        """Raises UsageError when a source lies in one of them: an output could take its place."""
+    def hold(self, path: str, real: str) -> None:
+        """Raises UsageError when a source lies in one of them: an output could take its place.
+
+        `real` is where the links of its path lead to.
+        """
         if urls.is_url(path):
             from pipeline.storage import remote
 
             inside = next((far for far in self._far if remote.inside(path, far)), None)
         else:
-            real = Path(os.path.realpath(path))
-            inside = next((name for name, top in self._near.items() if real.is_relative_to(top)), None)
+            inside = next((name for name, top in self._near.items() if f"{real}/".startswith(top)), None)
         if inside is not None:
             named, folder = _printable(path), _printable(inside)
             raise UsageError(
@@ -195,7 +198,7 @@ def _expand(name: str, walk: _Walk, *, listed: bool) -> Iterator[_Named]:
         seen = os.stat(name)  # noqa: PTH116  a list may name thousands
     except (OSError, ValueError) as error:
         if listed:
-            yield _Named(name, Path(name).name, real=name)
+            yield _Named(name, Path(name).name, real=os.path.realpath(name))
         elif _MAGIC.search(name):
             yield from _matching(name, walk)
         else:
