@@ -170,11 +170,13 @@ class Told:
             sys.stdout.write("]}\n")
 
     def _lines(self) -> None:
-        from pipeline.report import brief, console
+        from pipeline.report import console
 
         out, lang, quiet = console.console(), self._options.lang, self._options.quiet
         whole = self._options.verbose or self._options.explain
         if self._matrix and not quiet:
+            from pipeline.report import brief
+
             for row in brief.matrix([(preset.id, spool) for preset, spool in self._spools], lang, out):
                 out.print(row, soft_wrap=True)
         for (preset, spool), (_, tail, why) in zip(self._spools, self._parts, strict=True):

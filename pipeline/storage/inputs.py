@@ -73,15 +73,16 @@ def find(
     for one in distinct.values():
         walk.apart.hold(one.path, one.real)
     # Two sources that would make the same output keep their extensions in its name.
-    stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
+    named_stems = [_stem(one.relative) for one in distinct.values()]
+    stems = Counter(stem.casefold() for stem in named_stems)
     taken = {stem for stem, count in stems.items() if count == 1}
     found: list[Input] = []
-    for one in distinct.values():
-        stem = _stem(one.relative)
+    for one, stem in zip(distinct.values(), named_stems, strict=True):
+        own = stem
         if stems[stem.casefold()] > 1:
-            stem = _clear(f"{stem}_{_ending(one.relative)}", taken)
-            taken.add(stem.casefold())
-        found.append(Input(one.path, stem, one.state))
+            own = _clear(f"{stem}_{_ending(one.relative)}", taken)
+            taken.add(own.casefold())
+        found.append(Input(one.path, own, one.state))
     return found
 
 
