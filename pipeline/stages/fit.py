@@ -106,7 +106,7 @@ def _own(preset: str, role: str) -> bool:
 
 def _named(case: Case) -> int:
     """How many words of scenario and role are in the name of file and folder; words for a kind of file say nothing."""
-    found = _words("/".join(Path(case.job.path).parts[-2:]))
+    found = _words("/".join(Path(case.job.path).with_suffix("").parts[-2:]))
     preset = case.job.preset.rpartition("/")[2]
     return len(found & (_words(preset) | _words(case.job.role or "")) - _KINDS)
 

@@ -165,26 +165,34 @@ def test_a_lost_worker_costs_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "name", "first"),
+    ("path", "preset", "role", "words"),
     [
-        ("drafts", "training-1.mp4", ("metastudio/avatar-training", "video")),
-        ("voice basic", "a.zip", ("metastudio/voice-basic", "package")),
-        ("drafts", "a.mp4", None),
-        ("videos", "video.mp4", None),  # the word for a kind of file says nothing
+        ("drafts/training-1.mp4", "metastudio/avatar-training", "video", 1),
+        ("drafts/Avatar Training/1.mp4", "metastudio/avatar-training", "video", 2),
+        ("voice_basic/a.zip", "metastudio/voice-basic", "package", 2),
+        ("photos/ID card.png", "metastudio/avatar-training", "id-card", 2),
+        ("photos/1.png", "tencent/photo-fast", "photo", 1),
+        ("training/of/old/1.mp4", "metastudio/avatar-training", "video", 0),
+        ("videos/video.mp4", "metastudio/asset-library", "video", 0),  # the word for a kind of file says nothing
+        ("slides/audio.wav", "convert/mono-wav", "audio", 0),
     ],
 )
-def test_what_its_name_says_it_is_comes_first_of_equals(
-    folder: str, name: str, first: tuple[str, str] | None, sample: Sample, tmp_path: Path
-) -> None:
-    made = sample("packages/basic-good.zip" if name.endswith(".zip") else "video/training-1080p25.mp4")
-    path = tmp_path / folder / name
+def test_words_of_scenario_and_role_in_the_name_are_counted(path: str, preset: str, role: str, words: int) -> None:
+    from pipeline.model.case import Case
+    from pipeline.model.results import Plan
+    from tests import factory
+
+    job = Job(path=path, stem="x", preset=preset, role=role)
+    case = Case(job=job, role=None, facts=factory.video(), findings=(), plan=Plan())
+    assert fitting._named(case) == words
+
+
+def test_what_its_name_says_it_is_comes_first_of_equals(sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / "stickers" / "1.png"
     path.parent.mkdir()
-    path.symlink_to(made)
-    plain = tmp_path / ("x" + path.suffix)
-    plain.symlink_to(made)
-    (_, cases, _), (_, usual, _) = fit(Job(path=str(path), stem="x")), fit(Job(path=str(plain), stem="x"))
-    top = (cases[0].job.preset, cases[0].job.role)
-    assert top == (first or (usual[0].job.preset, usual[0].job.role))
+    path.symlink_to(sample("images/alpha.png"))
+    _, cases, _ = fit(Job(path=str(path), stem="x"))
+    assert cases[0].job.role == "sticker"
 
 
 def test_a_paper_is_no_guess_for_a_picture(sample: Sample) -> None:
