@@ -82,7 +82,7 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
                 yield from ((first + index, entry) for index, entry in pairs)
             first += len(jobs)
 
-    with output.Told(options, CHECKED, roof=asked.roof, matrix=asked.matrix, plans=verb == "plan") as told:
+    with output.Ending(options, CHECKED, roof=asked.roof, matrix=asked.matrix, plans=verb == "plan") as told:
         for part in asked.parts:
             spool = told.spool(len(part.jobs), type_, part.preset)
             told.keeping(spool, event)(judged(part))

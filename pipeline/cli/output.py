@@ -100,7 +100,7 @@ def faults(traces: Collection[str]) -> None:
         )
 
 
-class Told:
+class Ending:
     """What a verb over assets says at its end: for each scenario a document, the last event, or lines for people."""
 
     def __init__(

@@ -60,7 +60,7 @@ def run(options: PrepareOptions) -> int:
         out=urls.local(options.out or ""),
         anew=options.overwrite == "always",
     )
-    with output.Told(options, PREPARED, roof=asked.roof, matrix=asked.matrix) as told:
+    with output.Ending(options, PREPARED, roof=asked.roof, matrix=asked.matrix) as told:
         for part in asked.parts:
             if (
                 options.plots
