@@ -225,7 +225,7 @@ class Batch(Generic[A]):
         asked |= {"at_least": at_least, "allow": _allowed(allow), "replace": overwrite}
         found = inputs.find([os.fspath(path) for path in paths], outputs=[] if out is None else [os.fspath(out)])
         self._jobs = [Job(path=one.path, stem=one.stem, state=one.state, **asked) for one in found]
-        self._running = Running(workers=jobs, resume=False, watch=_watch(self._jobs, progress))
+        self._running = Running(workers=jobs, resume=False, watch=_watch(progress))
 
     def __len__(self) -> int:
         """The number of files named; what is found inside them is not known before."""
@@ -290,14 +290,16 @@ def _one(
         return next(pairs)[1]
 
 
-def _watch(jobs: Sequence[Job], told: ProgressCallback | None) -> Watch:
+def _watch(told: ProgressCallback | None) -> Watch:
     if told is None:
         return unwatched
 
     @contextmanager
-    def watching(names: Sequence[str], sizes: Sequence[int], busy: Busy) -> Iterator[Callable[[News], None]]:
-        del names, sizes, busy
-        yield lambda news: told(jobs[news.index].path, news)
+    def watching(
+        names: Sequence[str], numbers: Sequence[int], sizes: Sequence[int], busy: Busy
+    ) -> Iterator[Callable[[News], None]]:
+        del numbers, sizes, busy
+        yield lambda news: told(names[news.index], news)
 
     return watching
 

@@ -146,6 +146,15 @@ _REASONS: Final = {
     errno.ENFILE: Text("this machine has too many files open", "本机打开的文件过多"),
     errno.EIO: Text("the device fails to read or write", "设备读写出错"),
     errno.ENOMEM: Text("there is no memory left", "内存不足"),
+    errno.EADDRINUSE: Text("the address is in use already", "地址已被占用"),
+    errno.EADDRNOTAVAIL: Text("this machine has no such address", "本机没有该地址"),
+}
+_KINDS: Final = {  # what `storage/regular.py` says of what is no file
+    "Is a symbolic link": "它是符号链接",
+    "Is a named pipe": "它是命名管道",
+    "Is a pipe or a socket": "它是管道或套接字",
+    "Is a socket": "它是套接字",
+    "Is a device": "它是设备",
 }
 _CHOSEN: Final = frozenset(  # another place or name, which the user chooses, is the way out
     {
@@ -164,6 +173,13 @@ _NO_TEMPORARY: Final = Text(
     "no temporary folder can be written to; name one with room in TMPDIR",
     "没有可写的临时目录；请用 TMPDIR 指定有空间的目录",
 )
+
+
+def in_chinese(error: OSError) -> str:
+    """Why the system refused; as it says it where we have no word for that."""
+    said = error.strerror or str(error)
+    reason = _REASONS.get(error.errno or 0)
+    return _KINDS.get(said) or (reason.zh if reason else said)
 
 
 def system_words(error: OSError) -> Text:

@@ -192,7 +192,7 @@ def test_no_class_name_means_two_things() -> None:
 PLATFORM = re.compile(r"metastudio|tencent|huawei|\bMSS\.", re.IGNORECASE)
 # The examples at the end of `preflight --help` are for people: an example with a preset that does not exist
 # would teach nothing.
-FOR_PEOPLE = {("pipeline.cli.main", "_EXAMPLES")}
+FOR_PEOPLE = {("pipeline.cli.verbs", "_EXAMPLES")}
 
 
 def _docstrings(module: ast.Module) -> set[int]:

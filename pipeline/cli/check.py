@@ -71,10 +71,12 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
         allowed = patience(part.preset, deep=any(job.deep for job in part.jobs) or bool(plots))
         running = options.running(output.watch(options, verb), resume=not options.no_resume)
 
-        def ask(unknown: Sequence[Job]) -> Generator[tuple[int, Line], None, None]:
+        def ask(unknown: Sequence[Job], numbers: Sequence[int]) -> Generator[tuple[int, Line], None, None]:
             from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
 
-            yield from batch.entries(JUDGING[verb], unknown, running, allowed, lost, names=batch.path_of)
+            counted = [first + number for number in numbers]
+            how = JUDGING[verb]
+            yield from batch.entries(how, unknown, running, allowed, lost, names=batch.path_of, numbers=counted)
 
         first = 0
         for jobs in part.groups:

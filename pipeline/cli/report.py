@@ -18,6 +18,7 @@ from pipeline.model.facts import Text
 from pipeline.report.formats import ENDINGS, FLAT, publish
 from pipeline.report.html import write
 from pipeline.report.summary import LocatedDocument
+from pipeline.storage import urls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,9 @@ def declare(parser: Parser) -> type[ReportOptions]:
         "reports",
         nargs="+",
         metavar="MANIFEST",
-        help=Text("manifests and reports; - for standard input", "清单和报告；- 表示标准输入"),
+        help=Text(
+            "manifests and reports, or their addresses; - for standard input", "清单和报告，或其网址；- 表示标准输入"
+        ),
     )
     parser.group(OUTPUT).add_argument(
         "-o", "--out", required=True, metavar="FILE", help=Text("the ending says what is written", "扩展名决定格式")
@@ -86,7 +89,7 @@ def run(options: ReportOptions) -> int:
 
 
 def _located(name: str, reading: ReadDocument[Document]) -> LocatedDocument:
-    if name == "-":
+    if name == "-" or urls.is_url(urls.local(name)):  # nothing of it is here
         return LocatedDocument(reading.document, Path(), sha256=reading.sha256)
     folder = Path(name).parent
     return LocatedDocument(reading.document, folder, folder.resolve().name, reading.sha256)

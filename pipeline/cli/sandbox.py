@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage.atomic import replacing
@@ -110,7 +110,7 @@ def run(options: SandboxOptions) -> int:
             emulator = Emulator(backend, options.port)
         except OSError as error:
             raise UsageError(
-                f"port {options.port}: {error.strerror}", f"端口 {options.port}：{error.strerror}"
+                f"port {options.port}: {error.strerror}", f"端口 {options.port}：{in_chinese(error)}"
             ) from None
         with emulator:
             _announce(emulator, options)
@@ -126,7 +126,7 @@ def _announce(emulator: Emulator, options: SandboxOptions) -> None:
             with replacing(Path(options.env), mode=0o600) as file:
                 file.write("\n".join([*exports, ""]))
         except OSError as error:
-            raise UsageError(f"{options.env}: {error.strerror}", f"{options.env}：{error.strerror}") from None
+            raise UsageError(f"{options.env}: {error.strerror}", f"{options.env}：{in_chinese(error)}") from None
     if options.json or options.jsonl:
         sys.stdout.write(json.dumps({"url": emulator.url, "environment": settings}) + "\n")
     else:

@@ -11,7 +11,7 @@ import msgspec
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.cli.output import print_line
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UploadError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.upload import destinations
@@ -104,6 +104,6 @@ def _read(path: Path) -> _Record:
             raise UsageError(f"{path}: too large for a record", f"{path}：文件过大，不是上传记录")
         return msgspec.json.decode(path.read_bytes(), type=_Record)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
+        raise UsageError(f"{path}: {error.strerror}", f"{path}：{in_chinese(error)}") from None
     except msgspec.MsgspecError as error:
         raise UsageError(f"{path}: is no upload.json ({error})", f"{path}：不是 upload.json（{error}）") from None

@@ -20,7 +20,7 @@ from pipeline.documents import read
 from pipeline.documents.entry import plain
 from pipeline.documents.read import ReadDocument
 from pipeline.documents.types import Frozen, ManifestDocument, PresetName
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.storage import urls
@@ -325,7 +325,7 @@ def _record(folder: Path, document: UploadRecord) -> None:
     except OSError as error:
         raise UsageError(
             f"{folder / RECORD}: the record could not be written: {error.strerror}",
-            f"{folder / RECORD}：无法写入记录：{error.strerror}",
+            f"{folder / RECORD}：无法写入记录：{in_chinese(error)}",
         ) from None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pipeline.cli.arguments import Parser
@@ -21,7 +23,9 @@ class VerifyOptions(Options):
 def declare(parser: Parser) -> type[VerifyOptions]:
     """Add the arguments; they become what is returned."""
     parser.add_argument(
-        "manifest", metavar="MANIFEST", help=Text("manifest.json of a run of prepare", "prepare 生成的 manifest.json")
+        "manifest",
+        metavar="MANIFEST",
+        help=Text("manifest.json of a run of prepare, or its address", "prepare 生成的 manifest.json，或其网址"),
     )
     workers(parser)
     Options.declare(parser)
@@ -45,10 +49,17 @@ def run(options: VerifyOptions) -> int:
     from pipeline.stages.check import patience
     from pipeline.storage import urls
 
-    name, lang = urls.near(options.manifest), options.lang
+    name, lang = urls.local(options.manifest), options.lang
     reading = read.manifest(name)
-    jobs = reverify.outputs(reading, name, lang)
-    with Spool(len(jobs) + len(reading.doubts), VerifiedOutput) as spool:
+    lost: list[VerifiedOutput] = []
+    with ExitStack() as stack:
+        if urls.is_url(name):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="preflight-"))
+            jobs, lost = reverify.fetched(reverify.outputs(reading, f"{folder}/manifest.json", lang), name)
+        else:
+            jobs = reverify.outputs(reading, name, lang)
+        told = [*lost, *(reverify.doubtful(doubt, lang) for doubt in reading.doubts)]
+        spool = stack.enter_context(Spool(len(jobs) + len(told), VerifiedOutput))
         pairs = batch.entries(
             reverify.verify_entry,
             jobs,
@@ -59,13 +70,15 @@ def run(options: VerifyOptions) -> int:
         )
         keep = output.keeping(spool, options, "verified")
         keep(pairs)
-        keep((len(jobs) + number, reverify.doubtful(doubt, lang)) for number, doubt in enumerate(reading.doubts))
+        keep(pair for pair in enumerate(told, len(jobs)))
         counted = {status: spool.statuses[status] for status in ("ok", "changed", "error")}
-        head, tail = VerificationHead(schema=VERIFICATION, manifest=name), VerificationTail(summary=counted)
+        head, tail = VerificationHead(schema=VERIFICATION, manifest=urls.shown(name)), VerificationTail(summary=counted)
         if options.json:
             write_document(sys.stdout, head, "outputs", spool, tail)
         elif options.jsonl:
-            output.print_line({"event": "summary", "schema": VERIFICATION, "manifest": name, "summary": counted})
+            output.print_line(
+                {"event": "summary", "schema": VERIFICATION, "manifest": head.manifest, "summary": counted}
+            )
         else:
             from pipeline.report import console
 

@@ -21,6 +21,14 @@ from pipeline.documents.types import (
 from pipeline.model.results import Status
 
 
+class StartedEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="started"):
+    """Work on an asset that begins: before any other event of it. What an earlier run finished has none."""
+
+    index: int  # of the asset in this run, as all its events have it
+    source: str
+    id: str
+
+
 class StepEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="step"):
     """The step of a job that begins."""
 
@@ -32,7 +40,7 @@ class ProgressEvent(Frozen, frozen=True, kw_only=True, tag_field="event", tag="p
     """How far a job is."""
 
     index: int
-    fraction: float  # 0 to 1
+    fraction: float  # 0 to 1, and never less than before
     speed: float | None  # times faster than it plays
 
 
@@ -90,7 +98,8 @@ class VerifiedSummary(VerificationHead, frozen=True, kw_only=True, tag_field="ev
 
 
 Event = (
-    StepEvent
+    StartedEvent
+    | StepEvent
     | ProgressEvent
     | CheckedEvent
     | PlannedEvent

@@ -39,7 +39,7 @@ from pipeline.errors import Doubtful, UsageError
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
 from pipeline.model.results import Status
-from pipeline.storage import beneath, urls
+from pipeline.storage import beneath, remote, urls
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Document)
@@ -62,12 +62,12 @@ class ReadDocument(Generic[D]):
 
 
 def document(name: str) -> ReadDocument[Document]:
-    """A report or manifest from a file, or from standard input for "-". Raises UsageError when it is neither."""
+    """A report or manifest from a file, an address, or standard input ("-"). Raises UsageError when it is neither."""
     return parsed(_bytes(name), name, (REPORT, MANIFEST))
 
 
 def manifest(name: str) -> ReadDocument[ManifestDocument]:
-    """A manifest from a file. Raises UsageError when it is none."""
+    """A manifest from a file or an address. Raises UsageError when it is none."""
     return cast(ReadDocument[ManifestDocument], parsed(_bytes(name), name, (MANIFEST,)))
 
 
@@ -337,7 +337,8 @@ def _hook(type_: type, value: Any) -> Any:
 def _bytes(name: str) -> bytes:
     if name != "-":
         try:
-            return beneath.whole(urls.near(name), _MOST)
+            near = urls.local(name)
+            return remote.read(near, _MOST) if urls.is_url(near) else beneath.whole(near, _MOST)
         except UsageError as error:
             said = error.text
             raise UsageError(f"not a report or manifest: {said.en}", f"不是报告或清单：{said.zh}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from pipeline.documents import entry as document
 from pipeline.documents.types import PreparedAsset
 from pipeline.engine.journal import Journal, Slot, digest, fingerprint, size_in
 from pipeline.engine.record import Record, Worked
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, in_chinese
 from pipeline.model.ceilings import PREPARE, JobTime
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
@@ -66,11 +65,13 @@ def entries(
     *,
     weigh: Callable[[J], int] | None = None,
     names: Callable[[J], str] = str,
+    numbers: Sequence[int] | None = None,
 ) -> Generator[tuple[int, R], None, None]:
     """What became of every job, as they end. Close it to stop; workers end with it.
 
     Without `weigh` the work only reads. Workers may write nowhere but into their own temporary folder, the one for
-    pictures, where `--plots` names it, and those for outputs.
+    pictures, where `--plots` names it, and those for outputs. Who watches is told the
+    `numbers` of the jobs in the whole run.
     """
     if not jobs:
         return
@@ -80,8 +81,8 @@ def entries(
             stack.enter_context(_gallery(Path(plots)))
         pool = stack.enter_context(_executor(function, running, patience, weigh, jobs))
         sizes = [job.known_size if isinstance(job, Job) and job.state else _size(names(job)) for job in jobs]
-        told = [os.path.basename(names(job)) for job in jobs]  # noqa: PTH119  10,000 of them
-        tell = stack.enter_context(running.watch(told, sizes, pool.busy))
+        told = [names(job) for job in jobs]
+        tell = stack.enter_context(running.watch(told, numbers or range(len(jobs)), sizes, pool.busy))
         for event in pool.run(jobs):
             tell(event)
             if event.error is not None:
@@ -96,7 +97,7 @@ def _gallery(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{error.strerror}") from None
+        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{in_chinese(error)}") from None
     publish.sweep(folder)
     try:
         yield
@@ -195,6 +196,7 @@ def prepared(
             _lost,
             weigh=weight,
             names=path_of,
+            numbers=todo,
         ):
             index, job, record, seen = todo[position], again[position], worked.record, worked.seen
             asset = record.asset

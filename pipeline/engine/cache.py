@@ -65,13 +65,16 @@ def entries(
     running: Running,
     preset: Preset,
     verb: str,
-    ask: Callable[[Sequence[Job]], Generator[tuple[int, Line], None, None]],
+    ask: Callable[[Sequence[Job], Sequence[int]], Generator[tuple[int, Line], None, None]],
 ) -> Generator[tuple[int, Line], None, None]:
-    """What is remembered of `verb` at once, the rest as `ask` finds it out, which is then remembered too."""
+    """What is remembered of `verb` at once, the rest as `ask` finds it out, which is then remembered too.
+
+    `ask` takes jobs, and their numbers in the run.
+    """
     with contextlib.ExitStack() as stack:
         memory = _memory(jobs, running, preset, verb)
         if memory is None:
-            yield from ask(jobs)
+            yield from ask(jobs, range(len(jobs)))
             return
         stack.enter_context(memory)
         left = dict.fromkeys(range(len(jobs)))
@@ -81,7 +84,7 @@ def entries(
         todo = list(left)
         if not todo:  # and nothing that works on files is even loaded
             return
-        pairs = stack.enter_context(contextlib.closing(ask([jobs[index] for index in todo])))
+        pairs = stack.enter_context(contextlib.closing(ask([jobs[index] for index in todo], todo)))
         for position, entry in pairs:
             index = todo[position]
             memory.keep(jobs[index], entry)

@@ -20,7 +20,7 @@ from pipeline.documents.types import MANIFEST, PREPARED, FindingEntry, Head, Pre
 from pipeline.engine import batch
 from pipeline.engine.earlier import Earlier
 from pipeline.engine.journal import Journal, size_in
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.model.job import Job, Running
 from pipeline.model.results import Problem, Status
@@ -70,7 +70,7 @@ def claimed(out: Path) -> Iterator[Journal]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
+        raise UsageError(f"{out}: {error.strerror}", f"{out}：{in_chinese(error)}") from None
     state.replaceable(out / manifests.NAME, out / manifests.QUARANTINE)
     with publish.claim(out), Journal(out) as journal:
         publish.sweep(out, journal.names, wait=publish.DYING)
@@ -136,7 +136,7 @@ def recorded(
     except OSError as error:
         raise UsageError(
             f"{folder}: the manifest could not be written: {error.strerror}. Run the same command again.",
-            f"{folder}：无法写入清单：{error.strerror}。请重新运行同一命令。",
+            f"{folder}：无法写入清单：{in_chinese(error)}。请重新运行同一命令。",
         ) from None
     if journal:
         journal.wrote(content(written))

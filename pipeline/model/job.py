@@ -60,14 +60,16 @@ class News(Protocol):
 
 Busy = Callable[[], list[tuple[int, int]]]
 """Pairs of worker and job, both counted from 0."""
-Watch = Callable[[Sequence[str], Sequence[int], Busy], AbstractContextManager[Callable[[News], None]]]
-"""From the names and sizes (bytes) of all jobs: what takes every piece of news while they run."""
+Watch = Callable[[Sequence[str], Sequence[int], Sequence[int], Busy], AbstractContextManager[Callable[[News], None]]]
+"""From names, numbers in the whole run and sizes (bytes) of jobs: what takes every piece of news while they run."""
 
 
 @contextmanager
-def unwatched(names: Sequence[str], sizes: Sequence[int], busy: Busy) -> Iterator[Callable[[News], None]]:
+def unwatched(
+    names: Sequence[str], numbers: Sequence[int], sizes: Sequence[int], busy: Busy
+) -> Iterator[Callable[[News], None]]:
     """Nobody looks on."""
-    del names, sizes, busy
+    del names, numbers, sizes, busy
     yield lambda _: None
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.documents.facts import encode
 from pipeline.documents.types import REPORTS, AssetEntry, FindingEntry, OutputEntry, PreparedAsset
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.model.results import Status
 from pipeline.report.findings import stream_of, wrong
@@ -243,4 +243,4 @@ def publish(target: Path, fill: Callable[[IO[str]], None]) -> None:
         with replacing(target, errors="backslashreplace") as file:
             fill(file)
     except OSError as error:
-        raise UsageError(f"{target}: {error.strerror}", f"{target}：{error.strerror}") from None
+        raise UsageError(f"{target}: {error.strerror}", f"{target}：{in_chinese(error)}") from None

@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
-from pipeline.documents.events import ProgressEvent, StepEvent
+from pipeline.documents.entry import id_of, shown
+from pipeline.documents.events import ProgressEvent, StartedEvent, StepEvent
 from pipeline.documents.facts import encode
 from pipeline.model.facts import Text
 from pipeline.model.job import Busy, News
@@ -53,7 +54,7 @@ class BatchProgress:
             self._step[news.index] = news.step
             self._speed.pop(news.index, None)
         else:
-            self._part[news.index] = news.fraction or 0.0
+            self._part[news.index] = max(self.part(news.index), news.fraction or 0.0)  # a second try begins anew
             if news.speed is not None:
                 self._speed[news.index] = news.speed
 
@@ -102,6 +103,7 @@ def times(speed: float | None) -> str:
 @contextmanager
 def progress(
     names: Sequence[str],
+    numbers: Sequence[int],
     sizes: Sequence[int],
     busy: Busy,
     *,
@@ -117,21 +119,22 @@ def progress(
     is nothing; with `noisy` also what libraries printed.
     """
     measure = BatchProgress(sizes)
+    brief = [os.path.basename(name) for name in names]  # noqa: PTH119  10,000 of them
     with ExitStack() as stack:
         show: Callable[[News], None]
         if events:
-            show = partial(_event, measure)
+            show = partial(_event, measure, names, numbers, set())
         elif silent:
             show = measure.see
         elif sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
-            show = stack.enter_context(_bars(verb, names, measure, busy, lang))
+            show = stack.enter_context(_bars(verb, brief, measure, busy, lang))
         else:
             show = _lines(verb, measure, lang)
 
         def tell(news: News) -> None:
             show(news)
             if noisy and news.said:
-                _say(names[news.index], news.said)
+                _say(brief[news.index], news.said)
 
         yield tell
 
@@ -144,15 +147,19 @@ def _say(name: str, said: str) -> None:
         console(error=True).print(f"{clean(name)}: {clean(line)}", soft_wrap=True)
 
 
-def _event(measure: BatchProgress, event: News) -> None:
-    if event.ended:
-        return
+def _event(measure: BatchProgress, names: Sequence[str], numbers: Sequence[int], begun: set[int], event: News) -> None:
+    index, told = numbers[event.index], list[StartedEvent | StepEvent | ProgressEvent]()
+    if event.index not in begun:
+        begun.add(event.index)
+        source = shown(names[event.index])
+        told.append(StartedEvent(index=index, source=source, id=id_of(source)))
     measure.see(event)
-    told: StepEvent | ProgressEvent = StepEvent(index=event.index, step=event.step or "")
     if event.fraction is not None:
         speed = None if event.speed is None else round(event.speed, 2)
-        told = ProgressEvent(index=event.index, fraction=round(event.fraction, 3), speed=speed)
-    sys.stdout.write(encode(told).decode() + "\n")
+        told.append(ProgressEvent(index=index, fraction=round(measure.part(event.index), 3), speed=speed))
+    elif not event.ended:
+        told.append(StepEvent(index=index, step=event.step or ""))
+    sys.stdout.write("".join(encode(one).decode() + "\n" for one in told))
     sys.stdout.flush()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.checks import CHECKS
-from pipeline.errors import PresetError, nearest_word
+from pipeline.errors import PresetError, in_chinese, nearest_word
 from pipeline.model.facts import Kind, Text
 from pipeline.model.rules import Check, Condition, Level, Note, Preset, Role, Rule, Source
 from pipeline.rules import toml
@@ -159,7 +159,9 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
             raw = file.read(toml.MOST + 1)
         return toml.parsed(raw), raw
     except OSError as error:
-        raise PresetError(f"{path}: cannot be read: {error.strerror}", f"{path}：无法读取：{error.strerror}") from None
+        raise PresetError(
+            f"{path}: cannot be read: {error.strerror}", f"{path}：无法读取：{in_chinese(error)}"
+        ) from None
     except toml.NoToml as error:
         raise PresetError(f"{path}: {error.text.en}", f"{path}：{error.text.zh}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,14 @@ from pipeline.documents.doubts import Doubt
 from pipeline.documents.messages import message
 from pipeline.documents.read import ReadDocument
 from pipeline.documents.types import ManifestDocument, VerifiedOutput
-from pipeline.errors import Doubtful, UsageError
+from pipeline.errors import AssetError, Doubtful, UsageError
 from pipeline.model.facts import Text
 from pipeline.model.results import Category
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.rules import presets
 from pipeline.stages.check import problem, role_of
-from pipeline.storage import beneath
+from pipeline.storage import beneath, remote
 from pipeline.storage.digest import md5_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,25 @@ def outputs(reading: ReadDocument[ManifestDocument], name: str, lang: str) -> li
     if not found and not reading.doubts:
         raise UsageError(f"{name}: names no output: nothing to verify", f"{name}：没有任何输出可供验证")
     return found
+
+
+def fetched(jobs: Sequence[Recheck], url: str) -> tuple[list[Recheck], list[VerifiedOutput]]:
+    """Bring the outputs of the manifest at this address to where the jobs look for them; what did not come is told.
+
+    Raises UsageError where nothing beside the manifest can be reached.
+    """
+    here: list[Recheck] = []
+    lost: list[VerifiedOutput] = []
+    for job in jobs:
+        target = Path(job.folder, job.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            remote.fetch(remote.beside(url, job.path), target.parent).rename(target)
+        except AssetError as error:
+            lost.append(failed(job, error))
+        else:
+            here.append(job)
+    return here, lost
 
 
 def verify_entry(again: Recheck, _: Progress) -> VerifiedOutput:

@@ -13,7 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.storage import paths, state
 from pipeline.storage.regular import reading
@@ -62,7 +62,7 @@ def whole(name: str | Path, most: int) -> bytes:
         with open(name, "rb") if _HANDED.fullmatch(str(name)) else reading(name) as file:  # noqa: PTH123  not a Path yet
             data = file.read(most + 1)
     except OSError as error:
-        raise UsageError(f"{name}: {error.strerror or error}", f"{name}：{error.strerror or error}") from None
+        raise UsageError(f"{name}: {error.strerror or error}", f"{name}：{in_chinese(error)}") from None
     except ValueError:  # a NUL in the name
         raise UsageError(f"{name!r}: no file can be called so", f"{name!r}：文件名无效") from None
     if len(data) > most:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_chinese
 from pipeline.storage import urls
 from pipeline.storage.beneath import whole
 from pipeline.storage.digest import strict_state
@@ -273,7 +273,7 @@ def _walk(top: Path, walk: _Walk, depth: int | None = None) -> Iterator[_Named]:
             with os.scandir((base + folder)[:-1] or ("/" if base else ".")) as listing:
                 inside = sorted((one for one in listing if not _hidden(one.name)), key=lambda one: one.name)
         except OSError as error:
-            raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}") from None
+            raise UsageError(f"{error.filename}: {error.strerror}", f"{error.filename}：{in_chinese(error)}") from None
         for one in inside:
             relative = folder + one.name
             if one.is_file(follow_symlinks=False) and walk.wants(relative):

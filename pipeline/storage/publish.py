@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.storage import paths, state
 from pipeline.storage.digest import md5_of
@@ -114,7 +114,7 @@ def no_scratch(error: OSError) -> AssetError:
     place = os.environ.get("TMPDIR", tempfile.tempdir or "")
     return AssetError(
         f"no scratch space in {place}: {error.strerror}; set TMPDIR to a larger disk",
-        f"{place} 中没有临时空间：{error.strerror}；请将 TMPDIR 指向更大的磁盘",
+        f"{place} 中没有临时空间：{in_chinese(error)}；请将 TMPDIR 指向更大的磁盘",
     )
 
 
@@ -172,7 +172,7 @@ def claim(out: Path) -> Iterator[None]:
         with state.HeldFolder.at(out) as top:
             lock = os.fdopen(top.own(LOCK, os.O_RDWR | os.O_CREAT), "rb")
     except OSError as error:
-        raise UsageError(f"{out}: {error.strerror}", f"{out}：{error.strerror}") from None
+        raise UsageError(f"{out}: {error.strerror}", f"{out}：{in_chinese(error)}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

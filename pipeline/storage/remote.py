@@ -11,17 +11,18 @@ import contextlib
 import hashlib
 import importlib
 import re
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pipeline.errors import AssetError, PreflightError, UsageError
 from pipeline.model.ceilings import ANSWERED, FETCH_WALL, LISTED
-from pipeline.storage import urls
+from pipeline.storage import beneath, urls
 from pipeline.storage.pace import Pace, lasting, waited, web
 
 _WEB: Final = frozenset({"http", "https"})
@@ -152,6 +153,27 @@ def fetch(url: str, folder: Path) -> Path:
     except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
         raise failed(AssetError, url, error, "not fetched: ", "下载失败：") from None
     return target
+
+
+def read(url: str, most: int) -> bytes:
+    """All bytes of the file at this address, at most `most`. Raises AssetError, UsageError where it is larger."""
+    with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
+        return beneath.whole(fetch(url, Path(folder)), most)
+
+
+def beside(url: str, path: str) -> str:
+    """The address of what lies at `path`, relative and with "/", in the folder of the file at this address.
+
+    Raises UsageError where the address is signed for one file.
+    """
+    if _scheme(url) not in _WEB:
+        return f"{url.rpartition('/')[0]}/{path}"
+    if urlsplit(url).query:
+        raise UsageError(
+            f"{urls.shown(url)} is an address for one file only: what lies beside it cannot be reached with it",
+            f"{urls.shown(url)} 只对单个文件有效：无法取得同目录的其他文件",
+        )
+    return f"{url.partition('#')[0].rpartition('/')[0]}/{quote(path)}"
 
 
 def _changed(url: str) -> AssetError:

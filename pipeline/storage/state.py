@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pipeline.errors import AssetError, UsageError
+from pipeline.errors import AssetError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.storage import paths, regular
 
@@ -349,7 +349,7 @@ def replaceable(*targets: Path) -> None:
                         f"{target} {wrong.zh}，而该处需要写入文件。请将其删除或更换目录。",
                     )
     except OSError as error:
-        raise UsageError(f"{top}: {error.strerror}", f"{top}：{error.strerror}") from None
+        raise UsageError(f"{top}: {error.strerror}", f"{top}：{in_chinese(error)}") from None
 
 
 def _kept(folder: HeldFolder, found: os.stat_result) -> Text | None:

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import pipeline
-from pipeline.cli.main import VERBS
+from pipeline.cli.verbs import VERBS
 from pipeline.rules.presets import names
 from pipeline.stages.check import problem
 from tests import ROOT

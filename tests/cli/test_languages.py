@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import re
+import socket
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -12,9 +15,12 @@ from unicodedata import east_asian_width
 import pytest
 
 from pipeline.cli.arguments import Parser, in_chinese, spoken
-from pipeline.cli.main import VERBS, main, parsed, parser
+from pipeline.cli.main import main, parsed
 from pipeline.cli.options import language
+from pipeline.cli.verbs import VERBS, parser
 from pipeline.errors import UsageError
+from pipeline.errors import in_chinese as in_chinese_of_the_system
+from pipeline.storage import regular
 
 HAN = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]")
 # Three words of English in a row: no name, no option and no command has them.
@@ -168,3 +174,42 @@ def test_what_verbs_print_is_in_the_language_asked_for(words: list[str], capsys:
 def test_what_verbs_print_in_english_has_no_chinese(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main([*words, "--lang", "en"])
     assert HAN.findall(capsys.readouterr().out) == []
+
+
+def _full() -> None:
+    with Path("/dev/full").open("w") as file:
+        file.write("x")
+
+
+def _taken() -> None:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        other.bind(one.getsockname())
+
+
+REFUSED = {
+    "no such file": lambda: Path("/nosuch/file").read_bytes(),
+    "a folder": lambda: Path("/").read_bytes(),
+    "no folder": lambda: Path("/dev/null/x").read_bytes(),
+    "too long a name": lambda: Path("/" + "x" * 300).read_bytes(),
+    "there already": lambda: Path("/tmp").mkdir(),
+    "a full disk": _full,
+    "a taken address": _taken,
+    "a device": lambda: regular.opened("/dev/null"),
+}
+
+
+@pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED)
+def test_what_the_system_refuses_is_told_in_chinese(asked: Callable[[], object]) -> None:
+    """By the system itself: what it says is not what we wrote down of it."""
+    with pytest.raises(OSError) as caught:  # noqa: PT011  any of them
+        asked()
+    assert HAN.search(in_chinese_of_the_system(caught.value))
+
+
+def test_a_pipe_is_told_in_chinese(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe") as caught:
+        regular.opened(tmp_path / "pipe")
+    assert in_chinese_of_the_system(caught.value) == "它是命名管道"

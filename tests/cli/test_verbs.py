@@ -14,8 +14,9 @@ from importlib import import_module
 import pytest
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.main import VERBS, Verb, parsed
+from pipeline.cli.main import parsed
 from pipeline.cli.options import Options
+from pipeline.cli.verbs import VERBS, Verb
 from pipeline.errors import UsageError
 from pipeline.rules import presets
 from tests import ROOT
@@ -23,7 +24,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "init"),
+    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "completion", "watch", "init"),
 }
 # What each needs on its command line at least.
 NEEDED = {
@@ -39,6 +40,8 @@ NEEDED = {
     "order": ["metastudio/asset-library"],
     "status": ["upload.json"],
     "schema": ["report"],
+    "completion": ["bash"],
+    "watch": ["in", "-p", "x", "-o", "out"],
 }
 EXAMPLES = [(verb, one) for verb in VERBS for one in verb.examples]
 every_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)

@@ -272,6 +272,35 @@ def test_every_step_is_an_event_of_its_own(source: Path, tmp_path: Path) -> None
     assert told[-1]["event"] == "summary"
 
 
+def test_work_that_begins_names_its_source_and_its_number_is_that_of_the_run(source: Path, tmp_path: Path) -> None:
+    """Of a second run too, in which most is done already and numbers of what is left are no longer 0, 1, 2."""
+    words = ("prepare", source, "-p", PICTURES, "-o", tmp_path / "out", "--jsonl", "-j", "1")
+    for new in (None, "zz.tiff"):
+        if new:
+            shutil.copy(sorted(source.iterdir())[-1], source / new)
+            (source / new).write_bytes((source / new).read_bytes() + b"\0")  # not an equal file, but as readable
+        told = [json.loads(line) for line in run(*words).stdout.splitlines()]
+        begun = {one["index"]: (one["source"], one["id"]) for one in told if one["event"] == "started"}
+        ended = {one["index"]: (one["source"], one["id"]) for one in told if one["event"] == "prepared"}
+        assert begun.items() <= ended.items()
+        if new:
+            assert [Path(name).name for name, _ in begun.values()] == [new]
+        for index in begun:
+            events = [one["event"] for one in told if one.get("index") == index]
+            assert (events[0], events[-1]) == ("started", "prepared")
+            assert events.count("started") == 1
+    assert begun
+
+
+def test_progress_of_an_asset_never_goes_back() -> None:
+    measure = BatchProgress([1])
+    seen = []
+    for fraction in (0.2, 0.6, 0.1, 0.7):  # tried once more, from the beginning
+        measure.see(News(0, fraction))
+        seen.append(measure.part(0))
+    assert seen == [0.2, 0.6, 0.6, 0.7]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -287,7 +316,7 @@ def test_a_terminal_that_is_a_log_gets_lines(name: str, value: str, bar: bool, m
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(shown, "_FIRST", 0.0)
     how = {"events": False, "silent": False, "noisy": False}
-    with shown.progress(["a", "b"], [1, 1], lambda: [(0, 1)], verb="check", lang="en", **how) as tell:
+    with shown.progress(["a", "b"], [0, 1], [1, 1], lambda: [(0, 1)], verb="check", lang="en", **how) as tell:
         tell(News(0, None))
     written = sys.stderr.getvalue()
     assert ("\x1b" in written) == bar

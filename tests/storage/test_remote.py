@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipeline.cli.main import main
 from pipeline.engine import staging as moving
@@ -292,7 +293,7 @@ def test_the_name_of_a_fetched_file_stays_in_its_folder(url: str, name: str) -> 
 
 @pytest.mark.parametrize(
     "words",
-    [("verify",), ("upload", "--to", "file:///nowhere"), ("report", "-o", "x.html")],
+    [("upload", "--to", "file:///nowhere")],
     ids=lambda words: words[0],
 )
 def test_a_manifest_elsewhere_is_to_be_copied_first(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
@@ -300,3 +301,45 @@ def test_a_manifest_elsewhere_is_to_be_copied_first(words: tuple[str, ...], caps
     said = capsys.readouterr().err
     assert "copy its folder here first" in said
     assert "secret" not in said
+
+
+def test_a_run_elsewhere_is_verified_and_reported(
+    top: str, memory: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a b.png", "c.png"):
+        Image.new("RGB", (320, 240), (200, 30, len(name))).save(tmp_path / name)
+    words = ["prepare", str(tmp_path / "a b.png"), str(tmp_path / "c.png"), "-p", "metastudio/asset-library"]
+    assert main([*words, "-o", str(tmp_path / "out"), "-q"]) == 0
+    there = f"{top}/out"
+    for path in (tmp_path / "out").glob("[!.]*"):
+        memory.pipe_file(f"{there.removeprefix('memory:/')}/{path.name}", path.read_bytes())
+    capsys.readouterr()
+    assert main(["verify", f"{there}/manifest.json", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["manifest"] == f"{there}/manifest.json"
+    assert told["summary"] == {"ok": 2, "changed": 0, "error": 0}
+    assert main(["report", f"{there}/manifest.json", "-o", str(tmp_path / "r.csv"), "-q"]) == 0
+    assert "c.png" in (tmp_path / "r.csv").read_text("utf-8")
+    memory.pipe_file(f"{there.removeprefix('memory:/')}/c.png", b"other bytes")
+    memory.rm(f"{there.removeprefix('memory:/')}/a b.png")
+    assert main(["verify", f"{there}/manifest.json", "--json"]) == 4
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    assert summary == {"ok": 0, "changed": 1, "error": 1}
+    assert main(["verify", f"{there}/nosuch.json"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "there"),
+    [
+        ("s3://b/out/manifest.json", "a/b #1.png", "s3://b/out/a/b #1.png"),
+        ("https://h/out/manifest.json", "a/b #1.png", "https://h/out/a/b%20%231.png"),
+    ],
+)
+def test_what_lies_beside_an_address(url: str, path: str, there: str) -> None:
+    """RFC 3986: in a web address a blank and a hash are escaped; a store takes names as they are."""
+    assert remote.beside(url, path) == there
+
+
+def test_a_signed_address_is_of_one_file() -> None:
+    with pytest.raises(UsageError, match="one file only"):
+        remote.beside("https://h/out/manifest.json?signature=1", "a.png")

@@ -380,6 +380,6 @@ def test_a_cropping_rectangle_is_seen_and_baked_in(tmp_path: Path) -> None:
     ffmpeg("-apply_cropping", "none", "-i", cropped, "-c", "copy", matroska)
     for number, source in enumerate((cropped, matroska)):
         assert probe(source).video[0].size == (160, 90)
-        outcome = prepared(source, tmp_path / str(number), "convert/edit-25fps")
+        outcome = prepared(source, tmp_path / str(number), PLAIN)
         assert outcome.status is Status.FIXED, outcome.error
         assert outcome.outputs[0].facts.video[0].coded == (160, 90)

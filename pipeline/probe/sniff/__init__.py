@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from pipeline.errors import Unreadable
+from pipeline.errors import Unreadable, in_chinese
 from pipeline.model.facts import Kind
 from pipeline.probe.sniff.mpeg_audio import adts_frame, after_id3, chained, mp3_frame
 from pipeline.probe.sniff.names import OLE, ole_names, zip_names
@@ -132,7 +132,7 @@ def sniff(path: Path) -> Sniffed:
     except OSError as error:
         raise Unreadable(
             f"{path.name} cannot be read: {error.strerror or error}. Check the path and its permissions.",
-            f"{path.name} 无法读取：{error.strerror or error}。请检查路径和权限。",
+            f"{path.name} 无法读取：{in_chinese(error)}。请检查路径和权限。",
         ) from error
 
 

@@ -1,0 +1,194 @@
+"""`preflight watch FOLDER`: what comes into a folder is prepared once it has settled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.cli.arguments import Parser
+from pipeline.cli.options import INPUT, OUTPUT, WORK, Options, Repairs, Rules, overwriting, workers
+from pipeline.cli.prepare import PrepareOptions
+from pipeline.errors import OurFault, ToolMissing, UsageError
+from pipeline.model.facts import Text
+
+if TYPE_CHECKING:
+    from pipeline.model.job import Job
+    from pipeline.model.rules import Preset
+
+# What programs call a file that they have not fetched whole.
+_UNFINISHED: Final = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp")
+_TICK: Final = 500  # milliseconds between two looks at what has not settled
+_ANYWAY: Final = 60.0  # seconds after which the folder is looked through where nobody tells of changes, as on NFS
+_MOST: Final = 256  # files of one round; the others wait for the next
+_SHARE: Final = 10  # a tenth of the time at most goes into looking
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(Options, Rules, Repairs):
+    """Of `preflight watch`."""
+
+    folder: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    jobs: int | None
+    out: str
+    overwrite: str
+    settle: float  # seconds
+
+
+def declare(parser: Parser) -> type[WatchOptions]:
+    """Add the arguments; they become what is returned."""
+    group = parser.group(INPUT)
+    group.add_argument("folder", metavar="FOLDER", help=Text("where files come", "文件到达的目录"))
+    group.add_argument(
+        "--include", action="append", default=[], metavar="GLOB", help=Text("only these", "只取这些文件")
+    )
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help=Text("not these", "排除这些文件"))
+    Rules.declare(parser)
+    Repairs.declare(parser)
+    workers(parser)
+    parser.group(WORK).add_argument(
+        "--settle",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help=Text(
+            "how long a file has to stay as it is before it is taken (default: 2)",
+            "文件保持不变多久之后才处理（默认：2）",
+        ),
+    )
+    parser.group(OUTPUT).add_argument(
+        "-o", "--out", required=True, metavar="OUT", help=Text("output folder", "输出目录")
+    )
+    overwriting(parser)
+    Options.declare(parser)
+    return WatchOptions
+
+
+def run(options: WatchOptions) -> int:
+    """Prepare what settles, round by round, until interrupted; the exit code is that of all rounds together.
+
+    Raises UsageError, ToolMissing.
+    """
+    if options.json:
+        raise UsageError("--json has one document at the end; use --jsonl", "--json 在结束时才有一份文档；请用 --jsonl")
+    if not 0.1 <= options.settle <= 3600:
+        raise UsageError("--settle needs 0.1 to 3600 seconds", "--settle 需要 0.1–3600 秒")
+    if not Path(options.folder).is_dir():
+        raise UsageError(f"{options.folder} is no folder", f"{options.folder} 不是目录")
+    try:
+        import watchfiles
+    except ImportError:
+        raise ToolMissing(
+            "watching a folder needs watchfiles: pip install 'media-preflight[watch]'",
+            "监视目录需要 watchfiles：pip install 'media-preflight[watch]'",
+        ) from None
+    from pipeline.cli import inputs
+    from pipeline.storage.coming import Coming
+
+    asked = _asked(options)
+    preset, out = inputs.preset_of(options.preset, options.role), os.path.realpath(options.out)
+    if sys.platform == "linux":
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # what is sent when somebody opens a file that is asked about
+
+    def wanted(_: object, path: str) -> bool:
+        return not f"{path}{os.sep}".startswith(f"{out}{os.sep}")  # what we make there ourselves calls nobody
+
+    told = Text(f"watching {options.folder}; Ctrl-C ends", f"正在监视 {options.folder}；按 Ctrl-C 结束")
+    sys.stderr.write("" if options.quiet else f"preflight: {told.of(options.lang)}\n")
+    coming, rounds = Coming(options.settle), _Rounds(asked, preset)
+    looked, due, called = 0.0, 0.0, True
+    try:
+        for changed in watchfiles.watch(
+            options.folder, watch_filter=wanted, debounce=_TICK, rust_timeout=_TICK, yield_on_timeout=True
+        ):
+            now = time.monotonic()
+            called = called or bool(changed) or coming.waiting or now - looked > _ANYWAY
+            if not called or now < due:
+                continue
+            (part,) = inputs.run_of(asked, repairs=asked, out=options.out, anew=options.overwrite == "always").parts
+            looked, jobs = now, part.jobs
+            due = looked + max(options.settle / 2, _SHARE * (time.monotonic() - looked))
+            settled = coming.settled(jobs)[:_MOST]
+            called = len(settled) == _MOST
+            if settled:
+                rounds.prepare(settled)
+                coming.done(settled)
+    except KeyboardInterrupt:  # how watching is ended
+        pass
+    return rounds.code()
+
+
+def _asked(options: WatchOptions) -> PrepareOptions:
+    """What a run of prepare over the folder would have been asked."""
+    given: dict[str, Any] = {one.name: getattr(options, one.name) for one in fields(options)}
+    del given["folder"], given["settle"]
+    given["preset"] = (options.preset,)
+    usual = {"from_file": None, "null": False, "allow_empty": True, "fail_fast": False, "executor": "local"}
+    rest = {"scheduler": None, "deep": False, "no_resume": False, "plots": None, "dry_run": False}
+    exclude = (*options.exclude, *(f"*{ending}" for ending in _UNFINISHED))
+    return PrepareOptions(**given | usual | rest | {"paths": (options.folder,), "exclude": exclude})
+
+
+class _Rounds:
+    """Runs of prepare into one folder, one after the other; the manifest is whole after each."""
+
+    def __init__(self, asked: PrepareOptions, preset: Preset) -> None:
+        self._asked, self._preset = asked, preset
+        self._code = 0  # of the folder after the last round
+        self._traces: list[str] = []
+
+    def prepare(self, jobs: list[Job]) -> None:
+        """One round. Interrupted, what is finished is recorded before KeyboardInterrupt goes on."""
+        from pipeline.cli import output
+        from pipeline.documents.entry import shown
+        from pipeline.documents.types import PREPARED, PreparedAsset
+        from pipeline.engine.prepare import prepare
+        from pipeline.report import brief, console
+
+        asked, stopped = self._asked, False
+        with output.Ending(asked, PREPARED, roof=False, matrix=False) as told:
+            spool = told.spool(len(jobs), PreparedAsset, self._preset)
+            keep = told.keeping(spool, "prepared")
+
+            def until(pairs: Generator[tuple[int, Any], None, None]) -> None:
+                nonlocal stopped
+                try:
+                    keep(pairs)
+                except KeyboardInterrupt:  # goes on below, when the manifest is written
+                    stopped = True
+
+            running = asked.running(output.watch(asked, "watch"))
+            made = prepare(jobs, self._preset, str(asked.out), running, asked.lang, spool, until)
+            told.add(made.head, made.batch, ())
+            ours = {shown(job.path) for job in jobs}
+            silent = asked.jsonl or asked.quiet
+            if not silent:
+                new = [one for one in spool if one.source in ours or one.source.partition("#")[0] in ours]
+                out = console.console()
+                if asked.verbose or asked.explain:
+                    out.print(console.assets_table(new, asked.lang, full=asked.explain))
+                else:
+                    for one in brief.lines(new, asked.lang, out):
+                        out.print(one, soft_wrap=True)
+                out.print(console.summary_line(spool.tail(PREPARED, made.batch).summary, asked.lang))
+            try:
+                self._code = told.end() if silent else output.exit_code(spool, made.batch)
+                sys.stdout.flush()
+            except OurFault as fault:  # of one file; the next ones are prepared all the same, and the end tells it
+                self._traces += fault.traces
+        if stopped:
+            raise KeyboardInterrupt
+
+    def code(self) -> int:
+        """The exit code of the folder as it is. Raises OurFault where a file met one."""
+        from pipeline.cli.output import faults
+
+        faults(self._traces)
+        return self._code
