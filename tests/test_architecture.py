@@ -81,6 +81,7 @@ def test_one_module_starts_programs() -> None:
     starting = {m: sorted(c for c in _calls(m) if STARTS.fullmatch(c)) for m in MODULES}
     assert {m: calls for m, calls in starting.items() if calls} == {
         "pipeline.cli.main": ["os.execv"],  # itself once more, in UTF-8
+        "pipeline.cli.sandbox": ["os.fork"],  # itself, to serve beside the shell
         "pipeline.engine.fork_server": ["os.fork", "os.posix_spawn"],  # of workers; of itself
         "pipeline.tools.launch": ["os.execve", "os.fork"],
     }

@@ -67,7 +67,7 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
     def lost(job: Job, error: AssetError) -> Line:
         return line(document.lost(job, error, type_))
 
-    def judged(part: inputs.Part) -> Generator[tuple[int, Line], None, None]:
+    def judged(part: inputs.Portion) -> Generator[tuple[int, Line], None, None]:
         allowed = patience(part.preset, deep=any(job.deep for job in part.jobs) or bool(plots))
         running = options.running(output.watch(options, verb), resume=not options.no_resume)
 

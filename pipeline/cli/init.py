@@ -29,7 +29,7 @@ _NOBODY: Final = Text("# No scenario takes these, or they cannot be read.", "# �
 _FILES: Final = Text("file(s)", "个文件")
 
 
-class Target(NamedTuple):
+class Purpose(NamedTuple):
     """What files are for: a scenario, and the role where it is not the one that their kind decides."""
 
     preset: str
@@ -96,15 +96,15 @@ def run(options: InitOptions) -> int:
     return 0
 
 
-class Entry(NamedTuple):
+class Patterns(NamedTuple):
     """One [[match]]: patterns, what their files are for, how many there are now."""
 
     files: tuple[str, ...]
-    target: Target
+    target: Purpose
     many: int
 
 
-def divided(assets: Mapping[str, FittedAsset]) -> tuple[list[Entry], list[str]]:
+def divided(assets: Mapping[str, FittedAsset]) -> tuple[list[Patterns], list[str]]:
     """Entries for files, named from their folder, and patterns of those that nobody takes.
 
     Files of one kind in one folder are for one thing: what fits them best together. What patterns by extension would
@@ -113,13 +113,13 @@ def divided(assets: Mapping[str, FittedAsset]) -> tuple[list[Entry], list[str]]:
     groups: dict[tuple[str, str], dict[str, FittedAsset]] = defaultdict(dict)
     for name, one in assets.items():
         groups[_folder(name), str(one.kind)][name] = one
-    targets: dict[str, Target | None] = {}
+    targets: dict[str, Purpose | None] = {}
     for alike in groups.values():
         targets |= dict.fromkeys(alike, together(alike.values()))
-    blocks: list[dict[Target | None, Counter[str]]] = [{}]  # patterns of a folder, each with how many files it takes
+    blocks: list[dict[Purpose | None, Counter[str]]] = [{}]  # patterns of a folder, each with how many files it takes
     for folder in sorted({folder for folder, _ in groups}, key=lambda one: (-one.count("/") - bool(one), one)):
         here = [name for name in targets if _folder(name) == folder]
-        by_ending: dict[str, Counter[Target | None]] = defaultdict(Counter)
+        by_ending: dict[str, Counter[Purpose | None]] = defaultdict(Counter)
         for name in here:
             by_ending[_ending(name)][targets[name]] += 1
         usual = {ending: counts.most_common(1)[0][0] for ending, counts in by_ending.items()}
@@ -129,7 +129,7 @@ def divided(assets: Mapping[str, FittedAsset]) -> tuple[list[Entry], list[str]]:
             block, pattern = (blocks[-1], ending) if target == usual[ending] else (blocks[0], Path(name).name)
             inside = pattern if block is blocks[-1] else _exact(pattern)
             block.setdefault(target, Counter())[f"{glob.escape(folder)}/{inside}" if folder else inside] += 1
-    entries: list[Entry] = []
+    entries: list[Patterns] = []
     ignored: list[str] = []
     for block in blocks:
         for target, patterns in block.items():
@@ -137,13 +137,13 @@ def divided(assets: Mapping[str, FittedAsset]) -> tuple[list[Entry], list[str]]:
                 ignored += patterns
             elif entries and entries[-1].target == target:
                 last = entries[-1]
-                entries[-1] = Entry((*last.files, *patterns), target, last.many + patterns.total())
+                entries[-1] = Patterns((*last.files, *patterns), target, last.many + patterns.total())
             else:
-                entries.append(Entry(tuple(patterns), target, patterns.total()))
+                entries.append(Patterns(tuple(patterns), target, patterns.total()))
     return entries, ignored
 
 
-def together(assets: Iterable[FittedAsset]) -> Target | None:
+def together(assets: Iterable[FittedAsset]) -> Purpose | None:
     """What fits all of these best: what comes first most often, then what stands highest with all."""
     from pipeline.rules import presets
 
@@ -159,7 +159,7 @@ def together(assets: Iterable[FittedAsset]) -> Target | None:
         return None
     preset, role = min(firsts, key=lambda at: (-firsts[at], places[at]))
     chosen = presets.load(preset).role_for(kind)
-    return Target(preset, None if chosen is not None and chosen.name == role else role)
+    return Purpose(preset, None if chosen is not None and chosen.name == role else role)
 
 
 def _folder(name: str) -> str:
@@ -177,11 +177,11 @@ def _exact(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in glob.escape(name))
 
 
-def _plain(entry: Entry) -> dict[str, object]:
+def _plain(entry: Patterns) -> dict[str, object]:
     return {"files": entry.files, "preset": entry.target.preset, "role": entry.target.role}
 
 
-def _written(entries: Iterable[Entry], ignored: Iterable[str], options: InitOptions) -> Iterator[str]:
+def _written(entries: Iterable[Patterns], ignored: Iterable[str], options: InitOptions) -> Iterator[str]:
     from pipeline.rules import presets
 
     lang = options.lang

@@ -23,7 +23,7 @@ from pipeline.storage import inputs, paths, urls
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Portion:
     """What of a run is for one scenario."""
 
     preset: Preset
@@ -38,10 +38,10 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Assignment:
     """All that was asked for."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Portion, ...]
     roof: bool  # whether there may be several documents, which then stand under one
     matrix: bool  # whether every file is in each of them
 
@@ -76,7 +76,7 @@ def run_of(
     plots: str | None = None,
     out: str | None = None,
     anew: bool = False,
-) -> Run:
+) -> Assignment:
     """What was asked for, a part for each scenario: of presets that were named, else of `preflight.toml`.
 
     `out` is the output folder or its address, "" where that is to be found. Where there may be several scenarios each
@@ -104,12 +104,12 @@ def run_of(
         asked |= {"preset": names[0], "role": options.role}
     jobs = jobs_of(options, plots=plots, outputs=[out] if out else [], asked=asked | {"replace": anew})
     if names:
-        each = {preset.id: Part(preset, (_for(jobs, name),)) for name, preset in zip(names, loaded, strict=True)}
+        each = {preset.id: Portion(preset, (_for(jobs, name),)) for name, preset in zip(names, loaded, strict=True)}
         parts = tuple(each.values())
     else:
         parts = _divided(jobs, options, repairs)
     roof = len(names) != 1
-    return Run(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
+    return Assignment(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
 
 
 def _for(jobs: list[Job], name: str) -> list[Job]:
@@ -117,7 +117,7 @@ def _for(jobs: list[Job], name: str) -> list[Job]:
     return jobs if not jobs or jobs[0].preset == name else [replace(job, preset=name) for job in jobs]
 
 
-def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> tuple[Part, ...]:
+def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> tuple[Portion, ...]:
     """The jobs as `preflight.toml` has them, by scenario and then by what is asked."""
     divided: dict[str, dict[tuple[Any, ...], list[Job]]] = {}
     whys: dict[str, dict[str, int]] = {}
@@ -141,7 +141,7 @@ def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> t
         counted = whys.setdefault(preset.id, {})
         counted[told] = counted.get(told, 0) + 1
     return tuple(
-        Part(
+        Portion(
             presets.load(next(iter(groups.values()))[0].preset),
             tuple(groups.values()),
             why=tuple(f"{told} ({count})" for told, count in whys[name].items()),
@@ -180,7 +180,7 @@ def _merged(settings: Settings, options: Judged, repairs: Repairs | None) -> dic
     return said | _asked(Repairs(**held))
 
 
-def _placed(part: Part, out: str | None, *, roof: bool) -> Part:
+def _placed(part: Portion, out: str | None, *, roof: bool) -> Portion:
     """The part with its output folder in all of its jobs."""
     if not out:
         return part

@@ -40,19 +40,23 @@ def run(options: OrderOptions) -> int:
     found = destinations.tables(where, preset)
     zh = options.lang == "zh"
     head = (
-        f"# 订单：{preset} -> {where}。删去要填写的行首的 #。" if zh else f"# Order of {preset} for {where}. Take away"
+        f"# 订单：{preset} -> {where}。删去要填写的表名与字段行首的 #，再改为您的值。"
+        if zh
+        else f"# Order of {preset} for {where}. Take away the # of what you want, and write your values."
     )
-    lines = [head if zh else f"{head} the # of what you want to say.", ""]
+    lines = [head, ""]
     for table in found:
-        lines += [*_shown(table, zh=zh), ""]
+        lines += [*printed(table, zh=zh), ""]
     sys.stdout.write("\n".join(lines))
     return 0
 
 
-def _shown(table: Table, *, zh: bool) -> list[str]:
-    """One table: its head, then a line for each field; what is needed says so."""
+def printed(table: Table, *, zh: bool) -> list[str]:
+    """One table: its head, then a line for each field with a value of it, what is needed first; then what must hold."""
     rows = []
-    for name, field in table.fields.items():
+    for name, field in sorted(table.fields.items(), key=lambda row: not row[1].needed):
         needed = ("必填，" if zh else "needed: ") if field.needed else ""
-        rows.append(f"# {name} =   # {needed}{field.wants}")
+        wants = (field.wants.zh if zh else field.wants.en).strip()
+        rows.append(f"# {name} = {field.example}   # {needed}{wants}")
+    rows += [f"#   ({relation.text.zh if zh else relation.text.en})" for relation in table.relations]
     return [f"# [{table.name}]", *rows]

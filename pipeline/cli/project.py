@@ -60,7 +60,7 @@ class Defaults(Settings, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()  # patterns of files that are no material
 
 
-class Match(Settings, frozen=True, kw_only=True):
+class PathMatch(Settings, frozen=True, kw_only=True):
     """Of the files that one of these patterns matches. The first entry that does counts."""
 
     files: tuple[str, ...]
@@ -72,7 +72,7 @@ class Project:
 
     path: Path
     defaults: Defaults
-    matches: tuple[Match, ...]
+    matches: tuple[PathMatch, ...]
 
     @property
     def out(self) -> str | None:
@@ -139,7 +139,7 @@ def read(path: Path) -> Project:
         raise _wrong(path, Text.same("match"), Text("is written as [[match]]", "应写作 [[match]]"))
     defaults = _typed(path, Text.same("[defaults]"), tables.get("defaults", {}), Defaults)
     entries = tuple(
-        _typed(path, Text.same(f"[[match]] {number}"), table, Match) for number, table in enumerate(listed, 1)
+        _typed(path, Text.same(f"[[match]] {number}"), table, PathMatch) for number, table in enumerate(listed, 1)
     )
     for key, value in (("out", defaults.out), *((("preset"), one.preset) for one in (defaults, *entries))):
         odd = paths.odd(value) if value is not None else None
@@ -161,7 +161,7 @@ def _typed(path: Path, place: Text, table: object, type_: type[S]) -> S:
         one = msgspec.convert(table, type_)
     except msgspec.ValidationError as error:
         raise _wrong(path, place, _said(str(error))) from None
-    if isinstance(one, Match) and not one.files:
+    if isinstance(one, PathMatch) and not one.files:
         raise _wrong(path, place, Text("files: names no pattern", "files：没有任何模式"))
     for pattern in (*getattr(one, "files", ()), *getattr(one, "ignore", ())):
         if not pattern or len(pattern) > _PATTERNS or ".." in pattern.split("/") or pattern.startswith("/"):

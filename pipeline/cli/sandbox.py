@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -28,6 +30,7 @@ class SandboxOptions(Options):
     port: int
     folder: str | None
     env: str | None
+    detach: bool
     faults: float
     fault: tuple[str, ...]
     seed: int
@@ -51,6 +54,11 @@ def declare(parser: Parser) -> type[SandboxOptions]:
         "--env",
         metavar="FILE",
         help=Text("write the settings here, for the shell: `. FILE`", "将设置写入此文件，供 shell 用 `. FILE` 读取"),
+    )
+    parser.add_argument(
+        "--detach",
+        action="store_true",
+        help=Text("serve beside the shell; what ends it is printed", "在后台运行，并打印结束它的命令"),
     )
     parser.add_argument(
         "--faults",
@@ -88,7 +96,7 @@ def declare(parser: Parser) -> type[SandboxOptions]:
 
 
 def run(options: SandboxOptions) -> int:
-    """Serve until interrupted. What is sent is kept in --folder, else thrown away at the end."""
+    """Serve until interrupted, or beside the shell. What is sent is kept in --folder, else thrown away at the end."""
     kinds = options.fault or Faults().kinds
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not 0 <= options.faults <= 1:
@@ -96,44 +104,91 @@ def run(options: SandboxOptions) -> int:
             f"--fault is one of {', '.join(KINDS)}; --faults is a share of 0 to 1",
             f"--fault 可取 {'、'.join(KINDS)}；--faults 为 0–1 的比例",
         )
-    with tempfile.TemporaryDirectory(prefix="preflight-sandbox-") as scratch:
+    if options.detach and not hasattr(os, "fork"):
+        raise UsageError("--detach is not possible on this system", "此系统不支持 --detach")
+    quota = int(amount("--quota", options.quota))
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="preflight-sandbox-")).absolute()
+    try:
+        emulator = _bound(folder, kinds, quota, options)
+        _written(emulator, options)
+        # Bound already: what is asked from here on is answered as soon as the other one serves.
+        other = os.fork() if options.detach else 0
+        if other:
+            _announce(emulator, options, Text(f"kill {other} ends", f"kill {other} 即可结束"))
+            return 0
+        if options.detach:
+            _alone()
+        else:
+            _announce(emulator, options, Text("Ctrl-C ends", "按 Ctrl-C 结束"))
+    except BaseException:
+        _thrown_away(folder, options)
+        raise
+    try:
+        with emulator:
+            threading.Event().wait()
+    finally:
+        _thrown_away(folder, options)
+    return 0
+
+
+def _thrown_away(folder: Path, options: SandboxOptions) -> None:
+    if not options.folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bound(folder: Path, kinds: tuple[str, ...], quota: int, options: SandboxOptions) -> Emulator:
+    """The emulator with its port. Raises UsageError."""
+    try:
         backend = Backend(
-            folder=Path(options.folder or scratch),
+            folder=folder,
             faults=Faults(rate=options.faults, kinds=kinds, seed=options.seed),
             region=options.region,
             review=options.review,
             clock_offset=options.clock_offset,
             pace=options.pace,
-            account=Account(quota=int(amount("--quota", options.quota))),
+            account=Account(quota=quota),
         )
-        try:
-            emulator = Emulator(backend, options.port)
-        except OSError as error:
-            raise UsageError(
-                f"port {options.port}: {error.strerror}", f"端口 {options.port}：{in_chinese(error)}"
-            ) from None
-        with emulator:
-            _announce(emulator, options)
-            threading.Event().wait()
-    return 0
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}", f"{folder}：{in_chinese(error)}") from None
+    try:
+        return Emulator(backend, options.port)
+    except (OSError, OverflowError) as error:  # taken, not ours to take, or no port
+        said = error.strerror if isinstance(error, OSError) else "0 to 65535"
+        zh = in_chinese(error) if isinstance(error, OSError) else "应为 0 到 65535"
+        raise UsageError(f"port {options.port}: {said}", f"端口 {options.port}：{zh}") from None
 
 
-def _announce(emulator: Emulator, options: SandboxOptions) -> None:
-    settings = emulator.settings()
-    exports = [f"export {name}={value}" for name, value in settings.items()]
+def _alone() -> None:
+    """No terminal's signals, and no stream that a shell waits for."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _written(emulator: Emulator, options: SandboxOptions) -> None:
+    """The settings as a file for the shell, where it was asked for. Raises UsageError."""
     if options.env:
         try:
             with replacing(Path(options.env), mode=0o600) as file:
-                file.write("\n".join([*exports, ""]))
+                file.write("\n".join([*_exports(emulator), ""]))
         except OSError as error:
             raise UsageError(f"{options.env}: {error.strerror}", f"{options.env}：{in_chinese(error)}") from None
+
+
+def _exports(emulator: Emulator) -> list[str]:
+    return [f"export {name}={value}" for name, value in emulator.settings().items()]
+
+
+def _announce(emulator: Emulator, options: SandboxOptions, ends: Text) -> None:
     if options.json or options.jsonl:
-        sys.stdout.write(json.dumps({"url": emulator.url, "environment": settings}) + "\n")
+        sys.stdout.write(json.dumps({"url": emulator.url, "environment": emulator.settings(), "end": ends.en}) + "\n")
     else:
         out = console.console()
-        for line in exports:
+        for line in _exports(emulator):
             out.print(console.clean(line), soft_wrap=True)
         if not options.quiet:
-            told = Text("shows what is there; Ctrl-C ends", "显示现有内容；按 Ctrl-C 结束")
+            told = Text(f"shows what is there; {ends.en}", f"显示现有内容；{ends.zh}")
             out.print(console.clean(f"# {emulator.url}/_sandbox/state {told.of(options.lang)}"), soft_wrap=True)
     sys.stdout.flush()

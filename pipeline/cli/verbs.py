@@ -161,6 +161,15 @@ VERBS: Final = (
         ("out/upload.json",),
     ),
     Verb(
+        "platform",
+        Text(
+            "what a platform holds already: shown, changed, deleted, restored, listened to",
+            "平台上已有的内容：查看、修改、删除、恢复、试听",
+        ),
+        "pipeline.cli.platform",
+        ("DEST list", "DEST delete ASSET_ID --name intro"),
+    ),
+    Verb(
         "sandbox",
         Text("both platforms on this machine, to try against", "在本机模拟两个平台，供试用"),
         "pipeline.cli.sandbox",

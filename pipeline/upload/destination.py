@@ -58,6 +58,34 @@ class Receipt:
 Look = Callable[[Mapping[str, Any]], list[tuple[str, Text]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a far end does with what is there already, or tells."""
+
+    takes: str  # its arguments, as a line of help shows them
+    does: Text
+    table: str = ""  # of an order, without which it means nothing
+    most: int | None = 1  # arguments; None for as many as there are
+    least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInput:
+    """What an action is given."""
+
+    what: tuple[str, ...]  # ids, files or words, as the action takes them
+    order: Mapping[str, Any]  # its table of the order
+    name: str | None  # what a person says that the thing is called
+    for_good: bool
+    into: str | None  # another region
+    wait: float  # seconds for what takes its time
+
+
+# What was done about each argument: it, how it stands in the far end's own word, in words
+Done = list[tuple[str, str, Text]]
+Do = Callable[[str, ActionInput], Done]
+
+
 class Stopped(BaseException):
     """The run is being interrupted; a thread that is sending stops at the next chunk."""
 

@@ -6,6 +6,7 @@ is a table of `pipeline.upload.order` in a module of its own, which loads no lib
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,7 +17,7 @@ from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
 from pipeline.upload import order as orders
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Destination, Look, Target
+from pipeline.upload.destination import Action, Destination, Do, Look, Target
 from pipeline.upload.order import Order, Table
 
 
@@ -35,12 +36,24 @@ class OrderModule(Protocol):
     def takes(self, preset: str) -> frozenset[str]:
         """Names of the tables that mean something to what this preset leads to."""
 
+    def shown(self, preset: str) -> tuple[Table, ...]:
+        """Those tables, with the fields that mean something to it."""
+
 
 class Standing(Protocol):
     """What a module has that tells how things stand."""
 
     def looked(self, target: Target, secrets: Secrets) -> AbstractContextManager[Look]:
         """Asks the far end about ids that it gave, and sends nothing. Raises UsageError."""
+
+
+class Upkeep(Protocol):
+    """What a module has that works on what is at a place already."""
+
+    ACTIONS: Mapping[str, Action]
+
+    def doing(self, target: Target, secrets: Secrets) -> AbstractContextManager[Do]:
+        """Does one of these actions. Raises UsageError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class DestinationRow:
     module: str  # a Module
     order: str = ""  # an OrderModule; empty where no order means anything
     standing: str = ""  # a Standing; empty where nothing goes on after an upload
+    upkeep: str = ""  # an Upkeep; empty where nothing can be done with what is there
     codes: str = ""  # a module whose `meaning` knows the codes of errors there; empty where there are none
 
 
@@ -63,6 +77,7 @@ DESTINATIONS: Final[dict[str, DestinationRow]] = {
         "pipeline.upload.metastudio.destination",
         "pipeline.upload.metastudio.order",
         "pipeline.upload.metastudio.standing",
+        "pipeline.upload.metastudio.upkeep",
         "pipeline.upload.metastudio.error_codes",
     ),
     "tencent": DestinationRow(
@@ -70,6 +85,7 @@ DESTINATIONS: Final[dict[str, DestinationRow]] = {
         "pipeline.upload.tencent.destination",
         "pipeline.upload.tencent.order",
         "pipeline.upload.tencent.standing",
+        "pipeline.upload.tencent.upkeep",
         "pipeline.upload.tencent.error_codes",
     ),
     _ANY: DestinationRow("any URL of fsspec", "pipeline.upload.filesystem"),
@@ -88,8 +104,12 @@ def tables(where: str, preset: str) -> tuple[Table, ...]:
     _fits(where, preset)
     if not row.order:
         return ()
-    module = _order(row)
-    return tuple(table for table in module.TABLES if table.name in module.takes(preset))
+    return _order(row).shown(preset)
+
+
+def table(where: str, name: str) -> Table:
+    """A table of an order to this place, by its name. Raises UsageError: no such place."""
+    return next(one for one in _order(_row(where)).TABLES if one.name == name)
 
 
 def standing(place: str) -> Standing:
@@ -101,6 +121,14 @@ def standing(place: str) -> Standing:
             f"{place}：上传完成后没有后续处理，无需查询",
         )
     return cast("Standing", import_module(row.standing))
+
+
+def upkeep(where: str) -> Upkeep:
+    """Who works on what is at this place already. Raises UsageError where nobody does."""
+    row = _row(where)
+    if not row.upkeep:
+        raise UsageError(f"{where}: nothing is done there but uploads", f"{where}：该目的地仅支持上传")
+    return cast("Upkeep", import_module(row.upkeep))
 
 
 def meaning(code: str) -> Text | None:

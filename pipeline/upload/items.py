@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from pipeline.upload.transfer import Changed, late, what
 
 SENT: Final = frozenset({Status.READY, Status.FIXED})  # the statuses of `prepare` that may leave the house
 _MARKER: Final = 24  # letters of a marker; 4 bits each
+MARKER: Final = re.compile(f"preflight[a-p]{{{_MARKER}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from pipeline.rules import toml
 from pipeline.storage import beneath
 
 Order = dict[str, dict[str, Any]]  # table -> field -> value, as it was written
+_SHOWN: Final = 120  # characters of a value that an error shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,10 @@ class Field:
     """One field: what it accepts, in code and in words; where that is written stands beside its row."""
 
     accepts: Callable[[Any], bool]
-    wants: str
+    wants: Text
+    example: str  # a value of it, as TOML has it
     needed: bool = False
+    wrong: Callable[[Any], Text | None] = lambda _: None  # what exactly it does not accept, where that can be said
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,12 @@ class Table:
                     f"{where}：[{self.name}] 没有字段 {key}。{hint.zh}",
                 )
             if not self.fields[key].accepts(value):
-                raise UsageError(
-                    f"{where}: [{self.name}] {key} = {value!r}: wants {self.fields[key].wants}",
-                    f"{where}：[{self.name}] {key} = {value!r}：应为 {self.fields[key].wants}",
-                )
+                raise self._refused(where, key, value)
         for key, one in self.fields.items():
             if one.needed and key not in values:
                 raise UsageError(
-                    f"{where}: [{self.name}] wants {key}: {one.wants}",
-                    f"{where}：[{self.name}] 缺少 {key}：{one.wants}",
+                    f"{where}: [{self.name}] wants {key}: {one.wants.en}, like {one.example}",
+                    f"{where}：[{self.name}] 缺少 {key}：{one.wants.zh}，例如 {one.example}",
                 )
         for relation in self.relations:
             if not relation.holds(values):
@@ -70,18 +70,31 @@ class Table:
                     f"{where}: [{self.name}]: {relation.text.en}", f"{where}：[{self.name}]：{relation.text.zh}"
                 )
 
+    def _refused(self, where: str, key: str, value: Any) -> UsageError:
+        field = self.fields[key]
+        exactly, shown = field.wrong(value), repr(value)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+        en, zh = (f": {exactly.en}", f"：{exactly.zh}") if exactly else ("", "")
+        return UsageError(
+            f"{where}: [{self.name}] {key} = {shown}{en}: wants {field.wants.en}, like {field.example}",
+            f"{where}：[{self.name}] {key} = {shown}{zh}：应为{field.wants.zh}，例如 {field.example}",
+        )
+
 
 # --- fields that tables are made of ---------------------------------------------------------------------
 
 
-def text(least: int, most: int) -> Field:
+def text(least: int, most: int, example: str = "text") -> Field:
     """A text of so many characters."""
-    return Field(lambda v: isinstance(v, str) and least <= len(v) <= most, f"{least} to {most} characters")
+    wants = Text(f"{least} to {most} characters", f" {least}–{most} 个字符")
+    return Field(lambda v: isinstance(v, str) and least <= len(v) <= most, wants, f'"{example}"')
 
 
-def one_of(*words: object, needed: bool = False) -> Field:
-    """One of these values, of their very type: True is no 1."""
-    return Field(lambda v: v in words and type(v) in {type(w) for w in words}, " or ".join(map(str, words)), needed)
+def one_of(*words: str | int, needed: bool = False) -> Field:
+    """One of these values, of their very type: true is no 1."""
+    shown = [f'"{word}"' if isinstance(word, str) else str(word).lower() for word in words]
+    wants = Text(" or ".join(shown), f" {' 或 '.join(shown)}")
+    return Field(lambda v: v in words and type(v) in {type(w) for w in words}, wants, shown[0], needed)
 
 
 def number(least: float, most: float) -> Field:
@@ -90,7 +103,7 @@ def number(least: float, most: float) -> Field:
     def accepts(v: Any) -> bool:
         return isinstance(v, int | float) and not isinstance(v, bool) and least <= v <= most
 
-    return Field(accepts, f"a number of {least:g} to {most:g}")
+    return Field(accepts, Text(f"a number of {least:g} to {most:g}", f" {least:g}–{most:g} 的数"), f"{most:g}")
 
 
 def whole(least: int, most: int) -> Field:
@@ -99,12 +112,16 @@ def whole(least: int, most: int) -> Field:
     def accepts(v: Any) -> bool:
         return isinstance(v, int) and not isinstance(v, bool) and least <= v <= most
 
-    return Field(accepts, f"a whole number of {least} to {most}")
+    return Field(accepts, Text(f"a whole number of {least} to {most}", f" {least}–{most} 的整数"), f"{least}")
 
 
 def url() -> Field:
     """An address that the far end can fetch from."""
-    return Field(lambda v: isinstance(v, str) and v.startswith("https://") and len(v) <= 2000, "a URL of https")
+
+    def accepts(v: Any) -> bool:
+        return isinstance(v, str) and v.startswith("https://") and len(v) <= 2000
+
+    return Field(accepts, Text("a URL of https", " https 的 URL"), '"https://example.com/file.mp4"')
 
 
 _PLAIN: Final = re.compile(r"[0-9A-Za-z_\-\u3400-\u4dbf\u4e00-\u9fff]+")
@@ -116,12 +133,34 @@ def plain(least: int, most: int) -> Field:
     def accepts(v: Any) -> bool:
         return isinstance(v, str) and least <= len(v) <= most and _PLAIN.fullmatch(v) is not None
 
-    return Field(accepts, f"{least} to {most} Chinese characters, letters, digits, underscores, hyphens", needed=True)
+    wants = Text(
+        f"{least} to {most} Chinese characters, letters, digits, underscores, hyphens",
+        f" {least}–{most} 个汉字、字母、数字、下划线或连字符",
+    )
+    return Field(accepts, wants, '"name_01"', needed=True)
+
+
+def words(*known: str) -> Field:
+    """A list of texts; of these alone where any are named."""
+
+    def accepts(v: Any) -> bool:
+        return isinstance(v, list) and all(isinstance(w, str) and (not known or w in known) for w in v)
+
+    of, shown = (f" of {', '.join(known)}", f"，可取 {'、'.join(known)}") if known else ("", "")
+    listed = ", ".join(f'"{word}"' for word in known or ("one", "two"))
+    return Field(accepts, Text(f"a list of texts{of}", f"文本列表{shown}"), f"[{listed}]")
+
+
+def pairs(example: str) -> Field:
+    """A table of texts; `example` is one, as TOML has it."""
+
+    def accepts(v: Any) -> bool:
+        return isinstance(v, dict) and all(isinstance(w, str) for w in v.values())
+
+    return Field(accepts, Text("a table of texts", "文本表"), example)
 
 
 YES: Final = one_of(True, False)
-WORDS: Final = Field(lambda v: isinstance(v, list) and all(isinstance(w, str) for w in v), "a list of texts")
-PAIRS: Final = Field(lambda v: isinstance(v, dict) and all(isinstance(w, str) for w in v.values()), "a table of texts")
 
 
 # --- the file -------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "completion", "watch", "init"),
+    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "platform", "completion", "watch", "init"),
 }
 # What each needs on its command line at least.
 NEEDED = {
@@ -39,6 +39,7 @@ NEEDED = {
     "explain": ["a.rule"],
     "order": ["metastudio/asset-library"],
     "status": ["upload.json"],
+    "platform": ["metastudio", "list"],
     "schema": ["report"],
     "completion": ["bash"],
     "watch": ["in", "-p", "x", "-o", "out"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +27,7 @@ from pipeline.upload.emulator.faults import KINDS, LASTING, Faults
 from pipeline.upload.emulator.server import Emulator
 from pipeline.upload.metastudio import signing
 from pipeline.upload.tencent import signing as tencent_signing
+from tests import ROOT
 from tests.upload import made
 
 DATA = b"a film" * 100
@@ -278,6 +281,53 @@ def test_the_verb_writes_its_settings_for_the_shell(tmp_path: Path) -> None:
         process.terminate()
         process.wait(timeout=20)
     assert told.stdout.startswith("http://127.0.0.1:")
+
+
+def test_the_first_delivery_of_the_readme_works_as_printed(near: Path) -> None:
+    """Its three commands, one after the other in a shell; the sandbox that it leaves behind ends as it says."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = next(one for one in page.split("```console\n")[1:] if "sandbox" in one.partition("```")[0])
+    commands = [line[2:] for line in block.partition("```")[0].splitlines() if line.startswith("$ ")]
+    assert len(commands) == 3
+    (near / "out").mkdir()
+    manifest = made.mixed(near / "out", 2)
+    own = near / "bin" / "preflight"
+    own.parent.mkdir()
+    own.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipeline "$@"\n', encoding="utf-8")
+    own.chmod(0o755)
+    path = os.environ["PATH"]
+    told = subprocess.run(
+        ["/bin/sh", "-e", "-c", "\n".join([*commands, "echo $PREFLIGHT_METASTUDIO_ENDPOINT"])],
+        cwd=near,
+        env=os.environ | {"PATH": f"{own.parent}:{path}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    ends = re.search(r"kill (\d+) ends", told.stdout)
+    assert ends, told.stderr
+    try:
+        assert told.returncode == 0, told.stdout + told.stderr
+        url = told.stdout.splitlines()[-1]
+        assets = httpx.get(f"{url}/_sandbox/state", trust_env=False).json()["assets"]
+        held = {file["file_name"]: file["file_md5"] for asset in assets for file in asset["files"]}
+        assert held == made.wanted(manifest)
+    finally:
+        os.kill(int(ends[1]), signal.SIGTERM)
+    for _ in range(400):
+        try:
+            httpx.get(f"{url}/_sandbox/state", trust_env=False)
+        except httpx.ConnectError:
+            return
+        time.sleep(0.05)
+    pytest.fail("the sandbox does not end")
+
+
+def test_a_detached_sandbox_that_cannot_begin_says_so(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "pipeline", "sandbox", "--detach", "--env", str(tmp_path / "none" / "x.env")]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=500)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "x.env" in told.stderr
 
 
 @pytest.mark.parametrize(

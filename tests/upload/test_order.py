@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.cli import main as cli
 from pipeline.errors import UsageError
+from pipeline.rules import presets
 from pipeline.upload import destinations
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Target
@@ -25,6 +26,8 @@ PRESETS = {
     "training": "metastudio/avatar-training",
     "script": "metastudio/video-production",
     "voice": "metastudio/voice-basic",
+    "room": "metastudio/livestream",
+    "photo": "metastudio/photo-avatar",
     "check": "tencent/photo-fast",
 }
 
@@ -43,13 +46,111 @@ def test_every_kind_of_order_is_printed() -> None:
     assert {next(iter(tomllib.loads(text))) for text in PRINTED} == PRESETS.keys()
 
 
-@pytest.mark.parametrize("preset", [*PRESETS.values(), "metastudio/flexus-training"])
+EVERY = [name for name in presets.names() if not name.startswith("convert/")]
+# a field that means something only with another
+WITH = {"speed": ["voice_asset_id"], "pitch": ["voice_asset_id"], "volume": ["voice_asset_id"]}
+KINDS = {"jpg": "image", "png": "image", "mp4": "video", "wav": "audio", "mp3": "audio", "pptx": "slides"}
+# preset -> role and name of what is sent, fields of the printed order that are kept, exit code
+AVATAR = [("video", "take.mp4"), ("id-card", "front.jpg"), ("id-card", "back.jpg"), ("grant-file", "grant.pdf")]
+SENT: dict[str, tuple[list[tuple[str, str]], str, int]] = {
+    "metastudio/asset-library": ([("video", "a.mp4"), ("image", "b.png")], "asset.tags asset.description", 0),
+    "metastudio/livestream": ([("text", "a.txt"), ("image", "shop.png")], "room.room_name room.background", 0),
+    "metastudio/interaction": ([("image", "b.png")], "asset.image_use", 0),
+    "metastudio/photo-avatar": (
+        [("photo", "b.png"), ("text", "a.txt")],
+        "photo.asset_name photo.authorize_use_human_image photo.voice_asset_id",
+        0,
+    ),
+    "metastudio/video-production": (
+        [("text", "a.txt")],
+        "script.script_name script.model_asset_id script.layer_config video.asset_name",
+        0,
+    ),
+    "metastudio/avatar-training": (AVATAR, "training.name training.tags", 0),
+    "metastudio/flexus-training": (AVATAR, "training.name training.job_tag training.sex", 0),
+    "metastudio/voice-basic": ([("package", "v.zip")], "voice.voice_name voice.letter voice.tag", 0),
+    "metastudio/voice-middle": ([("package", "v.zip")], "voice.voice_name voice.letter voice.sex", 0),
+    "metastudio/voice-advanced": ([("package", "v.zip")], "voice.voice_name voice.letter voice.phone", 0),
+    "tencent/photo-fast": ([("photo", "face.png")], "check.face make.AnchorName make.SexType", 0),
+    "tencent/photo-premium": (
+        [("photo", "face.png")],
+        "check.face check.CheckerVersion make.AnchorName make.SexType",
+        0,
+    ),
+    "tencent/avatar-dedicated": ([("video", "a.mp4")], "make.AnchorName make.SexType make.RemoveBackground", 6),
+    "tencent/avatar-general": ([("video", "a.mp4")], "make.AnchorName make.SexType make.IsHaveBackground", 6),
+    "tencent/avatar-4k": ([("video", "a.mp4"), ("alpha", "b.mov")], "make.AnchorName make.SexType make.Speed", 6),
+    "tencent/voice": ([("recording", "a.wav")], "check.audio make.AnchorName make.SexType confirm.Operate", 0),
+    "tencent/voice-instant": ([("audio", "a.wav")], "check.zeroshot make.AnchorName make.SexType", 6),
+}
+
+
+def _uncommented(printed: str, kept: set[str]) -> str:
+    """The printed order with these fields (table.field) taken out of their comments, and the heads of their tables."""
+    lines, table = [], ""
+    for line in printed.splitlines():
+        head = re.fullmatch(r"# \[(\w+)\]", line)
+        table = head[1] if head else table
+        name = re.match(r"# (\w+) = ", line)
+        wanted = f"{table}.{name[1]}" in kept if name else head and any(one.startswith(f"{table}.") for one in kept)
+        lines.append(line[2:] if wanted else line)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("preset", EVERY)
+def test_every_printed_field_can_be_used_as_it_stands(
+    near: Path, preset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["order", preset]) == 0
+    printed, file, count = capsys.readouterr().out, near / "order.toml", 0
+    for table in destinations.tables(preset.partition("/")[0].removesuffix("-intl"), preset):
+        needed = {name for name, field in table.fields.items() if field.needed}
+        for name in table.fields:
+            kept = {f"{table.name}.{one}" for one in {name, *needed, *WITH.get(name, ())}}
+            file.write_text(_uncommented(printed, kept), encoding="utf-8")
+            assert destinations.read_order(file)[table.name].keys() == {one.partition(".")[2] for one in kept}
+            count += 1
+    assert count > 5
+
+
+@pytest.mark.parametrize("preset", SENT)
+def test_a_printed_order_is_filled_in_and_sent(
+    near: Path, preset: str, settings: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(near)
+    files, kept, code = SENT[preset]
+    (near / "letter.pdf").write_bytes(b"letter")
+    assert cli.main(["order", preset]) == 0
+    (near / "order.toml").write_text(_uncommented(capsys.readouterr().out, set(kept.split())), encoding="utf-8")
+    groups = {preset: files}
+    if preset.startswith("tencent/avatar") or preset == "tencent/voice":
+        groups["tencent/authorization"] = [("letter", "grant.pdf")]
+    manifests = []
+    for number, (one, listed) in enumerate(groups.items()):
+        folder = near / str(number)
+        assets = [
+            made.asset(KINDS.get(name.rpartition(".")[2], "archive"), role, [made.output(folder, name, name.encode())])
+            for role, name in listed
+        ]
+        manifests.append(str(made.write(folder, one, assets)))
+    to = preset.partition("/")[0]
+    assert cli.main(["upload", *manifests, "--to", to, "--order", "order.toml", "--dry-run", "-q"]) == 0
+    assert settings.backend.calls == []
+    assert cli.main(["upload", *manifests, "--to", to, "--order", "order.toml", "-q"]) == code
+
+
+def test_there_is_an_order_for_every_preset() -> None:
+    apart = {"tencent/authorization", "tencent/driver-audio"}  # go with another manifest
+    assert {one for one in EVERY if "-intl/" not in one} == SENT.keys() | apart
+
+
+@pytest.mark.parametrize("preset", EVERY)
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_verb_prints_every_field_that_is_taken(preset: str, lang: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["order", preset, "--lang", lang]) == 0
     said = capsys.readouterr().out
     assert tomllib.loads(said) == {}, "all of it is commented out"
-    for table in destinations.tables(preset.partition("/")[0], preset):
+    for table in destinations.tables(preset.partition("/")[0].removesuffix("-intl"), preset):
         assert f"# [{table.name}]" in said
         assert all(f"# {name} = " in said for name in table.fields)
 

@@ -38,11 +38,12 @@ ODD = {
     "log_type": "words that the SDK has and the table lacks",
     "frame_rate": "a number where the table has a text",
     "error_info": "null",
+    "key_id": "a number where the table has a text",
 }
 
 
 def test_there_are_as_many_samples_as_the_documents_print() -> None:
-    assert (len(METASTUDIO), len(GOOD), len(OTHERS)) == (98, 42, 24)
+    assert (len(METASTUDIO), len(GOOD), len(OTHERS)) == (123, 49, 24)
 
 
 @pytest.mark.parametrize("one", GOOD, ids=lambda one: f"{one['section']}-{one['side']}")
@@ -104,7 +105,7 @@ def test_every_sample_request_is_taken_by_the_sandbox(running: Emulator) -> None
 
 def test_a_refusal_of_the_documents_is_told_with_its_code(running: Emulator) -> None:
     refusals = [one for one in METASTUDIO if one.get("status", 200) != 200]
-    assert len(refusals) == 56
+    assert len(refusals) == 74
     assert all(one["value"].keys() == {"error_code", "error_msg"} for one in refusals)
 
 

@@ -1,8 +1,10 @@
 """The official SDK, untouched, tells the same stories to the sandbox as our client: avatar training, a voice in
-sentences, a deck with its pages, a script and its video. What either sends differs in nothing that matters."""
+sentences, a deck with its pages, a script and its video, a live room, a photo that speaks, an asset deleted and
+restored. What either sends differs in nothing that matters."""
 
 from __future__ import annotations
 
+import base64
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from pipeline.upload.credentials import Secrets
+from pipeline.upload.destination import ActionInput, Target
 from pipeline.upload.emulator.server import Emulator
-from pipeline.upload.metastudio import scripts, training, videos
+from pipeline.upload.metastudio import photos, scripts, training, upkeep, videos
 from pipeline.upload.metastudio.library import AssetLibrary
+from pipeline.upload.metastudio.photos import PhotoVideo
 from pipeline.upload.metastudio.protocol import TABLES
+from pipeline.upload.metastudio.rooms import Rooms
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.metastudio.training import Avatar
 from pipeline.upload.metastudio.voice import Voice
@@ -41,7 +47,7 @@ def other(tmp_path: Path) -> Iterator[Emulator]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(training, "_PART", 20_000)
-    for module in (scripts, videos):
+    for module in (photos, scripts, videos):
         monkeypatch.setattr(module, "Waiting", lambda seconds: Waiting(seconds, 0.01, 0.01))
 
 
@@ -213,4 +219,100 @@ def test_a_script_and_its_video(near: Path, running: Emulator, other: Emulator) 
         assert shown.state == state
     film = client.show_asset(sdk.ShowAssetRequest(asset_id=shown.output_asset_config.asset_id)).files[0]
     assert httpx.get(film.download_url, trust_env=False).content == b"a film of film"
+    _same(_told(running), _told(other))
+
+
+def test_a_live_room(near: Path, running: Emulator, other: Emulator) -> None:
+    asset = made.asset("text", "text", [made.output(near, "a.txt", b"hello")])
+    manifest = made.write(near, "metastudio/livestream", [asset])
+    api = made.api(running)
+    order = {"room_name": "sale", "model_asset_id": "m1", "voice_asset_id": "v1", "play_policy": {"repeat_count": -1}}
+    assert made.statuses(made.deliver(Rooms(api, order, AssetLibrary(api, {})), manifest)) == {"sent": 1}
+
+    client = _client(other)
+    shot = sdk.LiveShootScriptItem(sequence_no=0, text_config=sdk.TextConfig(text="hello"))
+    script = sdk.LiveVideoScriptInfo(
+        script_name="sale",
+        model_asset_id="m1",
+        voice_config=sdk.VoiceConfig(voice_asset_id="v1"),
+        shoot_scripts=[shot],
+    )
+    body = sdk.CreateSmartLiveRoomReq(
+        room_name="sale", scene_scripts=[script], play_policy=sdk.PlayPolicy(repeat_count=-1)
+    )
+    room = client.create_smart_live_room(sdk.CreateSmartLiveRoomRequest(body=body)).room_id
+    shown = client.show_smart_live_room(sdk.ShowSmartLiveRoomRequest(room_id=room))
+    assert (shown.room_state, shown.scene_scripts[0].shoot_scripts[0].text_config.text) == ("ENABLE", "hello")
+    _same(_told(running), _told(other))
+
+
+def test_a_photo_that_speaks(near: Path, running: Emulator, other: Emulator) -> None:
+    rows = [
+        ("image", "photo", made.output(near, "f.png", b"face")),
+        ("text", "text", made.output(near, "a.txt", b"hi")),
+    ]
+    manifest = made.write(near, "metastudio/photo-avatar", [made.asset(kind, role, [one]) for kind, role, one in rows])
+    api = made.api(running)
+    order = {"asset_name": "film", "authorize_use_human_image": True, "voice_asset_id": "v1"}
+    told = made.deliver(PhotoVideo(api, order, AssetLibrary(api, {})), manifest)
+    assert Path(told[0]["ids"]["video"]).read_bytes() == b"a film of film"
+
+    client, image = _client(other), base64.b64encode(b"face").decode()
+    asked = sdk.CreatePhotoDetectionReq(human_image=image)
+    check = client.create_photo_detection(sdk.CreatePhotoDetectionRequest(body=asked)).job_id
+    for state in ("WAITING", "PROCESSING", "SUCCEED"):
+        assert client.show_photo_detection(sdk.ShowPhotoDetectionRequest(job_id=check)).state == state
+    voice = sdk.VoiceConfig(voice_asset_id="v1")
+    shot = sdk.ShootScript(script_type="TEXT", text_config=sdk.TextConfig(text="hi"))
+    scenes = [sdk.ShootScriptItem(sequence_no=0, shoot_script=shot)]
+    script = sdk.CreateVideoScriptsReq(script_name="film", voice_config=voice, shoot_scripts=scenes)
+    script_id = client.create_video_scripts(sdk.CreateVideoScriptsRequest(body=script)).script_id
+    video = sdk.CreatePhotoDigitalHumanVideoReq(
+        script_id=script_id,
+        human_image=image,
+        voice_config=voice,
+        shoot_scripts=scenes,
+        output_asset_config=sdk.OutputAssetConfig(asset_name="film"),
+        authorize_use_human_image=True,
+    )
+    job = client.create_photo_digital_human_video(sdk.CreatePhotoDigitalHumanVideoRequest(body=video)).job_id
+    for state in ("WAITING", "PROCESSING", "SUCCEED"):
+        shown = client.show_photo_digital_human_video(sdk.ShowPhotoDigitalHumanVideoRequest(job_id=job))
+        assert shown.state == state
+    film = client.show_asset(sdk.ShowAssetRequest(asset_id=shown.output_asset_config.asset_id)).files[0]
+    assert httpx.get(film.download_url, trust_env=False).content == b"a film of film"
+    _same(_told(running), _told(other))
+
+
+def test_what_is_in_the_library_already(near: Path, running: Emulator, other: Emulator) -> None:
+    script = near / "said.txt"
+    script.write_text("hello", encoding="utf-8")
+    for sandbox in (running, other):
+        sandbox.backend.assets["a1"] = {"asset_id": "a1", "asset_name": "intro", "asset_type": "VIDEO", "tags": []}
+        sandbox.backend.assets["a1"] |= {"asset_state": "ACTIVED", "files": [], "asset_extra_meta": {}}
+        sandbox.backend.assets["a1"]["system_properties"] = []
+    secrets = Secrets(environment=running.settings() | {"PREFLIGHT_METASTUDIO_PACE": "500"})
+
+    def asked(what: str, order: dict[str, Any], *, for_good: bool = False) -> ActionInput:
+        return ActionInput((what,), order, name="intro", for_good=for_good, into=None, wait=20.0)
+
+    with upkeep.doing(Target("metastudio", ""), secrets) as do:
+        do("update", asked("a1", {"asset_state": "UNACTIVED"}))
+        do("delete", asked("a1", {}))
+        do("restore", asked("a1", {}))
+        do("delete", asked("a1", {}, for_good=True))
+        do("audition", asked(str(script), {"voice_asset_id": "v1", "speed": 90}))
+
+    client = _client(other)
+    change = sdk.UpdateDigitalAssetRequestBody(asset_state="UNACTIVED")
+    client.update_digital_asset(sdk.UpdateDigitalAssetRequest(asset_id="a1", body=change))
+    client.delete_asset(sdk.DeleteAssetRequest(asset_id="a1"))
+    client.restore_asset(sdk.RestoreAssetRequest(asset_id="a1"))
+    client.delete_asset(sdk.DeleteAssetRequest(asset_id="a1", mode="force"))
+    body = sdk.CreateTtsAuditionRequestBody(text="hello", emotion="v1", speed=90)
+    job = client.create_tts_audition(sdk.CreateTtsAuditionRequest(body=body)).job_id
+    while not (told := client.show_tts_audition_file(sdk.ShowTtsAuditionFileRequest(job_id=job))).is_file_complete:
+        pass
+    assert httpx.get(told.files[0].download_url, trust_env=False).content == b"the sound of hello"
+    assert other.backend.assets["a1"]["asset_state"] == running.backend.assets["a1"]["asset_state"] == "DELETED"
     _same(_told(running), _told(other))

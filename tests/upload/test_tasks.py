@@ -238,7 +238,7 @@ def test_every_stage_is_told_and_a_task_that_takes_longer_is_pending(
 def test_a_recording_that_falls_short_is_told_whichever_way_its_state_is_named(
     near: Path, running: Emulator, name: str
 ) -> None:
-    manifest = made.write(near, "tencent/driver-audio", [made.asset("audio", "audio", [made.output(near, name, b"a")])])
+    manifest = made.write(near, "tencent/voice", [made.asset("audio", "recording", [made.output(near, name, b"a")])])
     told = made.deliver(made.tencent(running, {"check": {"audio": True}}), manifest)
     assert "Snr is 10, wanted >= 25" in told[0]["message"]
     assert "quieter room" in told[0]["message"]
@@ -271,3 +271,44 @@ def test_limits_of_an_evaluation(result: dict[str, Any], language: str, text: bo
     found = shortcomings(Reply(TABLES, fields, GOOD | result, table), language, text=text)
     assert (len(found) if isinstance(short, int) else [one.en.split()[0] for one in found]) == short
     assert all(one.zh != one.en for one in found)
+
+
+@pytest.mark.parametrize(
+    ("preset", "role", "order", "said"),
+    [
+        ("voice", "recording", {"check": {"face": True}}, "face has no effect: no file here"),
+        ("photo-fast", "photo", {"check": {"audio": True}}, "audio has no effect: no file here"),
+        ("driver-audio", "audio", {"check": {"audio": True}}, "audio has no effect: no file here"),
+        ("photo-fast", "photo", {"check": {"CheckerVersion": 2}}, "CheckerVersion has no effect: it wants face = true"),
+        ("voice", "recording", {"check": {"Language": "chi"}}, "Language has no effect: it wants audio = true"),
+        ("photo-fast", "photo", {"confirm": {"Operate": "AGREE"}}, r"\[confirm\] wants the \[make\]"),
+        ("voice", "recording", {"make": {"PhotoVersion": 1}}, "PhotoVersion means something for IMAGE_PHOTO alone"),
+        ("voice", "recording", {"make": {"IsHaveBackground": True}}, "a background is of avatars alone"),
+        ("voice", "recording", {"make": {"IsWithTimbre": True}}, "of avatars alone"),
+        ("photo-fast", "photo", {"make": {"AudioId": "a"}}, "ZERO_SHOT_VOICE alone"),
+        ("photo-fast", "photo", {"make": {"ZeroshortLang": "chi"}}, "ZERO_SHOT_VOICE alone"),
+    ],
+)
+def test_nothing_of_an_order_is_ignored_in_silence(
+    near: Path, running: Emulator, preset: str, role: str, order: dict[str, dict[str, Any]], said: str
+) -> None:
+    manifest = made.write(near, f"tencent/{preset}", [made.asset("audio", role, [made.output(near, "a.wav", b"a")])])
+    if "make" in order:
+        order = {"make": {"AnchorName": "ab", "SexType": "MALE"} | order["make"]}
+    with pytest.raises(UsageError, match=said):
+        made.deliver(made.tencent(running, order), manifest)
+    assert running.backend.calls == []
+
+
+@pytest.mark.parametrize(("preset", "version"), [("photo-fast", 1), ("photo-premium", 2)])
+def test_a_photo_is_checked_by_the_version_of_its_edition(
+    near: Path, running: Emulator, preset: str, version: int
+) -> None:
+    """The document advises CheckerVersion 1 for the fast edition and 2 for the premium one (Customisation API)."""
+    asset = made.asset("image", "photo", [made.output(near, "face.png", b"face")])
+    told = made.deliver(
+        made.tencent(running, {"check": {"face": True}}), made.write(near, f"tencent/{preset}", [asset])
+    )
+    assert told[0]["status"] == "sent"
+    asked = [body for name, body, _, _ in running.backend.transcript if name == "facedetect"]
+    assert [body["CheckerVersion"] for body in asked] == [version]

@@ -85,6 +85,7 @@ class Backend:
         self.parts: dict[str, dict[int, Stored]] = {}  # by object or upload id
         self.scripts: dict[str, dict[str, Any]] = {}
         self.videos: dict[str, dict[str, Any]] = {}
+        self.rooms: dict[str, dict[str, Any]] = {}
         self.subtitles: set[str] = set()  # subtitle files that have been made
         self.uploads: dict[str, str] = {}  # COS upload id -> key
         self.credentials: dict[str, dict[str, Any]] = {}

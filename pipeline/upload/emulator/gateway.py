@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pipeline.upload.emulator import library, scripts, training
+from pipeline.upload.emulator import library, rooms, scripts, training
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.messages import Request, Response, fail
 from pipeline.upload.metastudio import protocol, signing
@@ -18,7 +18,7 @@ from pipeline.upload.protocol import ApiField
 
 _WINDOW: Final = timedelta(minutes=15)  # between the signature's date and the gateway's clock
 Handler = Callable[..., Response]
-_HANDLERS: Final[dict[str, Handler]] = library.CALLS | training.CALLS | scripts.CALLS
+_HANDLERS: Final[dict[str, Handler]] = library.CALLS | training.CALLS | scripts.CALLS | rooms.CALLS
 _PATHS: Final = [
     (row.method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", row.path)), name)
     for name, row in TABLES.calls.items()

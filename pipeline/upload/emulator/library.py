@@ -113,8 +113,14 @@ def _update_asset(backend: Backend, _request: Request, body: dict[str, Any], ass
     meta = body.get("asset_extra_meta", {})
     known = asset["asset_extra_meta"]
     asset["asset_extra_meta"] = known | {key: known.get(key, {}) | value for key, value in meta.items()}
-    plain = ("asset_name", "asset_description", "tags", "system_properties", "asset_order", "supported_service")
+    before = asset["system_properties"]
+    plain = ("asset_name", "asset_description", "tags", "asset_order", "supported_service")
     asset |= {key: body[key] for key in plain if key in body}
+    if "system_properties" in body:  # one by one, as its action says (Table 4-24)
+        kept = {one["key"]: one for one in before}
+        for one in body["system_properties"]:
+            kept.pop(one["key"], None) if one.get("action") == "DELETE" else kept.update({one["key"]: one})
+        asset["system_properties"] = [{"key": one["key"], "value": one["value"]} for one in kept.values()]
     return Response.json(asset)
 
 
@@ -128,8 +134,9 @@ def _delete_asset(backend: Backend, request: Request, _body: dict[str, Any], ass
 
 
 def _restore_asset(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
+    """Out of the bin; what was deleted for good stays so (Table 4-118, asset_state)."""
     asset = backend.assets.get(asset_id)
-    if asset is None or asset["asset_state"] != "WAITING_DELETE":
+    if asset is None or asset["asset_state"] not in ("WAITING_DELETE", "DELETING"):
         return fail(400, "MSS.10001001", "Asset not found")
     asset["asset_state"] = "ACTIVED"
     return Response(200)
@@ -216,7 +223,28 @@ def _complete(backend: Backend, _request: Request, body: dict[str, Any], file_id
 def _delete_file(backend: Backend, _request: Request, _body: dict[str, Any], file_id: str) -> Response:
     if file_id not in backend.files:
         return fail(404, "MSS.10001004", "File not found")
-    backend.files[file_id]["state"] = "DELETED"
+    file = backend.files[file_id]
+    file["state"] = "DELETED"
+    backend.objects.pop(file_id, None)
+    backend.assets[file["asset_id"]]["files"].remove(file)
+    return Response(200)
+
+
+def _replication(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
+    """What another region needs to copy an asset; sealed there, here only its id."""
+    if backend.assets.get(asset_id, {}).get("asset_state") != "ACTIVED":
+        return fail(404, "MSS.10001001", "Asset not found")
+    sealed = {"algorithm": "AES128_GCM", "key_id": 1, "iv": "sandbox"}  # a number, as the sample has it
+    told = {"asset_id": asset_id, "asset_info": f"sealed:{asset_id}", "encryption_info": sealed}
+    return Response.json(told | {"expire_time": int((backend.now() + 3600) * 1000)})
+
+
+def _replicated(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+    asset = backend.assets.get(str(body.get("asset_id")))
+    if asset is None or body.get("asset_info") != f"sealed:{asset['asset_id']}":
+        return fail(400, "MSS.10000003", "Invalid parameter")
+    copy = backend.new_id("asset")
+    backend.assets[copy] = asset | {"asset_id": copy, "asset_name": f"{asset['asset_name']}_copy", "tags": []}
     return Response(200)
 
 
@@ -231,4 +259,6 @@ CALLS: Final[dict[str, Callable[..., Response]]] = {
     "create_large_file": _create_large,
     "confirm_file_upload": _complete,
     "delete_file": _delete_file,
+    "show_asset_replication_info": _replication,
+    "create_asset_by_replication_info": _replicated,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -177,10 +179,7 @@ def _show_video(backend: Backend, request: Request, _body: dict[str, Any], job_i
 def _film(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, Any]:
     """The finished video as an asset."""
     data, asset_id, file_id = b"a film of " + job["name"].encode(), backend.new_id("asset"), backend.new_id("file")
-    path = backend.folder / file_id
-    path.write_bytes(data)
-    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    backend.objects[file_id] = Stored(path, len(data), digest, digest)
+    digest = _kept(backend, file_id, data)
     url = backend.presign(request.base, Url(file_id, backend.now() + backend.url_age, None, None, get=True))
     file = {"file_id": file_id, "file_name": f"{job['name']}.mp4", "file_md5": b64(digest), "file_size": len(data)}
     file |= {"asset_file_category": "MAIN", "state": "CREATED", "download_url": url, "asset_id": asset_id}
@@ -198,6 +197,82 @@ def _cancel_video(backend: Backend, _request: Request, _body: dict[str, Any], jo
     return Response(200)
 
 
+# --- photos ---------------------------------------------------------------------------------------------
+
+
+def _picture(text: str) -> bytes | None:
+    """The bytes of a picture inside of a request; None where there are none."""
+    try:
+        return base64.b64decode(text, validate=True) or None
+    except ValueError:  # the answer says it, in the platform's words
+        return None
+
+
+def _check_photo(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+    picture = _picture(body["human_image"])
+    if picture is None:
+        return fail(400, "MSS.00000003", "Invalid parameter: human_image")
+    job_id = backend.new_id("photo")
+    backend.tasks[job_id] = {"job_id": job_id, "looks": 0, "faceless": b"noface" in picture}
+    return Response.json({"job_id": job_id})
+
+
+def _checked_photo(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    task = backend.tasks.get(job_id)
+    if task is None or "faceless" not in task:
+        return fail(404, "MSS.00000003", "The job does not exist")
+    task["looks"] += 1
+    told: dict[str, Any] = {"job_id": job_id, "state": ["WAITING", "PROCESSING", "SUCCEED"][min(task["looks"], 3) - 1]}
+    if told["state"] == "SUCCEED" and task["faceless"]:
+        told |= {"state": "FAILED", "error_info": {"error_code": "MSS.20010200", "error_msg": "no face was found"}}
+    return Response.json(told)
+
+
+def _order_photo(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    if _picture(body["human_image"]) is None or body.get("authorize_use_human_image") is not True:
+        return fail(400, "MSS.00000003", "Invalid parameter: human_image, authorize_use_human_image")
+    if len(body.get("shoot_scripts", [])) > 1:
+        return fail(400, "MSS.00000003", "Invalid parameter: one shoot_script only")
+    return _order_video(backend, request, body | {"model_asset_id": "-"})
+
+
+# --- auditions ------------------------------------------------------------------------------------------
+
+
+def _audition(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+    if not body["text"].strip() or not body["emotion"]:
+        return fail(400, "MSS.00000003", "Invalid parameter")
+    job_id = backend.new_id("audition")
+    backend.tasks[job_id] = {"looks": 0, "text": body["text"]}
+    return Response.json({"job_id": job_id})
+
+
+def _auditioned(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
+    """Sentence by sentence: a file more with every look, as the list holds what has been made so far (10.2)."""
+    task = backend.tasks.get(job_id)
+    if task is None or "text" not in task:
+        return fail(400, "MSS.00000003", "Invalid parameter")
+    task["looks"] += 1
+    said = [one for one in re.split("[。！？.!?]", task["text"]) if one.strip()]
+    files = []
+    for number, one in enumerate(said[: task["looks"]]):
+        name = f"{job_id}-{number}.wav"
+        if name not in backend.objects:
+            _kept(backend, name, f"the sound of {one}".encode())
+        until = backend.now() + 3600  # an hour (Table 10-10)
+        files.append({"download_url": backend.presign(request.base, Url(name, until, None, None, get=True))})
+    return Response.json({"is_file_complete": task["looks"] > len(said), "message": "", "files": files})
+
+
+def _kept(backend: Backend, name: str, data: bytes) -> str:
+    """An object that the platform made; its MD5 in hexadecimal."""
+    path = backend.folder / backend.new_id("made")
+    path.write_bytes(data)
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    backend.objects[name] = Stored(path, len(data), digest, digest)
+    return digest
+
+
 CALLS: Final[dict[str, Callable[..., Response]]] = {
     "create_video_scripts": _create,
     "list_video_scripts": _list,
@@ -208,6 +283,12 @@ CALLS: Final[dict[str, Callable[..., Response]]] = {
     "list_digital_human_video": _list_videos,
     "show2_d_digital_human_video": _show_video,
     "cancel2_d_digital_human_video": _cancel_video,
+    "create_photo_detection": _check_photo,
+    "show_photo_detection": _checked_photo,
+    "create_photo_digital_human_video": _order_photo,
+    "show_photo_digital_human_video": _show_video,
+    "create_tts_audition": _audition,
+    "show_tts_audition_file": _auditioned,
     "create_subtitle_file": _subtitle,
     "show_subtitle_file": _subtitles,
 }

@@ -226,6 +226,8 @@ def _control(backend: Backend, request: Request) -> Response:
         return Response.json({"injected": backend.faults.injected})
     if request.path.startswith("/_sandbox/demo/"):
         return Response(200, b"demo", {"Content-Type": "video/mp4"})
+    if request.path != "/_sandbox/state":
+        return Response.json({"error": "there are state, faults and demo/NAME"}, 404)
     assets = [
         {key: asset[key] for key in ("asset_id", "asset_name", "asset_state", "asset_type")}
         | {"files": [{k: f[k] for k in ("file_name", "state", "file_md5", "file_size")} for f in asset["files"]]}
@@ -234,5 +236,5 @@ def _control(backend: Backend, request: Request) -> Response:
     objects = {name: {"size": one.size, "md5": one.md5} for name, one in backend.objects.items()}
     told = {"assets": assets, "objects": objects, "injected": backend.faults.injected}
     told |= {"jobs": list(backend.jobs.values()), "scripts": list(backend.scripts.values())}
-    told |= {"videos": list(backend.videos.values())}
+    told |= {"videos": list(backend.videos.values()), "rooms": list(backend.rooms.values())}
     return Response.json(told | {"tasks": list(backend.tasks.values()), "calls": backend.calls})

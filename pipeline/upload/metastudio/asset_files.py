@@ -208,3 +208,11 @@ class AssetFiles:
         except Refused as error:
             if state == "CREATED" or error.code not in ("MSS.10001013", "MSS.10001004"):
                 raise  # else it is in such a state or gone: nothing is left to give up
+
+    def deleted(self, file_id: str) -> None:
+        """Take a file out of its asset for good (4.2.2); one that is gone already is none to take."""
+        try:
+            self.api.call("delete_file", what="delete file", file_id=file_id)
+        except Refused as error:
+            if error.status != 404 and error.code != "MSS.10001004":
+                raise

@@ -7,6 +7,8 @@ from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, Target
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.library import AssetLibrary
+from pipeline.upload.metastudio.photos import PhotoVideo
+from pipeline.upload.metastudio.rooms import Rooms
 from pipeline.upload.metastudio.scripts import Production
 from pipeline.upload.metastudio.training import Avatar
 from pipeline.upload.metastudio.voice import Voice
@@ -14,7 +16,7 @@ from pipeline.upload.retry import Patience
 
 
 def opened(target: Target, secrets: Secrets) -> Destination:
-    """A training job, a voice, a video script or assets of the library. Raises UsageError."""
+    """What the order asks for: a job, a voice, a script, a room, a photo that speaks, assets. Raises UsageError."""
     preset, order = target.preset, target.order
     api = Api(secrets, Patience(), target.region, target.project, abroad="-intl/" in preset, dry=target.dry)
     if "training" in preset:
@@ -22,6 +24,10 @@ def opened(target: Target, secrets: Secrets) -> Destination:
     if "/voice-" in preset:
         return Voice(api, order.get("voice", {}), preset.rsplit("-", 1)[-1])
     library = AssetLibrary(api, order.get("asset", {}))
+    if "photo" in order:
+        return PhotoVideo(api, order["photo"], library)
+    if "room" in order:
+        return Rooms(api, order["room"], library)
     if "video" in order and "script" not in order:
         raise UsageError("order: [video] wants a [script] that it is made of", "订单：[video] 需要同时写 [script]")
     return Production(api, order["script"], library, order.get("video")) if "script" in order else library

@@ -17,14 +17,14 @@ from pipeline.upload.items import File, Item, digest_ok
 # MS-API 4.1.1 Table 4-3
 TYPES: Final = frozenset(
     {"VIDEO", "IMAGE", "PPT", "MUSIC", "AUDIO", "COMMON_FILE"}
-    | {"BUSINESS_CARD_TEMPLAT", "HUMAN_MODEL", "SCENE", "ANIMATION", "MATERIAL", "NORMAL_MODEL"}
+    | {"BUSINESS_CARD_TEMPLET", "HUMAN_MODEL", "SCENE", "ANIMATION", "MATERIAL", "NORMAL_MODEL"}
 )
 BY_KIND: Final = {"video": "VIDEO", "image": "IMAGE", "slides": "PPT", "audio": "AUDIO"}
 # MS-API 4.2.1 Table 4-178; for IMAGE and VIDEO the stricter reading of its two (C42)
 CATEGORIES: Final = {
     "PPT": frozenset({"MAIN", "COVER", "PAGE", "OTHER"}),
     "HUMAN_MODEL": frozenset({"MAIN", "COVER", "WHOLE_MODEL", "USER_MODIFIED_MODEL", "OTHER"}),
-    "BUSINESS_CARD_TEMPLAT": frozenset({"MAIN", "COVER"}),
+    "BUSINESS_CARD_TEMPLET": frozenset({"MAIN", "COVER"}),
     "SCENE": frozenset({"MAIN", "COVER", "OTHER"}),
     "ANIMATION": frozenset({"MAIN", "COVER", "OTHER"}),
     "MATERIAL": frozenset({"MAIN", "COVER", "OTHER"}),
@@ -55,6 +55,12 @@ SIGNED_BODY: Final = 12 * 10**6  # bytes of a body under AK/SK; "12 MB", the sma
 _STRANGE: Final = re.compile(r"[^0-9A-Za-z_\-\u3400-\u4dbf\u4e00-\u9fff]+")
 # In a description also what sentences need.
 _STRANGE_TEXT: Final = re.compile(r"[^\x20-\x7e\n\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
+# field of the order -> field of the platform, where it goes as it is
+_SAID: Final = {
+    "supported_service": "supported_service",
+    "description": "asset_description",
+    "asset_order": "asset_order",
+}
 _CHINESE: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
@@ -77,34 +83,17 @@ def asset_body(item: Item, order: Mapping[str, Any]) -> dict[str, Any]:
             f"{item.source}：资产库没有适合 {item.kind}（角色 {item.role}）的资产类型；"
             f"可用：{'、'.join(sorted(TYPES))}。请使用 MetaStudio 预设，或在订单中设置 asset_type。",
         )
-    tags = [str(tag) for tag in order.get("tags", ())]
-    services = [str(service) for service in order.get("supported_service", ())]
+    checked(order)
     properties = _properties(kind, order)
     body: dict[str, Any] = {
         "asset_name": asset_name(item.name),
         "asset_type": kind,
-        "tags": [*tags, item.marker],
+        "tags": [*order.get("tags", ()), item.marker],
         "system_properties": [{"key": key, "value": value} for key, value in properties.items()],
     }
-    if len(body["tags"]) > TAGS or any(not 1 <= len(tag) <= TAG for tag in tags):
-        raise _usage(
-            f"at most {TAGS - 1} tags (one is ours) of 1 to {TAG} characters",
-            f"标签最多 {TAGS - 1} 个，每个 1–{TAG} 字符",
-        )
-    if not set(services) <= SERVICES:
-        raise _usage(
-            f"supported_service is of {', '.join(sorted(SERVICES))}",
-            f"supported_service 可取 {'、'.join(sorted(SERVICES))}",
-        )
-    if services:
-        body["supported_service"] = services
-    if "description" in order:
-        body["asset_description"] = _description(str(order["description"]))
-    if "asset_order" in order:
-        place = order["asset_order"]
-        if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= ORDER:
-            raise _usage(f"asset_order is a whole number of 0 to {ORDER}", f"asset_order 为 0–{ORDER} 的整数")
-        body["asset_order"] = place
+    for field, key in _SAID.items():
+        if field in order:
+            body[key] = order[field]
     if kind == "PPT":  # without one or the other a deck is only a file: its pages are sent, or the platform makes them
         parsed = order.get("auto_analysis", not any(file.category == "PAGE" for file in item.files))
         body["asset_extra_meta"] = {"ppt_meta": {"auto_analysis": parsed}}
@@ -113,13 +102,35 @@ def asset_body(item: Item, order: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _description(text: str) -> str:
+def checked(order: Mapping[str, Any]) -> None:
+    """Whether the platform takes what the table [asset] says, whatever the asset. Raises UsageError."""
+    tags, most = order.get("tags", ()), TAGS - 1  # one is ours, of tags and of properties
+    if len(tags) > most or any(not 1 <= len(tag) <= TAG for tag in tags):
+        raise _usage(
+            f"at most {most} tags (one is ours) of 1 to {TAG} characters",
+            f"标签最多 {most} 个，每个 1–{TAG} 字符",
+        )
+    services = order.get("supported_service", ())
+    if not set(services) <= SERVICES:
+        raise _usage(
+            f"supported_service is of {', '.join(sorted(SERVICES))}",
+            f"supported_service 可取 {'、'.join(sorted(SERVICES))}",
+        )
+    place = order.get("asset_order", 0)
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= ORDER:
+        raise _usage(f"asset_order is a whole number of 0 to {ORDER}", f"asset_order 为 0–{ORDER} 的整数")
+    text = str(order.get("description", ""))
     if len(text) > DESCRIPTION or _STRANGE_TEXT.search(text):
         raise _usage(
             f"description has at most {DESCRIPTION} Chinese and English characters",
             f"description 最多 {DESCRIPTION} 个中英文字符",
         )
-    return text
+    properties = order.get("system_properties", {})
+    if len(properties) > most or any(not 1 <= len(str(value)) <= PROPERTY for value in properties.values()):
+        raise _usage(
+            f"at most {most} system_properties with values of 1 to {PROPERTY} characters",
+            f"system_properties 最多 {most} 个，值长 1–{PROPERTY} 字符",
+        )
 
 
 def _properties(kind: str, order: Mapping[str, Any]) -> dict[str, str]:
@@ -129,13 +140,7 @@ def _properties(kind: str, order: Mapping[str, Any]) -> dict[str, str]:
         found["BACKGROUND_IMG" if order.get("image_use") == "background" else "MATERIAL_IMG"] = "Yes"
     if kind == "VIDEO":
         found["MATERIAL_VIDEO"] = "Yes"
-    found |= {str(key): str(value) for key, value in order.get("system_properties", {}).items()}
-    if len(found) > TAGS or any(not 1 <= len(value) <= PROPERTY for value in found.values()):
-        raise _usage(
-            f"at most {TAGS} system_properties with values of 1 to {PROPERTY} characters",
-            f"system_properties 最多 {TAGS} 个，值长 1–{PROPERTY} 字符",
-        )
-    return found
+    return found | {str(key): str(value) for key, value in order.get("system_properties", {}).items()}
 
 
 def file_body(file: File, kind: str, asset_id: str) -> dict[str, Any]:

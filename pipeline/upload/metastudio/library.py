@@ -17,7 +17,7 @@ from typing import Any, Final
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
-from pipeline.upload.items import File, Item
+from pipeline.upload.items import MARKER, File, Item
 from pipeline.upload.metastudio import decks, fields
 from pipeline.upload.metastudio.api import Api
 from pipeline.upload.metastudio.asset_files import AssetFiles, shown, there
@@ -42,14 +42,16 @@ class AssetLibrary:
         self.api.caller.close()
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
-        """Every asset on its own, with the cover that the order names for it. Raises UsageError, UploadError."""
+        """Every asset on its own, with the cover that the order names for it. Raises UsageError."""
+        fields.checked(self.order)
         covers: dict[str, str] = self.order.get("covers", {})
-        strangers = sorted(set(covers) - {item.files[0].place for item in items})
-        if strangers:
-            raise UsageError(
-                f"order: [asset.covers] names {strangers[0]}, which is not in the manifest",
-                f"订单：[asset.covers] 中的 {strangers[0]} 不在清单中",
-            )
+        places = {item.files[0].place for item in items}
+        for table in ("covers", "replaces"):
+            for stranger in sorted(set(self.order.get(table, {})) - places):
+                raise UsageError(
+                    f"order: [asset.{table}] names {stranger}, which is not in the manifest",
+                    f"订单：[asset.{table}] 中的 {stranger} 不在清单中",
+                )
         whole = []
         for item in items:
             path = covers.get(item.files[0].place)
@@ -65,6 +67,12 @@ class AssetLibrary:
             f"GET {path('list_assets')}?tag={item.marker}",
             f"POST {path('create_digital_asset')} {body['asset_type']} {body['asset_name']!r}",
         ]
+        into = self._into(item)
+        if into:
+            lines = [
+                f"GET {path('show_asset', asset_id=into)}",
+                f"DELETE {path('delete_file')} the MAIN file that is there",
+            ]
         for file in item.files:
             made = fields.file_body(file, body["asset_type"], "-")
             call = "create_large_file" if "file_multipart_count" in made else "create_file"
@@ -72,6 +80,8 @@ class AssetLibrary:
             count = made.get("file_multipart_count", 1)
             lines += [f"PUT upload_url Content-Type: {file.content_type} Content-MD5: {file.md5}"] * count
             lines.append(f"POST {path('confirm_file_upload')} CREATED")
+        if into:
+            lines.append(f"PUT {path('update_digital_asset', asset_id=into)} tags")
         lines.append(f"GET {path('show_asset')} until ACTIVED")
         if any(file.category == "PAGE" for file in item.files):
             lines.append(f"PUT {path('update_digital_asset')} pages")
@@ -84,12 +94,17 @@ class AssetLibrary:
         decks.check(item)
         for file in item.files:
             fields.file_body(file, body["asset_type"], "-")
-        asset_id, asset = self._asset(item, body, tools)
+        into = self._into(item)
+        asset_id, asset = (into, self._theirs(item, into, body)) if into else self._asset(item, body, tools)
         if asset and asset.word("asset_state") == "ACTIVED" and self._holds(asset, item):
             return self._parsed(item, asset, "skipped", tools)
         try:
+            if asset:
+                self._cleared(item, asset, tools)
             for file in item.files:
                 self._files.deliver(item, file, body["asset_type"], asset_id, tools)
+            if into:
+                self._marked(item, shown(self.api, into))
         except UploadError as error:
             raise self._give_up(item, asset_id, error, tools) from None
         return self._verdict(item, asset_id, tools)
@@ -144,6 +159,44 @@ class AssetLibrary:
             return asset_id, None
 
         return retry(self.api.caller.patience, attempt)
+
+    # --- an asset that is there already ---------------------------------------------------------------------
+
+    def _into(self, item: Item) -> str:
+        """The id of the asset that the order has this item replace the main file of; empty for an asset of its own."""
+        return str(self.order.get("replaces", {}).get(item.files[0].place, ""))
+
+    def _theirs(self, item: Item, asset_id: str, body: dict[str, Any]) -> Reply:
+        """The asset to be given another main file. Raises UploadError where it is gone, or of another type."""
+        asset = shown(self.api, asset_id)
+        state, kind = asset.word("asset_state"), asset.text("asset_type")
+        if state in _GONE or kind != body["asset_type"]:
+            raise UploadError(
+                f"{item.source}: asset {asset_id} ({asset.text('asset_name')}) is {kind}, {state}; its main file is "
+                f"replaced by {body['asset_type']} in an asset in use. Correct [asset.replaces], or restore it.",
+                f"{item.source}：资产 {asset_id}（{asset.text('asset_name')}）为 {kind}、{state}；"
+                f"只能替换在用且类型为 {body['asset_type']} 的资产。请修改 [asset.replaces] 或先恢复该资产。",
+            )
+        return asset
+
+    def _cleared(self, item: Item, asset: Reply, tools: Tools) -> None:
+        """Take away what has the only place of a file that is to come: the main file where the order says so, a cover
+        where one of our own was named (it may be the platform's)."""
+        for category, ours in (("MAIN", bool(self._into(item))), ("COVER", True)):
+            coming = {file.md5 for file in item.files if file.category == category}
+            for held in asset.many("files") if ours and coming else ():
+                if held.text("asset_file_category") == category and there(held) and held.text("file_md5") not in coming:
+                    file_id = held.must("file_id")
+                    tools.journal.begin(item.key, f"delete file {file_id}")
+                    self._files.deleted(file_id)
+                    tools.journal.end(item.key, f"delete file {file_id}")
+
+    def _marked(self, item: Item, asset: Reply) -> None:
+        """The tag by which this item is found again, in place of that of what it replaces."""
+        tags = [tag for tag in asset.each("tags") if not MARKER.fullmatch(tag)]
+        if item.marker not in asset.each("tags"):
+            body = {"tags": [*tags, item.marker]}
+            self.api.call("update_digital_asset", body, what="mark asset", asset_id=asset.must("asset_id"))
 
     @staticmethod
     def _holds(asset: Reply, item: Item) -> bool:

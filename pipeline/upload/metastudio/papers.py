@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UsageError
 from pipeline.storage.digest import content_md5, content_type
 from pipeline.upload.items import File, Item
 
@@ -106,11 +106,16 @@ def _cards(cards: Sequence[Item], free: Sequence[str]) -> dict[str, File]:
 
 
 def named(path: Path, category: str = "OTHER") -> File:
-    """A file that the order names; a cover goes with the type of its ending. Raises UploadError."""
+    """A file that the order names; a cover goes with the type of its ending. Raises UsageError."""
     try:
         size, md5 = path.stat().st_size, content_md5(path)
     except OSError as error:
-        raise UploadError(f"{path}: {error.strerror}", f"{path}：{error.strerror}") from None
+        raise UsageError(
+            f"order: {path}: {error.strerror}; paths are those seen from where the command runs",
+            f"订单：{path}：{error.strerror}；路径以运行命令的目录为准",
+        ) from None
+    if not size:
+        raise UsageError(f"order: {path}: is empty", f"订单：{path}：文件为空")
     kind = content_type(path) if category == "COVER" else OCTETS
     return File(path=path, name=path.name, place=str(path), category=category, size=size, md5=md5, content_type=kind)
 

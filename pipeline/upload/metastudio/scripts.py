@@ -65,27 +65,14 @@ class Production:
                     f"order: [script.{field}] names scene {stranger}; the manifest has {sorted(numbered)}",
                     f"订单：[script.{field}] 中的场景 {stranger} 不存在；清单中有 {sorted(numbered)}",
                 )
+        for path in self._subtitles().values():
+            named(path)
         facts = [f"{number}/{item.key}" for number, item in sorted(numbered.items())] + [repr(self.order)]
         key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
         return [Unit(key, str(self.order["script_name"]), tuple(scenes)), *units]
 
     def _numbered(self, items: Sequence[Item]) -> dict[int, Item]:
-        """Scene number -> its item: as the order says, the others in the order of the manifest."""
-        asked: dict[str, int] = self.order.get("scenes", {})
-        found: dict[int, Item] = {}
-        for item in items:
-            number = asked.get(item.files[0].place)
-            if number is not None and number in found:
-                raise UsageError(
-                    f"order: [script.scenes] gives number {number} twice", f"订单：[script.scenes] 场景 {number} 重复"
-                )
-            if number is not None:
-                found[number] = item
-        free = (number for number in range(len(items) + len(asked)) if number not in found)
-        for item in items:
-            if item.files[0].place not in asked:
-                found[next(free)] = item
-        return found
+        return numbered(self.order, items, "script")
 
     def _subtitles(self) -> dict[int, Path]:
         return {int(number): Path(path) for number, path in self.order.get("subtitles", {}).items()}
@@ -96,7 +83,7 @@ class Production:
         for number, item in sorted(self._numbered(unit.items).items()):
             shot: dict[str, Any] = {"script_type": "AUDIO"}
             if item.role == "text":
-                shot = {"script_type": "TEXT", "text_config": {"text": _text(item.files[0])}}
+                shot = {"script_type": "TEXT", "text_config": {"text": spoken(item.files[0])}}
             for field in _BY_SCENE:
                 rows = self.order.get(field, {}).get(str(number))
                 if rows:
@@ -181,7 +168,11 @@ class Production:
         tools.journal.end(unit.key, "delivered", delivered=True)
         said = Text("", "") if sent else Text("the script holds it already", "剧本中已有相同内容")
         receipt = Receipt("sent" if sent else "skipped", said, ids, verified)
-        return receipt if self.video is None else videos.made(self.api, self.video, script, unit, tools, receipt)
+        return (
+            receipt
+            if self.video is None
+            else videos.made(self.api, videos.asked(self.video), script, unit, tools, receipt)
+        )
 
     # --- the script -----------------------------------------------------------------------------------------
 
@@ -341,7 +332,35 @@ def _of(told: Reply, number: int) -> str:
     return urls[0] if urls else ""
 
 
-def _text(file: File) -> str:
+def numbered(order: dict[str, Any], items: Sequence[Item], table: str) -> dict[int, Item]:
+    """Scene number -> its item: as this table of the order says, the others in the order of the manifest.
+
+    Raises UsageError: a number twice, a file that is no scene.
+    """
+    asked: dict[str, int] = order.get("scenes", {})
+    for stranger in sorted(set(asked) - {item.files[0].place for item in items}):
+        raise UsageError(
+            f"order: [{table}.scenes] names {stranger}, which is no scene of the manifest",
+            f"订单：[{table}.scenes] 中的 {stranger} 不是清单中的场景",
+        )
+    found: dict[int, Item] = {}
+    for item in items:
+        number = asked.get(item.files[0].place)
+        if number is not None and number in found:
+            raise UsageError(
+                f"order: [{table}.scenes] gives number {number} twice", f"订单：[{table}.scenes] 场景 {number} 重复"
+            )
+        if number is not None:
+            found[number] = item
+    free = (number for number in range(len(items) + len(asked)) if number not in found)
+    for item in items:
+        if item.files[0].place not in asked:
+            found[next(free)] = item
+    return found
+
+
+def spoken(file: File) -> str:
+    """What is said in a scene. Raises UploadError."""
     if file.size > 4 * TEXT:
         raise UploadError(
             f"{file.path}: {file.size} bytes; a scene takes {TEXT} characters",

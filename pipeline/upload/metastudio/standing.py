@@ -15,9 +15,12 @@ from pipeline.upload.retry import Patience
 
 # id in the record -> call, name of the id in its path, field with the state, what it is
 _ROWS: Final = (
-    ("video_job_id", "show2_d_digital_human_video", "job_id", "state", Text("video", "视频")),
+    ("room_id", "show_smart_live_room", "room_id", "room_state", Text("room", "直播间")),
     ("asset_id", "show_asset", "asset_id", "asset_state", Text("asset", "资产")),
 )
+_VIDEO: Final = ("job_id", "state", Text("video", "视频"))
+# what the preset speaks of -> the call that shows its videos
+_VIDEOS: Final = {"photo-avatar": "show_photo_digital_human_video", "": "show2_d_digital_human_video"}
 _JOBS: Final = {"training": "show2d_model_training_job", "voice": "show_voice_training_job"}
 
 
@@ -26,9 +29,11 @@ def looked(target: Target, secrets: Secrets) -> Iterator[Look]:
     """See `pipeline.upload.destinations.Standing`."""
     api = Api(secrets, Patience(attempts=3), target.region, target.project, abroad="-intl/" in target.preset)
 
+    videos = [call for word, call in _VIDEOS.items() if word in target.preset]
+
     def look(ids: Mapping[str, Any]) -> list[tuple[str, Text]]:
         found = []
-        rows = [*_ROWS]
+        rows = [("video_job_id", videos[0], *_VIDEO), *_ROWS]
         kind = next((call for word, call in _JOBS.items() if word in target.preset), "")
         if kind:
             rows.append(("job_id", kind, "job_id", "state", Text("job", "任务")))

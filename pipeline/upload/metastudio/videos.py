@@ -5,6 +5,7 @@ A task is found again by its script: one video is made of each.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.errors import UploadError
@@ -21,25 +22,44 @@ _MADE: Final = frozenset({"SUCCEED", "SUCCESS"})
 _FOLDER: Final = "video"  # beside the manifest
 
 
-def plan(api: Api) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of video: the calls that order it and look at it."""
+
+    order: str
+    show: str
+
+
+SCRIPTED: Final = Task("create2_d_digital_human_video", "show2_d_digital_human_video")
+
+
+def plan(api: Api, task: Task = SCRIPTED) -> list[str]:
     """The calls."""
     return [
         f"GET {api.path('list_digital_human_video')}?script_id={{script_id}}",
-        f"POST {api.path('create2_d_digital_human_video')}",
-        f"GET {api.path('show2_d_digital_human_video')} until SUCCEED",
+        f"POST {api.path(task.order)}",
+        f"GET {api.path(task.show)} until SUCCEED",
         f"GET {api.path('show_asset')} and its download_url",
     ]
 
 
-def made(api: Api, order: dict[str, Any], script: str, unit: Unit, tools: Tools, so_far: Receipt) -> Receipt:
+def asked(order: dict[str, Any]) -> dict[str, Any]:
+    """What the table [video] of an order says, as the body of "create video" has it."""
+    body = {key: value for key, value in order.items() if key != "asset_name"}
+    return body | ({"output_asset_config": {"asset_name": order["asset_name"]}} if "asset_name" in order else {})
+
+
+def made(
+    api: Api, body: dict[str, Any], script: str, unit: Unit, tools: Tools, so_far: Receipt, task: Task = SCRIPTED
+) -> Receipt:
     """Order the video of a script, or go on with what is ordered: the receipt of the script with what came of it.
 
     Raises UploadError.
     """
-    job = _ordered(api, order, script, unit, tools)
+    job = _ordered(api, body | {"script_id": script}, unit, tools, task)
     waiting, shown = Waiting(tools.wait), ""
     while True:
-        told = api.call("show2_d_digital_human_video", what="query video", gives=("state",), job_id=job)
+        told = api.call(task.show, what="query video", gives=("state",), job_id=job)
         state = told.word("state")
         if state != shown:
             shown = state
@@ -60,24 +80,20 @@ def made(api: Api, order: dict[str, Any], script: str, unit: Unit, tools: Tools,
             return Receipt("pending", later, ids, so_far.verified)
 
 
-def _ordered(api: Api, order: dict[str, Any], script: str, unit: Unit, tools: Tools) -> str:
+def _ordered(api: Api, body: dict[str, Any], unit: Unit, tools: Tools, task: Task) -> str:
     """The task of this script: known, found at the platform, or ordered now."""
     known = tools.journal.facts(unit.key).get("video_job")
     if known:
         return str(known)
-    body: dict[str, Any] = {key: value for key, value in order.items() if key != "asset_name"} | {"script_id": script}
-    if "asset_name" in order:
-        body["output_asset_config"] = {"asset_name": order["asset_name"]}
 
     def attempt(_: int) -> str:
-        query = {"script_id": script, "limit": 100, "offset": 0}
+        query = {"script_id": body["script_id"], "limit": 100, "offset": 0}
         for one in api.call("list_digital_human_video", query=query, what="query videos").many("jobs"):
             if one.word("state") not in ("FAILED", "CANCELED", "BLOCK"):
                 return one.must("job_id")
         tools.journal.begin(unit.key, "order video")
         try:
-            call = "create2_d_digital_human_video"
-            return api.call(call, body, what="order video", gives=("job_id",), again=False).must("job_id")
+            return api.call(task.order, body, what="order video", gives=("job_id",), again=False).must("job_id")
         except Unknown as error:  # the next attempt looks for it first
             raise Retryable(error) from None
 

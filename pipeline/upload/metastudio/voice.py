@@ -58,7 +58,8 @@ class Voice(TrainingJob):
             )
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
-        """Each package is a job."""
+        """Each package is a job. Raises UsageError where the letter is not there."""
+        named(Path(self.order["letter"]))
         return [Unit(item.key, item.name, (item,)) for item in items]
 
     def _body(self, unit: Unit) -> dict[str, Any]:

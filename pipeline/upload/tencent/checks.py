@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Patience
 from pipeline.upload.tencent.error_codes import DETECTION, told
 from pipeline.upload.tencent.evaluation import shortcomings
+from pipeline.upload.tencent.order import CHECKS, MADE
 from pipeline.upload.tencent.protocol import TABLES
 from pipeline.upload.tencent.tasks import Call, looks
 
@@ -36,13 +38,12 @@ _CHECKS: Final = {
         "detectaudioquality", "getdetectprogress", "AudioUrl", ("ReferenceText", "TextId", "Language")
     ),
 }
-_FOLDERS: Final = {"photo": "face", "audio": "audio", "zeroshot": "zeroshot"}
 
 
 def asked(order: dict[str, Any], item: Item) -> PlatformCheck | None:
     """The check of this file, where the order asks for one. Raises UsageError for what no check takes."""
-    switch = _FOLDERS.get(str(item.folder))
-    if switch is None or not order.get(switch):
+    switch = CHECKS.get(item.preset, ("",))[0]
+    if not order.get(switch):
         return None
     if switch == "audio" and item.kind == "archive":
         raise UsageError(
@@ -59,15 +60,32 @@ def asked(order: dict[str, Any], item: Item) -> PlatformCheck | None:
     return _CHECKS[switch]
 
 
+def idle(order: dict[str, Any], items: Sequence[Item]) -> None:
+    """Whether every check that the order asks for has a file, and every field a check. Raises UsageError."""
+    known = {CHECKS[item.preset][0] for item in items if item.preset in CHECKS}
+    for name in order:
+        takes = {switch for switch, check in _CHECKS.items() if name == switch or name in check.more}
+        if takes & known and (name in _CHECKS or any(order.get(switch) for switch in takes & known)):
+            continue
+        if name in _CHECKS and not order[name]:
+            continue
+        wants = " / ".join(f"{switch} = true" for switch in sorted(takes)) if name not in _CHECKS else ""
+        raise UsageError(
+            f"order: [check] {name} has no effect: " + (f"it wants {wants}" if wants else "no file here is checked so"),
+            f"订单：[check] {name} 不起作用：" + (f"需要同时写 {wants}" if wants else "此处没有可这样检测的文件"),
+        )
+
+
 def run(
-    call: Call, order: dict[str, Any], edition: int, unit: Unit, item: Item, url: str, tools: Tools, patience: Patience
+    call: Call, order: dict[str, Any], unit: Unit, item: Item, url: str, tools: Tools, patience: Patience
 ) -> Reply | None:
-    """The platform's verdict, where the order asks for it; `edition` is that of a photo. Raises UploadError."""
+    """The platform's verdict, where the order asks for it. Raises UploadError."""
     check = asked(order, item)
     if check is None:
         return None
     body: dict[str, Any] = {check.address: url} | {key: order[key] for key in check.more if key in order}
     if check.ask == "facedetect":
+        edition = MADE[item.preset][1] or 0  # the fast edition has version 1 of the check, the premium one version 2
         body |= {"RequestId": str(uuid.uuid4()), "CheckerVersion": order.get("CheckerVersion", edition + 1)}
     tools.journal.begin(unit.key, check.ask)
     task = call(check.ask, body, gives=("TaskId",)).must("TaskId")

@@ -156,6 +156,11 @@ class Tencent:
 
         Raises UsageError for what the order and the files do not agree on.
         """
+        if "confirm" in self.order and "make" not in self.order:
+            raise UsageError(
+                "order: [confirm] wants the [make] whose demo it is about",
+                "订单：[confirm] 需要同时写它所确认的 [make]",
+            )
         seen: set[str] = set()
         named = []
         for item in items:
@@ -174,6 +179,8 @@ class Tencent:
                 seen.add(f"{item.folder}/{name}")
                 files.append(replace(file, name=name))
             named.append(replace(item, files=tuple(files)))
+        if items:
+            checks.idle(self.order.get("check", {}), items)
         if "make" not in self.order or not named:
             return single(named)
         making.payload(self.order, named, self._promised(named))
@@ -217,7 +224,6 @@ class Tencent:
         sent, verified, urls = False, [], dict[str, str]()
         given: dict[str, str] = {}
         passed: dict[str, Any] = {}
-        edition = making.made(self.order["make"], unit.items).get("PhotoVersion", 0) if "make" in self.order else 0
         for item in unit.items:
             if making.is_text(item) and "make" in self.order:
                 given[str(item.files[0].path)] = making.read(item.files[0].path)
@@ -227,7 +233,7 @@ class Tencent:
                 sent = sent or new
                 verified.append(proof)
                 urls[f"{item.folder}/{file.name}"] = given[str(file.path)] = url
-                ended = checks.run(self.call, self.order.get("check", {}), edition, unit, item, url, tools, patience)
+                ended = checks.run(self.call, self.order.get("check", {}), unit, item, url, tools, patience)
                 if ended is not None:
                     passed[file.name] = tasks.told(ended.raw)
                 if making.field(item) == "AudioId":

@@ -11,19 +11,9 @@ from typing import Any, Final
 
 from pipeline.errors import UsageError
 from pipeline.upload.items import Item
+from pipeline.upload.tencent.order import MADE, MAKE, TIMBRE
 
 _FREE: Final = frozenset({"IMAGE_PHOTO", "ZERO_SHOT_VOICE"})  # make types that need no authorisation
-_TIMBRE: Final = ("TimbreCode", "Speed", "IsWithTimbre")  # fields of TimbreInfo
-# preset -> what it was made for: make type, PhotoVersion where that is told apart by the preset
-_MADE: Final[dict[str, tuple[str, int | None]]] = {
-    "tencent/avatar-dedicated": ("IMAGE", None),
-    "tencent/avatar-general": ("IMAGE_GENERAL", None),
-    "tencent/avatar-4k": ("IMAGE_4K", None),
-    "tencent/photo-fast": ("IMAGE_PHOTO", 0),
-    "tencent/photo-premium": ("IMAGE_PHOTO", 1),
-    "tencent/voice": ("VOICE", None),
-    "tencent/voice-instant": ("ZERO_SHOT_VOICE", None),
-}
 # preset/role -> field of the make request; of the roles that are not here
 _FIELDS: Final = {
     "tencent/authorization/video": "IdentityCosUrl",
@@ -51,16 +41,16 @@ def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
 
     Raises UsageError where the order and the presets disagree.
     """
-    body = {key: value for key, value in order.items() if key not in _TIMBRE}
-    timbre = {key: order[key] for key in _TIMBRE if key in order}
+    body = {key: value for key, value in order.items() if key not in TIMBRE}
+    timbre = {key: order[key] for key in TIMBRE if key in order}
     if "Speed" in timbre:
         timbre["Speed"] = str(float(timbre["Speed"]))  # a text in the documents
     if timbre:
         body["TimbreInfo"] = timbre
     for item in items:
-        if item.preset not in _MADE:
+        if item.preset not in MADE:
             continue
-        kind, edition = _MADE[item.preset]
+        kind, edition = MADE[item.preset]
         for key, wanted in (("MakeType", kind), ("PhotoVersion", edition)):
             if wanted is None:
                 continue
@@ -73,6 +63,7 @@ def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
                 )
     if "MakeType" not in body:
         raise UsageError("order: [make] wants MakeType", "订单：[make] 缺少 MakeType")
+    MAKE.check("order", order | {key: body[key] for key in ("MakeType", "PhotoVersion") if key in body})
     return body
 
 
