@@ -10,7 +10,7 @@ from argparse import Namespace
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-from pipeline.cli.arguments import Parser
+from pipeline.cli.arguments import Group, Parser
 from pipeline.model.facts import Text
 from pipeline.model.job import Running, Watch
 
@@ -229,6 +229,18 @@ class Drawn:
         )
 
 
+def _role_and_explain(group: Group) -> None:
+    """--role and --explain, whoever names the preset."""
+    group.add_argument(
+        "--role", help=Text("what the files are used for (default: by their kind)", "文件的用途（默认按类型决定）")
+    )
+    group.add_argument(
+        "--explain",
+        action="store_true",
+        help=Text("every finding with rule, source and code", "列出每项结果及其规则、依据和错误码"),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """Which rules hold."""
@@ -244,18 +256,37 @@ class Rules:
         group.add_argument(
             "-p", "--preset", required=True, metavar="PRESET", help=Text("id or FILE.toml", "预设编号或 FILE.toml")
         )
-        group.add_argument(
-            "--role", help=Text("what the files are used for (default: by their kind)", "文件的用途（默认按类型决定）")
-        )
-        group.add_argument(
-            "--explain",
-            action="store_true",
-            help=Text("every finding with rule, source and code", "列出每项结果及其规则、依据和错误码"),
-        )
+        _role_and_explain(group)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged(Inputs, Rules):
+class Scenarios:
+    """Which rules hold: those of presets that were named, or what `preflight.toml` above the sources says."""
+
+    preset: tuple[str, ...]
+    role: str | None
+    explain: bool
+
+    @staticmethod
+    def declare(parser: Parser) -> None:
+        """Add the arguments."""
+        group = parser.group(RULES)
+        group.add_argument(
+            "-p",
+            "--preset",
+            action="append",
+            default=[],
+            metavar="PRESET",
+            help=Text(
+                "id or FILE.toml, may be repeated (default: what preflight.toml above the files says)",
+                "预设编号或 FILE.toml，可重复给出（默认：按文件所在或上级文件夹的 preflight.toml）",
+            ),
+        )
+        _role_and_explain(group)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Inputs, Scenarios):
     """Of files that are held against rules."""
 
     no_resume: bool
@@ -264,7 +295,7 @@ class Judged(Inputs, Rules):
     def declare(parser: Parser) -> None:
         """Add the arguments, the general ones aside."""
         Inputs.declare(parser)
-        Rules.declare(parser)
+        Scenarios.declare(parser)
         parser.group(WORK).add_argument(
             "--no-resume",
             action="store_true",

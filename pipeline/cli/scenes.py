@@ -65,7 +65,7 @@ def run(options: ScenesOptions) -> int:
 
     Exit code 1 when a limit is broken, 4 when the file cannot be read.
     """
-    preset_of(options)
+    preset_of(options.preset, options.role)
     out, lang = Path(options.out), options.lang
     if not Path(options.path).is_file():
         raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")

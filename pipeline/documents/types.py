@@ -16,6 +16,7 @@ from pipeline.model.rules import Level, Source
 
 REPORT: Final = "media-preflight/report/2"
 MANIFEST: Final = "media-preflight/manifest/2"
+REPORTS: Final = "media-preflight/reports/1"  # several reports or manifests
 FACTS: Final = "media-preflight/facts/2"
 FITTING: Final = "media-preflight/fit/1"
 VERIFICATION: Final = "media-preflight/verification/1"
