@@ -153,7 +153,7 @@ class _Rounds:
         from pipeline.report import brief, console
 
         asked, stopped = self._asked, False
-        with output.Ending(asked, PREPARED, roof=False, matrix=False) as told:
+        with output.Ending(asked, PREPARED, explain=asked.explain) as told:
             spool = told.spool(len(jobs), PreparedAsset, self._preset)
             keep = told.keeping(spool, "prepared")
 
