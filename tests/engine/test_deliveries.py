@@ -182,10 +182,14 @@ def test_nothing_to_do_is_a_mistake_unless_it_is_in_order(tmp_path: Path, verb: 
 
 
 def test_of_two_presets_none_is_dropped_in_silence(folder: Path) -> None:
-    done = run(folder, "check", "a", "-p", PICTURES, "-p", "metastudio/livestream")
-    assert done.returncode == 2
-    assert PICTURES in done.stderr
-    assert "metastudio/livestream" in done.stderr
+    done = run(folder, "check", "a", "-p", PICTURES, "-p", "metastudio/livestream", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)["reports"]
+    assert [one["preset"]["id"] for one in told] == [PICTURES, "metastudio/livestream"]
+    assert [len(one["assets"]) for one in told] == [2, 2]
+    twice = run(folder, "check", "a", "-p", PICTURES, "--role", "image", "--role", "video")
+    assert twice.returncode == 2
+    assert "--role was given twice: image and video" in twice.stderr
 
 
 def test_what_was_found_inside_a_deck_goes_and_comes_with_it(tmp_path: Path, sample: Sample) -> None:
