@@ -26,6 +26,7 @@ from pipeline.stages.check import judged, measured, moves
 
 _FEW: Final = 2  # scenarios; a role of more is a common use of such files
 _CONTENT: Final = frozenset({"faces", "speech"})  # measures of what is in a file, not of its form
+_LATER: Final = frozenset({"person"})  # minutes for long footage, which is mostly none that would be looked at
 _KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide"}
 _OURS: Final = "media-preflight"  # the document of rules that no platform wrote
 _NOBODY: Final = Text("No scenario takes such a file", "没有场景接受此类文件")
@@ -47,9 +48,26 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
         return info.kind, (), foreign.advice(info) or _NOBODY
     for kind, look in looks.items():
         asked = (judging.needs(role, kind) for _, role, as_ in wanted if as_ is kind)
-        looks[kind] = measured(job, look, frozenset[str]().union(*asked))
-    cases = (_case(replace(job, preset=preset, role=role.name), role, looks[kind]) for preset, role, kind in wanted)
+        looks[kind] = measured(job, look, frozenset[str]().union(*asked) - _LATER)
+    cases, seen = list[Case](), set[Kind]()
+    for preset, role, kind in wanted:
+        asked_of = replace(job, preset=preset, role=role.name)
+        later = judging.needs(role, kind) & _LATER
+        if later:  # looked at for those that nothing else stands in the way of, and once for all of them
+            case = _case(asked_of, _eager(role), looks[kind])
+            if case.plan.blocked:
+                cases.append(case)
+                continue
+            if kind not in seen:
+                seen.add(kind)
+                looks[kind] = measured(job, looks[kind], later)
+        cases.append(_case(asked_of, role, looks[kind]))
     return info.kind, tuple(sorted(cases, key=_rank)), None
+
+
+def _eager(role: Role) -> Role:
+    """The role without rules on what is measured last."""
+    return replace(role, rules=tuple(rule for rule in role.rules if CHECKS[rule.check].needs.isdisjoint(_LATER)))
 
 
 def _roles(looks: Mapping[Kind, MediaInfo]) -> Iterator[tuple[str, Role, Kind]]:
