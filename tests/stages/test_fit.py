@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.checks import CHECKS
 from pipeline.cli.main import main
 from pipeline.documents import entry
 from pipeline.engine.tasks import fit_entry
 from pipeline.errors import TimedOut
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job
-from pipeline.model.results import Status
+from pipeline.model.results import Finding, Status
 from pipeline.rules import presets
 from pipeline.stages import check as checking
 from pipeline.stages import fit as fitting
@@ -41,6 +42,10 @@ def roles_by_hand() -> list[tuple[str, str]]:
     return [(name, role.name) for name in presets.names() for role in presets.load(name).roles]
 
 
+def of_people(finding: Finding) -> bool:
+    return "person" in CHECKS[finding.rule.check].needs
+
+
 @pytest.mark.parametrize("name", EVERY_KIND)
 def test_every_role_that_takes_it_is_told_as_check_tells_it(name: str, sample: Sample) -> None:
     path = str(sample(name))
@@ -53,10 +58,14 @@ def test_every_role_that_takes_it_is_told_as_check_tells_it(name: str, sample: S
             assert (preset, role) not in told
             continue
         case = told[preset, role]
-        assert (case.status, case.plan) == (alone.status, alone.plan)
-        assert [(f.rule, f.verdict, f.actual) for f in case.findings] == [
-            (f.rule, f.verdict, f.actual) for f in alone.findings
-        ]
+        assert case.status == alone.status
+        # Who is seen in footage takes long to find out, and is left out where something else stands in the way.
+        looked = case.status is not Status.BLOCKED or len(case.findings) == len(alone.findings)
+        heard = [f for f in alone.findings if looked or not of_people(f)]
+        assert [(f.rule, f.verdict, f.actual) for f in case.findings] == [(f.rule, f.verdict, f.actual) for f in heard]
+        assert case.plan.fixes == alone.plan.fixes
+        assert case.plan.blocked == tuple(f for f in alone.plan.blocked if looked or not of_people(f))
+        assert looked or case.plan.blocked
 
 
 @pytest.mark.parametrize(
