@@ -13,7 +13,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock audit sbom release compat newest fresh run test lint bench fuzz attack mutants samples coverage schema check prepare clean
+.PHONY: help setup lock audit sbom release image root compat newest fresh run test lint bench fuzz attack mutants samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -45,6 +45,16 @@ sbom: setup $(TOOLS)/.stamp ## what a release is made of, as CycloneDX, in dist/
 
 release: setup sbom ## wheel, sdist and SBOM in dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+dist/image/lock.txt: setup
+	@rm -rf dist/wheel && $(BIN)/python -m build --no-isolation --wheel --outdir dist/wheel . >/dev/null
+	@$(BIN)/python .ci/image.py dist/wheel/*.whl
+
+image: dist/image/lock.txt ## a container image with everything, where Docker is
+	@docker build --pull -f deploy/Dockerfile -t media-preflight:$$($(BIN)/python -c 'import pipeline; print(pipeline.__version__)') dist/image
+
+root: dist/image/lock.txt ## the steps of the image in a bare Debian root, where Docker is not; needs root and mmdebstrap
+	@$(BIN)/python .ci/root.py
 
 compat: setup ## the suite on every Python found, with the oldest and the newest versions allowed
 	@$(PIP) uv

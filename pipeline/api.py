@@ -250,7 +250,7 @@ class Batch(Generic[A]):
 
         outcomes: list[Outcome] = []
         with prepare.claimed(out) as journal, Spool(len(self._jobs), PreparedAsset) as spool:
-            earlier = Earlier.of(out, self._preset)
+            earlier = Earlier.of(out, self._preset, journal.manifest())
             jobs = earlier.named(self._jobs)
             pairs = batch.prepared(jobs, self._running, journal, self._preset, out, made=outcomes.extend)
             try:
@@ -260,7 +260,7 @@ class Batch(Generic[A]):
                         ended, outcomes[:] = tuple(outcomes), ()
                         yield from ended
             finally:
-                prepare.recorded(jobs, self._preset, out, "en", spool, earlier)
+                prepare.recorded(jobs, self._preset, out, "en", spool, earlier, journal)
 
 
 # --- the engine ---------------------------------------------------------------------------------------

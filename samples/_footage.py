@@ -27,8 +27,26 @@ _HEAD: Final = slice(60, 400)  # columns of the portrait with head and shoulders
 
 
 @cache
+def _cut_out() -> Pixels:
+    """Head and shoulders of the portrait, cut out by GrabCut from outlines drawn by hand, as RGBA."""
+    whole = np.asarray(Image.open(picture_file("astronaut.png")).convert("RGB"), np.uint8)[:400, _HEAD].copy()
+    mask = np.full(whole.shape[:2], cv2.GC_PR_BGD, np.uint8)
+    suit = np.array([(20, 400), (40, 280), (120, 230), (220, 230), (320, 260), (339, 400)])
+    chest = np.array([(70, 400), (90, 300), (150, 250), (210, 250), (270, 300), (290, 400)])
+    cv2.ellipse(mask, (165, 120), (85, 115), 0, 0, 360, cv2.GC_PR_FGD, -1)
+    cv2.fillPoly(mask, [suit], cv2.GC_PR_FGD)
+    cv2.ellipse(mask, (165, 120), (45, 70), 0, 0, 360, cv2.GC_FGD, -1)
+    cv2.fillPoly(mask, [chest], cv2.GC_FGD)
+    mask[:120, :40] = mask[:340, 292:] = cv2.GC_BGD
+    cv2.setRNGSeed(1)
+    cv2.grabCut(whole, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    alpha = np.where(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), 255, 0).astype(np.uint8)
+    return np.dstack([whole, cv2.GaussianBlur(alpha, (3, 3), 0)])
+
+
+@cache
 def _portrait(height: int) -> Pixels:
-    whole = np.asarray(Image.open(picture_file("astronaut.png")).convert("RGB"), np.uint8)[:400, _HEAD]
+    whole = _cut_out()
     width = round(whole.shape[1] * height / whole.shape[0])
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -43,7 +61,7 @@ def person(
     t: float,
     *,
     size: tuple[int, int] = SIZE,
-    ground: tuple[int, int, int] = GREEN,
+    ground: tuple[int, int, int] | Pixels = GREEN,
     middles: tuple[float, ...] = (0.5,),
     turns: int = 0,
     yaw: float | None = None,
@@ -51,7 +69,8 @@ def person(
 ) -> Pixels:
     """A picture: people at `middles` (shares of the width), turned by quarters, or one head at `yaw` degrees.
 
-    `tall` is the height of a person, as a share of the picture. Noise is that of a camera, and different each time.
+    `ground` is one colour, or a picture of that size; `tall` is the height of a person, as a share of the picture.
+    Noise is that of a camera, and different each time.
     """
     width, height = size
     rng = np.random.default_rng(round(t * 1000))
@@ -66,7 +85,10 @@ def person(
             left = round(width * middle - one.shape[1] / 2) + sway
             start, end = max(0, left), min(width, left + one.shape[1])
             if start < end:
-                picture[-one.shape[0] :, start:end] = one[:, start - left : end - left]
+                part = one[:, start - left : end - left]
+                alpha = part[:, :, 3:] / 255
+                under = picture[-one.shape[0] :, start:end]
+                under[:] = np.round(part[:, :, :3] * alpha + under * (1 - alpha))
     noisy = picture + rng.normal(0, 2, (height, width, 1))
     return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.checks.base import MOVING, Read, check, of_file
-from pipeline.model.facts import MediaInfo, Person, Span, Text
+from pipeline.model.facts import MediaInfo, Person, Span, Text, Value
 from pipeline.model.rules import Reading
 
 PERSON = frozenset({"person"})
@@ -44,6 +44,17 @@ def _longest(of: Callable[[Person], Sequence[Span]]) -> Read:
 def _shown(person: Person) -> Fraction:
     empty = sum((span.end - span.start for span in (*person.black, *person.white)), Fraction(0))
     return 1 - empty / (person.pictures * person.step)
+
+
+def _of(value: Callable[[Person], Value | None]) -> Read:
+    """Nothing to read where it was looked and there is none."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        found = None if info.person is None else value(info.person)
+        if info.person is None or found is not None:
+            yield Reading(found)
+
+    return read
 
 
 _check = partial(check, kinds=MOVING, needs=PERSON)
@@ -137,5 +148,24 @@ CHECKS = (
         "seconds",
         read=_longest(lambda p: p.frozen),
         help=Text("Cut it out by filming again in one take.", "请一镜到底重新拍摄，勿含静止画面。"),
+    ),
+    _check(
+        "person.background",
+        "background outside the person",
+        "人物以外的背景",
+        "text",
+        read=_of(lambda p: p.background),
+        help=Text(
+            "Film before an even green screen that fills the picture, or keep the background.",
+            "请使用铺满画面的均匀绿幕拍摄，或保留原背景。",
+        ),
+    ),
+    _check(
+        "person.background_evenness",
+        "evenness of the background",
+        "背景均匀度",
+        "share",
+        read=_of(lambda p: p.background_evenness),
+        help=Text("Light the screen evenly, without folds and shadows.", "请均匀照亮幕布，避免褶皱和阴影。"),
     ),
 )

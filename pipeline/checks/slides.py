@@ -106,6 +106,7 @@ CHECKS = (
         "count",
         read=_of(lambda s: s.pages),
         safety=_split,
+        says=lambda _, most: Text(f"split, at most {most} slides each", f"拆分，每份不超过 {most} 页"),
         help=Text("Split the deck into parts (--split does it).", "请拆分演示文稿（--split 可代为拆分）。"),
     ),
     _check("slides.hidden", "hidden slides", "隐藏页", "count", read=_of(lambda s: s.hidden)),

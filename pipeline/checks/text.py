@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.checks.base import Read, at, check, lossless, lossy, marks, of_file
 from pipeline.model.facts import DOCUMENTS, Kind, MediaInfo, Text, TextInfo, Value
-from pipeline.model.rules import Reading, Safety
+from pipeline.model.rules import Limit, Reading, Safety
 
 WORDS = frozenset({Kind.TEXT})
 CHARACTERS_A_MINUTE: Final = 250  # Chinese characters at speed 100 (MS-API Table 5-4)
@@ -113,10 +113,38 @@ _HELP: Final = {
     "break.time": Text('Write a number and its unit: "500ms" or "0.5s"', "请写数字和单位，如“500ms”或“0.5s”")
 }
 
+_SCRIPT: Final = Text("; if its words are a script, name it .txt", "；如其中文字确为文案，请将扩展名改为 .txt")
+_DRAFT: Final = Text(
+    "It is what a program keeps for itself, a draft of an editor say; export the words from there: subtitles as .srt, "
+    "text as .txt",
+    "这是软件自用的数据（如剪辑软件草稿）；请从该软件导出：字幕为 .srt，文字为 .txt",
+)
+_CAPTIONS: Final = Text("It is subtitles of another format; export them as .srt", "这是其他格式的字幕；请导出为 .srt")
+# What texts are that are no scripts, and what helps.
+_NO_SCRIPT: Final = {
+    "json": _DRAFT,
+    "xml": _DRAFT,
+    "ttml": _CAPTIONS,
+    "captions": _CAPTIONS.plus(_SCRIPT),
+    "table": Text(
+        "It is a table; save it as .xlsx, of which the column with the spoken words is read",
+        "这是表格；请另存为 .xlsx，程序会读取其中的台词列",
+    ).plus(_SCRIPT),
+    "log": Text("It is the log of a program", "这是程序日志").plus(_SCRIPT),
+    "settings": Text("It is the settings of a program", "这是程序的配置文件").plus(_SCRIPT),
+    "code": Text("It is the source of a program", "这是程序源代码").plus(_SCRIPT),
+    "html": Text("It is a web page; save its words as plain text (.txt)", "这是网页；请将文字另存为纯文本（.txt）"),
+}
+
+
+def _no_script(info: MediaInfo, _: Limit) -> Text | None:
+    return _NO_SCRIPT.get(info.text.format) if info.text else None
+
+
 _check = partial(check, kinds=WORDS)
 
 CHECKS = (
-    _check("text.format", "text format", "文本格式", "word", read=_of(lambda t: t.format)),
+    _check("text.format", "text format", "文本格式", "word", read=_of(lambda t: t.format), advise=_no_script),
     _check(
         "text.encoding",
         "text encoding",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,32 +55,48 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
     from pipeline.cli import inputs, output
     from pipeline.documents import entry as document
     from pipeline.documents import totals
-    from pipeline.documents.spool import Spool, line
+    from pipeline.documents.spool import line
     from pipeline.documents.types import CHECKED, REPORT, AssetEntry, PlannedAsset
     from pipeline.engine import batch
     from pipeline.engine import cache as remembered
     from pipeline.stages.check import patience
 
-    preset = inputs.preset_of(options)
-    jobs = inputs.jobs_of(options, rules=options, repairs=repairs, plots=plots)
-    allowed = patience(preset, deep=options.deep or bool(plots))
-    running = options.running(output.watch(options, verb), resume=not options.no_resume)
-
+    asked = inputs.run_of(options, repairs=repairs, plots=plots)
     type_: type[AssetEntry] = PlannedAsset if verb == "plan" else AssetEntry
 
     def lost(job: Job, error: AssetError) -> Line:
         return line(document.lost(job, error, type_))
 
-    def ask(unknown: Sequence[Job], numbers: Sequence[int]) -> Generator[tuple[int, Line], None, None]:
-        from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
+    def judged(part: inputs.Portion) -> Generator[tuple[int, Line], None, None]:
+        allowed = patience(part.preset, deep=any(job.deep for job in part.jobs) or bool(plots))
+        running = options.running(output.watch(options, verb), resume=not options.no_resume)
 
-        how = JUDGING[verb]
-        yield from batch.entries(how, unknown, running, allowed, lost, names=batch.path_of, numbers=numbers)
+        def ask(unknown: Sequence[Job], numbers: Sequence[int]) -> Generator[tuple[int, Line], None, None]:
+            from pipeline.engine.tasks import JUDGING  # where everything is remembered, nobody needs it
 
-    with Spool(len(jobs), type_) as spool:
-        keep = output.keeping(spool, options, event, fail_fast=options.fail_fast)
-        keep(remembered.entries(jobs, running, preset, verb, ask))
-        summed = totals.findings(preset, spool, options.lang)
-        head = document.head(REPORT, preset)
-        output.tell(head, spool, summed, CHECKED, options, full=options.explain, plans=verb == "plan")
-        return output.exit_code(spool, summed)
+            counted = [first + number for number in numbers]
+            how = JUDGING[verb]
+            yield from batch.entries(how, unknown, running, allowed, lost, names=batch.path_of, numbers=counted)
+
+        first = 0
+        for jobs in part.groups:
+            with closing(remembered.entries(jobs, running, part.preset, verb, ask)) as pairs:
+                yield from ((first + index, entry) for index, entry in pairs)
+            first += len(jobs)
+
+    with output.Ending(
+        options,
+        CHECKED,
+        roof=asked.roof,
+        matrix=asked.matrix,
+        plans=verb == "plan",
+        explain=options.explain,
+        fail_fast=options.fail_fast,
+    ) as told:
+        for part in asked.parts:
+            spool = told.spool(len(part.jobs), type_, part.preset)
+            told.keeping(spool, event)(judged(part))
+            told.add(document.head(REPORT, part.preset), totals.findings(part.preset, spool, options.lang), part.why)
+            if told.stopped:
+                break
+        return told.end()

@@ -10,7 +10,6 @@ from pipeline.cli.arguments import Parser
 from pipeline.cli.inputs import preset_of
 from pipeline.cli.options import OUTPUT, Options, Rules, overwriting
 from pipeline.convert.cut.listing import exact
-from pipeline.documents.spool import Spool
 from pipeline.documents.types import PREPARED, CutEntry, CutsDocument, PreparedAsset
 from pipeline.engine.pool import Pool
 from pipeline.engine.prepare import prepare
@@ -63,7 +62,7 @@ def declare(parser: Parser) -> type[CutOptions]:
 
 def run(options: CutOptions) -> int:
     """List the cuts, and make the clips where nothing is doubtful. Exit code 1 where somebody has to look first."""
-    preset = preset_of(options)
+    preset = preset_of(options.preset, options.role)
     for path in filter(None, (options.deck, options.video, options.cuts)):
         if not Path(path).is_file():
             raise UsageError(f"{path}: no such file", f"{path}：文件不存在")
@@ -100,12 +99,13 @@ def run(options: CutOptions) -> int:
         replace=options.overwrite == "always",
         cuts=tuple((one.clip, exact(one.start), exact(one.end)) for one in told.cuts if one.clip),
     )
-    with Spool(1, PreparedAsset) as spool:
+    with output.Ending(options, PREPARED, explain=options.explain) as ending:
+        spool = ending.spool(1, PreparedAsset, preset)
         running = Running(workers=1, watch=output.watch(options, "prepare"))
-        keep = output.keeping(spool, options, "prepared")
+        keep = ending.keeping(spool, "prepared")
         made = prepare([job], preset, options.out, running, options.lang, spool, keep)
-        output.tell(made.head, spool, made.batch, PREPARED, options, full=options.explain)
-        return output.exit_code(spool, made.batch)
+        ending.add(made.head, made.batch, ())
+        return ending.end()
 
 
 def _listed(job: CutsJob) -> CutsDocument:

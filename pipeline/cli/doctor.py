@@ -15,7 +15,7 @@ from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options
 from pipeline.cli.output import emit
 from pipeline.documents.types import Frozen
-from pipeline.errors import ToolMissing
+from pipeline.errors import PreflightError, ToolMissing
 from pipeline.model.facts import Text
 from pipeline.report import console
 from pipeline.tools import isolation
@@ -173,6 +173,29 @@ def _abilities(lang: str) -> list[ToolState]:
     return tools
 
 
+def _project(lang: str) -> list[ToolState]:
+    """What `preflight.toml` says where we stand, entry by entry; nothing where there is none."""
+    from pipeline.cli import project
+    from pipeline.cli.inputs import preset_of
+    from pipeline.storage.inputs import PROJECT
+
+    try:
+        found = project.near(".")
+        if found is None:
+            return []
+        for one in (found.defaults, *found.matches):
+            if one.preset:
+                preset_of(str(found.path.parent / one.preset) if one.preset.endswith(".toml") else one.preset, one.role)
+    except PreflightError as error:
+        return [_tool(Text.same(PROJECT), None, error.text, lang, needed=True)]
+    told = [_tool(Text.same(PROJECT), str(found.path), Text("", ""), lang, needed=False)]
+    entries = [("[defaults]", found.defaults), *((f"[[match]] {n}", one) for n, one in enumerate(found.matches, 1))]
+    return told + [
+        _tool(Text.same(f"{PROJECT} {place}"), project.said(one), Text("", ""), lang, needed=False)
+        for place, one in entries
+    ]
+
+
 def _layer(of: str, layer: str, on: bool, lang: str, *, strict: bool) -> ToolState:
     advice = Text(
         "the system refuses it here; other layers stay on. docs/security.md says what each of them needs",
@@ -204,7 +227,7 @@ def examine(lang: str, *, strict: bool) -> list[ToolState]:
     tools = [_tool(Text.same("python"), python, Text("", ""), lang, needed=True)]
     tools += [_package(lang), *(_library(library, lang) for library in known())]
     tools += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
-    tools += _fonts(lang)
+    tools += [*_fonts(lang), *_project(lang)]
     for of, found in _layers().items():
         tools += [_layer(of, layer, on, lang, strict=strict) for layer, on in found.items()]
     return tools

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Inputs, Options
+
+if TYPE_CHECKING:
+    from pipeline.documents.types import FittedAsset
+    from pipeline.model.job import Job, Running
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +38,12 @@ def run(options: FitOptions) -> int:
     from pipeline.documents import entry as document
     from pipeline.documents.spool import Spool, write_document
     from pipeline.documents.types import CHECKED, FITTING, FittedAsset, FittedTail
-    from pipeline.engine import batch
-    from pipeline.engine.tasks import fit_entry
-    from pipeline.rules import presets
-    from pipeline.stages.check import patience
 
     jobs = inputs.jobs_of(options)
-    allowed = max(patience(presets.load(name), deep=options.deep) for name in presets.names())
     running = options.running(output.watch(options, "fit"))
     with Spool(len(jobs), FittedAsset) as spool:
         keep = output.keeping(spool, options, "fitted", fail_fast=options.fail_fast)
-        keep(batch.entries(fit_entry, jobs, running, allowed, document.unfitted, names=batch.path_of))
+        keep(fitted(jobs, running, deep=options.deep))
         tail = FittedTail(summary=spool.summary(CHECKED))
         if options.json:
             write_document(sys.stdout, document.head(FITTING, None), "assets", spool, tail)
@@ -59,3 +60,15 @@ def run(options: FitOptions) -> int:
                     console.console(error=True).print(console.clean(one.error.trace))
             out.print(console.summary_line(tail.summary, options.lang))
         return output.exit_code(spool)
+
+
+def fitted(jobs: Sequence[Job], running: Running, *, deep: bool) -> Generator[tuple[int, FittedAsset], None, None]:
+    """What every scenario says of each file, as they end."""
+    from pipeline.documents import entry as document
+    from pipeline.engine import batch
+    from pipeline.engine.tasks import fit_entry
+    from pipeline.rules import presets
+    from pipeline.stages.check import patience
+
+    allowed = max(patience(presets.load(name), deep=deep) for name in presets.names())
+    return batch.entries(fit_entry, jobs, running, allowed, document.unfitted, names=batch.path_of)

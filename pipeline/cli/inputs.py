@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from functools import partial
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.checks.speech import SILENCES
-from pipeline.cli.options import Inputs, Repairs, Rules
-from pipeline.errors import UsageError, nearest_word
-from pipeline.model.facts import Value
+from pipeline.cli.options import ENCODINGS, Inputs, Judged, Repairs
+from pipeline.cli.project import Project, Settings, near
+from pipeline.errors import PresetError, UsageError, nearest_word
+from pipeline.model.facts import Text, Value
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset, Safety
 from pipeline.model.units import NotAValue, parse
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.storage import inputs, urls
+from pipeline.storage import inputs, paths, urls
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What of a run is for one scenario."""
+
+    preset: Preset
+    groups: tuple[list[Job], ...]  # of each the same is asked
+    out: str = ""  # its output folder or address
+    why: tuple[str, ...] = ()  # what says so, where nobody named it
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All of them."""
+        return [job for group in self.groups for job in group]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """All that was asked for."""
+
+    parts: tuple[Portion, ...]
+    roof: bool  # whether there may be several documents, which then stand under one
+    matrix: bool  # whether every file is in each of them
 
 
 def jobs_of(
-    options: Inputs,
-    *,
-    rules: Rules | None = None,
-    repairs: Repairs | None = None,
-    plots: str | None = None,
-    out: str = "",
-    replace: bool = False,
+    options: Inputs, *, plots: str | None = None, outputs: Sequence[str] = (), asked: Mapping[str, Any] | None = None
 ) -> list[Job]:
-    """A job for each file that was named; `out` is the output folder or its address. Raises UsageError."""
-    asked: dict[str, Any] = {"preset": rules.preset, "role": rules.role} if rules else {}
-    asked |= _asked(repairs) if repairs else {}
-    asked |= {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out)) if out else ""}
+    """A job for each file that was named; `outputs` are folders or addresses of outputs. Raises UsageError."""
     found = inputs.find(
         options.paths,
         from_file=options.from_file,
         null=options.null,
         include=options.include,
         exclude=options.exclude,
-        outputs=[folder for folder in (plots, out) if folder],
+        outputs=[folder for folder in (plots, *outputs) if folder],
     )
     if not found and not options.allow_empty:
         where = ", ".join([*options.paths, *filter(None, [options.from_file])][:3])
@@ -46,19 +65,166 @@ def jobs_of(
             "Where that is in order, add --allow-empty.",
             f"没有输入：{where} 中没有文件，或没有符合条件的文件。路径是否正确？若属正常，请加 --allow-empty。",
         )
-    made = partial(Job, deep=options.deep, plots=plots or "", lang=options.lang, replace=replace, **asked)
+    made = partial(
+        Job,
+        deep=options.deep,
+        encoding=encoding_of(options.encoding),
+        plots=plots or "",
+        lang=options.lang,
+        **(asked or {}),
+    )
     return [made(path=one.path, state=one.state, stem=one.stem) for one in found]
 
 
-def preset_of(options: Rules) -> Preset:
-    """The preset, loaded here so that a mistake in it is told before any file is read."""
-    preset = presets.load(options.preset)
-    if options.role and preset.role(options.role) is None:
-        names = [role.name for role in preset.roles]
-        known, hint = ", ".join(names), nearest_word(options.role, names)
+def encoding_of(said: str | None) -> str | None:
+    """The encoding that was asked for, as it is called here. Raises UsageError for what is none."""
+    from pipeline.probe.text import encoding
+
+    known = encoding.encoding_of(said) if said else None
+    if said and known is None:
         raise UsageError(
-            f"preset {preset.id} has no role {options.role!r}; it has {known}.{hint.en}",
-            f"预设 {preset.id} 没有角色 {options.role!r}；可用：{known}。{hint.zh}",
+            f"--encoding {said}: no encoding of that name; such as {', '.join(ENCODINGS)} are known",
+            f"--encoding {said}：没有此编码；可用如 {'、'.join(ENCODINGS)}",
+        )
+    return known
+
+
+def run_of(
+    options: Judged,
+    *,
+    repairs: Repairs | None = None,
+    plots: str | None = None,
+    out: str | None = None,
+    anew: bool = False,
+) -> Assignment:
+    """What was asked for, a part for each scenario: of presets that were named, else of `preflight.toml`.
+
+    `out` is the output folder or its address, "" where that is to be found. Where there may be several scenarios each
+    has a folder of its own in it, named as the scenario. Raises UsageError.
+    """
+    names = tuple(dict.fromkeys(options.preset))
+    project = None if names else next(filter(None, map(near, options.paths)), None)
+    if not names and project is None and not options.from_file:
+        raise UsageError(
+            f"which rules? Give -p/--preset, or write a {inputs.PROJECT} beside the files (`preflight init`); "
+            "`preflight presets list` shows all presets, `preflight fit` those that take a file",
+            f"请用 -p/--preset 指定预设，或在文件旁编写 {inputs.PROJECT}（`preflight init`）；"
+            "`preflight presets list` 列出全部预设，`preflight fit` 查看适用的预设",
+        )
+    if out == "":
+        out = project.out if project and project.out else ""
+        if not out:
+            raise UsageError(
+                "the following arguments are required: -o/--out",
+                f"缺少参数 -o/--out：请指定输出目录（或在 {inputs.PROJECT} 的 [defaults] 中写 out）",
+            )
+    loaded = [preset_of(name, options.role) for name in names]
+    asked = _asked(repairs) if repairs else {}
+    if names:
+        asked |= {"preset": names[0], "role": options.role}
+    jobs = jobs_of(options, plots=plots, outputs=[out] if out else [], asked=asked | {"replace": anew})
+    if names:
+        each = {preset.id: Portion(preset, (_for(jobs, name),)) for name, preset in zip(names, loaded, strict=True)}
+        parts = tuple(each.values())
+    else:
+        parts = _divided(jobs, options, repairs)
+    roof = len(names) != 1
+    return Assignment(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
+
+
+def _for(jobs: list[Job], name: str) -> list[Job]:
+    """The same jobs for another preset."""
+    return jobs if not jobs or jobs[0].preset == name else [replace(job, preset=name) for job in jobs]
+
+
+def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> tuple[Portion, ...]:
+    """The jobs as `preflight.toml` has them, by scenario and then by what is asked."""
+    divided: dict[str, dict[tuple[Any, ...], list[Job]]] = {}
+    whys: dict[str, dict[str, int]] = {}
+    for job in jobs:
+        project = near(os.path.dirname(job.path) or ".") if not urls.is_url(job.path) else None  # noqa: PTH120  10,000
+        if project is None:
+            raise UsageError(
+                f"{job.path}: no {inputs.PROJECT} lies above it; give -p/--preset",
+                f"{job.path}：上级文件夹中没有 {inputs.PROJECT}；请用 -p/--preset 指定预设",
+            )
+        relative = os.path.relpath(job.path, project.path.parent).replace(os.sep, "/")
+        if job.path not in options.paths and (project.ignores(relative) or _made(relative, project)):
+            continue
+        settings, why = project.settings(relative)
+        asked = _merged(settings, options, repairs)
+        name, role = str(settings.preset), options.role or settings.role
+        preset = _named(project, why, name, role)
+        key = (name, role, *(str(asked[one]) for one in sorted(asked)))
+        divided.setdefault(preset.id, {}).setdefault(key, []).append(replace(job, preset=name, role=role, **asked))
+        told = f"{project.path} {why}"
+        counted = whys.setdefault(preset.id, {})
+        counted[told] = counted.get(told, 0) + 1
+    return tuple(
+        Portion(
+            presets.load(next(iter(groups.values()))[0].preset),
+            tuple(groups.values()),
+            why=tuple(f"{told} ({count})" for told, count in whys[name].items()),
+        )
+        for name, groups in divided.items()
+    )
+
+
+def _made(relative: str, project: Project) -> bool:
+    """Whether the file lies in the output folder that the project names."""
+    return project.defaults.out is not None and relative.startswith(project.defaults.out.rstrip("/") + "/")
+
+
+@cache
+def _named(project: Project, why: str, name: str, role: str | None) -> Preset:
+    try:
+        return preset_of(name, role)
+    except (UsageError, PresetError) as error:
+        place = Text(f"{project.path}: {why}: ", f"{project.path}：{why}：")
+        raise UsageError(place.en + error.text.en, place.zh + error.text.zh) from None
+
+
+def _merged(settings: Settings, options: Judged, repairs: Repairs | None) -> dict[str, Any]:
+    """What is asked of a file: what its project says and what was said beside the command, which counts more."""
+    said: dict[str, Any] = {"deep": options.deep or bool(settings.deep)}
+    if repairs is None:
+        return said
+    plain = {name: getattr(repairs, name) for name in (field.name for field in fields(Repairs))}
+    usual = {"at_least": "lossy", "background": None}
+    held = {
+        name: getattr(settings, name)
+        if value == usual.get(name, False) and getattr(settings, name) is not None
+        else value
+        for name, value in plain.items()
+    }
+    return said | _asked(Repairs(**held))
+
+
+def _placed(part: Portion, out: str | None, *, roof: bool) -> Portion:
+    """The part with its output folder in all of its jobs."""
+    if not out:
+        return part
+    if roof:
+        odd = paths.odd(part.preset.id)
+        if odd is not None:
+            raise UsageError(
+                f"preset id {part.preset.id!r} names no folder: {odd.en}",
+                f"预设编号 {part.preset.id!r} 不能作目录名：{odd.zh}",
+            )
+        out = f"{out.rstrip('/')}/{part.preset.id}"
+    where: dict[str, Any] = {"far": out.rstrip("/")} if urls.is_url(out) else {"out": str(Path(out))}
+    return replace(part, out=out, groups=tuple([replace(job, **where) for job in group] for group in part.groups))
+
+
+def preset_of(name: str, role: str | None) -> Preset:
+    """The preset, loaded here so that a mistake in it is told before any file is read."""
+    preset = presets.load(name)
+    if role and preset.role(role) is None:
+        names = [one.name for one in preset.roles]
+        known, hint = ", ".join(names), nearest_word(role, names)
+        raise UsageError(
+            f"preset {preset.id} has no role {role!r}; it has {known}.{hint.en}",
+            f"预设 {preset.id} 没有角色 {role!r}；可用：{known}。{hint.zh}",
         )
     return preset
 

@@ -10,7 +10,7 @@ from argparse import Namespace
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-from pipeline.cli.arguments import Parser
+from pipeline.cli.arguments import Group, Parser
 from pipeline.model.facts import Text
 from pipeline.model.job import Running, Watch
 
@@ -36,6 +36,23 @@ _WORKERS: Final = Text("worker processes (default: processors)", "工作进程�
 def workers(parser: Parser, what: Text = _WORKERS) -> None:
     """-j, for all that do several things at once."""
     parser.group(WORK).add_argument("-j", "--jobs", type=int, metavar="N", help=what)
+
+
+# Those that people meet most; every one that Python knows is taken.
+ENCODINGS: Final = ("gbk", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "utf-16", "windows-1252", "koi8-r")
+
+
+def encoding(parser: Parser) -> None:
+    """--encoding, for all that read texts."""
+    some = ", ".join(ENCODINGS[:4])
+    parser.group(INPUT).add_argument(
+        "--encoding",
+        metavar="NAME",
+        help=Text(
+            f"encoding of scripts, subtitles and names in zips that do not show it: {some}, ...",
+            f"文案、字幕与 zip 内文件名的编码（无法自动确定时）：{some} 等",
+        ),
+    )
 
 
 def overwriting(parser: Parser) -> None:
@@ -111,6 +128,7 @@ class Inputs(Options):
     executor: str
     scheduler: str | None
     deep: bool
+    encoding: str | None
 
     @staticmethod
     def declare(parser: Parser) -> None:
@@ -183,6 +201,7 @@ class Inputs(Options):
                 "完整解码每一帧以确认文件没有损坏（prepare 总是如此）；probe 还会测量人脸",
             ),
         )
+        encoding(parser)
 
     def running(self, watch: Watch, *, resume: bool = True) -> Running:
         """How the engine is to do it."""
@@ -210,6 +229,18 @@ class Drawn:
         )
 
 
+def _role_and_explain(group: Group) -> None:
+    """--role and --explain, whoever names the preset."""
+    group.add_argument(
+        "--role", help=Text("what the files are used for (default: by their kind)", "文件的用途（默认按类型决定）")
+    )
+    group.add_argument(
+        "--explain",
+        action="store_true",
+        help=Text("every finding with rule, source and code", "列出每项结果及其规则、依据和错误码"),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """Which rules hold."""
@@ -225,18 +256,37 @@ class Rules:
         group.add_argument(
             "-p", "--preset", required=True, metavar="PRESET", help=Text("id or FILE.toml", "预设编号或 FILE.toml")
         )
-        group.add_argument(
-            "--role", help=Text("what the files are used for (default: by their kind)", "文件的用途（默认按类型决定）")
-        )
-        group.add_argument(
-            "--explain",
-            action="store_true",
-            help=Text("every finding with rule, source and code", "列出每项结果及其规则、依据和错误码"),
-        )
+        _role_and_explain(group)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged(Inputs, Rules):
+class Scenarios:
+    """Which rules hold: those of presets that were named, or what `preflight.toml` above the sources says."""
+
+    preset: tuple[str, ...]
+    role: str | None
+    explain: bool
+
+    @staticmethod
+    def declare(parser: Parser) -> None:
+        """Add the arguments."""
+        group = parser.group(RULES)
+        group.add_argument(
+            "-p",
+            "--preset",
+            action="append",
+            default=[],
+            metavar="PRESET",
+            help=Text(
+                "id or FILE.toml, may be repeated (default: what preflight.toml above the files says)",
+                "预设编号或 FILE.toml，可重复给出（默认：按文件所在或上级文件夹的 preflight.toml）",
+            ),
+        )
+        _role_and_explain(group)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Inputs, Scenarios):
     """Of files that are held against rules."""
 
     no_resume: bool
@@ -245,7 +295,7 @@ class Judged(Inputs, Rules):
     def declare(parser: Parser) -> None:
         """Add the arguments, the general ones aside."""
         Inputs.declare(parser)
-        Rules.declare(parser)
+        Scenarios.declare(parser)
         parser.group(WORK).add_argument(
             "--no-resume",
             action="store_true",

@@ -15,7 +15,7 @@ from pipeline.model.facts import Text
 class PrepareOptions(Judged, Repairs, Drawn):
     """Of `preflight prepare`."""
 
-    out: str
+    out: str | None
     overwrite: str
     dry_run: bool
 
@@ -26,7 +26,13 @@ def declare(parser: Parser) -> type[PrepareOptions]:
     Repairs.declare(parser)
     Drawn.declare(parser)
     parser.group(OUTPUT).add_argument(
-        "-o", "--out", required=True, metavar="OUT", help=Text("output folder, or its address", "输出目录，或其网址")
+        "-o",
+        "--out",
+        metavar="OUT",
+        help=Text(
+            "output folder, or its address (default: what preflight.toml says)",
+            "输出目录，或其网址（默认：按 preflight.toml）",
+        ),
     )
     overwriting(parser)
     parser.group(OUTPUT).add_argument("--dry-run", action="store_true", help=Text("plan only", "只给出计划"))
@@ -42,32 +48,39 @@ def run(options: PrepareOptions) -> int:
     # Imported while the server of the workers loads them too.
 
     from pipeline.cli import inputs, output
-    from pipeline.documents.spool import Spool
     from pipeline.documents.types import PREPARED, PreparedAsset
     from pipeline.engine.prepare import prepare
     from pipeline.errors import UsageError
     from pipeline.storage import urls
 
-    preset, out = inputs.preset_of(options), urls.local(options.out)
-    jobs = inputs.jobs_of(
+    asked = inputs.run_of(
         options,
-        rules=options,
         repairs=options,
         plots=options.plots,
-        out=out,
-        replace=options.overwrite == "always",
+        out=urls.local(options.out or ""),
+        anew=options.overwrite == "always",
     )
-    if options.plots and not urls.is_url(out) and os.path.realpath(options.plots) == os.path.realpath(out):
-        raise UsageError(
-            f"{out} is the output folder; choose another one for --plots",
-            f"{out} 是输出目录；请为 --plots 选择其他目录",
-        )
-    running = options.running(output.watch(options, "prepare"), resume=not options.no_resume)
-    with Spool(len(jobs), PreparedAsset) as spool:
-        keep = output.keeping(spool, options, "prepared", fail_fast=options.fail_fast)
-        made = prepare(jobs, preset, out, running, options.lang, spool, keep)
-        output.tell(made.head, spool, made.batch, PREPARED, options, full=options.explain)
-        return output.exit_code(spool, made.batch)
+    with output.Ending(
+        options, PREPARED, roof=asked.roof, matrix=asked.matrix, explain=options.explain, fail_fast=options.fail_fast
+    ) as told:
+        for part in asked.parts:
+            if (
+                options.plots
+                and not urls.is_url(part.out)
+                and os.path.realpath(options.plots) == os.path.realpath(part.out)
+            ):
+                raise UsageError(
+                    f"{part.out} is the output folder; choose another one for --plots",
+                    f"{part.out} 是输出目录；请为 --plots 选择其他目录",
+                )
+            running = options.running(output.watch(options, "prepare"), resume=not options.no_resume)
+            spool = told.spool(len(part.jobs), PreparedAsset, part.preset)
+            keep = told.keeping(spool, "prepared")
+            made = prepare(part.jobs, part.preset, part.out, running, options.lang, spool, keep)
+            told.add(made.head, made.batch, part.why)
+            if told.stopped:
+                break
+        return told.end()
 
 
 def _warm(options: PrepareOptions) -> None:
@@ -75,7 +88,7 @@ def _warm(options: PrepareOptions) -> None:
     from pipeline.storage.publish import LOCK
 
     # Where an earlier run was, its journal may know everything.
-    if options.executor == "local" and not os.path.exists(os.path.join(options.out, LOCK)):  # noqa: PTH110, PTH118  before anything is imported
+    if options.executor == "local" and not (options.out and os.path.exists(os.path.join(options.out, LOCK))):  # noqa: PTH110, PTH118  before anything is imported
         from pipeline.engine.pool import warm
 
         warm()

@@ -1,26 +1,29 @@
-"""`preflight scenes`: a deck or a script as scenes within the limits of a scenario, written to OUT/scenes.json."""
+"""`preflight scenes`: a deck or a script as scenes within the limits of a scenario, written to OUT."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.inputs import preset_of
-from pipeline.cli.options import OUTPUT, Options, Rules
+from pipeline.cli.inputs import encoding_of, preset_of
+from pipeline.cli.options import OUTPUT, Options, Rules, encoding
 from pipeline.cli.output import emit
 from pipeline.documents.entry import plain
-from pipeline.documents.types import Scene, ScenesDocument
+from pipeline.documents.types import ScenesDocument
 from pipeline.engine.pool import Pool
 from pipeline.errors import AssetError, UsageError
 from pipeline.model.ceilings import PREPARE
 from pipeline.model.facts import Text
 from pipeline.model.job import Progress
 from pipeline.model.results import Verdict
-from pipeline.stages.scenes import ScenesJob, scenes_document
+from pipeline.stages.scenes import ScenesJob, holds, scenes_document
 from pipeline.storage.publish import publish, workshop
 from pipeline.storage.state import replaceable
+
+NAMES: Final = ("scenes.json", "script.json")  # all that is known, and the body of a request alone, to be sent as it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class ScenesOptions(Options, Rules):
     path: str
     out: str
     strip_tags: bool
+    encoding: str | None
 
 
 def declare(parser: Parser) -> type[ScenesOptions]:
@@ -38,7 +42,10 @@ def declare(parser: Parser) -> type[ScenesOptions]:
     parser.add_argument(
         "path",
         metavar="FILE",
-        help=Text("plain text, SSML, PPTX, PPT, ODP or PDF", "纯文本、SSML、PPTX、PPT、ODP 或 PDF"),
+        help=Text(
+            "plain text, SSML, DOCX, XLSX, ODT, RTF, PPTX, PPT, ODP or PDF",
+            "纯文本、SSML、DOCX、XLSX、ODT、RTF、PPTX、PPT、ODP 或 PDF",
+        ),
     )
     parser.group(OUTPUT).add_argument(
         "-o", "--out", required=True, metavar="OUT", help=Text("output folder", "输出目录")
@@ -48,38 +55,43 @@ def declare(parser: Parser) -> type[ScenesOptions]:
         action="store_true",
         help=Text("remove SSML elements that the rules refuse", "删除规则不接受的 SSML 元素"),
     )
+    encoding(parser)
     Options.declare(parser)
     return ScenesOptions
 
 
 def run(options: ScenesOptions) -> int:
-    """Write OUT/scenes.json. Exit code 1 when a limit is broken, 4 when the file cannot be read."""
-    preset_of(options)
+    """Write OUT/scenes.json, and OUT/script.json where a request can be made.
+
+    Exit code 1 when a limit is broken, 4 when the file cannot be read.
+    """
+    preset_of(options.preset, options.role)
     out, lang = Path(options.out), options.lang
     if not Path(options.path).is_file():
         raise UsageError(f"{options.path}: no such file", f"{options.path}：文件不存在")
     out.mkdir(parents=True, exist_ok=True)
-    replaceable(out / "scenes.json")
+    for name in NAMES:
+        replaceable(out / name)
     job = ScenesJob(
         path=options.path,
         preset=options.preset,
         role=options.role,
         out=str(out),
         strip=options.strip_tags,
+        encoding=encoding_of(options.encoding),
         lang=lang,
     )
     told = _made(job)
     with workshop(out) as work:
-        text = json.dumps(plain(told), ensure_ascii=False, indent=1)
-        (work / "scenes.json").write_text(text + "\n", encoding="utf-8")
-        publish(work / "scenes.json", out / "scenes.json", replace=True)
+        for name, what in zip(NAMES, (plain(told), told.request), strict=True):
+            if what is None:
+                (out / name).unlink(missing_ok=True)  # that of an earlier run, whose scenes were others
+            else:
+                (work / name).write_text(json.dumps(what, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                publish(work / name, out / name, replace=True)
     if not emit(told, options):
         _print(told, lang, quiet=options.quiet)
-    return int(any(f.verdict is Verdict.FAIL for f in told.findings) or any(map(_broken, told.scenes)))
-
-
-def _broken(scene: Scene) -> bool:
-    return any(f.blocks for f in scene.findings)
+    return int(not holds(told.scenes, told.findings))
 
 
 def _made(job: ScenesJob) -> ScenesDocument:

@@ -69,7 +69,12 @@ VERBS: Final = (
         "check",
         Text("facts against rules; changes nothing", "按规则检查；不做任何修改"),
         "pipeline.cli.check",
-        ("clip.mp4 -p convert/h264-1080p", "media/ -p mine.toml --include '*.mp4' --explain"),
+        (
+            "clip.mp4 -p convert/h264-1080p",
+            "media/",
+            "media/ -p convert/h264-1080p -p convert/edit-25fps",
+            "media/ -p mine.toml --include '*.mp4' --explain",
+        ),
     ),
     Verb(
         "fit",
@@ -79,6 +84,15 @@ VERBS: Final = (
         ),
         "pipeline.cli.fit",
         ("clip.mp4", "media/ --json"),
+    ),
+    Verb(
+        "init",
+        Text(
+            "write preflight.toml from what lies in a folder: what its files are for",
+            "按文件夹中的内容编写 preflight.toml：各文件的用途",
+        ),
+        "pipeline.cli.init",
+        ("", "media/"),
     ),
     Verb(
         "plan",

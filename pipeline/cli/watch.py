@@ -93,7 +93,7 @@ def run(options: WatchOptions) -> int:
     from pipeline.storage.coming import Coming
 
     asked = _asked(options)
-    preset, out = inputs.preset_of(asked), os.path.realpath(options.out)
+    preset, out = inputs.preset_of(options.preset, options.role), os.path.realpath(options.out)
     if sys.platform == "linux":
         signal.signal(signal.SIGIO, signal.SIG_IGN)  # what is sent when somebody opens a file that is asked about
 
@@ -112,7 +112,8 @@ def run(options: WatchOptions) -> int:
             called = called or bool(changed) or coming.waiting or now - looked > _ANYWAY
             if not called or now < due:
                 continue
-            looked, jobs = now, inputs.jobs_of(asked, rules=asked, repairs=asked, out=asked.out)
+            (part,) = inputs.run_of(asked, repairs=asked, out=options.out, anew=options.overwrite == "always").parts
+            looked, jobs = now, part.jobs
             due = looked + max(options.settle / 2, _SHARE * (time.monotonic() - looked))
             settled = coming.settled(jobs)[:_MOST]
             called = len(settled) == _MOST
@@ -128,8 +129,9 @@ def _asked(options: WatchOptions) -> PrepareOptions:
     """What a run of prepare over the folder would have been asked."""
     given: dict[str, Any] = {one.name: getattr(options, one.name) for one in fields(options)}
     del given["folder"], given["settle"]
+    given["preset"] = (options.preset,)
     usual = {"from_file": None, "null": False, "allow_empty": True, "fail_fast": False, "executor": "local"}
-    rest = {"scheduler": None, "deep": False, "no_resume": False, "plots": None, "dry_run": False}
+    rest = {"scheduler": None, "deep": False, "encoding": None, "no_resume": False, "plots": None, "dry_run": False}
     exclude = (*options.exclude, *(f"*{ending}" for ending in _UNFINISHED))
     return PrepareOptions(**given | usual | rest | {"paths": (options.folder,), "exclude": exclude})
 
@@ -146,14 +148,14 @@ class _Rounds:
         """One round. Interrupted, what is finished is recorded before KeyboardInterrupt goes on."""
         from pipeline.cli import output
         from pipeline.documents.entry import shown
-        from pipeline.documents.spool import Spool
         from pipeline.documents.types import PREPARED, PreparedAsset
         from pipeline.engine.prepare import prepare
         from pipeline.report import brief, console
 
         asked, stopped = self._asked, False
-        with Spool(len(jobs), PreparedAsset) as spool:
-            keep = output.keeping(spool, asked, "prepared")
+        with output.Ending(asked, PREPARED, explain=asked.explain) as told:
+            spool = told.spool(len(jobs), PreparedAsset, self._preset)
+            keep = told.keeping(spool, "prepared")
 
             def until(pairs: Generator[tuple[int, Any], None, None]) -> None:
                 nonlocal stopped
@@ -163,11 +165,11 @@ class _Rounds:
                     stopped = True
 
             running = asked.running(output.watch(asked, "watch"))
-            made = prepare(jobs, self._preset, asked.out, running, asked.lang, spool, until)
+            made = prepare(jobs, self._preset, str(asked.out), running, asked.lang, spool, until)
+            told.add(made.head, made.batch, ())
             ours = {shown(job.path) for job in jobs}
-            if asked.jsonl or asked.quiet:
-                output.tell(made.head, spool, made.batch, PREPARED, asked, full=asked.explain)
-            else:
+            silent = asked.jsonl or asked.quiet
+            if not silent:
                 new = [one for one in spool if one.source in ours or one.source.partition("#")[0] in ours]
                 out = console.console()
                 if asked.verbose or asked.explain:
@@ -176,9 +178,9 @@ class _Rounds:
                     for one in brief.lines(new, asked.lang, out):
                         out.print(one, soft_wrap=True)
                 out.print(console.summary_line(spool.tail(PREPARED, made.batch).summary, asked.lang))
-            sys.stdout.flush()
             try:
-                self._code = output.exit_code(spool, made.batch)
+                self._code = told.end() if silent else output.exit_code(spool, made.batch)
+                sys.stdout.flush()
             except OurFault as fault:  # of one file; the next ones are prepared all the same, and the end tells it
                 self._traces += fault.traces
         if stopped:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pipeline.documents.types import (
     AssetEntry,
     Count,
@@ -46,18 +48,21 @@ class CheckedEvent(AssetEntry, frozen=True, kw_only=True, tag_field="event", tag
     """An asset that has been checked."""
 
     index: int
+    preset: str | msgspec.UnsetType = msgspec.UNSET  # where there are several
 
 
 class PlannedEvent(PlannedAsset, frozen=True, kw_only=True, tag_field="event", tag="planned"):
     """An asset that has been planned."""
 
     index: int
+    preset: str | msgspec.UnsetType = msgspec.UNSET  # where there are several
 
 
 class PreparedEvent(PreparedAsset, frozen=True, kw_only=True, tag_field="event", tag="prepared"):
     """An asset that has been prepared."""
 
     index: int
+    preset: str | msgspec.UnsetType = msgspec.UNSET  # where there are several
 
 
 class ProbedEvent(ProbedAsset, frozen=True, kw_only=True, tag_field="event", tag="probed"):

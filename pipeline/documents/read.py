@@ -107,13 +107,22 @@ def held(name: str) -> tuple[PresetName | None, tuple[Held, ...]]:
     return found.preset, found.assets
 
 
-def kept(name: str, wanted: Collection[int]) -> Iterator[PreparedAsset]:
-    """The assets of a manifest with these numbers, those that are not believed as failed ones. Raises UsageError."""
+def kept(name: str, wanted: Collection[int], ours: str = "") -> Iterator[PreparedAsset]:
+    """The assets of a manifest with these numbers, those that are not believed as failed ones. Raises UsageError.
+
+    `ours` is the digest of what this program wrote there: of the same bytes only the outputs are looked at.
+    """
     text = _bytes(name)
     schema, found = _opened(text, name, (MANIFEST,))
     raws = tuple(raw for number, raw in enumerate(found.assets) if number in wanted)
-    assets, _ = _assets(raws, PreparedAsset, name, _upgraded if schema in _OLD else _current)
+    sure = schema == MANIFEST and ours == content(text)
+    assets, _ = _assets(raws, PreparedAsset, name, _upgraded if schema in _OLD else _current, sure=sure)
     yield from cast(list[PreparedAsset], assets)
+
+
+def content(text: bytes) -> str:
+    """What tells whether a document is still the one that was written."""
+    return hashlib.sha256(text).hexdigest()
 
 
 class _Schema(msgspec.Struct):
@@ -232,19 +241,20 @@ Read = Callable[[bytes, type[AssetEntry]], AssetEntry]
 
 
 def _assets(
-    raws: tuple[msgspec.Raw, ...], type_: type[AssetEntry], name: str, read: Read
+    raws: tuple[msgspec.Raw, ...], type_: type[AssetEntry], name: str, read: Read, *, sure: bool = False
 ) -> tuple[list[AssetEntry], list[Doubt]]:
-    """Each asset on its own, and what is not believed of them."""
+    """Each asset on its own, and what is not believed of them; where it is `sure` who wrote them, only of outputs."""
     folder = Path(name).parent if name != "-" else None
     assets: list[AssetEntry] = []
     doubts: list[Doubt] = []
     taken: set[str] = set()
     for number, raw in enumerate(raws):
         try:
-            strict.whole(bytes(raw))
-            asset = read(bytes(raw), type_)
+            if not sure:
+                strict.whole(bytes(raw))
+            asset = entry(bytes(raw), type_) if sure else read(bytes(raw), type_)
             broken = unusable(asset, folder, taken)
-            why = broken or untrue(asset)
+            why = broken or (None if sure else untrue(asset))
         except (Misfit, msgspec.DecodeError, UnicodeError) as error:
             found = error if isinstance(error, Misfit) else strict.misfit(error)
             why = Text(f"{found.key}: {found.text.en}", f"{found.key}：{found.text.zh}") if found.key else found.text

@@ -6,7 +6,7 @@ Fractions in them are exact and become strings: "25", "30000/1001". The facts of
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from pipeline.model.rules import Level, Source
 
 REPORT: Final = "media-preflight/report/2"
 MANIFEST: Final = "media-preflight/manifest/2"
+REPORTS: Final = "media-preflight/reports/1"  # several reports or manifests
 FACTS: Final = "media-preflight/facts/2"
 FITTING: Final = "media-preflight/fit/1"
 VERIFICATION: Final = "media-preflight/verification/1"
@@ -382,6 +383,7 @@ class ScenesDocument(Head, frozen=True, kw_only=True):
 
     source: str
     role: str
+    request: dict[str, Any] | None  # the body of the request that makes them, ready to send; None: it would be refused
     scenes: tuple[Scene, ...]
     findings: tuple[SumFinding, ...]
     summary: ScenesSummary

@@ -258,7 +258,8 @@ def _untouched(job: Job, seen: tuple[str, str]) -> bool:
 
 def _slot(job: Job, preset: Preset) -> Slot:
     tools = (pipeline.__version__, *states())
-    made_by = digest(str(job.at_least), str(sorted(job.allow)), str(job.deliver), str(job.cuts), job.lang, *tools)
+    asked = (str(job.at_least), str(sorted(job.allow)), str(job.deliver), str(job.cuts), job.lang, job.encoding or "")
+    made_by = digest(*asked, *tools)
     return Slot(digest(preset.id, job.role or "", job.stem), made_by)
 
 

@@ -162,6 +162,7 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
     asked = (
         first.role or "",
         first.lang,
+        first.encoding or "",
         str(first.deep),
         str(first.at_least),
         str(sorted(first.allow)),

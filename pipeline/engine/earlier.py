@@ -32,9 +32,10 @@ class Earlier:
     folder: Path
     assets: tuple[Held, ...] = ()
     stale: bool = False  # the rules were edited since
+    ours: str = ""  # digest of the manifest as the last run wrote it, where that is known
 
     @classmethod
-    def of(cls, folder: Path, preset: Preset) -> Earlier:
+    def of(cls, folder: Path, preset: Preset, ours: str = "") -> Earlier:
         """Those of `folder`. Raises UsageError: its manifest cannot be read, or is of another scenario."""
         path = folder / manifest.NAME
         if not path.exists():
@@ -52,7 +53,7 @@ class Earlier:
                 f"{folder} holds a delivery for {was.id}, and this one is for {preset.id}; choose another folder",
                 f"{folder} 中是 {was.id} 的交付内容，而本次为 {preset.id}；请更换目录",
             )
-        return cls(folder, assets, was is not None and was.sha256 != preset.sha256)
+        return cls(folder, assets, was is not None and was.sha256 != preset.sha256, ours)
 
     def named(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs under the names that their sources had before, and under no name of another source."""
@@ -98,7 +99,7 @@ class Earlier:
             and (one.status in _DONE or _there(_place(listed.get(one.owner, one.owner))))
         }
         if wanted:
-            for asset in read.kept(str(self.folder / manifest.NAME), wanted):
+            for asset in read.kept(str(self.folder / manifest.NAME), wanted, self.ours):
                 yield self._judged(asset, lang)
 
     def _judged(self, one: PreparedAsset, lang: str) -> PreparedAsset:

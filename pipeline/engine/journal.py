@@ -31,6 +31,7 @@ from pipeline.storage.digest import file_state
 from pipeline.storage.regular import reading
 
 NAME: Final = ".preflight-journal.sqlite"
+_MANIFEST: Final = b"manifest.json"  # among paths, which are absolute
 _WAIT: Final = 30.0  # seconds for another run's write to finish
 # What a damaged or edited database raises: text that is none is a ValueError, and no error of sqlite3.
 _DAMAGE: Final = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError)
@@ -227,6 +228,15 @@ class Journal:
             f"{self._path} 在运行期间被删除（或随目录被删除）：之后的结果未被记录。请重新运行同一命令，"
             "期间不要改动该目录。",
         )
+
+    def manifest(self) -> str:
+        """The digest of the manifest as the last run here wrote it; "" when none did."""
+        row = self._row("SELECT content FROM seen WHERE path = ?", _MANIFEST)
+        return "" if row is None else str(row[0])
+
+    def wrote(self, manifest: str) -> None:
+        """Remember the digest of the manifest. Raises UsageError."""
+        self._write("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (_MANIFEST, "", manifest))
 
     def copy(self, target: sqlite3.Connection) -> None:
         """All of it as it is now. Raises UsageError."""

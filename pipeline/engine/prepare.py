@@ -13,7 +13,7 @@ import msgspec
 from pipeline.documents import entry as document
 from pipeline.documents import manifest as manifests
 from pipeline.documents import totals
-from pipeline.documents.read import Held
+from pipeline.documents.read import Held, content
 from pipeline.documents.read import entry as read
 from pipeline.documents.spool import Spool, line
 from pipeline.documents.types import MANIFEST, PREPARED, FindingEntry, Head, PreparedAsset
@@ -58,10 +58,10 @@ def _here(
     jobs: list[Job], preset: Preset, out: Path, running: Running, lang: str, spool: Spool[PreparedAsset], keep: Keep
 ) -> Prepared:
     with claimed(out) as journal:
-        earlier = Earlier.of(out, preset)
+        earlier = Earlier.of(out, preset, journal.manifest())
         jobs = earlier.named(jobs)
         keep(batch.prepared(jobs, running, journal, preset, out))
-        return recorded(jobs, preset, out, lang, spool, earlier)
+        return recorded(jobs, preset, out, lang, spool, earlier, journal)
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def _there(
             keep(batch.prepared(jobs, running, journal, preset, out))
         finally:
             out.push(journal)
-    made = recorded(jobs, preset, out.folder, lang, spool, earlier, far=True)
+    made = recorded(jobs, preset, out.folder, lang, spool, earlier)
     out.finish()
     return made
 
@@ -118,25 +118,26 @@ def recorded(
     lang: str,
     spool: Spool[PreparedAsset],
     earlier: Earlier,
-    *,
-    far: bool = False,
+    journal: Journal | None = None,
 ) -> Prepared:
-    """Manifest and quarantine list in `folder`, where the outputs are too unless they are `far`. Raises UsageError.
+    """Manifest and quarantine list in `folder`, where the outputs are too if there is its `journal`. Raises UsageError.
 
     What earlier runs made ready stays in both: it comes after what this run looked at.
     """
     for one in list(earlier.left((read(text, Held) for text in spool.lines()), lang)):
         spool.put(spool.expected, line(one))
-    if not far:
+    if journal:
         _still_there(folder, lang, spool)
     summed = totals.findings(preset, spool, lang)
     head = document.head(MANIFEST, preset)
     try:
         manifests.quarantine(folder, [job.path for job in jobs], spool, earlier.sources())
-        manifests.write(folder, head, spool, spool.tail(PREPARED, summed))
+        written = manifests.write(folder, head, spool, spool.tail(PREPARED, summed)).read_bytes()
     except OSError as error:
         raise UsageError(
             f"{folder}: the manifest could not be written: {error.strerror}. Run the same command again.",
             f"{folder}：无法写入清单：{in_chinese(error)}。请重新运行同一命令。",
         ) from None
+    if journal:
+        journal.wrote(content(written))
     return Prepared(head=head, batch=summed)

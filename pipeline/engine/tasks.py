@@ -43,7 +43,7 @@ def probe_entry(job: Job, _: Progress) -> ProbedAsset:
     """Facts, no rules."""
     try:
         path, wanted = Path(job.path), _measured(job)
-        info = probe(path)
+        info = probe(path, encoding=job.encoding)
         allowance.ask(path.name, budget.memory(info, wanted, converted=False))
         info = measure(path, info, wanted)
         drawing.draw(job, info)

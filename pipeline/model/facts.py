@@ -247,7 +247,7 @@ class Mark:
 class TextInfo:
     """Script text, SSML or subtitles."""
 
-    format: str  # plain, ssml, srt, vtt
+    format: str  # plain, ssml, srt, vtt, ass
     encoding: str | None = None  # or the document that the words stand in, one of DOCUMENTS
     bom: bool = False
     characters: int | None = None  # all characters, tags included
@@ -342,6 +342,8 @@ class Person:
     looked: int  # ... that faces were looked for in
     seen: int  # ... and found
     share: Measured | None = None  # of the picture, by the face of the person: the median
+    background: str | None = None  # green, blue, white or mixed, outside the person; None: nobody, or too little of it
+    background_evenness: Measured | None = None  # 1: one lightness
     black: tuple[Span, ...] = ()  # nothing to see
     white: tuple[Span, ...] = ()  # over-exposed, most of the picture
     frozen: tuple[Span, ...] = ()  # nothing moves for 2 s and more

@@ -24,6 +24,7 @@ class Job:
     preset: str = ""
     role: str | None = None
     deep: bool = False
+    encoding: str | None = None  # that texts, subtitles and names in zips are said to be in; None: what they show
     lang: str = "en"
     out: str = ""
     far: str = ""  # address of the output folder where that is elsewhere; `out` is then set by `moving`

@@ -27,11 +27,21 @@ _READERS: Final[dict[Kind, str]] = {
 _OWN_READERS: Final = {"pdf": "slides.pdf", **dict.fromkeys(DOCUMENTS, "documents.read")}
 
 
+_WRITTEN: Final = frozenset({Kind.TEXT, Kind.SUBTITLE, Kind.ARCHIVE})  # readers that take an encoding
+
+
 class Reader(Protocol):
     """What every reader offers."""
 
     def __call__(self, path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
         """Facts about the file at `path` of `size` bytes, which sniffing found to be a `format`."""
+
+
+class Written(Protocol):
+    """What readers of the kinds in _WRITTEN offer beside."""
+
+    def __call__(self, path: Path, size: int, format: str, said: str) -> MediaInfo:  # noqa: A002  the word of the interface
+        """The same, its words in the encoding that is `said`."""
 
 
 def reader(kind: Kind, format_: str) -> Reader:
@@ -40,21 +50,27 @@ def reader(kind: Kind, format_: str) -> Reader:
     return cast(Reader, import_module(f"pipeline.probe.{module}").read)
 
 
-def probe(path: Path, needs: frozenset[str] = frozenset(), *, moving: bool = False) -> MediaInfo:
+def probe(
+    path: Path, needs: frozenset[str] = frozenset(), *, moving: bool = False, encoding: str | None = None
+) -> MediaInfo:
     """All facts about the file at `path`.
 
     `needs` names costly measurements, keys of MEASURES; what is not asked for stays None. With `moving` an animated
-    GIF is read as a video.
+    GIF is read as a video. `encoding` is what texts, subtitles and names in zips are said to be in; None: what they
+    show.
     A file of an unknown kind has no facts but its name, its size and, where it was recognised, its format.
     Raises Unreadable and CeilingExceeded (`pipeline.errors`).
     """
-    kind, format_ = sniff(path)
+    kind, format_ = sniff(path, encoding)
     if format_ == "gif" and moving:
         kind = Kind.VIDEO
     size = path.stat().st_size
     if format_ is None or kind is Kind.UNKNOWN:
         return replace(unopened(path, kind, size), container=format_)
-    return measure(path, reader(kind, format_)(path, size, format_), needs)
+    read = reader(kind, format_)
+    if encoding and kind in _WRITTEN and format_ not in _OWN_READERS:
+        return measure(path, cast(Written, read)(path, size, format_, encoding), needs)
+    return measure(path, read(path, size, format_), needs)
 
 
 def measure(path: Path, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -127,8 +127,32 @@ def _cause(f: FindingEntry, status: Status, lang: str) -> _Cause:
     return _Cause(label, told.title.of(lang), limit, told.found.of(lang), does, rest, help_)
 
 
-def lines(assets: Iterable[AssetEntry], lang: str, out: Console) -> Iterator[Line]:
-    """One line for each asset, as wide as `out` at most, and below them equal causes with their counts.
+def matrix(columns: Sequence[tuple[str, Iterable[AssetEntry]]], lang: str, out: Console) -> Iterator[Line]:
+    """A line for each asset and a column for each scenario: where it stands. What no scenario lists has a dash."""
+    stands: dict[str, dict[int, Status]] = {}
+    for number, (_, assets) in enumerate(columns):
+        for asset in assets:
+            stands.setdefault(asset.source, {})[number] = asset.status
+    heads = [chr(ord("A") + number) if number < 26 else str(number + 1) for number in range(len(columns))]
+    for head, (preset, _) in zip(heads, columns, strict=True):
+        yield Line(f"{head} {visible(preset)}", style="bold")
+    words = {status: say(status, lang) for row in stands.values() for status in row.values()}
+    column = max([cell_len(word) for word in words.values()] + [2]) + 2
+    room = max(12, out.width - column * len(columns))
+    names = [_tail(visible(source), room) for source in stands]
+    left = max((cell_len(name) for name in names), default=0)
+    yield Line((" " * left + "".join(f"  {head:<{column - 2}}" for head in heads)).rstrip(), style="dim")
+    for name, row in zip(names, stands.values(), strict=True):
+        line = Line(name)
+        for number in range(len(columns)):
+            line.pad_right(left + column * number + 2 - line.cell_len)
+            status = row.get(number)
+            line.append(words[status] if status else "-", style=COLOURS[status] if status else "dim")
+        yield line
+
+
+def lines(assets: Iterable[AssetEntry], lang: str, out: Console, *, listed: bool = True) -> Iterator[Line]:
+    """One line for each asset where they are `listed`, as wide as `out` at most; below, equal causes with their counts.
 
     Of one asset alone all causes are told; of several the most frequent ones, in a few lines.
     """
@@ -144,7 +168,7 @@ def lines(assets: Iterable[AssetEntry], lang: str, out: Console) -> Iterator[Lin
         for cause in causes:
             counts[cause.key] += 1
             joined[cause.key] = joined[cause.key].joined(cause, _STOPS[lang][1]) if cause.key in joined else cause
-    yield from _files(rows, lang, out.width)
+    yield from _files(rows, lang, out.width) if listed else ()
     alone = len(rows) == 1
     open_ = [key for key in counts if alone or key[0] != "fixed"]  # of what was done, the line of its file is enough
     ordered = sorted(open_, key=lambda key: (_ORDER.index(key[0]), -counts[key]))

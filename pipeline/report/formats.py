@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 import msgspec
 
 from pipeline.documents.facts import encode
-from pipeline.documents.types import AssetEntry, FindingEntry, OutputEntry, PreparedAsset
+from pipeline.documents.types import REPORTS, AssetEntry, FindingEntry, OutputEntry, PreparedAsset
 from pipeline.errors import UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.model.results import Status
@@ -221,7 +221,7 @@ def write_json(out: IO[str], sources: Sequence[LocatedDocument], lang: str) -> N
     """The document itself; several under one roof."""
     del lang
     texts = [encode(source.document) for source in sources]
-    whole = texts[0] if len(texts) == 1 else b'{"schema":"media-preflight/reports/1","reports":[%s]}' % b",".join(texts)
+    whole = texts[0] if len(texts) == 1 else b'{"schema":"%s","reports":[%s]}' % (REPORTS.encode(), b",".join(texts))
     out.write(msgspec.json.format(whole, indent=1).decode() + "\n")
 
 

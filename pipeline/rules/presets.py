@@ -40,6 +40,7 @@ DELIVER: Final[dict[str, str]] = {
     "min_vmaf": "number",  # the least mean VMAF of an encoded picture, 0 to 100
     "min_ssim": "number",  # ... and SSIM, 0 to 1
     "scenes": "count",  # the most scenes that one script made of a text or deck may have
+    "request": "text",  # the body of a request that those scenes are written as; see `pipeline.upload.bodies`
     "stamped_name": "flag",  # name_YYYYMMDDhhmmss, as the platform's own tool names files
 }
 

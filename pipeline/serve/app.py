@@ -1,15 +1,10 @@
-"""Routes of the local page, and the doorman in front of them.
-
-Whoever asks must know the token in the address, must speak to the host the page was opened on (so that no
-other site's name can be bound to this machine) and must not be another site's page.
-"""
+"""Routes of the page, behind its doorman."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -17,111 +12,62 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from pipeline.documents.facts import encode
 from pipeline.errors import PresetError, system_words
 from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
 from pipeline.rules import presets
-from pipeline.serve import runs
-from pipeline.serve.sessions import DroppedBatch, Full, Room
+from pipeline.serve import http_api, runs
+from pipeline.serve.book import Asked
+from pipeline.serve.door import PERSON, Door, Doorman
+from pipeline.serve.sessions import BUSY, BatchState, DroppedBatch, Full, Room
+from pipeline.serve.turns import Turns
+from pipeline.serve.tus import SPOKEN, VERSION, Uploads
 from pipeline.storage import crash
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _BODY: Final = 1 << 16  # bytes of a JSON request
-_HEADERS: Final = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-store",
-    "x-frame-options": "SAMEORIGIN",
-}
 
 
-class Doorman:
-    """Refuses strangers before any route sees them, and adds the headers that keep browsers strict."""
-
-    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str]) -> None:
-        self.app, self.token, self.hosts = app, token, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def strict(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((k.encode(), v.encode()) for k, v in _HEADERS.items() if k.encode() not in present),
-                ]
-            await send(message)
-
-        refused = self._refused(scope)
-        if refused is None:
-            try:
-                await self.app(scope, receive, strict)
-            except Exception:  # noqa: BLE001  answered and reported by `_fault`; Starlette raises it again for a log
-                return
-        else:
-            await PlainTextResponse(refused[1], refused[0])(scope, receive, strict)
-
-    def _refused(self, scope: Scope) -> tuple[int, str] | None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if headers.get("host", "") not in self.hosts:
-            return 421, "wrong host\n"
-        given = scope["path"].split("/")[1] if scope["path"].startswith("/") else ""
-        if not secrets.compare_digest(given.encode(), self.token.encode()):
-            return 404, "not found\n"
-        if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
-            return 403, "asked from another site\n"
-        if scope["method"] not in {"GET", "HEAD"}:
-            origin = headers.get("origin")
-            if headers.get("x-preflight") != "1" or origin not in {None, f"http://{headers['host']}"}:
-                return 403, "asked from another site\n"
-        return None
-
-
-def application(room: Room, token: str, hosts: frozenset[str], workers: int, lang: str) -> ASGIApp:
-    """The whole page behind its doorman. `hosts` are the values of the Host header that are ours."""
-    desk = _Desk(room, token, workers, lang)
-    base = f"/{token}"
+def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
+    """The whole page behind its doorman. What waited for its turn in the room waits again."""
+    desk = _Desk(room, workers, lang, team=door.team)
+    base = "/{token}"
     one = f"{base}/batches/{{id}}"
     routes = [
         Route(f"{base}/", desk.page, methods=["GET"]),
+        Route(f"{base}/batches", desk.mine, methods=["GET"]),
         Route(f"{base}/batches", desk.open, methods=["POST"]),
         Route(one, desk.state, methods=["GET"]),
         Route(one, desk.close, methods=["DELETE"]),
         Route(f"{one}/files", desk.upload, methods=["PUT"]),
+        Route(f"{one}/files/{{number:int}}", desk.remove, methods=["DELETE"]),
         Route(f"{one}/run", desk.run, methods=["POST"]),
         Route(f"{one}/stop", desk.stop, methods=["POST"]),
         Route(f"{one}/report.html", desk.report, methods=["GET"]),
         Route(f"{one}/outputs/{{number:int}}", desk.output, methods=["GET"]),
         Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
     ]
-    return Doorman(
-        Starlette(routes=routes, exception_handlers={Full: _full, OSError: _gone, Exception: _fault}), token, hosts
-    )
+    uploads, programs = Uploads(room, desk.batch).handlers(), http_api.Programs(room, desk.batch, desk.told).handlers()
+    routes += [
+        Route(base + call.path.replace("{number}", "{number:int}"), uploads[call.handler], methods=[call.method])
+        for call in http_api.CALLS
+        if call.handler in uploads
+    ]
+    routes += http_api.routes(desk.handlers() | programs | uploads)
+    return Doorman(Starlette(routes=routes, exception_handlers={Full: _full, OSError: _gone, Exception: _fault}), door)
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What the page asks for when a run begins."""
-
-    preset: str
-    verb: Literal["check", "prepare"]
-    role: str | None = None
-    lang: Literal["en", "zh"] = "en"
-
-
-async def _full(_: Request, error: Exception) -> Response:
+async def _full(request: Request, error: Exception) -> Response:
     told, status = (error.text, error.status) if isinstance(error, Full) else ({}, 500)
     answer = _answer({"error": told}, status)
     answer.headers["connection"] = "close"
+    if "tus-resumable" in request.headers:
+        answer.headers.update(SPOKEN | {"Tus-Version": VERSION})
     return answer
 
 
@@ -141,35 +87,53 @@ def _answer(told: object, status: int = 200) -> Response:
 class _Desk:
     """The routes."""
 
-    def __init__(self, room: Room, token: str, workers: int, lang: str) -> None:
-        self.room, self.token, self.workers, self.lang = room, token, workers, lang
+    def __init__(self, room: Room, workers: int, lang: str, *, team: bool) -> None:
+        self.room, self.team, self.lang = room, team, lang
+        self.turns = Turns(lambda batch, most: runs.begin(batch, workers, most), room.note, workers)
+        for batch in sorted(room.batches.values(), key=lambda one: one.made):
+            if batch.state in BUSY:
+                self.turns.add(batch)
 
-    def _batch(self, request: Request) -> DroppedBatch:
-        batch = self.room.get(request.path_params["id"])
+    def handlers(self) -> dict[str, http_api.Handler]:
+        """What page and programs both ask for, by name."""
+        names = ("mine", "open", "state", "close", "upload", "remove", "run", "stop", "report", "output", "packed")
+        return {name: getattr(self, name) for name in names}
+
+    def batch(self, request: Request) -> DroppedBatch:
+        """The batch that is asked for, if it is of whoever asks. Raises Full."""
+        batch = self.room.get(request.path_params["id"], request.scope[PERSON])
         if batch is None:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
         return batch
 
     async def page(self, _: Request) -> Response:
         """The page itself."""
-        return HTMLResponse(_page(self.lang), headers={"content-security-policy": _policy()})
+        return HTMLResponse(_page(self.lang, team=self.team), headers={"content-security-policy": _policy()})
 
-    async def open(self, _: Request) -> Response:
+    async def mine(self, request: Request) -> Response:
+        """The batches of whoever asks, newest first."""
+        return _answer([batch.line() for batch in self.room.of(request.scope[PERSON])])
+
+    async def open(self, request: Request) -> Response:
         """A new batch."""
-        return _answer({"id": self.room.open().id}, 201)
+        return _answer(http_api.OpenedBatch(id=self.room.open(request.scope[PERSON]).id), 201)
 
     async def state(self, request: Request) -> Response:
         """How far a batch is."""
-        return _answer(self._batch(request).told())
+        return _answer(self.told(self.batch(request)))
+
+    def told(self, batch: DroppedBatch) -> BatchState:
+        """How far a batch is."""
+        return batch.told(self.turns.place(batch) if batch.state == "waiting" else None)
 
     async def close(self, request: Request) -> Response:
         """Forget a batch."""
-        self.room.close(self._batch(request))
+        self.room.close(self.batch(request))
         return Response(status_code=204)
 
     async def upload(self, request: Request) -> Response:
         """One file, streamed to the private folder; what is too large is refused as soon as that is known."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         announced = request.headers.get("content-length", "")
         file = self.room.place(
             batch, request.query_params.get("name", ""), int(announced) if announced.isdecimal() else None
@@ -179,24 +143,37 @@ class _Desk:
                 async for chunk in request.stream():
                     file.size += len(chunk)
                     batch.touched = time.monotonic()
-                    self.room.admit(file.size if file.size > self.room.max_size else 0)
+                    self.room.admit(batch.person, file.size)
                     await run_in_threadpool(out.write, chunk)
         except (Full, OSError, ClientDisconnect) as error:
             self.room.drop(batch, file)
             if isinstance(error, OSError):
                 raise Full(507, f"Could not be stored: {error.strerror}", f"无法保存：{error.strerror}") from error
             raise
-        if self.room.get(batch.id) is None:
+        if self.room.get(batch.id, batch.person) is None:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
         file.whole = True
-        return _answer({"name": file.name, "size": file.size}, 201)
+        self.room.note(batch)
+        return _answer(http_api.StoredFile(name=file.name, size=file.size, number=int(file.path.parent.name)), 201)
+
+    async def remove(self, request: Request) -> Response:
+        """Take a file out of a batch whose run has not begun."""
+        batch = self.batch(request)
+        if batch.state != "collecting":
+            raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
+        file = batch.file(request.path_params["number"])
+        if file is None or not file.whole:
+            raise Full(404, "There is no such file.", "没有该文件。")
+        self.room.drop(batch, file)
+        self.room.note(batch)
+        return Response(status_code=204)
 
     async def run(self, request: Request) -> Response:
-        """Begin the run of a batch."""
-        batch = self._batch(request)
+        """Begin the run of a batch, or run it once more: its files are here."""
+        batch = self.batch(request)
         asked = await _asked(request)
         role = asked.role or None
-        if batch.state != "collecting":
+        if batch.state in BUSY:
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
         if not batch.files or not all(file.whole for file in batch.files):
             raise Full(409, "No files yet, or some are still arriving.", "尚无文件，或仍在上传。")
@@ -207,24 +184,27 @@ class _Desk:
             raise Full(400, error.text.en, error.text.zh) from error
         if preset is None or (role and preset.role(role) is None):
             raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
-        runs.start(batch, preset, role, asked.verb, asked.lang, self.workers)
-        return _answer(batch.told(), 202)
+        if batch.state != "collecting":
+            batch.stop.clear()
+        batch.asked = msgspec.structs.replace(asked, role=role)
+        self.turns.add(batch)
+        return _answer(self.told(batch), 202)
 
     async def stop(self, request: Request) -> Response:
         """End the run of a batch."""
-        self._batch(request).stop.set()
+        self.batch(request).stop.set()
         return Response(status_code=204)
 
     async def report(self, request: Request) -> Response:
         """The report of a finished batch; it carries its own policy."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         if batch.state != "done":
             raise Full(404, "Not finished yet.", "尚未完成。")
         return FileResponse(batch.report, media_type="text/html; charset=utf-8")
 
     async def output(self, request: Request) -> Response:
         """One prepared file, always as a download: nothing a stranger made is shown by the browser."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         path = batch.output(request.path_params["number"])
         if path is None:
             raise Full(404, "There is no such file.", "没有该文件。")
@@ -232,7 +212,7 @@ class _Desk:
 
     async def packed(self, request: Request) -> Response:
         """All prepared files and the manifest."""
-        batch = self._batch(request)
+        batch = self.batch(request)
         if batch.state != "done" or not batch.outputs():
             raise Full(404, "There are no files.", "没有文件。")
         return _download(await run_in_threadpool(self.room.packed, batch), "preflight.zip")
@@ -276,7 +256,7 @@ def _policy() -> str:
     )
 
 
-def _page(lang: str) -> str:
+def _page(lang: str, *, team: bool) -> str:
     scenarios: dict[str, list[dict[str, object]]] = {}  # as the template and its script read them
     for name in presets.names():
         preset = presets.load(name)
@@ -291,6 +271,7 @@ def _page(lang: str) -> str:
     template = environment().from_string(_read("serve.html.jinja"))
     return template.render(
         lang=lang,
+        team=team,
         scenarios=dict(ordered),
         style=Markup(_style()),  # noqa: S704  our own file
         script=Markup(_read("serve.js")),  # noqa: S704  our own file

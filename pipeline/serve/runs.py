@@ -1,14 +1,13 @@
-"""The run of a batch: the stages of `preflight prepare` and `preflight check`, in a thread of the server."""
+"""The run of a batch: the stages of `preflight prepare` and `preflight check`, a slice at a time."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -36,31 +35,20 @@ from pipeline.errors import AssetError, PreflightError, system_words
 from pipeline.model.ceilings import PREPARE
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
-from pipeline.model.rules import Preset
 from pipeline.report.html import write
 from pipeline.report.summary import LocatedDocument
+from pipeline.rules import presets
 from pipeline.serve.sessions import DroppedBatch
+from pipeline.serve.turns import Slice
 from pipeline.stages.check import patience
 from pipeline.storage import crash
 
-_TURN: Final = threading.Semaphore(1)  # one run at a time: it uses every processor
 
-
-def start(
-    batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int
-) -> threading.Thread:
-    """Run the batch in a thread of its own. `verb` is check or prepare."""
-    batch.state = "waiting"
-    thread = threading.Thread(target=_run, args=(batch, preset, role, verb, lang, workers), daemon=True)
-    thread.start()
-    return thread
-
-
-def _run(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
+def begin(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
+    """The run of a batch, which stops after every `most()` files. However it ends, its state says so."""
     try:
-        with _TURN:
-            if not batch.stop.is_set():
-                _work(batch, preset, role, verb, lang, workers)
+        if not batch.stop.is_set():
+            yield from _work(batch, workers, most)
     except PreflightError as error:
         batch.error, batch.state = error.text, "failed"
     except Exception as error:  # noqa: BLE001  the page must say that its run ended
@@ -83,36 +71,43 @@ def reported(traces: Iterable[str], what: str) -> Text:
     )
 
 
-def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang: str, workers: int) -> None:
-    out = batch.folder / "out"
-    out.mkdir(exist_ok=True)
+def _work(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
+    asked = batch.asked
+    assert asked is not None  # noqa: S101  what waits for its turn was asked for
+    preset, lang = presets.load(asked.preset), asked.lang
+    out = batch.cleared()
     jobs = [
-        Job(path=str(file.path), stem=stem, preset=preset.id, role=role, lang=lang, out=str(out))
+        Job(path=str(file.path), stem=stem, preset=preset.id, role=asked.role, lang=lang, out=str(out))
         for file, stem in zip(batch.files, _stems(batch), strict=True)
     ]
     batch.state = "running"
-    making = verb == "prepare"
+    making = asked.verb == "prepare"
     function: Work[Job, Record | PlannedAsset] = work.prepare_entry if making else work.plan_entry
     allowed = PREPARE if making else patience(preset, deep=False)
-    further = count(len(jobs))  # numbers for what is found inside
     type_: type[AssetEntry] = PreparedAsset if making else PlannedAsset
+    further = count(len(jobs))  # numbers for what is found inside
     with Spool(len(jobs), type_) as spool:
-        with Pool(function, workers, allowed, writes=(str(out),)) as pool:
-            for event in pool.run(jobs):
-                if batch.stop.is_set():
-                    return
-                if not event.ended:
-                    batch.fractions[event.index] = event.fraction or batch.fractions.get(event.index, 0.0)
-                    continue
-                lost = event.error or AssetError("nothing came back", "没有结果")
-                made = event.result or document.lost(jobs[event.index], lost, type_)
-                entry: AssetEntry = made.asset if isinstance(made, Record) else made
-                found = made.found if isinstance(made, Record) else ()
-                batch.fractions[event.index] = 1.0
-                batch.statuses[event.index] = entry.status
-                spool.put(event.index, line(_inside(entry, batch.folder)))
-                for one in found:
-                    spool.put(next(further), line(_inside(one, batch.folder)))
+        first = 0
+        while first < len(jobs):
+            after = first + most()
+            with Pool(function, workers, allowed, writes=(str(out),)) as pool:
+                for event in pool.run(jobs[first:after]):
+                    if batch.stop.is_set():
+                        return
+                    number = first + event.index
+                    if not event.ended:
+                        batch.fractions[number] = max(float(event.fraction or 0), batch.fractions.get(number, 0.0))
+                        continue
+                    lost = event.error or AssetError("nothing came back", "没有结果")
+                    made = event.result or document.lost(jobs[number], lost, type_)
+                    entry: AssetEntry = made.asset if isinstance(made, Record) else made
+                    spool.put(number, line(_inside(entry, batch.folder)))
+                    for one in made.found if isinstance(made, Record) else ():
+                        spool.put(next(further), line(_inside(one, batch.folder)))
+                    batch.fractions[number], batch.statuses[number] = 1.0, entry.status
+            first = after
+            if first < len(jobs):
+                yield
         if spool.traces:
             reported(spool.traces, "files")
         tail = spool.tail(PREPARED if making else CHECKED, totals.findings(preset, spool, lang))
@@ -120,12 +115,12 @@ def _work(batch: DroppedBatch, preset: Preset, role: str | None, verb: str, lang
         whole = ManifestDocument if making else PlanDocument
         told: Document = whole(**parts, **msgspec.structs.asdict(tail))
     batch.state = "reporting"
-    batch.document = told
     text = msgspec.json.format(encode(told), indent=1)
     batch.manifest.write_bytes(text)
     with batch.report.open("w", encoding="utf-8", errors="backslashreplace") as file:
         located = LocatedDocument(told, batch.folder, sha256=hashlib.sha256(text).hexdigest())
         write(file, [located], lang, partial(cards, workers=workers))
+    batch.document = told
     batch.state = "done"
 
 

@@ -68,6 +68,8 @@ def config(app: ASGIApp) -> uvicorn.Config:
         log_level="critical",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the doorman decides whose word counts
+        timeout_graceful_shutdown=5,
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=10,
         h11_max_incomplete_event_size=_HEAD,

@@ -55,7 +55,7 @@ def check(job: Job) -> Case:
     info: MediaInfo | None = None
     try:
         preset = presets.load(job.preset)
-        info = probe(Path(job.path))
+        info = probe(Path(job.path), encoding=job.encoding)
         role = role_for(job, info.kind)
         if role is None and moves(info):
             moving = probe(Path(job.path), moving=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from pipeline.checks import CHECKS
 from pipeline.convert.av.formats import SOUND_ONLY
 from pipeline.model.case import Case
 from pipeline.model.facts import Kind, MediaInfo, Text
@@ -20,6 +24,10 @@ from pipeline.rules import presets
 from pipeline.stages import foreign
 from pipeline.stages.check import judged, measured, moves
 
+_FEW: Final = 2  # scenarios; a role of more is a common use of such files
+_CONTENT: Final = frozenset({"faces", "speech"})  # measures of what is in a file, not of its form
+_LATER: Final = frozenset({"person"})  # minutes for long footage, which is mostly none that would be looked at
+_KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide"}
 _OURS: Final = "media-preflight"  # the document of rules that no platform wrote
 _NOBODY: Final = Text("No scenario takes such a file", "没有场景接受此类文件")
 
@@ -31,7 +39,7 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
     and measuring raise.
     """
     path = Path(job.path)
-    info = probe(path)
+    info = probe(path, encoding=job.encoding)
     looks = {info.kind: info}
     if moves(info):
         looks[Kind.VIDEO] = probe(path, moving=True)
@@ -40,9 +48,26 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
         return info.kind, (), foreign.advice(info) or _NOBODY
     for kind, look in looks.items():
         asked = (judging.needs(role, kind) for _, role, as_ in wanted if as_ is kind)
-        looks[kind] = measured(job, look, frozenset[str]().union(*asked))
-    cases = (_case(replace(job, preset=preset, role=role.name), role, looks[kind]) for preset, role, kind in wanted)
+        looks[kind] = measured(job, look, frozenset[str]().union(*asked) - _LATER)
+    cases, seen = list[Case](), set[Kind]()
+    for preset, role, kind in wanted:
+        asked_of = replace(job, preset=preset, role=role.name)
+        later = judging.needs(role, kind) & _LATER
+        if later:  # looked at for those that nothing else stands in the way of, and once for all of them
+            case = _case(asked_of, _eager(role), looks[kind])
+            if case.plan.blocked:
+                cases.append(case)
+                continue
+            if kind not in seen:
+                seen.add(kind)
+                looks[kind] = measured(job, looks[kind], later)
+        cases.append(_case(asked_of, role, looks[kind]))
     return info.kind, tuple(sorted(cases, key=_rank)), None
+
+
+def _eager(role: Role) -> Role:
+    """The role without rules on what is measured last."""
+    return replace(role, rules=tuple(rule for rule in role.rules if CHECKS[rule.check].needs.isdisjoint(_LATER)))
 
 
 def _roles(looks: Mapping[Kind, MediaInfo]) -> Iterator[tuple[str, Role, Kind]]:
@@ -68,17 +93,48 @@ def _rank(case: Case) -> tuple[int, ...]:
     """For sorting, best first.
 
     What is in order or can be made so before what cannot; what leads to a platform before conversions and papers of our
-    own; as it is before repaired; the role that a scenario itself chooses for such a file before its others, and before
-    one to which a video is but its sound; without loss before encoded anew; then the role that asks for most and gets
-    it, since few files meet a strict one by accident; then the fewest warnings.
+    own; as it is before repaired; what its name says it is; a use that few scenarios have (a paper, a sticker) after
+    all others where only headers speak for it; the role that a scenario itself chooses for such a file before its
+    others, and before one to which a video is but its sound; without loss before encoded anew; then the role that asks
+    for most and gets it, since few files meet a strict one by accident; then the fewest warnings.
     """
     chosen = presets.load(case.job.preset).role_for(case.kind)
     role, failed = case.role, [one.rule for one in case.findings if one.verdict is Verdict.FAIL]
-    own = role is not None and all(source.document == _OURS for rule in role.rules for source in rule.sources)
-    kept = {f.rule.id for f in case.findings if f.verdict is Verdict.PASS and f.rule.level is Level.ERROR}
+    own = role is not None and _own(case.job.preset, role.name)
+    kept = {f.rule for f in case.findings if f.verdict is Verdict.PASS and f.rule.level is Level.ERROR}
     lossy = sum(fix.safety is not Safety.LOSSLESS for fix in case.plan.fixes)
     warned = {rule.id for rule in failed if rule.level is Level.WARNING}
     blocked = {one.rule.id for one in case.plan.blocked}
+    named = _named(case)
     other = chosen is None or chosen.name != case.job.role
     other |= case.kind is Kind.VIDEO and any(fix.value in SOUND_ONLY for fix in case.plan.fixes)
-    return len(blocked), own, case.status is not Status.PASS, other, lossy, -len(kept), len(warned)
+    seen = any(not CHECKS[rule.check].needs.isdisjoint(_CONTENT) for rule in kept)
+    rare = role is not None and _uses()[role.name] <= _FEW and not seen and not named
+    repaired = case.status is not Status.PASS
+    return len(blocked), own, repaired, -named, rare, other, lossy, -len({rule.id for rule in kept}), len(warned)
+
+
+@cache
+def _own(preset: str, role: str) -> bool:
+    """Whether no platform wrote the rules of a role: all are ours first, and some are nobody else's."""
+    written = presets.load(preset).role(role)
+    documents = [[source.document for source in rule.sources] for rule in (written.rules if written else ())]
+    return all(one[0] == _OURS for one in documents) and any(set(one) == {_OURS} for one in documents)
+
+
+def _named(case: Case) -> int:
+    """How many words of scenario and role are in the name of file and folder; words for a kind of file say nothing."""
+    found = _words("/".join(Path(case.job.path).with_suffix("").parts[-2:]))
+    preset = case.job.preset.rpartition("/")[2]
+    return len(found & (_words(preset) | _words(case.job.role or "")) - _KINDS)
+
+
+def _words(text: str) -> frozenset[str]:
+    """Its words, in the singular."""
+    return frozenset(word.removesuffix("s") for word in re.findall(r"[^\W\d_]{2,}", text.casefold()))
+
+
+@cache
+def _uses() -> Mapping[str, int]:
+    """In how many scenarios each role is."""
+    return Counter(role.name for name in presets.names() for role in presets.load(name).roles)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -44,11 +44,19 @@ from pipeline.rules import presets
 from pipeline.stages.check import check, role_of
 
 _PAGES: Final = "convert/slides-to-pages"
-# Where a page begins in a script: 【第1页】 or [page 1] before the words, or alone on its line without brackets.
-_NUMBER: Final = r"(?:第\s*([0-9０-９]{1,4}|[一二三四五六七八九十百]{1,5})\s*[页頁]|(?:page|slide|ppt)\s*([0-9]{1,4}))"
+# Where a page begins in a script: 【第1页】 or [page 1: title] before the words, "Page 1:" too, or alone on its line.
+_FIGURE: Final = r"[0-9０-９]{1,4}|[一二三四五六七八九十百]{1,5}"
+_OF: Final = r"(?:\s*(?:/|of)\s*[0-9]{1,4})?"
+_ALL: Final = r"(?:[ \t]*[/，,]?[ \t]*共[ \t]*[0-9]{1,4}[ \t]*[页頁张張])?"
+_NUMBER: Final = (
+    rf"(?:(?:ppt|幻灯片|投影片)?[ \t]*第\s*({_FIGURE}){_OF}\s*[页頁张張幕场場]{_ALL}"
+    rf"|(?:page|slide|scene|ppt|p|幻灯片|投影片|场景|場景)[ \t]*[.#]?[ \t]*({_FIGURE}){_OF})"
+)
+_RULER: Final = r"[ \t　#*=~_·—–-]*"
+_OPEN, _CLOSE = r"[【\[(（<《〔「]", r"】\])）>》〕」"
 _MARK: Final = re.compile(
-    rf"^[ \t　]*(?:[【\[(（<《]\s*{_NUMBER}\s*[】\])）>》][ \t　]*[:：]?[ \t　]*\n?"
-    rf"|{_NUMBER}[ \t　]*[:：]?[ \t　]*(?:\n|\Z))",
+    rf"^{_RULER}(?:{_OPEN}\s*{_NUMBER}(?:[ \t　:：、.—-]+[^{_CLOSE}\n]{{0,40}})?\s*[{_CLOSE}]{_RULER}[:：]?[ \t　]*\n?"
+    rf"|{_NUMBER}{_RULER}(?:[:：][ \t　]*\n?|\n|\Z))",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMERALS: Final = {numeral: value for value, numeral in enumerate("一二三四五六七八九", 1)}
@@ -65,13 +73,14 @@ class ScenesJob:
     role: str | None
     out: str
     strip: bool
+    encoding: str | None
     lang: str
 
 
 def scenes_document(job: ScenesJob, progress: Progress) -> ScenesDocument:
     """The whole document. Raises AssetError."""
     path = Path(job.path)
-    info = probe(path)
+    info = probe(path, encoding=job.encoding)
     preset = presets.load(job.preset)
     role = role_of(preset, Kind.TEXT, job.role)
     if role is None:
@@ -88,18 +97,40 @@ def scenes_document(job: ScenesJob, progress: Progress) -> ScenesDocument:
             f"{path.name} is {info.kind.value}: scenes are made of a script or a deck.",
             f"{path.name} 为 {info.kind.value}：场景只能由文案或演示文稿生成。",
         )
+    findings = tuple(_about_all(scenes, role, job.lang))
     return ScenesDocument(
         **msgspec.structs.asdict(entry.head(SCENES, preset)),
         source=entry.shown(job.path),
         role=role.name,
+        request=_request(path.stem, role, scenes, info) if holds(scenes, findings) else None,
         scenes=scenes,
-        findings=tuple(_about_all(scenes, role, job.lang)),
+        findings=findings,
         summary=ScenesSummary(
             scenes=len(scenes),
             characters=sum(scene.spoken for scene in scenes),
             seconds=sum(scene.seconds for scene in scenes),
         ),
     )
+
+
+def holds(scenes: Sequence[Scene], findings: Sequence[SumFinding]) -> bool:
+    """Whether no limit is broken, neither of a scene nor of all together."""
+    told = any(one.blocks for scene in scenes for one in scene.findings)
+    return not told and all(one.verdict is Verdict.PASS for one in findings)
+
+
+def _request(name: str, role: Role, scenes: Sequence[Scene], info: MediaInfo) -> dict[str, Any] | None:
+    """The body that the scenario has for them, where it has one."""
+    word = role.wants("request")
+    if not isinstance(word, str):
+        return None
+    from pipeline.upload.bodies import body_of
+
+    size = info.slides.page_size if info.slides else None
+    body: dict[str, Any] = body_of(word)(
+        name, [scene.text_config.text for scene in scenes], size[1] > size[0] if size else None
+    )
+    return body
 
 
 # --- scripts ------------------------------------------------------------------------------------------

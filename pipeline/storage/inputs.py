@@ -22,8 +22,9 @@ from pipeline.storage.paths import plain
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 _MOST: Final = 256 << 20  # bytes of a list
-# What operating systems and editors leave lying about; never an asset when found by walking.
-_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+PROJECT: Final = "preflight.toml"  # says what the other files of its folder are for
+# What operating systems and editors leave lying about, and ours; never an asset when found by walking.
+_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", PROJECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +71,18 @@ def find(
         for one in _expand(urls.local(name), walk, listed=number >= len(named)):
             distinct.setdefault(one.real, one)
     for one in distinct.values():
-        walk.apart.hold(one.path)
+        walk.apart.hold(one.path, one.real)
     # Two sources that would make the same output keep their extensions in its name.
-    stems = Counter(_stem(one.relative).casefold() for one in distinct.values())
+    named_stems = [_stem(one.relative) for one in distinct.values()]
+    stems = Counter(stem.casefold() for stem in named_stems)
     taken = {stem for stem, count in stems.items() if count == 1}
     found: list[Input] = []
-    for one in distinct.values():
-        stem = _stem(one.relative)
+    for one, stem in zip(distinct.values(), named_stems, strict=True):
+        own = stem
         if stems[stem.casefold()] > 1:
-            stem = _clear(f"{stem}_{_ending(one.relative)}", taken)
-            taken.add(stem.casefold())
-        found.append(Input(one.path, stem, one.state))
+            own = _clear(f"{stem}_{_ending(one.relative)}", taken)
+            taken.add(own.casefold())
+        found.append(Input(one.path, own, one.state))
     return found
 
 
@@ -126,11 +128,12 @@ class _Apart:
 
     def __init__(self, outputs: Sequence[str]) -> None:
         self._far = [name for name in outputs if urls.is_url(name)]
-        self._near = {name: Path(os.path.realpath(name)) for name in outputs if name and not urls.is_url(name)}
+        near = {name: os.path.realpath(name) for name in outputs if name and not urls.is_url(name)}
+        self._near = {name: os.path.join(real, "") for name, real in near.items()}  # noqa: PTH118  ends with one slash
         self._known = list[tuple[int, int]]()
-        for folder in self._near.values():
+        for folder in near.values():
             with contextlib.suppress(OSError):  # not there yet, so nothing is found in it
-                found = folder.stat()
+                found = os.stat(folder)  # noqa: PTH116  as it was spelled
                 self._known.append((found.st_ino, found.st_dev))
 
     def passes(self, one: os.DirEntry[str]) -> bool:
@@ -144,15 +147,17 @@ class _Apart:
 
         return any(remote.inside(url, far) and not remote.inside(named, far) for far in self._far)
 
-    def hold(self, path: str) -> None:
-        """Raises UsageError when a source lies in one of them: an output could take its place."""
+    def hold(self, path: str, real: str) -> None:
+        """Raises UsageError when a source lies in one of them: an output could take its place.
+
+        `real` is where the links of its path lead to.
+        """
         if urls.is_url(path):
             from pipeline.storage import remote
 
             inside = next((far for far in self._far if remote.inside(path, far)), None)
         else:
-            real = Path(os.path.realpath(path))
-            inside = next((name for name, top in self._near.items() if real.is_relative_to(top)), None)
+            inside = next((name for name, top in self._near.items() if f"{real}/".startswith(top)), None)
         if inside is not None:
             named, folder = _printable(path), _printable(inside)
             raise UsageError(
@@ -194,7 +199,7 @@ def _expand(name: str, walk: _Walk, *, listed: bool) -> Iterator[_Named]:
         seen = os.stat(name)  # noqa: PTH116  a list may name thousands
     except (OSError, ValueError) as error:
         if listed:
-            yield _Named(name, Path(name).name, real=name)
+            yield _Named(name, Path(name).name, real=os.path.realpath(name))
         elif _MAGIC.search(name):
             yield from _matching(name, walk)
         else:
@@ -230,11 +235,29 @@ def _matching(pattern: str, walk: _Walk) -> Iterator[_Named]:
 
 
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":  # any number of folders, or all that is left
-        return any(_fits(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+    at = {0}  # how many parts are matched: in as many steps as there are pairs, whatever the pattern
+    for wanted in pattern:
+        if not at:
+            return False
+        if wanted == "**":  # any number of folders, or all that is left
+            at = set(range(min(at), len(parts) + 1))
+        else:
+            at = {number + 1 for number in at if number < len(parts) and fnmatch.fnmatchcase(parts[number], wanted)}
+    return len(parts) in at
+
+
+def matches(relative: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns matches: by its name alone, or from the folder on where the pattern has a "/".
+
+    Small and capital letters are the same; a pattern that ends with "/" is a folder and all below it.
+    """
+    parts = relative.casefold().split("/")
+    for pattern in patterns:
+        wanted = (f"{pattern}**" if pattern.endswith("/") else pattern).casefold().split("/")
+        wanted += ["*"] if len(wanted) > 1 and wanted[-1] == "**" else []  # what is in a folder, not a file of its name
+        if _fits(parts if len(wanted) > 1 else parts[-1:], wanted):
+            return True
+    return False
 
 
 def _walk(top: Path, walk: _Walk, depth: int | None = None) -> Iterator[_Named]:

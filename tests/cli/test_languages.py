@@ -62,7 +62,7 @@ def test_every_argument_is_told_in_both_languages(name: str) -> None:
 
 MISTAKES = [
     (["chekc"], "无效的取值 'chekc'", "是否想写 'check'？"),
-    (["check", "a.mp4"], "缺少必需的参数：-p/--preset", ""),
+    (["scenes", "a.txt", "-o", "out"], "缺少必需的参数：-p/--preset", ""),
     (["check", "a.mp4", "-p", "x", "-j", "many"], "参数 -j/--jobs：'many' 不是整数", ""),
     (["upload", "m", "--to", "x", "--wait", "long"], "参数 --wait：'long' 不是数字", ""),
     (["check", "a.mp4", "-p"], "参数 -p/--preset：需要一个值", ""),

@@ -121,7 +121,8 @@ def test_scenes_are_printed_as_they_are_written(tmp_path: Path, capsys: pytest.C
     assert (tmp_path / "out" / "scenes.json").read_text(encoding="utf-8") == (
         json.dumps(told, ensure_ascii=False, indent=1) + "\n"
     )
-    assert list(told) == [*HEAD, "source", "role", "scenes", "findings", "summary"]
+    assert list(told) == [*HEAD, "source", "role", "request", "scenes", "findings", "summary"]
+    assert told["request"] is None  # what would be refused
     assert told["schema"] == "media-preflight/scenes/1"
     (scene,) = told["scenes"]
     found = scene.pop("findings")

@@ -24,7 +24,7 @@ from tests import ROOT
 # The verbs that scripts and Makefiles may rely on.
 PROMISED = {
     *("probe", "check", "plan", "prepare", "verify", "report", "scenes", "package", "serve", "upload", "sandbox"),
-    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "platform", "completion", "watch"),
+    *("fit", "schema", "presets", "explain", "doctor", "order", "status", "platform", "completion", "watch", "init"),
     "cut-slides",
 }
 # What each needs on its command line at least.

@@ -182,10 +182,14 @@ def test_nothing_to_do_is_a_mistake_unless_it_is_in_order(tmp_path: Path, verb: 
 
 
 def test_of_two_presets_none_is_dropped_in_silence(folder: Path) -> None:
-    done = run(folder, "check", "a", "-p", PICTURES, "-p", "metastudio/livestream")
-    assert done.returncode == 2
-    assert PICTURES in done.stderr
-    assert "metastudio/livestream" in done.stderr
+    done = run(folder, "check", "a", "-p", PICTURES, "-p", "metastudio/livestream", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)["reports"]
+    assert [one["preset"]["id"] for one in told] == [PICTURES, "metastudio/livestream"]
+    assert [len(one["assets"]) for one in told] == [2, 2]
+    twice = run(folder, "check", "a", "-p", PICTURES, "--role", "image", "--role", "video")
+    assert twice.returncode == 2
+    assert "--role was given twice: image and video" in twice.stderr
 
 
 def test_what_was_found_inside_a_deck_goes_and_comes_with_it(tmp_path: Path, sample: Sample) -> None:
@@ -197,3 +201,30 @@ def test_what_was_found_inside_a_deck_goes_and_comes_with_it(tmp_path: Path, sam
     assert [asset["source"] for asset in prepare(tmp_path, "more.png", preset=preset)["assets"]] == ["more.png", *first]
     again = [asset["source"] for asset in prepare(tmp_path, "talk.pptx", preset=preset)["assets"]]
     assert sorted(again) == sorted(["more.png", *first])
+
+
+# --- what an earlier run wrote ------------------------------------------------------------------------
+
+
+def test_a_manifest_is_doubted_where_it_is_not_the_one_that_was_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What this program wrote itself is not read as a stranger's; one changed sign, and all of it is."""
+    from pipeline.cli.main import main
+    from pipeline.documents import strict
+
+    doubted: list[bytes] = []
+    whole = strict.whole
+    monkeypatch.setattr(strict, "whole", lambda text: (doubted.append(text), whole(text))[1])
+    monkeypatch.chdir(folder)
+    words = ["prepare", "-p", PICTURES, "-o", "out", "-q", "-j", "1"]
+    assert main([*words, "a/good.jpeg"]) == 0
+    shutil.copyfile("a/good.jpeg", "more.jpeg")
+    assert main([*words, "more.jpeg"]) == 0
+    assert not any(b"good.jpeg" in text for text in doubted)
+    manifest = folder / "out" / "manifest.json"
+    manifest.write_text(manifest.read_text("utf-8").replace('"status":"ready"', '"status":"fixed"', 1), "utf-8")
+    shutil.copyfile("a/good.jpeg", "third.jpeg")
+    main([*words, "third.jpeg"])
+    assert any(b"good.jpeg" in text for text in doubted)
+    capsys.readouterr()

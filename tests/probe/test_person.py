@@ -7,6 +7,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.cli.output import exit_code
@@ -18,9 +19,11 @@ from pipeline.model.job import Job
 from pipeline.model.results import Verdict
 from pipeline.probe import probe
 from pipeline.probe.face import models
+from pipeline.probe.person.background import behind
 from pipeline.probe.person.frames import step_of
 from pipeline.stages.check import check
-from samples._footage import Shot, film, person, plain
+from samples._footage import BLUE, GREEN, SIZE, WHITE, Shot, film, person, plain
+from samples._pictures import scene
 
 SPANS = ("black", "white", "frozen", "nobody", "several", "lying", "turned", "cut_off")
 SECONDS = 10
@@ -65,6 +68,32 @@ def test_one_person_who_stays_is_no_fault(tmp_path: Path, tall: float) -> None:
     assert {name: getattr(found, name) for name in SPANS if getattr(found, name)} == {}
     assert found.seen == found.looked >= SECONDS / 2
     assert found.pictures == SECONDS * 2
+    assert found.background == "green"
+
+
+@pytest.mark.parametrize("tall", [0.9, 0.5])
+@pytest.mark.parametrize(
+    ("ground", "colour"),
+    [(GREEN, "green"), ((30, 90, 40), "green"), (BLUE, "blue"), (WHITE, "white"), ((120, 120, 120), "mixed")],
+)
+def test_what_is_behind_the_person_is_told(ground: tuple[int, int, int], colour: str, tall: float) -> None:
+    found = behind(person(1.0, ground=ground, tall=tall))
+    assert found is not None
+    assert found.colour == colour
+    assert found.evenness > 0.95
+
+
+def test_a_place_is_no_screen_and_a_shadow_is_uneven() -> None:
+    place = behind(person(1.0, ground=np.asarray(scene(*SIZE), np.uint8)))
+    assert place is not None
+    assert place.colour == "mixed"
+    darker = np.linspace(0.3, 1.2, SIZE[0])[None, :, None] * np.array(GREEN)
+    shadow = behind(
+        person(1.0, ground=np.broadcast_to(np.clip(darker, 0, 255), (SIZE[1], SIZE[0], 3)).astype(np.uint8))
+    )
+    assert shadow is not None
+    assert shadow.colour == "green"
+    assert shadow.evenness < 0.7
 
 
 def test_what_is_black_throughout_shows_nobody(tmp_path: Path) -> None:

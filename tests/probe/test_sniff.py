@@ -138,7 +138,7 @@ TEXTS = [
     ("ffconcat", Kind.TEXT, b"ffconcat version 1.0\nfile neighbour.mp4\n"),
     ("dash", Kind.TEXT, b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>'),
     ("sdp", Kind.TEXT, b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\n"),
-    ("ass", Kind.TEXT, b"[Script Info]\nTitle: x\n"),
+    ("ass", Kind.SUBTITLE, b"[Script Info]\nTitle: x\n"),
 ]
 
 

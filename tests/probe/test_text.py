@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli.main import main
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_TEXT
 from pipeline.model.facts import Kind, MediaInfo, TextInfo, Value
 from pipeline.probe import probe
 from pipeline.probe.text import read as text
-from pipeline.probe.text.encoding import decode
+from pipeline.probe.text.encoding import decode, encoding_of
 from pipeline.probe.text.subtitle import parse
 from samples import build
 from tests import ROOT
@@ -391,6 +394,68 @@ def test_an_encoding_that_is_not_sure_is_told_with_the_first_words(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("codec", "said", "words"),
+    [
+        ("cp1252", "cp1252", "Le café est fermé à l'été."),
+        ("koi8_r", "KOI8-R", "Привет, это короткий текст."),
+        ("iso8859_7", "iso-8859-7", "Καλημέρα"),
+        ("big5", "big5", "代剛"),  # four bytes that are letters in five encodings
+        ("gbk", "gb2312", "国镕"),  # the second is not in GB 2312
+        ("utf-16-be", "utf-16-be", "中"),
+    ],
+)
+def test_an_encoding_that_is_said_is_taken(codec: str, said: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(words.encode(codec))
+    known = probe(tmp_path / "a.txt", encoding=encoding_of(said))
+    assert known.kind is Kind.TEXT
+    assert known.text is not None
+    assert (known.text.encoding, known.text.characters) == (encoding_of(said), len(words))
+    out = tmp_path / "out"
+    assert main(["prepare", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "-o", str(out), "-q",
+                 "--encoding", said]) == 0  # fmt: skip
+    assert (out / "a.txt").read_text(encoding="utf-8") == words
+    assert main(["scenes", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "-o", str(out), "-q",
+                 "--encoding", said]) == 0  # fmt: skip
+
+
+def test_an_encoding_that_is_said_wrongly_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("你好，世界。".encode("gbk"))
+    info = probe(tmp_path / "a.txt", encoding="utf-8")
+    assert info.text is not None
+    assert info.text.encoding is None
+    assert "is not in utf-8" in info.remarks[0].en
+    # A byte order mark is surer than what is said.
+    (tmp_path / "b.txt").write_text("你好", encoding="utf-8-sig")
+    marked = probe(tmp_path / "b.txt", encoding="gbk")
+    assert marked.text is not None
+    assert marked.text.encoding == "utf-8"
+
+
+@pytest.mark.parametrize("said", ["ansi-x", "rot13", "idna", "base64", "a\0"])
+def test_what_is_no_encoding_is_a_wrong_option(said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    assert main(["check", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "--encoding", said]) == 2
+
+
+def test_a_verdict_is_remembered_with_the_encoding_it_was_given_in(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("代剛".encode("big5"))
+    os.utime(tmp_path / "a.txt", (1, 1))
+    asked = ["check", str(tmp_path / "a.txt"), "-p", "metastudio/video-production", "-q"]
+    assert [main(asked), main([*asked, "--encoding", "big5"]), main(asked)] == [1, 1, 1]
+
+
+def test_names_and_texts_in_a_zip_are_in_the_encoding_that_is_said(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("12.txt", "Ещё раз.".encode("cp1251"))
+    data = (tmp_path / "a.zip").read_bytes().replace(b"12.txt", "Да.txt".encode("cp1251"))
+    (tmp_path / "a.zip").write_bytes(data)
+    info = probe(tmp_path / "a.zip", encoding="windows-1251").archive
+    assert info is not None
+    (entry,) = info.entries
+    assert (entry.name, entry.text, entry.encoding) == ("Да.txt", "Ещё раз.", "windows-1251")
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("R&D 部门", 'write "&" as "&amp;"'),
@@ -403,3 +468,92 @@ def test_signs_that_xml_wants_written_otherwise_are_told(words: str, said: str, 
     (remark,) = probe(tmp_path / "a.ssml").remarks
     assert said in remark.en
     assert "line 3" in remark.en
+
+
+ASS = r"""[Script Info]
+Title: x
+[V4+ Styles]
+Format: Name, Fontname
+Style: Default,Arial
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Comment: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,no
+Dialogue: 0,0:00:04.00,0:00:05.25,Default,Bob,0,0,0,,{\k20}你{\k30}好\h吗
+Dialogue: 0,0:00:01.00,0:00:03.50,Default,,0,0,0,,{\an8}Hello, {\i1}world{\i0}\NSecond line
+Dialogue: 0,0:00:02.00,0:00:03.00,Default,,0,0,0,,{\p1}m 0 0 l 100 0 100 100{\p0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("times", "start", "end"),
+    [
+        ("00:00:01.500 --> 00:00:02.000", Fraction(3, 2), 2),
+        ("0:0:1,5 --> 0:0:2,5", Fraction(3, 2), Fraction(5, 2)),
+        ("00:01,000 --> 00:02,000", 1, 2),
+        ("00:00:01 --> 00:00:02", 1, 2),
+        ("00:00:01,000 -> 00:00:02,000", 1, 2),
+        ("00:00:01,000 → 00:00:02,000", 1, 2),
+        ("00：00：01，000 --> 00：00：02，000", 1, 2),
+        ("00:00:61,000 --> 00:01:02,000", 61, 62),
+        ("00:00:01,000-->00:00:02,000", 1, 2),
+    ],
+)
+def test_times_that_only_lenient_players_read_are_set_right(
+    times: str, start: Fraction, end: Fraction, tmp_path: Path
+) -> None:
+    info = read(tmp_path / "a.srt", f"1\n{times}\nA\n")
+    assert (marks(info, "cue"), marks(info, "fault.form")) == ([start], [None])
+    assert parse(f"1\n{times}\nA", "srt")[0][0][:2] == (start, end)
+
+
+def test_words_behind_an_empty_line_belong_to_their_cue(tmp_path: Path) -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nA\n\nstill A\n\n2\n00:00:03,000 --> 00:00:04,000\nB\n"
+    cues, faults = parse(text, "srt")
+    assert ([cue.text for cue in cues], faults) == (["A\nstill A", "B"], [])
+    assert len(marks(read(tmp_path / "a.srt", text), "fault.form")) == 1
+    # A number without times is a cue that lost them, and not words.
+    assert len(parse(text + "\n3\n", "srt")[1]) == 1
+
+
+def test_a_text_of_old_macintosh_is_subtitles(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_bytes(b"1\r00:00:01,000 --> 00:00:02,000\rA\r")
+    assert probe(tmp_path / "a.srt").kind is Kind.SUBTITLE
+
+
+def test_webvtt_without_the_empty_line_under_its_head() -> None:
+    cues, faults = parse("WEBVTT\n00:01,000 --> 00:02,000\nHi\n\nstep -> 2\n00:03.000 --> 00:04.000\nB", "vtt")
+    assert ([cue.text for cue in cues], faults) == (["Hi", "B"], [])
+
+
+def test_ass_is_subtitles_and_becomes_srt(tmp_path: Path) -> None:
+    info = read(tmp_path / "a.ass", ASS)
+    assert (info.format, marks(info, "cue")) == ("ass", [Fraction(4), Fraction(1)])
+    assert probe(tmp_path / "a.ass").kind is Kind.SUBTITLE
+    out = tmp_path / "out"
+    assert main(["prepare", str(tmp_path / "a.ass"), "-p", "metastudio/livestream", "-o", str(out), "-q"]) == 0
+    # What Aegisub shows at these times, without styles and drawings.
+    assert (out / "a.srt").read_text(encoding="utf-8") == (
+        "1\n00:00:01,000 --> 00:00:03,500\nHello, world\nSecond line\n\n2\n00:00:04,000 --> 00:00:05,250\n你好 吗\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Dialogue: 0,soon,0:00:02.00,D,,0,0,0,,x", "no times"),
+        ("Dialogue: 0,0:00:02.00,0:00:01.00,D,,0,0,0,,x", "ends before"),
+    ],
+)
+def test_a_line_of_ass_that_cannot_be_read_is_told(line: str, why: str, tmp_path: Path) -> None:
+    info = read(tmp_path / "a.ass", f"{ASS}{line}\n")
+    (fault,) = [mark for mark in info.marks if mark.what == "fault.syntax"]
+    assert fault.line == ASS.count("\n") + 1
+    assert fault.why
+    assert why in fault.why.en
+
+
+def test_ssa_has_its_own_fields() -> None:
+    head = "[Events]\nFormat: Marked, Start, End, Text\n"
+    text = f"{head}Dialogue: Marked=0,0:00:01.00,0:00:02.00,a, b\n[Fonts]\nDialogue: x"
+    (cue,), faults = parse(text, "ass")
+    assert (cue.start, cue.end, cue.text, faults) == (1, 2, "a, b", [])

@@ -143,3 +143,11 @@ def test_66_photos_and_355_samples_have_few_lines() -> None:
     for many, most in ((66, 90), (355, 400)):
         assets = [photo(f"{n}.jpg", *(_named(n * 7 + k) for k in range(5))) for n in range(many)]
         assert len(printed(*assets)) <= most
+
+
+def test_a_deck_that_is_split_loses_no_slide_in_words(sample: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    deck = str(sample("decks/51-slides.pptx"))
+    assert main(["plan", deck, "-p", VIDEO, "--split", "-j", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "split, at most 50 slides each (without loss)" in " ".join(said.split())
+    assert "51 -> 50" not in said

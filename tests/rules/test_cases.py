@@ -145,7 +145,9 @@ def info(table: Table) -> MediaInfo:
         plain["slides"] = dict(plain["slides"]) | {"places": places}
     if "person" in plain:  # spans are pairs of seconds
         seen = {
-            key: tuple(Span(*(Fraction(str(each)) for each in pair)) for pair in raw) if isinstance(raw, list) else raw
+            key: tuple(Span(*(Fraction(str(each)) for each in pair)) for pair in raw)
+            if isinstance(raw, list)
+            else value(hints(Person)[key], raw)
             for key, raw in plain.pop("person").items()
         }
         blocks["person"] = replace(Person(step=Fraction(1, 2), pictures=480, looked=120, seen=120), **seen)

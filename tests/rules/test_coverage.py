@@ -52,6 +52,8 @@ ONLY_ADVISED = {
     "metastudio.photo-avatar.audio.max-bytes": "the 11 M of the render stage are stricter",
     "metastudio.photo-avatar.text.max-chars": "the 1800 characters of the render stage are stricter",
     "metastudio.photo-avatar.text.max-tts-duration": "the speaking time is an estimate",
+    "metastudio.avatar-training.video.green-screen": "only where the order has the background replaced",
+    "tencent.make.background.removal": "as above",
     "tencent.face-detect.face-box-size": "no figures are stated; ours are those of the other platform",
     "tencent.auth-video.path": "the upload stage writes the key; mp4 is only seen in examples",
     "tencent.voice.quality.text-accuracy.chi": "the language is not known; the least pass mark rejects",

@@ -79,3 +79,73 @@ def test_a_whole_round(by: str, tmp_path: Path) -> None:
             press(driver, ENTER)
         until(lambda: [p for p in downloads.iterdir() if p.suffix == ".png"])
         assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []
+
+
+def test_reload_keeps_the_batch_and_its_files_run_once_more(tmp_path: Path) -> None:
+    sources = build(NAMES, OUT)
+    with served(Room(tmp_path, 10_000_000)) as port, browser() as driver:
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        select(driver, "preset", "metastudio/video-production")
+        driver.find_element("id", "pick").send_keys("\n".join(str(sources[name]) for name in NAMES))
+        until(driver.find_element("id", "check").is_enabled)
+        driver.refresh()
+        until(lambda: len(driver.find_elements("css selector", "#dropped li")) == 2)
+        take_out = driver.find_elements("css selector", "#dropped button")[0]
+        assert "over-4k.png" in str(take_out.get_attribute("aria-label"))
+        take_out.click()
+        until(lambda: len(driver.find_elements("css selector", "#dropped li")) == 1)
+        assert violations(driver) == []
+        until(driver.find_element("id", "check").is_enabled)
+        driver.find_element("id", "check").click()
+        until(lambda: driver.find_element("id", "state").text == "Done.")
+        assert [b.text for b in driver.find_elements("css selector", "#dropped .badge")] == ["fixable"]
+        driver.refresh()
+        until(lambda: driver.find_element("id", "state").text == "Done.")
+        until(lambda: driver.find_element("id", "result").is_displayed())
+        driver.find_element("id", "prepare").click()
+        until(lambda: [b.text for b in driver.find_elements("css selector", "#dropped .badge")] == ["fixed"])
+        until(lambda: driver.find_element("id", "state").text == "Done.")
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []
+
+
+def test_an_earlier_batch_is_in_the_list(tmp_path: Path) -> None:
+    held = Room(tmp_path, 10_000_000)
+    sources = build(NAMES, OUT)
+    with served(held) as port, browser() as driver:
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        driver.find_element("id", "pick").send_keys(str(sources["texts/fast.ssml"]))
+        until(driver.find_element("id", "check").is_enabled)
+        driver.get("about:blank")
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        until(lambda: driver.find_elements("css selector", "#batches a"))
+        link = driver.find_element("css selector", "#batches a")
+        assert "fast.ssml" in link.text
+        link.click()
+        until(lambda: [one.text for one in driver.find_elements("css selector", "#dropped bdi")] == ["fast.ssml"])
+
+
+def test_a_folder_gives_all_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "media" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("words")
+    (folder.parent / "b.txt").write_text("words")
+    (tmp_path / "room").mkdir()
+    with served(Room(tmp_path / "room", 10_000_000)) as port, browser() as driver:
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        driver.find_element("id", "pickfolder").send_keys(str(folder.parent))
+        until(driver.find_element("id", "check").is_enabled)
+        assert sorted(one.text for one in driver.find_elements("css selector", "#dropped bdi")) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_is_wider_than_a_phone(lang: str, tmp_path: Path) -> None:
+    with served(Room(tmp_path, 10_000_000)) as port, browser() as driver:
+        screen = {"width": 320, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        if lang == "zh":
+            driver.find_element("id", "lang").click()
+        driver.find_element("id", "pick").send_keys(str(build(NAMES, OUT)["texts/fast.ssml"]))
+        until(driver.find_element("id", "check").is_enabled)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 320
+        assert violations(driver) == []

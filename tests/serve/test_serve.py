@@ -28,6 +28,8 @@ from pipeline.model.facts import Text
 from pipeline.serve import server
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
+from pipeline.serve.door import Door
+from pipeline.serve.people import Anybody
 from pipeline.serve.sessions import Full, Room, room, safe_name
 from pipeline.storage.publish import WORK
 from pipeline.tools.ffmpeg import Share
@@ -51,7 +53,7 @@ def served(held: Room) -> Iterator[int]:
     """The page behind a real server on a free port of this machine."""
     listening = _listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    app = application(held, TOKEN, _hosts("127.0.0.1", port), workers=1, lang="en")
+    app = application(held, Door(Anybody(TOKEN), _hosts("127.0.0.1", port)), workers=1, lang="en")
     running = uvicorn.Server(server.config(app))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -94,7 +96,7 @@ def finished(client: Client, batch: str) -> dict[str, Any]:
 def test_a_whole_round(client: Client) -> None:
     batch = opened(client)
     wide = build(["images/over-4k.png"], OUT)["images/over-4k.png"].read_bytes()
-    assert put(client, batch, "背景 图.png", wide).json() == {"name": "背景 图.png", "size": len(wide)}
+    assert put(client, batch, "背景 图.png", wide).json() == {"name": "背景 图.png", "size": len(wide), "number": 1}
     assert put(client, batch, "背景 图.png", wide).status_code == 201
     started = client.post(
         f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare", "lang": "zh"}), headers=OURS
@@ -411,9 +413,12 @@ def test_a_batch_is_told_as_the_page_reads_it(held: Room, client: Client) -> Non
     assert answer.headers["content-type"] == "application/json"
     expected = {
         "id": kept.id,
+        "made": kept.made,
         "state": "failed",
+        "place": None,
+        "asked": None,
         "error": {"en": "no", "zh": "否"},
-        "files": [{"name": "你好.txt", "size": 3, "fraction": 0.5, "status": "ready"}],
+        "files": [{"number": 1, "name": "你好.txt", "size": 3, "fraction": 0.5, "status": "ready"}],
         "summary": None,
         "outputs": [],
     }

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.checks import CHECKS
 from pipeline.cli.main import main
 from pipeline.documents import entry
 from pipeline.engine.tasks import fit_entry
 from pipeline.errors import TimedOut
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job
-from pipeline.model.results import Status
+from pipeline.model.results import Finding, Status
 from pipeline.rules import presets
 from pipeline.stages import check as checking
 from pipeline.stages import fit as fitting
@@ -41,6 +42,10 @@ def roles_by_hand() -> list[tuple[str, str]]:
     return [(name, role.name) for name in presets.names() for role in presets.load(name).roles]
 
 
+def of_people(finding: Finding) -> bool:
+    return "person" in CHECKS[finding.rule.check].needs
+
+
 @pytest.mark.parametrize("name", EVERY_KIND)
 def test_every_role_that_takes_it_is_told_as_check_tells_it(name: str, sample: Sample) -> None:
     path = str(sample(name))
@@ -53,10 +58,14 @@ def test_every_role_that_takes_it_is_told_as_check_tells_it(name: str, sample: S
             assert (preset, role) not in told
             continue
         case = told[preset, role]
-        assert (case.status, case.plan) == (alone.status, alone.plan)
-        assert [(f.rule, f.verdict, f.actual) for f in case.findings] == [
-            (f.rule, f.verdict, f.actual) for f in alone.findings
-        ]
+        assert case.status == alone.status
+        # Who is seen in footage takes long to find out, and is left out where something else stands in the way.
+        looked = case.status is not Status.BLOCKED or len(case.findings) == len(alone.findings)
+        heard = [f for f in alone.findings if looked or not of_people(f)]
+        assert [(f.rule, f.verdict, f.actual) for f in case.findings] == [(f.rule, f.verdict, f.actual) for f in heard]
+        assert case.plan.fixes == alone.plan.fixes
+        assert case.plan.blocked == tuple(f for f in alone.plan.blocked if looked or not of_people(f))
+        assert looked or case.plan.blocked
 
 
 @pytest.mark.parametrize(
@@ -162,3 +171,43 @@ def test_without_the_networks_a_photo_is_not_called_unfit(sample: Sample, monkey
 def test_a_lost_worker_costs_its_file() -> None:
     told = entry.unfitted(Job(path="a.mp4", stem="a", lang="zh"), TimedOut("stopped after 9 s", "9 秒后已终止"))
     assert (told.kind, told.status, told.error and told.error.message) == (Kind.UNKNOWN, Status.ERROR, "9 秒后已终止")
+
+
+@pytest.mark.parametrize(
+    ("path", "preset", "role", "words"),
+    [
+        ("drafts/training-1.mp4", "metastudio/avatar-training", "video", 1),
+        ("drafts/Avatar Training/1.mp4", "metastudio/avatar-training", "video", 2),
+        ("voice_basic/a.zip", "metastudio/voice-basic", "package", 2),
+        ("photos/ID card.png", "metastudio/avatar-training", "id-card", 2),
+        ("photos/1.png", "tencent/photo-fast", "photo", 1),
+        ("training/of/old/1.mp4", "metastudio/avatar-training", "video", 0),
+        ("videos/video.mp4", "metastudio/asset-library", "video", 0),  # the word for a kind of file says nothing
+        ("slides/audio.wav", "convert/mono-wav", "audio", 0),
+    ],
+)
+def test_words_of_scenario_and_role_in_the_name_are_counted(path: str, preset: str, role: str, words: int) -> None:
+    from pipeline.model.case import Case
+    from pipeline.model.results import Plan
+    from tests import factory
+
+    job = Job(path=path, stem="x", preset=preset, role=role)
+    case = Case(job=job, role=None, facts=factory.video(), findings=(), plan=Plan())
+    assert fitting._named(case) == words
+
+
+def test_what_its_name_says_it_is_comes_first_of_equals(sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / "stickers" / "1.png"
+    path.parent.mkdir()
+    path.symlink_to(sample("images/alpha.png"))
+    _, cases, _ = fit(Job(path=str(path), stem="x"))
+    assert cases[0].job.role == "sticker"
+
+
+def test_a_paper_is_no_guess_for_a_picture(sample: Sample) -> None:
+    """An identity card is a picture like any other by its headers: only its name, or what is in it, can tell."""
+    path = str(sample("images/good-1080p.jpg"))
+    _, cases, _ = fit(Job(path=path, stem="x"))
+    passing = [case.job.role for case in cases if case.status is Status.PASS]
+    assert "id-card" in passing
+    assert passing.index("image") < passing.index("id-card")

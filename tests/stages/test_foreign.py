@@ -46,6 +46,37 @@ def test_a_foreign_file_is_named_with_the_export_that_helps(name: str, data: byt
     assert said in finding.rule.note.en
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("app.log", "started\n", "log of a program"),
+        ("a.txt", "2026-01-02 10:11:12 a\n2026-01-02 10:11:12 b\n[2026-01-02T10:11:12] c\n", "log of a program"),
+        ("shots.csv", "镜号,台词\n1,你好\n", "save it as .xlsx"),
+        ("make.py", "import os\n", "source of a program"),
+        ("a.yaml", "a: 1\n", "settings of a program"),
+        ("a.lrc", "[00:01.00]你好\n", "export them as .srt"),
+        ("a.xml", '<?xml version="1.0"?><project/>', "export the words from there"),
+        ("a.json", '["你好", "再见"]', "export the words from there"),
+        ("a.html", "<html><body>x</body></html>", "web page"),
+    ],
+)
+def test_what_is_no_script_is_told_for_what_it_is(name: str, text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    case = check(Job(path=str(tmp_path / name), stem="a", preset=PRESET))
+    (finding,) = [one for one in case.findings if one.blocks and one.rule.check == "text.format"]
+    assert case.plan.blocked
+    assert finding.advice
+    assert said in finding.advice.en
+
+
+@pytest.mark.parametrize("text", ["[1] 大家好，见文献[2]。", "[1,2]节课的内容。", "2026-01-02 10:11:12 开会。\n再见。"])
+def test_scripts_that_begin_alike_are_scripts(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    info = probe(tmp_path / "a.txt").text
+    assert info is not None
+    assert info.format == "plain"
+
+
 @pytest.mark.parametrize("text", ['{"canvas_config": {"height": 1080}}', '[\n {"id": 1}]', '{\n  "a b": 1\n}'])
 def test_what_a_program_keeps_for_itself_is_no_script(text: str, tmp_path: Path) -> None:
     (tmp_path / "draft.txt").write_text(text, encoding="utf-8")

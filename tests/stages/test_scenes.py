@@ -47,6 +47,66 @@ def test_page_marks_in_a_script_begin_scenes_and_are_not_spoken(tmp_path: Path) 
     ]
 
 
+MARKS = (
+    *("【第2页】", "[Page 2]", "[Page 2: The end]", "(slide 2)", "《第二页》", "第2页：", "Page 2:", "## 第 2 页\n"),
+    *("--- Page 2 ---\n", "第2页/共9页\n", "Page 2 of 9\n", "P2\n", "PPT第2页\n", "幻灯片2：", "【场景二 收尾】"),
+    *("Scene 2\n", "第２頁\n", "**Slide 2**\n"),
+)
+NO_MARKS = (
+    *("今天讲第2页：内容。", "第2页的内容很多。", "Page 2 is long.", "P2P 网络。", "Scene one: hello.", "第二，再见。"),
+    "2\n再见。",
+)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_marks_of_pages(mark: str) -> None:
+    assert list(scenes._by_page(f"你好。\n{mark}再见。")) == [(None, "你好。\n"), (2, "再见。")]
+
+
+@pytest.mark.parametrize("words", NO_MARKS)
+def test_words_that_only_speak_of_a_page(words: str) -> None:
+    assert list(scenes._by_page(f"你好。\n{words}")) == [(None, f"你好。\n{words}")]
+
+
+def test_the_request_is_one_that_the_documents_and_the_sdk_of_the_platform_have(tmp_path: Path) -> None:
+    from huaweicloudsdkmetastudio.v1 import CreateVideoScriptsReq, ShootScript, ShootScriptItem, TextConfig
+
+    from pipeline.upload.metastudio.protocol import TABLES
+
+    (tmp_path / "第 1 课 (final).txt").write_text("[page 1] 大家好。\n[page 2] 再见。", encoding="utf-8")
+    code, told = made(tmp_path / "第 1 课 (final).txt", tmp_path / "out")
+    assert code == 0
+    body = json.loads((tmp_path / "out" / "script.json").read_text(encoding="utf-8"))
+    assert body == told["request"]
+    # Tables 5-3, 5-9, 5-10 and 5-11 of the API reference, as they are kept for what is sent.
+    assert TABLES.wrong("create_video_scripts", "body", body) == []
+    assert TABLES.wrong("create_video_scripts", "body", body | {"scenes": []})
+    assert body["script_name"] == "第_1_课_final"
+    items = body["shoot_scripts"]
+    assert [item["shoot_script"]["text_config"]["text"] for item in items] == ["大家好。", "再见。"]
+    for model, one in (
+        (CreateVideoScriptsReq, body),
+        (ShootScriptItem, items[0]),
+        (ShootScript, items[0]["shoot_script"]),
+        (TextConfig, items[0]["shoot_script"]["text_config"]),
+    ):
+        assert set(one) <= set(model.openapi_types)
+
+
+def test_what_would_be_refused_makes_no_request(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("你好。", encoding="utf-8")
+    assert made(tmp_path / "a.txt", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "script.json").exists()
+    (tmp_path / "a.txt").write_text("<speak>你好<audio src='x'>。</audio></speak>", encoding="utf-8")
+    code, told = made(tmp_path / "a.txt", tmp_path / "out")
+    assert (code, told["request"]) == (1, None)
+    assert not (tmp_path / "out" / "script.json").exists()
+    # Scenarios for which no such request is documented have none either.
+    (tmp_path / "b.txt").write_text("你好。", encoding="utf-8")
+    code, told = made(tmp_path / "b.txt", tmp_path / "avatar", preset="metastudio/photo-avatar")
+    assert (code, told["request"]) == (0, None)
+
+
 def test_photo_avatars_speak_five_minutes_at_most(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("今天我们学习如何准备素材。" * 300, encoding="utf-8")
     _, told = made(tmp_path / "a.txt", tmp_path / "out", preset="metastudio/photo-avatar")

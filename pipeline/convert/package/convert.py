@@ -9,8 +9,8 @@ import re
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -101,7 +101,10 @@ def convert(
     else:
         try:
             with Zip(source) as archive, target.open("wb") as out:
-                _write(archive, new_entries(archive.members, plan, info.name), out, progress)
+                # Names and encodings are those that were found at the check, which knew what people say of them.
+                known = zip(archive.members, info.archive.entries if info.archive else (), strict=True)
+                named = {replace(member, name=entry.name): entry.encoding for member, entry in known}
+                _write(archive, named, new_entries(tuple(named), plan, info.name), out, progress)
         except BadZip as error:
             raise Unreadable(
                 f"{info.name}: {error.text.en}. Pack the original files again.",
@@ -189,8 +192,8 @@ def _unpaired(package: str, name: str) -> ToolFailed:
 # --- writing (layouts: APPNOTE 4.3.7, 4.3.12, 4.3.16) -----------------------------------------------------
 
 
-def _recoded(archive: Zip, member: Member) -> bytes:
-    found = decode(archive.content(member, MAX_TEXT))
+def _recoded(archive: Zip, member: Member, encoding: str | None) -> bytes:
+    found = decode(archive.content(member, MAX_TEXT), encoding)
     if found.text is None:
         raise Unreadable(
             f"{archive.name}: the encoding of {member.name!r} is not known. Save it as UTF-8.",
@@ -199,26 +202,34 @@ def _recoded(archive: Zip, member: Member) -> bytes:
     return found.text.encode()
 
 
-def _content(archive: Zip, new: _New) -> tuple[int, int, int, int, Iterator[bytes]]:
+def _content(
+    archive: Zip, encodings: Mapping[Member, str | None], new: _New
+) -> tuple[int, int, int, int, Iterator[bytes]]:
     """Method, check sum, packed size, size, and the bytes as they are written."""
     member = new.member
     if new.recode:
         # Stored and not deflated: the same bytes whatever version of zlib is at hand.
-        data = _recoded(archive, member)
+        data = _recoded(archive, member, encodings[member])
         return STORED, zlib.crc32(data), len(data), len(data), iter((data,))
     if member.method not in {STORED, DEFLATED}:
         raise BadZip(f"{member.name!r} is packed by an unusual method", f"{member.name!r} 的压缩方法不常用")
     return member.method, member.crc, member.packed, member.size, archive.packed(member)
 
 
-def _write(archive: Zip, entries: list[_New], out: BinaryIO, progress: Callable[[float], None]) -> None:
+def _write(
+    archive: Zip,
+    encodings: Mapping[Member, str | None],
+    entries: list[_New],
+    out: BinaryIO,
+    progress: Callable[[float], None],
+) -> None:
     index = bytearray()
     whole = sum(new.member.packed for new in entries) or 1
     done = 0
     for new in entries:
         raw = new.name.encode()
         flags = 0 if raw.isascii() else _NAMES_UTF8
-        method, crc, packed, size, pieces = _content(archive, new)
+        method, crc, packed, size, pieces = _content(archive, encodings, new)
         offset = out.tell()
         if max(offset + packed, size) >= _TOO_LARGE or len(raw) > 0xFFFF:
             raise ToolFailed(

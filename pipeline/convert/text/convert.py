@@ -134,7 +134,7 @@ def convert(
     if doing.copy:
         shutil.copyfile(source, target)
     else:
-        text = load(source, source.stat().st_size).text
+        text = load(source, source.stat().st_size, info.text.encoding if info.text else None).text
         if text is None:
             raise Unreadable(
                 f"The encoding of {info.name} is not known. Save it as UTF-8.",

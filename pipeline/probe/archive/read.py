@@ -58,7 +58,7 @@ def _entry(archive: Zip, member: Member, overlaps: bool, problems: list[str], fa
     text, encoding = None, None
     is_text = format_ == "plain" or (not size and member.name.lower().endswith(".txt"))
     if is_text and size <= HEAD:
-        found = decode(head)
+        found = decode(head, archive.said)
         text = found.text
         encoding = f"{found.encoding}-sig" if found.bom and found.encoding == "utf-8" else found.encoding
     return replace(
@@ -114,9 +114,9 @@ def _duplicates(members: tuple[Member, ...]) -> list[str]:
     return found
 
 
-def _info(path: Path, remarks: list[Text]) -> ArchiveInfo:
+def _info(path: Path, said: str | None, remarks: list[Text]) -> ArchiveInfo:
     try:
-        with Zip(path) as archive:
+        with Zip(path, said) as archive:
             problems = _duplicates(archive.members)
             overlaps = archive.overlaps()
             entries = tuple(
@@ -136,13 +136,13 @@ def _info(path: Path, remarks: list[Text]) -> ArchiveInfo:
         return ArchiveInfo(valid=False, problems=("no directory",))
 
 
-def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; every package is a zip
-    """Facts about the package at `path`.
+def read(path: Path, size: int, format: str, said: str | None = None) -> MediaInfo:  # noqa: A002, ARG001  the words of the interface; every package is a zip
+    """Facts about the package at `path`; names and texts in it are in the encoding that is `said`, if one is.
 
     Damage is a fact (`valid`, `problems`, remarks); only what goes beyond a ceiling raises CeilingExceeded.
     """
     faults: list[Text] = []
-    info = _info(path, faults)
+    info = _info(path, said, faults)
     return replace(
         unopened(path, Kind.ARCHIVE, size),
         container="zip",

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from pipeline.errors import CeilingExceeded
@@ -89,8 +90,13 @@ def _name(raw: bytes, codecs: tuple[str, ...]) -> str:
     return raw.decode("cp437")
 
 
-def _codecs(unmarked: list[bytes]) -> tuple[str, ...]:
-    """What names without a mark of their own are in: that of all of them together, else as Chinese Windows writes."""
+def _codecs(unmarked: list[bytes], said: str | None) -> tuple[str, ...]:
+    """What names without a mark of their own are in.
+
+    What is `said`; else that of all of them together; else as Chinese Windows writes.
+    """
+    if said:
+        return (said, "utf-8")
     sure = decode(b"\n".join(unmarked)[:_NAMES]).encoding if unmarked else None
     return ("utf-8", sure or "gbk", "gbk")
 
@@ -114,7 +120,14 @@ def _wide(extra: bytes, values: list[int]) -> list[int]:
 
 
 class Zip(Opened):
-    """An open archive. Raises BadZip without a usable directory, CeilingExceeded for too many entries."""
+    """An open archive, its names in the encoding that is `said` where they have no mark.
+
+    Raises BadZip without a usable directory, CeilingExceeded for too many entries.
+    """
+
+    def __init__(self, path: Path, said: str | None = None) -> None:
+        self.said = said
+        super().__init__(path)
 
     def _read_tables(self) -> None:
         self.members, self.shift, self.start = self._directory()
@@ -176,7 +189,7 @@ class Zip(Opened):
             members.append(Member(raw, "", flags, method, crc, packed, size, where + shift, mode))
         if at != length:
             raise BadZip("its list of entries holds more than it says", "条目目录内容多于其声明")
-        codecs = _codecs([one.raw for one in members if not one.flags & _UTF8])
+        codecs = _codecs([one.raw for one in members if not one.flags & _UTF8], self.said)
         named = (replace(one, name=_name(one.raw, ("utf-8",) if one.flags & _UTF8 else codecs)) for one in members)
         return tuple(named), shift, start
 

@@ -73,7 +73,7 @@ def words(path: Path, info: MediaInfo) -> str | None:
     """
     if info.container in DOCUMENTS:
         return sections(path, info.container).text
-    return load(path, info.size).text
+    return load(path, info.size, info.text.encoding if info.text else None).text
 
 
 def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface

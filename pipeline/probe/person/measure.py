@@ -7,7 +7,7 @@ that a span begins and ends within half a second of the truth.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -19,12 +19,15 @@ from pipeline.errors import ToolMissing
 from pipeline.model.facts import Face, MediaInfo, Person, Span, Text, VideoStream, decodable
 from pipeline.probe.face.models import Pixels, load
 from pipeline.probe.person import frames
+from pipeline.probe.person.background import MIXED, Behind, behind
 from pipeline.probe.person.sight import CHANGED, STILL, Sight, change, grey, light, people, told
 
 _EVERY: Final = 4  # pictures between two that faces are looked for in
 _CLOSELY: Final = 5  # looks of which one is close; the others find small and lying faces only where they were before
 _EXTRA: Final = 400  # more looks than that in one file
 _FROZEN: Final = Fraction(2)  # seconds without change, from which footage is taken for frozen
+
+_NEARLY: Final = 0.8  # of the pictures in which it is looked what is behind the person
 
 Sights = frozenset[Sight]
 
@@ -49,6 +52,7 @@ class Watcher:
         self._between: deque[_Seen] = deque(maxlen=_EVERY)
         self._extra = _EXTRA
         self._found: int | None = None  # faces in the last picture looked at
+        self._behind: list[Behind] = []
         self._brief = 0  # looks since the last close one
 
     def take(self, _: Fraction, pixels: Pixels) -> None:
@@ -92,6 +96,7 @@ class Watcher:
             faces = people(pixels, briefly=True)
         if not brief or len(faces) != self._found:  # who comes or goes is looked at closely
             faces = people(pixels, briefly=False)
+            self._behind += [found] if faces and (found := behind(pixels)) else []
         self._found = len(faces)
         self._looks[index] = told(faces)
         self._main += faces[:1]
@@ -106,6 +111,8 @@ class Watcher:
             looked=len(self._looks),
             seen=len(self._main),
             share=median(face.share or Fraction(0) for face in self._main) if self._main else None,
+            background=self._background(),
+            background_evenness=_exact(median(each.evenness for each in self._behind)) if self._behind else None,
             frozen=self._frozen(),
             **spans,
         )
@@ -117,6 +124,11 @@ class Watcher:
             last = self._looks.get(index, last)
             filled.append(dark or last)
         return filled
+
+    def _background(self) -> str | None:
+        """The colour that is behind the person nearly all the time."""
+        colour, times = Counter(each.colour for each in self._behind).most_common(1)[0] if self._behind else (None, 0)
+        return colour if times >= _NEARLY * len(self._behind) else MIXED
 
     def _frozen(self) -> tuple[Span, ...]:
         """Where nothing moves for long. A black or white stretch is told as such."""
@@ -136,6 +148,10 @@ class Watcher:
             elif flag:
                 spans.append(Span(start, end))
         return tuple(spans)
+
+
+def _exact(value: float) -> Fraction:
+    return Fraction(round(value * 1000), 1000)
 
 
 def measure(path: Path, stream: VideoStream, length: Fraction | None) -> Person | None:

@@ -1,6 +1,6 @@
 """What one picture of footage shows: light, whether it stands still, and who is in it.
 
-The thresholds are ours. What they find and miss: `python -m benchmarks footage`, in `docs/benchmarks.md`.
+The thresholds are ours. What they find and miss: `python -m benchmarks footage`.
 """
 
 from __future__ import annotations

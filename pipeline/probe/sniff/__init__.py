@@ -109,8 +109,8 @@ _DIB_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of 
 _DOC_TYPE: Final = re.compile(rb"\x42\x82[\x84-\x88]([a-z]{4,8})")  # EBML element DocType, one-byte length
 
 
-def sniff(path: Path) -> Sniffed:
-    """What the file at `path` is, by content.
+def sniff(path: Path, encoding: str | None = None) -> Sniffed:
+    """What the file at `path` is, by content; `encoding` is what it is said to be in if it is a text.
 
     Raises Unreadable when the file is empty, not a regular file, or cannot be opened.
     """
@@ -128,7 +128,7 @@ def sniff(path: Path) -> Sniffed:
                     f"{path.name} is empty (0 bytes). Send the file again; it was probably cut short.",
                     f"{path.name} 为空文件（0 字节），可能传输中断。请重新发送该文件。",
                 )
-            return _sniff_open(file, size)
+            return _sniff_open(file, size, encoding)
     except OSError as error:
         raise Unreadable(
             f"{path.name} cannot be read: {error.strerror or error}. Check the path and its permissions.",
@@ -151,7 +151,7 @@ def sniff_head(head: bytes) -> Sniffed:
     return _as_text(head, whole=len(head) < WINDOW)
 
 
-def _sniff_open(file: BinaryIO, size: int) -> Sniffed:
+def _sniff_open(file: BinaryIO, size: int, encoding: str | None) -> Sniffed:
     head = file.read(HEAD)
     found = _by_magic(head)
     if found:
@@ -171,7 +171,7 @@ def _sniff_open(file: BinaryIO, size: int) -> Sniffed:
     if head.startswith(b"ID3") and len(head) >= 10:
         return _after_id3(file, head)
     head += file.read(WINDOW - len(head))
-    return _by_frames(head) or _as_text(head, whole=size <= len(head))
+    return _by_frames(head) or _as_text(head, whole=size <= len(head), encoding=encoding)
 
 
 def _by_magic(head: bytes) -> Sniffed | None:
@@ -306,9 +306,9 @@ def _ole_kind(names: frozenset[str]) -> Sniffed:
     return Sniffed(Kind.UNKNOWN, "xls" if names & {"Workbook", "Book"} else "ole")
 
 
-def _as_text(head: bytes, *, whole: bool) -> Sniffed:
-    format_ = sniff_text(head, whole=whole)
+def _as_text(head: bytes, *, whole: bool, encoding: str | None = None) -> Sniffed:
+    format_ = sniff_text(head, whole=whole, said=encoding)
     if format_ is None:
         return UNRECOGNISED
-    kinds = {"srt": Kind.SUBTITLE, "vtt": Kind.SUBTITLE, "svg": Kind.IMAGE}
+    kinds = {"srt": Kind.SUBTITLE, "vtt": Kind.SUBTITLE, "ass": Kind.SUBTITLE, "svg": Kind.IMAGE}
     return Sniffed(kinds.get(format_, Kind.TEXT), format_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 from typing import Final, NamedTuple
 
@@ -27,6 +28,7 @@ HIDDEN: Final = re.compile(
 
 # What controls mean in the programs that write them: Word's line and page breaks, its hyphens (MS-DOC 2.4.1).
 _MEANT: Final = str.maketrans({"\v": "\n", "\f": "\n", "\x1e": "-"})
+_STRAY: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _DECLARED: Final = re.compile(r"(\A\s*<\?xml\s[^>]*?\bencoding\s*=\s*)(\"[^\"]*\"|'[^']*')")
 
 
@@ -81,6 +83,9 @@ _OF_ONE_BYTE: Final = (
 # least as likely on the average, those of one that is damaged or in another encoding are not.
 _SURE, _SENSE = 5.5, -11.0
 _TOLD: Final = 3  # guesses
+_MEANS: Final = {"gb2312": "gbk"}  # what Windows calls by the name of its smaller set
+# Codecs of Python that write other things than the texts of people.
+_NO_ENCODINGS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw-unicode-escape", "undefined", "utf-7"})
 _WORDS: Final = 24  # characters of a guess
 
 
@@ -102,31 +107,69 @@ def as_utf8(text: str) -> bytes:
     return _DECLARED.sub(r'\1"UTF-8"', text, count=1).encode()
 
 
-def decode(data: bytes) -> Decoded:
-    """The whole of `data` as text.
+def encoding_of(said: str) -> str | None:
+    """The name here of an encoding of texts that somebody says: any that Python knows under any of its names."""
+    try:
+        codec = codecs.lookup(said).name
+        with contextlib.suppress(UnicodeError):  # half a letter: an encoding all the same
+            b"a".decode(codec)
+    except (LookupError, ValueError):  # no codec, or one that does not make texts
+        return None
+    codec = _MEANS.get(codec, codec)
+    named = {codecs.lookup(one.codec).name: one.name for family in (*_FAMILIES, *_OF_ONE_BYTE) for one in family}
+    return None if codec in _NO_ENCODINGS else codec if codec.startswith("utf-16") else named.get(codec, codec)
+
+
+def _as_said(data: bytes, said: str) -> Decoded:
+    """The text in an encoding that somebody said; by its larger set where it has characters of that."""
+    family = next((family for family in _FAMILIES if any(one.name == said for one in family)), ())
+    names = [one.name for one in family]
+    wider = [one.codec for one in family[names.index(said) :]] if said in names else [said]
+    texts = (decoded(data, codec) for codec in wider)
+    text = next((one for one in texts if one is not None), None)
+    return Decoded(said if text is not None else None, False, text)
+
+
+def decode(data: bytes, said: str | None = None) -> Decoded:
+    """The whole of `data` as text, in the encoding that is `said` where it is no other by its mark.
 
     A byte order mark decides where there is one. Without it: UTF-8 when it decodes strictly (ASCII is UTF-8), UTF-16
     and UTF-32 when zero bytes lie as theirs do; else the East Asian encoding in which its letters are by far the
     likeliest. Where two are nearly as likely, or nothing makes sense, none is taken and the likeliest are told.
     Single-byte encodings of Western languages cannot be told from each other and are only ever guesses.
     """
+    found = _detected(data)
+    return found if said is None or found.bom or found.encoding == said else _as_said(data, said)
+
+
+def _detected(data: bytes) -> Decoded:
     for mark, name, codec in MARKS:
         if data.startswith(mark):
             text = decoded(data[len(mark) :], codec)
             return Decoded(name if text is not None else None, True, text)
-    zeros = data.count(0)
-    if (not zeros or zeros * 4 < len(data)) and (text := decoded(data, "utf-8")) is not None:
-        return Decoded("utf-8", False, text)  # with stray zeros: UTF-16 of Latin letters holds as many as letters
-    if zeros:
-        return _with_zeros(data)
+    zeros, text = data.count(0), decoded(data, "utf-8")
+    if zeros or (text is not None and _STRAY.search(text)):
+        # A text in UTF-8 with stray bytes, or one in UTF-16, whose bytes may all be below 128: of Latin letters every
+        # second one is zero, a full stop of Chinese is 30 02.
+        wide = _with_zeros(data)
+        return Decoded("utf-8", False, text) if text is not None and not wide.encoding else wide
+    if text is not None:
+        return Decoded("utf-8", False, text)
     found = likeliest(data)
     sure = found and (len(found) == 1 or found[0].likely - found[1].likely >= _SURE)
     if sure and found[0].sense and found[0].wide:
         return Decoded(found[0].name, False, found[0].text)
     told: dict[str, str] = {}
     for one in found:
-        told.setdefault(one.name, " ".join(one.text[: 2 * _WORDS].split())[:_WORDS])
+        told.setdefault(one.name, _begins(one.text))
     return Decoded(None, False, None, tuple(Guess(*pair) for pair in list(told.items())[:_TOLD]))
+
+
+def _begins(text: str) -> str:
+    """The first words that tell one encoding from another: of subtitles not their times, which look alike in all."""
+    first = next((at for at, letter in enumerate(text) if letter >= "\x80"), 0)
+    line = text.rfind("\n", 0, first) + 1
+    return " ".join(text[max(line, first - _WORDS // 2) :][: 2 * _WORDS].split())[:_WORDS]
 
 
 def _with_zeros(data: bytes) -> Decoded:

@@ -1,4 +1,4 @@
-"""Facts about SRT and WebVTT subtitles: their cues, in which order, and what cannot be read."""
+"""Facts about SRT, WebVTT and ASS subtitles: their cues, in which order, and what cannot be read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo, Value
+from pipeline.probe.text.ass import dialogue
 from pipeline.probe.text.read import load, unknown_encoding
 from pipeline.probe.unopened import unopened
 
-_STAMP: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[,.](\d{1,3})"
-_TIMES: Final = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s+[^\n]*)?")
+# As the most lenient player reads them: fractions may be missing, signs may be full-width ones of an input method.
+_STAMP: Final = r"(?:(\d{1,4})[:：])?(\d{1,2})[:：](\d{1,2})(?:[,.，．](\d{1,3}))?"
+_ARROW: Final = r"(?:-{1,3}>|→)"
+_TIMES: Final = re.compile(rf"\s*{_STAMP}\s*{_ARROW}\s*{_STAMP}(?:\s+[^\n]*)?")
+_POINTS: Final = re.compile(_ARROW)
 _LONG: Final = 500  # characters of a line of times; WebVTT may add settings
 _NOT_CUES: Final = ("WEBVTT", "NOTE", "STYLE", "REGION")  # blocks of WebVTT that are no cues
 
@@ -28,6 +32,7 @@ class Cue(NamedTuple):
     end: Fraction
     text: str
     line: int
+    parted: bool = False  # by an empty line, which ends it for its players
 
 
 _NO_TIMES: Final = Text("no times", "没有时间")
@@ -41,9 +46,9 @@ class Fault(NamedTuple):
     line: int
 
 
-def _clock(hours: str | None, minutes: str, seconds: str, fraction: str) -> Fraction:
+def _clock(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> Fraction:
     whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
-    return Fraction(whole * 1000 + int(fraction.ljust(3, "0")), 1000)
+    return Fraction(whole * 1000 + int((fraction or "0").ljust(3, "0")), 1000)
 
 
 def _blocks(text: str, format_: str) -> Iterator[tuple[int, list[str]]]:
@@ -75,14 +80,31 @@ def parse(text: str, format_: str) -> tuple[list[Cue], list[Fault]]:
     """Cues and faults of a subtitle text with "\\n" line ends, both in the order of the file."""
     cues: list[Cue] = []
     faults: list[Fault] = []
+    if format_ == "ass":
+        for said in dialogue(text):
+            if said.start is None or said.end is None:
+                faults.append(Fault(_NO_TIMES, said.line))
+            elif said.end <= said.start:
+                faults.append(Fault(_BACKWARDS, said.line))
+            else:
+                cues.append(Cue(said.start, said.end, said.text, said.line))
+        return cues, faults
     for line, rows in chain.from_iterable(_apart(*block) for block in _blocks(text, format_)):
         if format_ == "vtt" and rows[0].startswith(_NOT_CUES):
-            continue
+            # After the head an empty line is due; where it is missing the first cue stands in the same block.
+            skipped = next((n for n, row in enumerate(rows) if _POINTS.search(row)), len(rows))
+            if not rows[0].startswith("WEBVTT") or skipped == len(rows):
+                continue
+            line, rows = line + skipped, rows[skipped:]
         # The number (SRT) or name (WebVTT) above the times is optional in practice.
-        at = next((n for n, row in enumerate(rows[:2]) if "-->" in row), None)
-        found = _TIMES.fullmatch(rows[at]) if at is not None and len(rows[at]) <= _LONG else None
-        if at is None or found is None:
-            faults.append(Fault(_NO_TIMES, line))
+        times = ((n, _TIMES.fullmatch(row)) for n, row in enumerate(rows[:2]) if len(row) <= _LONG)
+        at, found = next(((n, one) for n, one in times if one), (0, None))
+        if found is None:
+            broken = any(map(_POINTS.search, rows[:2])) or "".join(rows).strip().isdecimal()
+            if broken or format_ != "srt" or not cues or faults:
+                faults.append(Fault(_NO_TIMES, line))
+            else:  # the cue goes on behind an empty line
+                cues[-1] = cues[-1]._replace(text="\n".join((cues[-1].text, *rows)).strip(), parted=True)
             continue
         start, end = _clock(*found.groups()[:4]), _clock(*found.groups()[4:])
         if end <= start:
@@ -93,7 +115,7 @@ def parse(text: str, format_: str) -> tuple[list[Cue], list[Fault]]:
 
 
 # A cue as the strictest player reads it: a number, times with commas and nothing else in their line, plain words.
-_PLAIN_TIMES: Final = re.compile(r"\d{2,4}:\d{2}:\d{2},\d{3} --> \d{2,4}:\d{2}:\d{2},\d{3} *")
+_PLAIN_TIMES: Final = re.compile(r"\d{2,4}:[0-5]\d:[0-5]\d,\d{3} --> \d{2,4}:[0-5]\d:[0-5]\d,\d{3} *")
 MARKUP: Final = re.compile(r"</?font\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
 _LOOSE: Final = (
     Text(
@@ -102,6 +124,7 @@ _LOOSE: Final = (
     Text("no number above the times", "时间行上方没有序号"),
     Text("no empty line before it", "前面没有空行"),
     Text("markup that some players print", "含部分播放器会原样显示的标记"),
+    Text("an empty line inside it: players show nothing behind that", "字幕中间有空行：播放器不显示其后的文字"),
 )
 
 
@@ -116,6 +139,7 @@ def _forms(text: str, cues: list[Cue]) -> Iterator[Mark]:
             not numbered,
             bool(rows[at - 2 if numbered else at - 1].strip()),
             MARKUP.search(cue.text) is not None,
+            cue.parted,
         )
         why = next((said for said, found in zip(_LOOSE, there, strict=True) if found), None)
         if why:
@@ -166,14 +190,14 @@ def _marks(cues: list[Cue], faults: list[Fault]) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: (mark.line, mark.what)))
 
 
-def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the word of the interface
-    """Facts about the subtitles at `path`.
+def read(path: Path, size: int, format: str, said: str | None = None) -> MediaInfo:  # noqa: A002  the word of the interface
+    """Facts about the subtitles at `path`, in the encoding that is `said`, else in the one that they are in.
 
     Marks: "cue" (its start), "fault.syntax" (why), "fault.order" (begins before the cue above it),
     "fault.overlap" (seconds, in order of time), "fault.form" (why the strictest player of SRT reads
     it otherwise). Raises CeilingExceeded above MAX_TEXT bytes.
     """
-    encoding, bom, text, guesses = load(path, size)
+    encoding, bom, text, guesses = load(path, size, said)
     info = TextInfo(format=format, encoding=encoding, bom=bom)
     if text is not None:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -184,5 +208,5 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
             spoken=sum(len(cue.text) for cue in cues),
             marks=(*_marks(cues, faults), *(_forms(text, cues) if format == "srt" else ())),
         )
-    remarks = () if text is not None else (unknown_encoding(path.name, guesses),)
+    remarks = () if text is not None else (unknown_encoding(path.name, guesses, said),)
     return replace(unopened(path, Kind.SUBTITLE, size), text=info, remarks=remarks)

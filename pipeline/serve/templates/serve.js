@@ -12,7 +12,7 @@
     blocked: ["blocked", "需人工处理"], failed: ["failed", "失败"], error: ["error", "出错"],
   };
   const states = {
-    waiting: ["Waiting for another run…", "等待其他任务…"], running: ["Working…", "处理中…"],
+    waiting: ["Waiting", "排队中"], running: ["Working…", "处理中…"],
     reporting: ["Writing the report…", "正在生成报告…"], done: ["Done.", "完成。"], stopped: ["Stopped.", "已停止。"],
   };
   let batch = null, rows = [], sending = 0, timer = 0, last = null;
@@ -36,35 +36,73 @@
     const label = document.createElement("bdi"), weight = document.createElement("span"), bar = document.createElement("progress"), badge = document.createElement("span");
     label.textContent = name; weight.textContent = size(bytes); weight.className = "size"; bar.max = 1; bar.value = 0; badge.className = "badge";
     bar.setAttribute("aria-label", name);
-    li.append(label, weight, bar, badge);
+    const out = document.createElement("button");
+    out.type = "button"; out.textContent = "✕"; out.hidden = true;
+    out.setAttribute("aria-label", say(`take out ${name}`, `移除 ${name}`));
+    li.append(label, weight, bar, badge, out);
     $("dropped").append(li);
-    return { li, bar, badge, label };
-  };
-  const send = (file) => new Promise((done) => {
-    const shown = row(file.name, file.size);
-    const request = new XMLHttpRequest();
-    request.open("PUT", `${base}/batches/${batch}/files?name=${encodeURIComponent(file.name)}`);
-    request.setRequestHeader("X-Preflight", "1");
-    request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) shown.bar.value = event.loaded / event.total; });
-    request.addEventListener("loadend", () => {
-      if (request.status === 201) { shown.bar.value = 1; shown.label.textContent = JSON.parse(request.responseText).name; rows.push(shown); }
-      else {
-        shown.li.remove();
-        let told = {};
-        try { told = JSON.parse(request.responseText).error; } catch { told = { en: "refused", zh: "被拒绝" }; }
-        fault({ en: `${file.name}: ${told.en || "refused"}`, zh: `${file.name}：${told.zh || "被拒绝"}` });
-      }
-      done();
+    const made = { li, bar, badge, label, out, number: 0 };
+    out.addEventListener("click", async () => {
+      try { await ask("DELETE", `/batches/${batch}/files/${made.number}`); } catch (error) { fault(error); return; }
+      rows.splice(rows.indexOf(made), 1);
+      li.remove();
+      ready();
+      $("pick").focus();
     });
-    request.send(file);
+    return made;
+  };
+  const SENT = 0.3; // of a bar: what is left is for the work, so that no bar ever goes back
+  const arrived = (shown, told) => {
+    shown.bar.value = SENT; shown.label.textContent = told.name; shown.number = told.number; shown.out.hidden = false;
+    rows.push(shown);
+  };
+  // A file goes in one piece; where that is cut off, what arrived stays and the rest is sent (tus).
+  const TUS = { "X-Preflight": "1", "Tus-Resumable": "1.0.0" }, TRIES = 8;
+  const refused = async (answer) => (await answer.json().catch(() => ({}))).error || { en: `error ${answer.status}`, zh: `错误 ${answer.status}` };
+  const piece = (place, file, at, shown) => new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open("PATCH", place);
+    for (const [key, value] of Object.entries({ ...TUS, "Upload-Offset": at, "Content-Type": "application/offset+octet-stream" })) request.setRequestHeader(key, value);
+    request.upload.addEventListener("progress", (event) => { shown.bar.value = Math.max(shown.bar.value, SENT * (at + event.loaded) / file.size); });
+    request.addEventListener("loadend", () => {
+      if (request.status === 204) { done(Number(request.getResponseHeader("Upload-Offset"))); return; }
+      let told = null;
+      if (request.status >= 400 && request.status < 500) try { told = JSON.parse(request.responseText).error; } catch { told = { en: "refused", zh: "被拒绝" }; }
+      failed(told);
+    });
+    request.send(file.slice(at));
   });
+  const send = async (file) => {
+    const shown = row(file.name, file.size);
+    try {
+      const name = btoa(String.fromCharCode(...new TextEncoder().encode(file.name)));
+      const made = await fetch(`${base}/batches/${batch}/uploads`, { method: "POST", headers: { ...TUS, "Upload-Length": file.size, "Upload-Metadata": `filename ${name}` } });
+      if (made.status !== 201) throw await refused(made);
+      const place = made.headers.get("Location"), told = await made.json();
+      for (let at = 0, tries = 0; at < file.size;) {
+        try { at = await piece(place, file, at, shown); tries = 0; } catch (error) {
+          tries += 1;
+          if (error || tries > TRIES) throw error || { en: "the connection broke", zh: "连接中断" };
+          await new Promise((again) => { setTimeout(again, 500 * tries); });
+          const here = await fetch(place, { method: "HEAD", headers: TUS }).catch(() => null);
+          if (here && here.ok) at = Number(here.headers.get("Upload-Offset"));
+        }
+      }
+      arrived(shown, told);
+    } catch (error) {
+      shown.li.remove();
+      fault({ en: `${file.name}: ${(error && error.en) || error}`, zh: `${file.name}：${(error && error.zh) || error}` });
+    }
+  };
+  // Reload finds the batch again by its address.
+  const take = (id) => { batch = id; history.replaceState(null, "", `#${id}`); };
   let queue = Promise.resolve();
   const add = (files) => {
     $("fault").hidden = true;
     for (const file of files) {
       sending += 1; ready();
       queue = queue.then(async () => {
-        try { if (!batch) batch = (await ask("POST", "/batches")).id; await send(file); } catch (error) { fault(error); }
+        try { if (!batch) take((await ask("POST", "/batches")).id); await send(file); } catch (error) { fault(error); }
         sending -= 1; ready();
       });
     }
@@ -76,14 +114,17 @@
     told.files.forEach((file, n) => {
       const shown = rows[n];
       if (!shown) return;
-      shown.bar.value = file.fraction;
+      shown.bar.value = Math.max(shown.bar.value, SENT + (1 - SENT) * file.fraction);
       shown.li.className = file.status ? `s-${file.status}` : "";
       shown.badge.textContent = file.status ? say(...(words[file.status] || [file.status, file.status])) : "";
     });
-    $("state").textContent = states[told.state] ? say(...states[told.state]) : "";
+    const ahead = told.state === "waiting" && told.place ? say(`: ${told.place} before yours`, `：前面还有 ${told.place} 个批次`) : "";
+    $("state").textContent = (states[told.state] ? say(...states[told.state]) : "") + ahead;
     if (told.error) fault(told.error);
     const over = ["done", "failed", "stopped"].includes(told.state);
     $("stop").hidden = over; $("again").hidden = !over;
+    for (const id of ["prepare", "check"]) $(id).hidden = !over;
+    for (const id of ["preset", "role"]) $(id).disabled = !over;
     if (over) clearInterval(timer);
     if (told.state === "done") finish(told);
   };
@@ -100,28 +141,50 @@
       $("resultname").focus();
     }
   };
+  const watch = (told) => {
+    for (const id of ["pick", "pickfolder"]) $(id).disabled = true;
+    for (const id of ["drop", "dropfolder"]) $(id).classList.add("closed");
+    for (const one of rows) one.out.hidden = true;
+    show(told);
+    if (["done", "failed", "stopped"].includes(told.state)) return;
+    clearInterval(timer);
+    timer = setInterval(async () => { try { show(await ask("GET", `/batches/${batch}`)); } catch (error) { clearInterval(timer); fault(error); } }, 400);
+  };
   $("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const verb = event.submitter ? event.submitter.value : "prepare";
     $("fault").hidden = true;
     try {
       const told = await ask("POST", `/batches/${batch}/run`, JSON.stringify({ preset: $("preset").value, role: $("role").value, verb, lang: root.dataset.lang }));
-      for (const id of ["prepare", "check"]) $(id).hidden = true;
-      for (const id of ["preset", "role", "pick"]) $(id).disabled = true;
-      $("drop").classList.add("closed");
-      rows.forEach((one) => { one.bar.value = 0; });
-      show(told);
-      timer = setInterval(async () => { try { show(await ask("GET", `/batches/${batch}`)); } catch (error) { clearInterval(timer); fault(error); } }, 400);
+      $("result").hidden = true;
+      rows.forEach((one) => { one.bar.value = SENT; });
+      watch(told);
     } catch (error) { fault(error); }
   });
   $("stop").addEventListener("click", () => ask("POST", `/batches/${batch}/stop`).catch(fault));
-  $("again").addEventListener("click", async () => { await ask("DELETE", `/batches/${batch}`).catch(() => null); location.reload(); });
+  $("again").addEventListener("click", async () => { await ask("DELETE", `/batches/${batch}`).catch(() => null); location.hash = ""; location.reload(); });
 
   const drop = $("drop");
   addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
-  addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); if (!$("pick").disabled) add([...event.dataTransfer.files]); });
-  $("pick").addEventListener("change", () => { add([...$("pick").files]); $("pick").value = ""; });
+  // Every file of what was dropped; a folder gives its entries a hundred at a time.
+  const inside = async (entry) => {
+    if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))];
+    const reader = entry.createReader(), found = [];
+    for (;;) {
+      const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+      if (!some.length) return found;
+      for (const one of some) found.push(...await inside(one));
+    }
+  };
+  addEventListener("drop", async (event) => {
+    event.preventDefault(); drop.classList.remove("over");
+    if ($("pick").disabled) return;
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry());
+    if (entries.every((entry) => entry)) { for (const entry of entries) try { add(await inside(entry)); } catch (error) { fault(error); } }
+    else add([...event.dataTransfer.files]);
+  });
+  for (const id of ["pick", "pickfolder"]) $(id).addEventListener("change", () => { add([...$(id).files]); $(id).value = ""; });
 
   const roles = () => {
     const held = scenarios.find((one) => one.id === $("preset").value);
@@ -154,5 +217,30 @@
   });
   if (kept("theme")) root.dataset.theme = kept("theme");
   if (scenarios.some((one) => one.id === kept("preset"))) $("preset").value = kept("preset");
-  speak(kept("lang") || root.dataset.lang);
+  const native = (navigator.languages || []).map((one) => one.slice(0, 2)).find((one) => one === "zh" || one === "en");
+  speak(kept("lang") || native || root.dataset.lang);
+
+  const again = (told) => {
+    take(told.id);
+    for (const file of told.files) { const shown = row(file.name, file.size); arrived(shown, file); if (told.state !== "collecting") shown.out.hidden = true; }
+    if (told.asked) { $("preset").value = told.asked.preset; roles(); $("role").value = told.asked.role || ""; }
+    if (told.state === "collecting") ready(); else { ready(); watch(told); }
+  };
+  const past = (listed) => {
+    const mine = listed.filter((one) => one.files && one.id !== batch);
+    $("past").hidden = !mine.length;
+    for (const one of mine) {
+      const li = document.createElement("li"), a = document.createElement("a"), when = document.createElement("span");
+      a.href = `#${one.id}`; a.textContent = one.names.join(", ") + (one.files > one.names.length ? " …" : "");
+      a.addEventListener("click", () => setTimeout(() => location.reload()));
+      when.textContent = ` · ${new Date(one.made * 1000).toLocaleString()}`; when.className = "rest";
+      li.append(a, when);
+      $("batches").append(li);
+    }
+  };
+  (async () => {
+    const id = location.hash.slice(1);
+    if (id) try { again(await ask("GET", `/batches/${id}`)); } catch { history.replaceState(null, "", location.pathname); }
+    try { past(await ask("GET", "/batches")); } catch (error) { fault(error); }
+  })();
 })();

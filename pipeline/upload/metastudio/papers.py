@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_chinese
 from pipeline.storage.digest import content_md5, content_type
 from pipeline.upload.items import File, Item
 
@@ -112,7 +112,7 @@ def named(path: Path, category: str = "OTHER") -> File:
     except OSError as error:
         raise UsageError(
             f"order: {path}: {error.strerror}; paths are those seen from where the command runs",
-            f"订单：{path}：{error.strerror}；路径以运行命令的目录为准",
+            f"订单：{path}：{in_chinese(error)}；路径以运行命令的目录为准",
         ) from None
     if not size:
         raise UsageError(f"order: {path}: is empty", f"订单：{path}：文件为空")

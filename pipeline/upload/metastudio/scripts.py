@@ -19,6 +19,7 @@ from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import videos
 from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.fields import asset_name
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.order import SCRIPT
 from pipeline.upload.metastudio.papers import OCTETS, named
@@ -33,6 +34,19 @@ _TRIES: Final = 6  # times a file is put before it is given up
 _VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
 _PLAIN: Final = ("script_description", "view_mode", "model_asset_id", "video_config", "background_music_config")
 _BY_SCENE: Final = ("background_config", "layer_config")
+
+
+def body_of(name: str, texts: Sequence[str], vertical: bool | None) -> dict[str, Any]:
+    """The body of "create script" (Table 5-3) for scenes that speak these texts; the name is made to fit.
+
+    Who speaks, with which voice and before which picture are ids of the library, which nobody but its user knows.
+    """
+    scenes = [
+        {"sequence_no": number, "shoot_script": {"script_type": "TEXT", "text_config": {"text": text}}}
+        for number, text in enumerate(texts)
+    ]
+    seen = {} if vertical is None else {"view_mode": "VERTICAL" if vertical else "LANDSCAPE"}
+    return {"script_name": asset_name(name), **seen, "shoot_scripts": scenes}
 
 
 class Production:

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UploadError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.upload import fetch
 from pipeline.upload.credentials import Secrets
@@ -202,8 +202,8 @@ def _text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"{path}: {said}", f"{path}：{said}") from None
+        en, zh = (error.strerror, in_chinese(error)) if isinstance(error, OSError) else ("not UTF-8", "不是 UTF-8 编码")
+        raise UsageError(f"{path}: {en}", f"{path}：{zh}") from None
     if not 1 <= len(text) <= _TEXT:
         raise UsageError(
             f"{path}: {len(text)} characters, wanted 1 to {_TEXT}", f"{path}：{len(text)} 字符，应为 1–{_TEXT}"

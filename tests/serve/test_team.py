@@ -1,0 +1,427 @@
+"""A team's server: who is let in, under which name, what each may see and have, and what a restart leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from pipeline.cli.main import main
+from pipeline.cli.serve import _listen
+from pipeline.errors import UsageError
+from pipeline.serve import server
+from pipeline.serve import sessions as rooms
+from pipeline.serve.app import application
+from pipeline.serve.door import Door, Misled, forwarded, trusted
+from pipeline.serve.people import Team, add, listed, remove
+from pipeline.serve.sessions import DroppedBatch, Room, kept_room
+from pipeline.serve.turns import Slice, Turns
+
+PRESET = "metastudio/video-production"
+OURS = {"x-preflight": "1"}
+NAME = "preflight.example"
+NEAR = (ipaddress.ip_network("127.0.0.0/8"),)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Path:
+    return tmp_path / "tokens"
+
+
+@contextmanager
+def serving(room: Room, tokens: Path, proxies: Any = ()) -> Iterator[httpx.Client]:
+    """A team's server on a free port; its clients ask by its name."""
+    listening = _listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    app = application(room, Door(Team(tokens), frozenset({NAME}), proxies, team=True), workers=1, lang="en")
+    running = uvicorn.Server(server.config(app))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=base, timeout=30, trust_env=False, headers={"host": NAME}) as client:
+            yield client
+    finally:
+        running.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
+def finished(client: httpx.Client, batch: str) -> dict[str, Any]:
+    for _ in range(600):
+        told: dict[str, Any] = client.get(batch).json()
+        if told["state"] in {"done", "failed", "stopped"}:
+            return told
+        threading.Event().wait(0.05)
+    raise AssertionError("the run does not end")
+
+
+def batch_of(client: httpx.Client, token: str, content: bytes = "你好世界。".encode()) -> str:
+    answer = client.post(f"/{token}/batches", headers=OURS)
+    path = f"/{token}/batches/{answer.json()['id']}"
+    assert client.put(f"{path}/files", params={"name": "a.txt"}, content=content, headers=OURS).status_code == 201
+    return path
+
+
+def run(client: httpx.Client, batch: str) -> int:
+    return client.post(
+        f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare"}), headers=OURS
+    ).status_code
+
+
+# --- people -------------------------------------------------------------------------------------------
+
+
+def test_only_digests_of_tokens_are_kept(tokens: Path) -> None:
+    token = add(tokens, "anna")
+    assert token not in tokens.read_text()
+    assert tokens.read_text() == f"anna\t{hashlib.sha256(token.encode()).hexdigest()}\n"
+    assert tokens.stat().st_mode & 0o777 == 0o600
+    assert Team(tokens).named(token) == "anna"
+
+
+@pytest.mark.parametrize("given", ["", "x" * 43, "anna", "\ud800", "\x00"])
+def test_a_stranger_has_no_name(tokens: Path, given: str) -> None:
+    add(tokens, "anna")
+    assert Team(tokens).named(given) is None
+    assert Team(tokens).named(listed(tokens)["anna"]) is None  # who reads the file cannot come in by it
+
+
+def test_who_is_added_or_removed_is_known_at_once(tokens: Path) -> None:
+    first = add(tokens, "anna")
+    team = Team(tokens)
+    second = add(tokens, "李雷")
+    assert team.named(second) == "李雷"
+    remove(tokens, "anna")
+    assert team.named(first) is None
+    assert team.named(second) == "李雷"
+
+
+def test_while_the_file_is_not_to_be_believed_nobody_is_let_in(
+    tokens: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = add(tokens, "anna")
+    team = Team(tokens)
+    tokens.write_text("anna\tnone\n")
+    assert team.named(token) is None
+    assert "line 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["anna\n", "anna\t123\n", "anna " + "0" * 64 + "\n", ("anna\t" + "0" * 64 + "\n") * 2, "\t" + "0" * 64]
+)
+def test_a_file_of_another_form_is_refused(tokens: Path, text: str) -> None:
+    tokens.write_text(text)
+    tokens.chmod(0o600)
+    with pytest.raises(UsageError, match="line"):
+        listed(tokens)
+
+
+def test_a_file_that_others_may_write_is_refused(tokens: Path) -> None:
+    add(tokens, "anna")
+    tokens.chmod(0o666)
+    with pytest.raises(UsageError, match="written to by others"):
+        Team(tokens)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\tb", "a\nb", "../x", "x" * 65, "a\u202eb"])
+def test_what_is_no_name(tokens: Path, name: str) -> None:
+    with pytest.raises(UsageError):
+        add(tokens, name)
+
+
+def test_tokens_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(tmp_path / "team")]
+    assert main(["serve", "token", "add", "anna", *data]) == 0
+    token = capsys.readouterr().out.strip()
+    assert Team(tmp_path / "team" / "tokens").named(token) == "anna"
+    assert main(["serve", "token", "add", "anna", *data]) == 2  # she has one
+    assert main(["serve", "token", "list", *data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"people": ["anna"]}
+    assert main(["serve", "token", "remove", "anna", *data]) == 0
+    assert main(["serve", "token", "remove", "anna", *data]) == 2
+    assert (tmp_path / "team").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["token"],
+        ["token", "add"],
+        ["token", "add", "anna"],
+        ["token", "list", "anna", "--data", "DIR"],
+        ["--name", "a.example"],
+        ["--data", "DIR"],  # nobody has a token
+        ["--data", "DIR", "--keep", "0"],
+        ["--data", "DIR", "--keep", "nan"],
+        ["--data", "DIR", "--quota", "much"],
+        ["--data", "/proc/nothing"],
+    ],
+)
+def test_usage(words: list[str], tmp_path: Path) -> None:
+    assert main(["serve", *[str(tmp_path / "team") if word == "DIR" else word for word in words]]) == 2
+
+
+@pytest.mark.parametrize("wrong", [["--name", "http://a.example"], ["--name", "a b"], ["--proxy", "a.example"]])
+def test_names_and_proxies_of_another_form(wrong: list[str], tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path / "team")]
+    assert main(["serve", "token", "add", "anna", *data]) == 0
+    assert main(["serve", "--port", "0", *data, *wrong]) == 2
+
+
+# --- the door -----------------------------------------------------------------------------------------
+
+
+def test_forwarded_as_its_document_writes_it() -> None:
+    """Examples of RFC 7239, 4 and 6."""
+    assert forwarded('for="_gazonk"') == [{"for": "_gazonk"}]
+    assert forwarded('For="[2001:db8:cafe::17]:4711"') == [{"for": "[2001:db8:cafe::17]:4711"}]
+    assert forwarded("for=192.0.2.60;proto=http;by=203.0.113.43") == [
+        {"for": "192.0.2.60", "proto": "http", "by": "203.0.113.43"}
+    ]
+    assert forwarded("for=192.0.2.43, for=198.51.100.17") == [{"for": "192.0.2.43"}, {"for": "198.51.100.17"}]
+
+
+@pytest.mark.parametrize("header", ["for", "for=a;for=b", 'for="a', "for=a b", "=a", ";", "for=a;;host=b"])
+def test_forwarded_of_another_form(header: str) -> None:
+    with pytest.raises(Misled):
+        forwarded(header)
+
+
+@pytest.mark.parametrize(
+    ("peer", "near"),
+    [
+        ("127.0.0.1", True),
+        ("::ffff:127.0.0.9", True),
+        ("10.0.0.1", False),
+        ("::1", False),
+        ("", False),
+        ("unix", False),
+    ],
+)
+def test_whose_word_counts(peer: str, near: bool) -> None:
+    assert trusted(peer, NEAR) is near
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "status"),
+    [
+        ((), {}, 201),
+        ((), {"host": "127.0.0.1"}, 421),
+        # Nobody here is a proxy: what callers say of one counts for nothing.
+        ((), {"host": "evil.example", "x-forwarded-host": NAME}, 421),
+        ((), {"x-forwarded-proto": "https", "origin": f"https://{NAME}"}, 403),
+        (NEAR, {"host": "inner:8765", "x-forwarded-host": NAME}, 201),
+        (NEAR, {"host": "inner:8765", "forwarded": f"for=1.2.3.4;host={NAME};proto=https"}, 201),
+        (NEAR, {"x-forwarded-proto": "https", "origin": f"https://{NAME}"}, 201),
+        (NEAR, {"x-forwarded-proto": "https", "origin": f"http://{NAME}"}, 403),
+        (NEAR, {"x-forwarded-proto": "https", "origin": "https://evil.example"}, 403),
+        (NEAR, {"forwarded": f'host="{NAME}";proto=https', "origin": f"https://{NAME}"}, 201),
+        # The nearest hop is the one that is trusted; what came to it is the caller's own.
+        (NEAR, {"x-forwarded-host": f"{NAME}, evil.example"}, 421),
+        (NEAR, {"x-forwarded-host": f"evil.example, {NAME}"}, 201),
+        (NEAR, {"forwarded": f"host={NAME}, host=evil.example"}, 421),
+        (NEAR, {"forwarded": f"host={NAME}", "x-forwarded-host": "evil.example"}, 400),
+        (NEAR, {"forwarded": "host"}, 400),
+        (NEAR, {"x-forwarded-proto": "gopher"}, 400),
+        (NEAR, {"sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+def test_names_and_proxies(tmp_path: Path, tokens: Path, proxies: Any, headers: dict[str, str], status: int) -> None:
+    token = add(tokens, "anna")
+    with serving(Room(tmp_path, 1000), tokens, proxies) as client:
+        assert client.post(f"/{token}/batches", headers=OURS | headers).status_code == status
+
+
+def test_whether_it_is_well_can_be_asked_by_anybody_and_nothing_else(tmp_path: Path, tokens: Path) -> None:
+    add(tokens, "anna")
+    with serving(Room(tmp_path, 1000), tokens) as client:
+        answer = client.get("/health", headers={"host": "10.0.0.7"})
+        assert (answer.status_code, answer.text) == (200, "well\n")
+        assert client.post("/health", headers=OURS).status_code == 404
+        assert client.get("/").status_code == 404
+
+
+# --- whose it is --------------------------------------------------------------------------------------
+
+
+def test_nobody_reaches_what_is_another_ones(tmp_path: Path, tokens: Path) -> None:
+    anna, eve = add(tokens, "anna"), add(tokens, "eve")
+    with serving(Room(tmp_path, 1000), tokens) as client:
+        batch = batch_of(client, anna)
+        assert run(client, batch) == 202
+        finished(client, batch)
+        assert [one["id"] for one in client.get(f"/{anna}/batches").json()] == [batch.rpartition("/")[2]]
+        assert client.get(f"/{eve}/batches").json() == []
+        hers = batch.replace(anna, eve)
+        for path in ("", "/report.html", "/outputs/0", "/all.zip"):
+            assert client.get(batch + path).status_code == 200
+            assert client.get(hers + path).status_code == 404
+        assert client.put(f"{hers}/files", params={"name": "b"}, content=b"x", headers=OURS).status_code == 404
+        for path in ("/run", "/stop"):
+            assert client.post(hers + path, content=b"{}", headers=OURS).status_code == 404
+        for path in ("", "/files/1"):
+            assert client.delete(hers + path, headers=OURS).status_code == 404
+        remove(tokens, "anna")
+        assert client.get(batch).status_code == 404
+
+
+def test_a_person_has_a_quota_of_her_own(tmp_path: Path, tokens: Path) -> None:
+    anna, ben = add(tokens, "anna"), add(tokens, "ben")
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(4):
+            yield b"x" * 100
+
+    with serving(Room(tmp_path, 1000, quota=500), tokens) as client:
+        batch = batch_of(client, anna, b"x" * 300)
+        other = batch_of(client, anna, b"x" * 10)
+        words = {"params": {"name": "b"}, "headers": OURS}
+        assert client.put(f"{other}/files", content=b"x" * 300, **words).status_code == 413
+        assert client.put(f"{other}/files", content=pieces(), **words).status_code == 413  # says no length before
+        assert batch_of(client, ben, b"x" * 400)
+        assert client.delete(batch, headers=OURS).status_code == 204
+        assert client.put(f"{other}/files", content=b"x" * 300, **words).status_code == 201
+
+
+def test_one_person_does_not_take_the_batches_of_all(
+    tmp_path: Path, tokens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "MAX_BATCHES", 1)
+    anna, ben = add(tokens, "anna"), add(tokens, "ben")
+    with serving(Room(tmp_path, 1000), tokens) as client:
+        assert client.post(f"/{anna}/batches", headers=OURS).status_code == 201
+        assert client.post(f"/{anna}/batches", headers=OURS).status_code == 429
+        assert client.post(f"/{ben}/batches", headers=OURS).status_code == 201
+
+
+# --- again --------------------------------------------------------------------------------------------
+
+
+def test_batches_are_there_again(tmp_path: Path, tokens: Path) -> None:
+    anna = add(tokens, "anna")
+    place = tmp_path / "data"
+    with kept_room(place, 1000, 10_000, 3600) as room, serving(room, tokens) as client:
+        batch = batch_of(client, anna)
+        assert run(client, batch) == 202
+        told = finished(client, batch)
+        report = client.get(f"{batch}/report.html").content
+        waiting = batch_of(client, anna)
+    with kept_room(place, 1000, 10_000, 3600) as room, serving(room, tokens) as client:
+        assert client.get(batch).json() == told
+        assert client.get(f"{batch}/report.html").content == report
+        assert client.get(f"{batch}/outputs/0").status_code == 200
+        assert {one["state"] for one in client.get(f"/{anna}/batches").json()} == {"done", "collecting"}
+        # More can be sent, and it can be run; the other one can be run again, without its files being sent again.
+        more = client.put(f"{waiting}/files", params={"name": "b.txt"}, content=b"words", headers=OURS)
+        assert more.json()["number"] == 2
+        for path in (waiting, batch):
+            assert run(client, path) == 202
+            assert finished(client, path)["error"] is None
+
+
+def test_what_was_at_work_is_begun_anew(tmp_path: Path, tokens: Path) -> None:
+    anna = add(tokens, "anna")
+    place = tmp_path / "data"
+    with kept_room(place, 1000, 10_000, 3600) as room, serving(room, tokens) as client:
+        batch = batch_of(client, anna)
+        (held,) = room.batches.values()
+        held.asked, held.state = rooms.Asked(preset=PRESET, verb="prepare"), "running"
+        (held.folder / "out").mkdir()
+        (held.folder / "out" / "half.txt").write_text("of a run that was killed")
+        room.note(held)
+    with kept_room(place, 1000, 10_000, 3600) as room, serving(room, tokens) as client:
+        told = finished(client, batch)
+        assert (told["state"], [one["name"] for one in told["outputs"]]) == ("done", ["a.txt"])
+        assert not (held.folder / "out" / "half.txt").exists()
+
+
+def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
+    with (
+        kept_room(tmp_path / "data", 1, 1, 1.0),
+        pytest.raises(UsageError, match="another server"),
+        kept_room(tmp_path / "data", 1, 1, 1.0),
+    ):
+        pass
+
+
+def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    place.mkdir()
+    place.chmod(0o777)
+    with pytest.raises(UsageError, match="folder of our own"), kept_room(place, 1, 1, 1.0):
+        pass
+    link = tmp_path / "link"
+    place.chmod(0o700)
+    link.symlink_to(place)
+    with pytest.raises(UsageError, match="folder of our own"), kept_room(link, 1, 1, 1.0):
+        pass
+
+
+def test_what_is_swept_is_forgotten_and_strays_are_removed(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    with kept_room(place, 1, 1, keep=1e-9) as room:
+        room.open("anna")
+        (room.folder / "stray").mkdir()
+        room.sweep()
+        assert room.of("anna") == []
+    with kept_room(place, 1, 1, 3600) as room:
+        assert room.batches == {}
+        assert list(room.folder.iterdir()) == []
+
+
+# --- turns --------------------------------------------------------------------------------------------
+
+
+def test_each_person_has_a_turn_after_a_slice(tmp_path: Path) -> None:
+    """Anna's batches are long, and there are two of them; Ben comes later and waits for one slice."""
+    done: list[str] = []
+    ended = threading.Event()
+    batches = {name: DroppedBatch(name, tmp_path, person=name[:-1]) for name in ("anna1", "anna2", "ben1", "carl1")}
+    slices = {"anna1": 4, "anna2": 1, "ben1": 2, "carl1": 1}
+    most: list[int] = []
+
+    def begin(batch: DroppedBatch, size: Slice) -> Iterator[None]:
+        for number in range(slices[batch.id]):
+            most.append(size())
+            done.append(batch.id)
+            if len(done) == 1:
+                turns.add(batches["anna2"])
+                turns.add(batches["ben1"])
+                turns.add(batches["carl1"])
+                assert [turns.place(batches[name]) for name in ("ben1", "carl1", "anna1", "anna2")] == [0, 1, 2, 3]
+            if number + 1 < slices[batch.id]:
+                yield
+        batch.state = "done"
+
+    def saved(batch: DroppedBatch) -> None:
+        if all(one.state == "done" for one in batches.values()):
+            ended.set()
+
+    turns = Turns(begin, saved, workers=2)
+    turns.add(batches["anna1"])
+    assert ended.wait(20)
+    assert done == ["anna1", "ben1", "carl1", "anna1", "ben1", "anna1", "anna1", "anna2"]
+    assert most[0] == most[-1] > most[1] == 2  # alone, a turn is longer
+    assert turns.place(batches["anna1"]) is None
+
+
+def test_as_root_or_not_the_data_is_private(tmp_path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        with kept_room(tmp_path / "data", 1, 1, 1.0) as room:
+            room.open("anna")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "data" / "batches.sqlite").stat().st_mode & 0o077 == 0
