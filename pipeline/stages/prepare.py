@@ -17,7 +17,7 @@ from pipeline.convert.av import split as parts
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import AssetError, ProofFailed
 from pipeline.model.case import Case
-from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, Person, Text
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Finding, Made, Outcome, Output, Part, Plan, Proof, Status, Step
 from pipeline.model.rules import Role
@@ -46,6 +46,8 @@ class Converter(Protocol):
     ) -> tuple[Made, ...]:
         """Do it inside `work`."""
 
+
+_SEEN: Final = frozenset({"person"})  # takes long to measure, and is the same after all that is repaired
 
 # Imported when used: each brings its own heavy library.
 _CONVERTERS: Final = {
@@ -183,9 +185,11 @@ def _proven(
     outputs, proofs = [], list[Proof]()
     for one, digest in zip(made, digests, strict=True):
         path = Path(one.path)
+        seen = _seen(info, plan, one)
         probed = replace(
-            probe(path, judging.needs(role, info.kind)),
+            probe(path, judging.needs(role, info.kind) - (_SEEN if seen else frozenset())),
             name=Path(one.name.format(stem=stem(job, plan))).name,
+            person=seen,
         )
         probed = replace(probed, extension=Path(probed.name).suffix.lower().lstrip("."))
         findings: tuple[Finding, ...] = ()
@@ -216,6 +220,12 @@ def _proven(
             tuple(proofs),
         )
     return tuple(outputs), tuple(proofs)
+
+
+def _seen(info: MediaInfo, plan: Plan, one: Made) -> Person | None:
+    """Who is seen in what was made, where it shows all that its source does: that it does is proven below."""
+    whole = one.category is Category.MAIN and one.part is None and all(f.check != "media.duration" for f in plan.fixes)
+    return info.person if whole else None
 
 
 def _output(one: Made, path: Path, info: MediaInfo, findings: tuple[Finding, ...], md5: str) -> Output:

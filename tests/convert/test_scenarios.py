@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.convert.av import mono
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job
 from pipeline.model.results import Status, Step
+from pipeline.probe.person import measure as person
 from pipeline.rules import presets
 from pipeline.stages.check import check
 from pipeline.stages.prepare import converter, converts, prepare, without_names
@@ -27,6 +29,20 @@ SHORT = [name for name in CLIPS if not samples.SAMPLES[name].slow]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the samples are made."""
     return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(autouse=True)
+def looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is seen in a file is the same in every scenario, and takes long to find out."""
+    look, known = person.measure, dict[tuple[str, int], Any]()
+
+    def measure(path: Path, *rest: Any) -> Any:
+        key = (str(path), path.stat().st_mtime_ns)
+        if key not in known:
+            known[key] = look(path, *rest)
+        return known[key]
+
+    monkeypatch.setattr(person, "measure", measure)
 
 
 @pytest.mark.slow
