@@ -195,9 +195,12 @@ def _starlette(folder: Path) -> None:
     import asyncio
 
     from pipeline.serve.app import application
+    from pipeline.serve.door import Door
+    from pipeline.serve.people import Anybody
     from pipeline.serve.sessions import Room
 
-    app = application(Room(folder, max_size=1000), "t" * 32, frozenset({"127.0.0.1:1"}), 1, "en")
+    door = Door(Anybody("t" * 32), frozenset({"127.0.0.1:1"}))
+    app = application(Room(folder, max_size=1000), door, 1, "en")
     sent: list[dict[str, Any]] = []
 
     async def call() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,7 +152,7 @@ def test_help_is_an_answer_not_a_mistake(arguments: tuple[str, ...]) -> None:
 
 def test_help_names_every_verb_and_every_exit_code() -> None:
     said = preflight("--help").stdout
-    assert all(f"    {verb.name} " in said for verb in VERBS)
+    assert all(re.search(rf"^    {verb.name}\s", said, re.MULTILINE) for verb in VERBS)
     assert all(f"{code} " in said.partition("exit codes:")[2] for code in (0, 1, 2, 3, 4, 5, 130))
 
 

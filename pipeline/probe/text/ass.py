@@ -15,7 +15,7 @@ _DRAWS: Final = re.compile(r"\\p(\d+)")
 _BREAK: Final = re.compile(r"\\[Nn]")
 
 
-class Line(NamedTuple):
+class Dialogue(NamedTuple):
     """A line of dialogue; times in seconds, None where they cannot be read. `line` counts from 1."""
 
     start: Fraction | None
@@ -24,7 +24,7 @@ class Line(NamedTuple):
     line: int
 
 
-def dialogue(text: str) -> Iterator[Line]:
+def dialogue(text: str) -> Iterator[Dialogue]:
     """Every line of dialogue that has words, in the order of the file; comments, drawings and styles have none."""
     fields: tuple[str, ...] = _FIELDS
     inside = False
@@ -38,7 +38,7 @@ def dialogue(text: str) -> Iterator[Line]:
             given = dict(zip(fields, rest.split(",", len(fields) - 1), strict=False))
             words = _shown(given.get("text", ""))
             if words:
-                yield Line(_seconds(given.get("start", "")), _seconds(given.get("end", "")), words, number)
+                yield Dialogue(_seconds(given.get("start", "")), _seconds(given.get("end", "")), words, number)
 
 
 def _seconds(raw: str) -> Fraction | None:
