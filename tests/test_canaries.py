@@ -282,6 +282,8 @@ def _stated() -> dict[str, str]:
     found = {}
     for word in words:
         name, _, rest = word.partition(";")[0].partition(">=")
+        if name.startswith(project["name"]):  # an extra made of others
+            continue
         found[name.partition("[")[0]] = f">={rest.strip()}"
     return found
 

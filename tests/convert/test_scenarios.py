@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import samples
 from pipeline.convert.av import mono
-from pipeline.model.facts import Kind
+from pipeline.model.facts import Kind, Person, Span
 from pipeline.model.job import Job
 from pipeline.model.results import Status, Step
 from pipeline.probe.person import measure as person
@@ -32,17 +32,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is seen in a file is the same in every scenario, and takes long to find out."""
-    look, known = person.measure, dict[tuple[str, int], Any]()
-
-    def measure(path: Path, *rest: Any) -> Any:
-        key = (str(path), path.stat().st_mtime_ns)
-        if key not in known:
-            known[key] = look(path, *rest)
-        return known[key]
-
-    monkeypatch.setattr(person, "measure", measure)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are test pictures, a second long: nobody is in them, and looking for somebody in each takes long."""
+    step = Fraction(1, 2)
+    seen = Person(step=step, pictures=2, looked=2, seen=0, nobody=(Span(Fraction(0), 2 * step),))
+    monkeypatch.setattr(person, "measure", lambda *_: seen)
 
 
 @pytest.mark.slow
