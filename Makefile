@@ -13,7 +13,7 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
-.PHONY: help setup lock audit sbom release image root compat newest fresh run test lint bench fuzz attack mutants samples coverage schema check prepare clean
+.PHONY: help setup lock audit sbom release image root compat newest fresh run test thorough lint bench fuzz attack mutants samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -85,6 +85,9 @@ run: setup ## prepare all samples and print the result
 
 test: setup ## the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+thorough: setup ## what the suite tries a part of, in whole
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough
 
 lint: setup ## formatting, linting, who may import whom, types
 	@$(BIN)/ruff format --check .

@@ -65,6 +65,7 @@ def test_what_is_run_below_is_printed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_printed_runs(sample: Callable[[str], Path], tmp_path: Path) -> None:
     (tmp_path / "media").mkdir()
     (tmp_path / "bin").mkdir()

@@ -39,8 +39,13 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(person, "measure", lambda *_: seen)
 
 
+def tried(names: list[str]) -> list[object]:
+    """Every third in the suite, all with `make thorough`."""
+    return [pytest.param(name, marks=[pytest.mark.thorough] if at % 3 else []) for at, name in enumerate(names)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", tried(SHORT))
 def test_what_was_prepared_obeys_and_nothing_is_left_to_do(name: str, folder: Path, tmp_path: Path) -> None:
     source = samples.build([name], folder)[name]
     made: dict[tuple[Step, ...], list[Path]] = {}  # by what was done: the same is not encoded twice, only judged again
