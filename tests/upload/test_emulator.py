@@ -317,7 +317,7 @@ def test_the_first_delivery_of_the_readme_works_as_printed(near: Path) -> None:
     for _ in range(400):
         try:
             httpx.get(f"{url}/_sandbox/state", trust_env=False)
-        except httpx.ConnectError:
+        except httpx.TransportError:
             return
         time.sleep(0.05)
     pytest.fail("the sandbox does not end")
