@@ -11,12 +11,11 @@ from pipeline.cli.inputs import preset_of
 from pipeline.cli.options import OUTPUT, Options, Rules, overwriting
 from pipeline.convert.cut.listing import exact
 from pipeline.documents.types import PREPARED, CutEntry, CutsDocument, PreparedAsset
-from pipeline.engine.pool import Pool
+from pipeline.engine.apart import apart
 from pipeline.engine.prepare import prepare
-from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE
+from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.model.job import Job, Progress, Running
+from pipeline.model.job import Job, Running
 from pipeline.report import console
 from pipeline.rules import plan as planning
 from pipeline.stages.cut_slides import CutsJob, cuts_document, names
@@ -69,7 +68,8 @@ def run(options: CutOptions) -> int:
     out, stem = Path(options.out), Path(options.deck or options.video).stem
     out.mkdir(parents=True, exist_ok=True)
     replaceable(*(out / name for name in names(stem)))
-    told = _listed(
+    told = apart(
+        cuts_document,
         CutsJob(
             deck=options.deck,
             video=options.video,
@@ -79,7 +79,8 @@ def run(options: CutOptions) -> int:
             stem=stem,
             replace=options.overwrite == "always",
             lang=options.lang,
-        )
+        ),
+        options.out,
     )
     doubtful = bool(told.doubts) or any(one.doubts for one in told.cuts)
     if doubtful or options.dry_run:
@@ -106,27 +107,6 @@ def run(options: CutOptions) -> int:
         made = prepare([job], preset, options.out, running, options.lang, spool, keep)
         ending.add(made.head, made.batch, ())
         return ending.end()
-
-
-def _listed(job: CutsJob) -> CutsDocument:
-    """In a worker: decks, videos and lists come from strangers."""
-    with Pool(_safely, 1, PREPARE, writes=(job.out,)) as pool:
-        for event in pool.run([job]):
-            if event.ended:
-                if event.error is not None:
-                    raise event.error
-                if isinstance(event.result, AssetError):
-                    raise event.result
-                if event.result is not None:
-                    return event.result
-    raise AssetError("nothing came back", "没有结果")
-
-
-def _safely(job: CutsJob, progress: Progress) -> CutsDocument | AssetError:
-    try:
-        return cuts_document(job, progress)
-    except AssetError as error:
-        return error
 
 
 _HEADS = {

@@ -62,6 +62,20 @@ def overwriting(parser: Parser) -> None:
     )
 
 
+def access(parser: Parser) -> None:
+    """--secrets, --region, --project, for all that speak to a platform."""
+    parser.add_argument(
+        "--secrets",
+        metavar="FILE",
+        help=Text(
+            "keys, readable by you alone (else environment, keyring)",
+            "密钥文件，仅您本人可读（否则取环境变量、系统密钥环）",
+        ),
+    )
+    parser.add_argument("--region", help=Text("region of the platform, like cn-north-4", "平台区域，如 cn-north-4"))
+    parser.add_argument("--project", help=Text("project id at the platform", "平台上的项目编号"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Of every verb: how it speaks, and in which language ("en" or "zh")."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import Options
+from pipeline.cli.options import Options, access
 from pipeline.cli.order import printed
 from pipeline.cli.output import print_line
 from pipeline.errors import UsageError, nearest_word
@@ -59,16 +59,7 @@ def declare(parser: Parser) -> type[PlatformOptions]:
         "--for-good", action="store_true", help=Text("delete for good, not into the bin", "彻底删除，不放入回收站")
     )
     parser.add_argument("--into", metavar="REGION", help=Text("another region of the platform", "平台的另一区域"))
-    parser.add_argument(
-        "--secrets",
-        metavar="FILE",
-        help=Text(
-            "keys, readable by you alone (else environment, keyring)",
-            "密钥文件，仅您本人可读（否则取环境变量、系统密钥环）",
-        ),
-    )
-    parser.add_argument("--region", help=Text("region of the platform, like cn-north-4", "平台区域，如 cn-north-4"))
-    parser.add_argument("--project", help=Text("project id at the platform", "平台上的项目编号"))
+    access(parser)
     parser.add_argument(
         "--wait",
         type=float,

@@ -13,11 +13,9 @@ from pipeline.cli.options import OUTPUT, Options, Rules, encoding
 from pipeline.cli.output import emit
 from pipeline.documents.entry import plain
 from pipeline.documents.types import ScenesDocument
-from pipeline.engine.pool import Pool
-from pipeline.errors import AssetError, UsageError
-from pipeline.model.ceilings import PREPARE
+from pipeline.engine.apart import apart
+from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.model.job import Progress
 from pipeline.model.results import Verdict
 from pipeline.stages.scenes import ScenesJob, holds, scenes_document
 from pipeline.storage.publish import publish, workshop
@@ -81,7 +79,7 @@ def run(options: ScenesOptions) -> int:
         encoding=encoding_of(options.encoding),
         lang=lang,
     )
-    told = _made(job)
+    told = apart(scenes_document, job, job.out)
     with workshop(out) as work:
         for name, what in zip(NAMES, (plain(told), told.request), strict=True):
             if what is None:
@@ -92,27 +90,6 @@ def run(options: ScenesOptions) -> int:
     if not emit(told, options):
         _print(told, lang, quiet=options.quiet)
     return int(not holds(told.scenes, told.findings))
-
-
-def _made(job: ScenesJob) -> ScenesDocument:
-    """In a worker: scripts and decks come from strangers."""
-    with Pool(_safely, 1, PREPARE, writes=(job.out,)) as pool:
-        for event in pool.run([job]):
-            if event.ended:
-                if event.error is not None:
-                    raise event.error
-                if isinstance(event.result, AssetError):
-                    raise event.result
-                if event.result is not None:
-                    return event.result
-    raise AssetError("nothing came back", "没有结果")
-
-
-def _safely(job: ScenesJob, progress: Progress) -> ScenesDocument | AssetError:
-    try:
-        return scenes_document(job, progress)
-    except AssetError as error:
-        return error
 
 
 def _print(told: ScenesDocument, lang: str, *, quiet: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import Options
+from pipeline.cli.options import Options, access
 from pipeline.cli.output import print_line
 from pipeline.errors import UploadError, UsageError, in_chinese
 from pipeline.model.facts import Text
@@ -53,16 +53,7 @@ class _Record(msgspec.Struct):
 def declare(parser: Parser) -> type[StatusOptions]:
     """Add the arguments; they become what is returned."""
     parser.add_argument("record", metavar="UPLOAD.json", help=Text("the record of an upload", "上传记录"))
-    parser.add_argument(
-        "--secrets",
-        metavar="FILE",
-        help=Text(
-            "keys, readable by you alone (else environment, keyring)",
-            "密钥文件，仅您本人可读（否则取环境变量、系统密钥环）",
-        ),
-    )
-    parser.add_argument("--region", help=Text("region of the platform, like cn-north-4", "平台区域，如 cn-north-4"))
-    parser.add_argument("--project", help=Text("project id at the platform", "平台上的项目编号"))
+    access(parser)
     Options.declare(parser)
     return StatusOptions
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import pipeline
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import Options, workers
+from pipeline.cli.options import Options, access, workers
 from pipeline.cli.output import print_line
 from pipeline.documents import read
 from pipeline.documents.entry import plain
@@ -111,16 +111,7 @@ def declare(parser: Parser) -> type[UploadOptions]:
             "文件本身说明不了的内容：名称、标签、制作请求（TOML）",
         ),
     )
-    parser.add_argument(
-        "--secrets",
-        metavar="FILE",
-        help=Text(
-            "keys, readable by you alone (else environment, keyring)",
-            "密钥文件，仅您本人可读（否则取环境变量、系统密钥环）",
-        ),
-    )
-    parser.add_argument("--region", help=Text("region of the platform, like cn-north-4", "平台区域，如 cn-north-4"))
-    parser.add_argument("--project", help=Text("project id at the platform", "平台上的项目编号"))
+    access(parser)
     workers(parser, Text("transfers at a time (default: 4)", "同时传输数（默认：4）"))
     parser.add_argument(
         "--bandwidth",
