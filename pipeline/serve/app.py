@@ -22,9 +22,10 @@ from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
 from pipeline.rules import presets
 from pipeline.serve import http_api, runs
+from pipeline.serve.batches import BUSY, BatchState, DroppedBatch
 from pipeline.serve.book import Asked
 from pipeline.serve.door import PERSON, Door, Doorman
-from pipeline.serve.sessions import BUSY, BatchState, DroppedBatch, Full, Room
+from pipeline.serve.sessions import Full, Room
 from pipeline.serve.turns import Turns
 from pipeline.serve.tus import SPOKEN, VERSION, Uploads
 from pipeline.storage import crash
@@ -215,7 +216,7 @@ class _Desk:
         batch = self.batch(request)
         if batch.state != "done" or not batch.outputs():
             raise Full(404, "There are no files.", "没有文件。")
-        return _download(await run_in_threadpool(self.room.packed, batch), "preflight.zip")
+        return _download(await run_in_threadpool(batch.packed), "preflight.zip")
 
 
 def _download(path: Path, name: str) -> Response:

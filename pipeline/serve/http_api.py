@@ -20,9 +20,10 @@ from pipeline.documents.facts import encode
 from pipeline.documents.types import Frozen
 from pipeline.model.facts import Text
 from pipeline.rules import presets
+from pipeline.serve.batches import BUSY, BatchLine, BatchState, DroppedBatch
 from pipeline.serve.book import Asked
 from pipeline.serve.door import API
-from pipeline.serve.sessions import BUSY, BatchLine, BatchState, DroppedBatch, Full, Room
+from pipeline.serve.sessions import Full, Room
 
 Handler = Callable[[Request], Awaitable[Response]]
 _LOOKED: Final = 0.5  # seconds between two looks at a batch whose events are listened to

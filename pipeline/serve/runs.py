@@ -38,7 +38,7 @@ from pipeline.model.job import Job
 from pipeline.report.html import write
 from pipeline.report.summary import LocatedDocument
 from pipeline.rules import presets
-from pipeline.serve.sessions import DroppedBatch
+from pipeline.serve.batches import DroppedBatch
 from pipeline.serve.turns import Slice
 from pipeline.stages.check import patience
 from pipeline.storage import crash

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from pipeline.engine.pool import warmed
-from pipeline.serve.sessions import DroppedBatch
+from pipeline.serve.batches import DroppedBatch
 
 _ALONE: Final = 4  # turns in one, where nobody else waits
 Slice = Callable[[], int]

@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from pipeline.documents.facts import encode
+from pipeline.serve.batches import Dropped, DroppedBatch
 from pipeline.serve.http_api import JSON, Handler, StoredFile
-from pipeline.serve.sessions import Dropped, DroppedBatch, Full, Room
+from pipeline.serve.sessions import Full, Room
 
 VERSION: Final = "1.0.0"
 SPOKEN: Final = {"Tus-Resumable": VERSION}

@@ -28,9 +28,10 @@ from pipeline.model.facts import Text
 from pipeline.serve import server
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
+from pipeline.serve.batches import safe_name
 from pipeline.serve.door import Door
 from pipeline.serve.people import Anybody
-from pipeline.serve.sessions import Full, Room, room, safe_name
+from pipeline.serve.sessions import Full, Room, room
 from pipeline.storage.publish import WORK
 from pipeline.tools.ffmpeg import Share
 from samples import build

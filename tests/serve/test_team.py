@@ -22,9 +22,11 @@ from pipeline.errors import UsageError
 from pipeline.serve import server
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
+from pipeline.serve.batches import DroppedBatch
+from pipeline.serve.book import Asked
 from pipeline.serve.door import Door, Misled, forwarded, trusted
 from pipeline.serve.people import Team, add, listed, remove
-from pipeline.serve.sessions import DroppedBatch, Room, kept_room
+from pipeline.serve.sessions import Room, kept_room
 from pipeline.serve.turns import Slice, Turns
 
 PRESET = "metastudio/video-production"
@@ -336,7 +338,7 @@ def test_what_was_at_work_is_begun_anew(tmp_path: Path, tokens: Path) -> None:
     with kept_room(place, 1000, 10_000, 3600) as room, serving(room, tokens) as client:
         batch = batch_of(client, anna)
         (held,) = room.batches.values()
-        held.asked, held.state = rooms.Asked(preset=PRESET, verb="prepare"), "running"
+        held.asked, held.state = Asked(preset=PRESET, verb="prepare"), "running"
         (held.folder / "out").mkdir()
         (held.folder / "out" / "half.txt").write_text("of a run that was killed")
         room.note(held)
