@@ -176,6 +176,26 @@ def test_another_picture_of_a_few_pixels_is_found_out(size: str, tmp_path: Path)
     assert not measured(source, other, tmp_path, PLAIN)["SSIM"].passed
 
 
+@pytest.mark.parametrize("told", ["by the file", "by nobody"])
+def test_a_film_whose_stream_does_not_say_how_long_it_is_is_looked_at_as_often(told: str, tmp_path: Path) -> None:
+    """Most WebM tell the length of the file alone, and one that was written into a pipe tells none."""
+    source = tmp_path / "film.webm"
+    made = ["-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=14", "-c:v", "libvpx", "-cpu-used", "-8"]
+    if told == "by nobody":
+        head = [programs.ffmpeg(), "-nostdin", "-v", "error"]
+        source.write_bytes(
+            subprocess.run([*head, *made, "-f", "webm", "pipe:1"], capture_output=True, check=True).stdout
+        )
+    else:
+        ffmpeg(*made, source)
+        source.write_bytes(source.read_bytes().replace(b"DURATION", b"DURATIOX"))  # the tag of the stream
+    info = probe(source)
+    assert (info.video[0].duration, info.duration is None) == (None, told == "by nobody")
+    outcome = prepared(source, tmp_path / "out", PLAIN)
+    assert outcome.status is Status.FIXED, outcome.error
+    assert "(mean of 16 frames" in proof(outcome, "VMAF").found.en  # 350 frames, every 22nd
+
+
 # --- transparency -----------------------------------------------------------------------------------
 
 

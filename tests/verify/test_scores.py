@@ -26,11 +26,15 @@ F = Fraction
 # --- which frames -------------------------------------------------------------------------------------
 
 
-def recipe(seconds: str | None, size: Size | None = None, rate: int | None = 25, **more: Any) -> Recipe:
+def recipe(
+    seconds: str | None, size: Size | None = None, rate: int | None = 25, group: int | None = None, **more: Any
+) -> Recipe:
     """A picture of so many seconds, encoded."""
-    picture = Picture(codec="h264", pixel_format="yuv420p", playing=F(rate) if rate else None, shown=size)
-    stream = VideoStream(index=0, duration=F(seconds) if seconds else None)
-    return Recipe(container="mp4", video=stream, picture=picture, **more)
+    lasts = F(seconds) if seconds else None
+    picture = Picture(
+        codec="h264", pixel_format="yuv420p", playing=F(rate) if rate else None, shown=size, group=group, lasts=lasts
+    )
+    return Recipe(container="mp4", video=VideoStream(index=0), picture=picture, **more)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +47,18 @@ def recipe(seconds: str | None, size: Size | None = None, rate: int | None = 25,
         (recipe("3600", Size(1920, 1080)), 149),
         # ... and 150 of 4K: ten minutes have one in 4 s.
         (recipe("600", Size(3840, 2160)), 100),
-        # One in ten seconds at least, and where it is not known how long it is.
+        # One in ten seconds at least; one in two where it is not known how long it is.
         (recipe("36000", Size(1920, 1080)), 250),
-        (recipe(None), 250),
+        (recipe(None), 50),
+        # Entry points, every 250 frames, are not met more often than chance has it: 250 has the divisors 2 and 5.
+        (recipe("36000", Size(1920, 1080), group=250), 249),
+        (recipe("600", Size(3840, 2160), group=250), 99),
+        (recipe("60", group=250), 22),
+        (recipe("0.5", group=250), 2),
         # Twelve where there are as many: 4 s of 100 frames, every eighth. A second has two neighbours, whatever it is.
         (recipe("4"), 8),
         (recipe("0.5"), 2),
-        (recipe("0"), 250),
+        (recipe("0"), 50),
         # Pictures so large that there would be fewer than twelve.
         (recipe("60", Size(12000, 12000)), 125),
         # Its own rate; where none is known, 25.
@@ -61,7 +70,7 @@ def recipe(seconds: str | None, size: Size | None = None, rate: int | None = 25,
         (recipe("4", length=F(60)), 8),
         (recipe("60", part=Part(number=1, of=2, start=F(0), length=F(4))), 8),
         (recipe("60", part=Part(number=2, of=2, start=F(56))), 8),
-        (recipe(None, part=Part(number=2, of=2, start=F(56))), 250),
+        (recipe(None, part=Part(number=2, of=2, start=F(56))), 50),
     ],
 )
 def test_pairs_lie_evenly_over_the_whole_length(asked: Recipe, step: int) -> None:

@@ -48,6 +48,7 @@ class Picture:
     group: int | None = None  # frames between two entry points
     shown: Size | None = None  # of the new stream
     playing: Fraction | None = None  # frames per second of the new stream
+    lasts: Fraction | None = None  # seconds of the source, by its stream, its container or its frames
 
     @property
     def encoder(self) -> VideoEncoder:
@@ -208,6 +209,11 @@ def _cap(
     return int(cap) if cap < _NO_CAP else None
 
 
+def _counted(stream: VideoStream) -> Fraction | None:
+    """Seconds that all frames are shown for, where both are known."""
+    return stream.frames / stream.frame_rate if stream.frames and stream.frame_rate else None
+
+
 def _untagged_matrix(stream: VideoStream) -> str | None:
     """What players take an untagged stream for: BT.709 from 720 rows or 1280 columns up, else BT.601."""
     if stream.color_matrix is not None or stream.chroma == "rgb" or stream.coded is None:
@@ -260,4 +266,5 @@ def design(
         group=round(_ENTRY * playing) if playing else None,
         shown=pad or size or stream.size,
         playing=playing,
+        lasts=stream.duration or info.duration or _counted(stream),
     )

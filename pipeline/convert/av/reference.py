@@ -7,6 +7,7 @@ neither clocks nor entry points have a say, and nothing is decoded twice.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import gcd
 from typing import Final
 
 from pipeline.convert.av.recipe import Recipe
@@ -18,6 +19,7 @@ OPTIONS: Final = {"f": MUXER, "c:v": CODEC, "level": "3", "coder": "0", "context
 _LEAST: Final = 12  # pairs, of what has as many
 _OFTEN: Final = Fraction(9, 10)  # seconds from one pair to the next: no second is left out
 _SELDOM: Final = Fraction(10)  # seconds, however long it is
+_UNKNOWN: Final = Fraction(2)  # seconds, where nothing tells how long it is
 _MOST: Final = 1_250_000_000  # pixels of all pairs, each counted once: nine minutes of 1080p at their closest
 _USUAL: Final = 1920 * 1080  # pixels of a picture whose size is not known
 
@@ -30,15 +32,20 @@ def every(recipe: Recipe) -> int:
     rate = made.playing or Fraction(25)
     length = _length(recipe)
     if length is None:
-        return max(2, int(_SELDOM * rate))
-    frames = length * rate
-    most = max(_LEAST, _MOST // (made.shown.width * made.shown.height if made.shown else _USUAL))
-    return max(2, int(min(max(_OFTEN * rate, frames / most), frames / _LEAST, _SELDOM * rate)))
+        step = int(_UNKNOWN * rate)
+    else:
+        frames = length * rate
+        most = max(_LEAST, _MOST // (made.shown.width * made.shown.height if made.shown else _USUAL))
+        step = int(min(max(_OFTEN * rate, frames / most), frames / _LEAST, _SELDOM * rate))
+    # Entry points are better than what stands between them, and would be met again and again.
+    while step > 2 and made.group and gcd(step, made.group) > 2:
+        step -= 1
+    return max(2, step)
 
 
 def _length(recipe: Recipe) -> Fraction | None:
     """Seconds that the new picture plays for, as far as the source tells."""
-    whole = recipe.video.duration if recipe.video else None
+    whole = recipe.picture.lasts if recipe.picture else None
     if part := recipe.part:
         whole = part.length or (whole - (part.start or 0) if whole is not None else None)
     if recipe.length is not None:
