@@ -83,7 +83,7 @@ samples: setup ## make the sample media in samples/out
 run: setup ## prepare all samples and print the result
 	@$(BIN)/python -m samples.tour --samples $(SAMPLES) --out $(OUT)/samples
 
-test: setup ## the whole test suite
+test: setup ## the test suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 thorough: setup ## what the suite tries a part of, in whole
