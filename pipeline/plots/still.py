@@ -18,6 +18,7 @@ from pipeline.probe.heic import readable
 from pipeline.probe.image.read import PILLOW, guard
 
 _QUALITY: Final = 62
+_FURTHEST: Final = 600_000_000  # pixels decoded to come to a moment: eleven seconds of 1080p
 _BACK: Final = (236, 236, 236)  # under transparency
 # What Pillow and PyAV raise for damaged data; a report shows no picture then.
 DAMAGE: Final = (
@@ -57,7 +58,11 @@ def picture(path: Path, format_: str, box: tuple[int, int]) -> bytes | None:
 
 
 def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[int, int]) -> bytes | None:
-    """A thumbnail of the frame at or before `at` seconds, turned clockwise by `rotation`; None without one."""
+    """A thumbnail of the frame at `at` seconds, turned clockwise by `rotation`; None without one.
+
+    Entered before it and decoded up to it, so that source and output show one moment; no further than _FURTHEST, where
+    the frame that was come to is shown.
+    """
     if container not in OPENS:
         return None
     try:
@@ -67,18 +72,22 @@ def frame(path: Path, container: str, at: Fraction, rotation: int, box: tuple[in
             if stream is None or not allowed(stream) or clock is None:
                 return None
             stream.thread_type = "AUTO"
+            tick = int((at + (media.start_time or 0) * MICROSECOND) / clock)
             if at > 0:
-                media.seek(int((at + (media.start_time or 0) * MICROSECOND) / clock), stream=stream)
+                media.seek(tick, stream=stream)
+            shown, pixels = None, 0
             for decoded in media.decode(stream):
                 guard(path.name, Size(decoded.width, decoded.height))
-                small = decoded.reformat(
-                    *_inside(decoded.width, decoded.height, box), format="rgb24", interpolation="AREA"
-                )
-                still = Image.fromarray(small.to_ndarray())
-                return webp(still.rotate(-rotation, expand=True) if rotation else still, box)
+                shown, pixels = decoded, pixels + decoded.width * decoded.height
+                if at <= 0 or decoded.pts is None or decoded.pts >= tick or pixels > _FURTHEST:
+                    break
+            if shown is None:
+                return None
+            small = shown.reformat(*_inside(shown.width, shown.height, box), format="rgb24", interpolation="AREA")
+            still = Image.fromarray(small.to_ndarray())
+            return webp(still.rotate(-rotation, expand=True) if rotation else still, box)
     except DAMAGE:  # as above
         return None
-    return None
 
 
 def _inside(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:

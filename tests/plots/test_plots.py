@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -18,6 +21,7 @@ from pipeline.engine.tasks import prepare_entry
 from pipeline.model.job import Job
 from pipeline.plots import publish, still
 from pipeline.plots.contact_sheet import CELL, contact
+from pipeline.tools import programs
 from samples.decks import pdf_bytes
 from tests import factory
 
@@ -104,3 +108,26 @@ def test_a_contact_sheet_shows_every_page_and_leaves_a_gap_for_one_that_is_broke
 def test_no_pages_no_contact_sheet(tmp_path: Path) -> None:
     assert contact([]) is None
     assert contact([tmp_path / "missing.png"]) is None
+
+
+# --- thumbnails of films ----------------------------------------------------------------------------------
+
+
+def test_two_encodings_of_a_film_are_shown_at_one_moment(tmp_path: Path) -> None:
+    """Their entry points differ: every 7 frames, and the first alone. ffmpeg's own -ss tells which frame is right."""
+    moving = ["-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=4", "-pix_fmt", "yuv420p", "-crf", "10"]
+    shots = []
+    for group in ("7", "999"):
+        film = tmp_path / f"{group}.mp4"
+        coded = ["-c:v", "libx264", "-g", group, "-sc_threshold", "0", film]
+        subprocess.run([programs.ffmpeg(), "-v", "error", *moving, *coded], check=True)
+        shot = still.frame(film, "mp4", Fraction(5, 2), 0, (160, 90))
+        assert shot is not None
+        shots.append(np.asarray(Image.open(io.BytesIO(shot)).convert("L"), float))
+    right = tmp_path / "right.png"
+    seek = ["-ss", "2.5", "-i", tmp_path / "999.mp4", "-frames:v", "1", right]
+    subprocess.run([programs.ffmpeg(), "-v", "error", *seek], check=True)
+    told = np.asarray(Image.open(right).convert("L"), float)
+    for shot in shots:
+        assert shot.shape == told.shape
+        assert np.abs(shot - told).mean() < 6  # WebP; the entry point before it differs by 16
