@@ -119,6 +119,14 @@ def _heic(lang: str) -> ToolState:
     return _tool(Text("HEIC pictures", "HEIC 图片"), found, Text(INSTALL, INSTALL), lang, needed=False)
 
 
+def _words(lang: str) -> ToolState:
+    """What reads the words on cards and letters."""
+    from pipeline.probe.papers.words import INSTALL, readable
+
+    found = f"rapidocr {metadata.version('rapidocr')}" if readable() else None
+    return _tool(Text("words on papers", "证件与文书文字"), found, Text.same(INSTALL), lang, needed=False)
+
+
 def _fonts(lang: str) -> list[ToolState]:
     """The fonts that most decks need, or those of their widths."""
     from pipeline.tools.fonts import doctored
@@ -226,7 +234,14 @@ def examine(lang: str, *, strict: bool) -> list[ToolState]:
     python = f"{platform.python_version()}  {sys.executable}"
     tools = [_tool(Text.same("python"), python, Text("", ""), lang, needed=True)]
     tools += [_package(lang), *(_library(library, lang) for library in known())]
-    tools += [_program("ffmpeg", lang), _program("soffice", lang), *_abilities(lang), _faces(lang), _heic(lang)]
+    tools += [
+        _program("ffmpeg", lang),
+        _program("soffice", lang),
+        *_abilities(lang),
+        _faces(lang),
+        _heic(lang),
+        _words(lang),
+    ]
     tools += [*_fonts(lang), *_project(lang)]
     for of, found in _layers().items():
         tools += [_layer(of, layer, on, lang, strict=strict) for layer, on in found.items()]

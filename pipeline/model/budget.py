@@ -19,6 +19,7 @@ _DECODER: Final = 24 * 3
 _ENCODER: Final = 64 * 3
 _DECK: Final = GiB  # an office with a deck open
 _PAGES: Final = GiB // 2  # PDFium drawing
+_PAPERS: Final = GiB  # a page drawn, and the networks that read it
 
 
 def memory(info: MediaInfo, measured: Collection[str], *, converted: bool) -> int:
@@ -30,12 +31,15 @@ def memory(info: MediaInfo, measured: Collection[str], *, converted: bool) -> in
     if info.image:
         pixels = info.image.stored.width * info.image.stored.height
         frames = info.image.frames or 1
-        needs += [_FACES * pixels] * ("faces" in measured) + [_DECODED * pixels] * ("decode" in measured)
+        needs += [_FACES * pixels] * bool({"faces", "card", "letter"} & set(measured)) + [_DECODED * pixels] * (
+            "decode" in measured
+        )
         needs += [_DRAWN_ANEW * pixels * min(frames, 4)] * converted
     for stream in info.video:
         if stream.coded:
             pixels = stream.coded.width * stream.coded.height
             needs += [_DECODER * pixels] * bool({"decode", "person"} & set(measured)) + [_ENCODER * pixels] * converted
+    needs += [_PAPERS] * bool({"card", "letter"} & set(measured) and (info.image or info.slides))
     if converted and info.kind is Kind.SLIDES:
         needs.append(_PAGES if info.slides and info.slides.format == "pdf" else _DECK)
     return BASE + max(needs)

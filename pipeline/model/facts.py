@@ -354,6 +354,33 @@ class Person:
     cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A picture taken for one of a card that says who somebody is. Of its words nothing is kept but whether they could
+    be read; see `docs/papers.md`.
+    """
+
+    side: str | None = None  # front (with the portrait), back, both or "no card"; None: not to be told
+    portraits: int = 0  # faces on it
+    edges: bool = False  # all four of its edges are seen in the picture
+    width: int | None = None  # pixels of its longer side; None: no card
+    glare: Measured | None = None  # share of it that is burnt out
+    sharpness: Measured | None = None  # 1: sharp
+    legible: bool | None = None  # name and number of a front, authority and dates of a back; None: nobody could read
+    number: bool | None = None  # whether the last figure of its number is the one that follows from the others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A letter by which somebody grants something, page by page; see `docs/papers.md`."""
+
+    pages: int  # looked at
+    written: int  # ... with words on them
+    legible: bool | None = None  # None: nobody could read, or there is nothing to read
+    signed: bool | None = None  # something stands where it is to be signed; None: no such place is found
+    grantee: str | None = None  # to whom it is granted; None: it is not found
+
+
 def default_sound(streams: Sequence[AudioStream]) -> AudioStream:
     """The one that players play: marked as the default, else the first. Raises IndexError where there is none."""
     return next((one for one in streams if one.default), streams[0])
@@ -386,4 +413,6 @@ class MediaInfo:
     faces: tuple[Face, ...] | None = None  # None: not measured; (): measured, none there
     speech: Speech | None = None
     person: Person | None = None  # of footage; None: not measured
+    card: Card | None = None  # of a picture; None: not measured
+    letter: Letter | None = None  # of a picture or document; None: not measured
     remarks: tuple[Text, ...] = ()  # what the reader noticed and no field holds

@@ -81,6 +81,22 @@ class NoneOf:
 
 
 @dataclass(frozen=True)
+class Without:
+    """Text in which none of these words stands, in small letters or capitals."""
+
+    words: tuple[str, ...]
+
+    def accepts(self, value: Value) -> bool:
+        return not any(word.casefold() in str(value).casefold() for word in self.words)
+
+    def nearest(self, value: Value) -> Value | None:
+        return value if self.accepts(value) else None
+
+    def describe(self, lang: str = "en", *, units: bool = True) -> str:
+        return _said("without", "不含：", lang) + _listed(self.words, "text", lang, units)
+
+
+@dataclass(frozen=True)
 class Between:
     """A number between two bounds, either of which may be missing or exclusive."""
 

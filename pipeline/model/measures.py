@@ -64,6 +64,22 @@ MEASURES: Final[Mapping[str, Measure]] = {
         remarked=True,
         patience=DEEP,
     ),
+    "card": Measure(
+        needs=("image",),
+        reader="pipeline.probe.papers.card:add",
+        block=lambda info: info.card,
+        unknown=Text("it was not looked what card this is", "未检测是否为证件"),
+        remarked=True,
+        patience=DEEP,
+    ),
+    "letter": Measure(
+        needs=("image", "slides"),
+        reader="pipeline.probe.papers.letter:add",
+        block=lambda info: info.letter,
+        unknown=Text("its pages were not looked at", "未检测各页内容"),
+        remarked=True,
+        patience=DEEP,
+    ),
     "decode": Measure(  # after faces: measuring those decodes a picture as well
         needs=("video", "audio", "image", "archive"),
         reader="pipeline.probe.decode:add",

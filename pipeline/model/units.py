@@ -194,6 +194,10 @@ _NAMES: Final = {
     "unknown": "未知",
     "plain": "纯文本",
     "none": "无",
+    "front": "人像面",
+    "back": "国徽面",
+    "both": "正反两面",
+    "no card": "非证件",
 }
 
 

@@ -12,7 +12,18 @@ from typing import Any, Final
 
 from pipeline.errors import PresetError, nearest_word
 from pipeline.model.facts import Size, Text, Value
-from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
+from pipeline.model.limits import (
+    Aspect,
+    AtLeastBox,
+    Between,
+    Characters,
+    FitsBox,
+    NoneOf,
+    OneOf,
+    OneSize,
+    Pattern,
+    Without,
+)
 from pipeline.model.rules import Check, Limit
 from pipeline.model.units import NotAValue, byte_readings, parse
 
@@ -118,6 +129,7 @@ def _pattern(place: Place, table: Mapping[str, Any]) -> Limit:
 _LIMITS: Final[dict[str, Callable[[Place, Mapping[str, Any], str], Limit]]] = {
     "in": lambda p, t, kind: OneOf(_values(p, t, "in", kind), kind),
     "not_in": lambda p, t, kind: NoneOf(_values(p, t, "not_in", kind), kind),
+    "without": lambda p, t, _: Without(tuple(map(str, _values(p, t, "without", "text")))),
     "is": lambda p, t, kind: OneOf((p.value(kind, t["is"], "is"),), kind),
     "fits": lambda p, t, _: FitsBox(_sizes(p, t, "fits")),
     "at_least": lambda p, t, _: AtLeastBox(_sizes(p, t, "at_least")[0]),

@@ -10,7 +10,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.model.facts import Size, Value
-from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
+from pipeline.model.limits import (
+    Aspect,
+    AtLeastBox,
+    Between,
+    Characters,
+    FitsBox,
+    NoneOf,
+    OneOf,
+    OneSize,
+    Pattern,
+    Without,
+)
 from pipeline.model.rules import Limit
 
 sizes = st.builds(Size, st.integers(1, 9000), st.integers(1, 9000))
@@ -190,6 +201,9 @@ def test_an_aspect_has_room_for_rounding_and_no_more() -> None:
 
 
 def test_a_pattern_matches_from_end_to_end() -> None:
+    assert Without(("Acme", "样例")).accepts("Ac me")
+    assert not Without(("Acme", "样例")).accepts("ACME Ltd")
+    assert Without(("Acme",)).nearest("acme") is None
     assert Pattern(r"\d+").accepts("12")
     assert not Pattern(r"\d+").accepts("12a")
     assert not Pattern(r"\d+").accepts("12\n")

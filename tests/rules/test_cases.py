@@ -40,10 +40,12 @@ from pipeline.model.facts import (
     ArchiveEntry,
     ArchiveInfo,
     AudioStream,
+    Card,
     Face,
     FontSwap,
     ImageInfo,
     Kind,
+    Letter,
     Mark,
     MediaInfo,
     OnSlide,
@@ -151,7 +153,7 @@ def info(table: Table) -> MediaInfo:
             for key, raw in plain.pop("person").items()
         }
         blocks["person"] = replace(Person(step=Fraction(1, 2), pictures=480, looked=120, seen=120), **seen)
-    for key, kind in (("slides", SlidesInfo), ("speech", Speech)):
+    for key, kind in (("slides", SlidesInfo), ("speech", Speech), ("card", Card), ("letter", Letter)):
         if key in plain:
             blocks[key] = block(kind, plain.pop(key))
     assert plain.keys() <= {field.name for field in fields(MediaInfo)}, f"unknown facts in {sorted(plain)}"

@@ -10,7 +10,18 @@ import pytest
 from pipeline.checks import CHECKS
 from pipeline.errors import PresetError
 from pipeline.model.facts import Size, Text
-from pipeline.model.limits import Aspect, AtLeastBox, Between, Characters, FitsBox, NoneOf, OneOf, OneSize, Pattern
+from pipeline.model.limits import (
+    Aspect,
+    AtLeastBox,
+    Between,
+    Characters,
+    FitsBox,
+    NoneOf,
+    OneOf,
+    OneSize,
+    Pattern,
+    Without,
+)
 from pipeline.model.rules import Limit
 from pipeline.rules.limit_syntax import Place, limit
 
@@ -27,6 +38,7 @@ PLACE = Place("mine.toml", "[[rule]] 3")
         ("video.frame_rate", {"above": 1, "max": 2}, Between(Fraction(1), Fraction(2), above=True, type="rate")),
         ("video.frame_rate", {"in": [25, "30000/1001"]}, OneOf((Fraction(25), Fraction(30000, 1001)), "rate")),
         ("video.frame_rate", {"not_in": [25]}, NoneOf((Fraction(25),), "rate")),
+        ("file.name", {"without": ["Acme"]}, Without(("Acme",))),
         ("video.codec", {"is": "h264"}, OneOf(("h264",), CHECKS["video.codec"].type)),
         ("video.size", {"fits": "1920x1080"}, FitsBox((Size(1920, 1080),))),
         ("video.size", {"fits": ["4x2", "3x3"]}, FitsBox((Size(4, 2), Size(3, 3)))),

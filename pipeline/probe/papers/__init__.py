@@ -1,0 +1,1 @@
+"""Facts about papers: cards that say who somebody is, and letters that somebody signed."""

@@ -1,0 +1,265 @@
+"""A letter by which somebody grants something: whether it is written, can be read, is signed, and to whom it grants.
+
+The words of a PDF that holds them are taken from it; those of a picture are read where something can
+(`pipeline.probe.papers.words`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from pipeline.errors import Unreadable
+from pipeline.model.facts import Letter, MediaInfo, Text
+from pipeline.probe.face.models import Pixels
+from pipeline.probe.face.pixels import READABLE, picture_of
+from pipeline.probe.papers import words
+from pipeline.probe.papers.rows import rows
+from pipeline.probe.papers.words import Line, Page
+from pipeline.tools.pdfium import opened
+
+_SIDE: Final = 1600  # pixels of the longer side of a page: letters of 10 points are 19 pixels tall on A4
+_PAGES: Final = 8  # pages that are looked at: the first ones and the last
+_MOST: Final = 80  # lines of a page that are read
+_ROWS: Final = 2  # stretches of text that a written page has at least
+_TYPED: Final = 20  # characters in a PDF, from which on its words need not be read from the picture
+_SURE: Final = 0.8  # score of a line that counts as read
+_LEGIBLE: Final = 0.75  # of the characters of a letter, that have to be in such lines
+_LONGEST: Final = 60  # characters of a name that are kept
+
+# Who is granted something: behind a label, else in a sentence. Blanks and lines to write on are taken out before.
+_LABELS: Final = (
+    re.compile(r"被授权(?:人|方|单位|公司|企业|机构|者)?(?:[(（][^)）签章]{0,20}[)）])?(?:名称|全称)?[:：](.*)"),
+    re.compile(r"\b(?:grantee|licensee|authori[sz]ed\s*(?:party|company))\b[^:：]{0,20}[:：](.*)", re.IGNORECASE),
+)
+_SENTENCES: Final = (
+    re.compile(
+        r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{2,40}?(?:公司|集团|研究院|研究所|中心|大学|学院|学校|医院|电视台|云))"
+    ),
+    re.compile(
+        r"(?:authori[sz]es?|grants?(?:\s+to)?)\s+(.{2,60}?(?:Ltd|Limited|Inc|Corp|LLC|GmbH|Cloud)\b)", re.IGNORECASE
+    ),
+)
+_BEHIND: Final = re.compile(
+    r"[(（]?(?:以下|下称|统一社会信用|证件号|身份证|地址|电话|hereinafter|address)", re.IGNORECASE
+)
+_SIGN: Final = re.compile(r"签字|签名|签章|签署|盖章|公章|signature|signed\s*by", re.IGNORECASE)
+_DATE: Final = re.compile(r"日期|date|\d{4}\s*[年./-]", re.IGNORECASE)
+_FILLER: Final = " \t_＿—–-.．…:：/年月日()（）"
+
+# The place to sign, from its label, in heights of the label's line.
+_RIGHT: Final = 10.0
+_UP: Final = 1.0
+_DOWN: Final = 0.9
+_INK: Final = 60  # 8-bit steps that a stroke differs from the paper in its darkest colour
+_SIGNED: Final = 0.006  # share of the place that strokes fill where somebody signed
+
+
+def add(path: Path, info: MediaInfo) -> MediaInfo:
+    """The facts of a letter with what its pages hold; where they cannot be looked at, with a remark that says why.
+
+    Raises CeilingExceeded for a picture that must not be decoded.
+    """
+    try:
+        letter = measure(path, info)
+    except Unreadable as error:  # it is said, and what it holds stays unknown
+        return replace(info, remarks=(*info.remarks, error.text))
+    if letter is None:
+        return replace(info, remarks=(*info.remarks, _UNSEEN))
+    return replace(info, letter=letter)
+
+
+_UNSEEN: Final = Text(
+    "Letters are looked at in PDF files and pictures. Export it as PDF.",
+    "仅能检测 PDF 或图片形式的授权书。请导出为 PDF。",
+)
+
+
+def measure(path: Path, info: MediaInfo) -> Letter | None:
+    """The letter in a PDF or picture; None where it is neither. Raises Unreadable and CeilingExceeded."""
+    readable = words.readable()
+    if info.image is not None:
+        if info.image.format not in READABLE:
+            return None
+        return told([_seen(picture_of(path, info.image, _SIDE), readable=readable)], readable=readable)
+    if info.slides is None or info.slides.format != "pdf" or info.slides.encrypted:
+        return None
+    return told(list(_pages(path, info.name, readable=readable)), readable=readable)
+
+
+def _seen(pixels: Pixels, *, readable: bool) -> Page:
+    return words.read(pixels, _MOST) if readable else Page(pixels, ())
+
+
+def _pages(path: Path, name: str, *, readable: bool) -> Iterator[Page]:
+    """The pages of a PDF with their lines. Raises Unreadable."""
+    import pypdfium2
+
+    try:
+        document = opened(path)
+        try:
+            count = len(document)
+            for number in range(count):
+                if number < _PAGES - 1 or number == count - 1:
+                    yield _page(document[number], readable=readable)
+        finally:
+            document.close()
+    except (pypdfium2.PdfiumError, OSError) as error:
+        raise Unreadable(
+            f"{name}: its pages cannot be drawn. Export the PDF again.", f"{name}：页面无法渲染。请重新导出 PDF。"
+        ) from error
+
+
+def _page(page: Any, *, readable: bool) -> Page:
+    try:
+        wide, tall = (max(1.0, side) for side in page.get_size())
+        scale = _SIDE / max(wide, tall) * (1 - 1e-6)
+        bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=True)
+        pixels = np.array(bitmap.to_numpy()[:, :, :3], np.uint8)
+        bitmap.close()
+        typed = page.get_textpage()
+        try:
+            lines = _typed(typed, scale, tall)
+        finally:
+            typed.close()
+    finally:
+        page.close()
+    if sum(len(line.words.strip()) for line in lines) >= _TYPED:
+        return Page(pixels, lines)
+    return _seen(pixels, readable=readable)
+
+
+def _typed(typed: Any, scale: float, tall: float) -> tuple[Line, ...]:
+    """The lines that a PDF holds as text."""
+    found = []
+    for number in range(min(typed.count_rects(), _MOST * 10)):
+        left, bottom, right, top = typed.get_rect(number)
+        said = typed.get_text_bounded(left, bottom, right, top).strip()
+        box = (left * scale, (tall - top) * scale, right * scale, (tall - bottom) * scale)
+        found += [Line(box, said, 1.0)] if said else []
+    return tuple(sorted(found, key=lambda line: line.box[1]))
+
+
+def told(pages: Sequence[Page], *, readable: bool) -> Letter:
+    """What the pages of a letter tell."""
+    lines = [line for page in pages for line in page.lines]
+    written = sum(len(page.lines) >= _ROWS or (not readable and rows(page.pixels) >= _ROWS) for page in pages)
+    rowed = [row for page in pages for row in _rowed(page.lines)]
+    return Letter(
+        pages=len(pages),
+        written=written,
+        legible=_legible(lines) if lines else None,
+        signed=_signed(pages),
+        grantee=_grantee(["".join(line.words for line in row) for row in rowed]),
+    )
+
+
+def _legible(lines: Sequence[Line]) -> bool:
+    """Whether nearly all of it could be read for sure."""
+    sure = sum(len(line.words) for line in lines if line.score >= _SURE)
+    # A line that nothing was made of counts as long as it looks.
+    total = sum(len(line.words) if line.score >= _SURE else max(len(line.words), _guessed(line)) for line in lines)
+    return sure >= _LEGIBLE * total
+
+
+def _guessed(line: Line) -> int:
+    left, top, right, bottom = line.box
+    return round((right - left) / max(1.0, bottom - top))
+
+
+def _rowed(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Lines that stand side by side, as rows from left to right."""
+    row: list[Line] = []
+    for line in sorted(lines, key=lambda line: line.box[1] + line.box[3]):
+        middle = (line.box[1] + line.box[3]) / 2
+        if row and middle > row[0].box[3] - 0.25 * (row[0].box[3] - row[0].box[1]):
+            yield sorted(row, key=lambda one: one.box[0])
+            row = []
+        row.append(line)
+    if row:
+        yield sorted(row, key=lambda one: one.box[0])
+
+
+def _grantee(texts: Sequence[str]) -> str | None:
+    """To whom it grants, as it says; None where no such line is found."""
+    for number, text in enumerate(texts):
+        for label in _LABELS:
+            found = label.search(_squeezed(text))
+            if found is None:
+                continue
+            name = _name(found[1])
+            below = texts[number + 1] if number + 1 < len(texts) else ""
+            if not name and not re.search("[:：]", below):
+                name = _name(_squeezed(below))
+            if name:
+                return name
+    whole = "".join(map(_squeezed, texts)), " ".join(texts)
+    for sentence, text in zip(_SENTENCES, whole, strict=True):
+        if found := sentence.search(text):
+            return _name(found[1]) or None
+    return None
+
+
+def _squeezed(text: str) -> str:
+    """Without the blanks and lines that people fill in; blanks between Latin words stay."""
+    text = re.sub(r"[_＿\u3000]+", " ", text)
+    return re.sub(r"(?<![A-Za-z.,])\s+|\s+(?![A-Za-z&(])", "", text)
+
+
+def _name(text: str) -> str:
+    return _BEHIND.split(text)[0].strip(_FILLER)[:_LONGEST]
+
+
+# The place to sign
+
+
+def _signed(pages: Sequence[Page]) -> bool | None:
+    """Whether something stands at any place to sign; None where no such place is found."""
+    places = [_filled(page, line) for page in pages for line in page.lines if _SIGN.search(line.words)]
+    return any(places) if places else None
+
+
+def _filled(page: Page, label: Line) -> bool:
+    """Whether somebody signed behind a label: as words, or as strokes."""
+    behind = _SIGN.split(label.words)[-1]
+    if len(behind.strip(_FILLER + "处")) > 1 and not _DATE.search(behind) and len(label.words) < _LONGEST:
+        return True
+    left, top, right, bottom = label.box
+    tall = bottom - top
+    # The box of a label may hold the line to sign on: what is behind its words is part of the place.
+    said = len(re.sub(r"[_＿]+", "", label.words)) / max(1, len(label.words))
+    start = left + (right - left) * said if said < 1 else right
+    height, width = page.pixels.shape[:2]
+    x0, x1 = int(max(0, start)), int(min(width, start + _RIGHT * tall))
+    y0, y1 = int(max(0, top - _UP * tall)), int(min(height, bottom + _DOWN * tall))
+    part = page.pixels[y0:y1, x0:x1]
+    if min(part.shape[:2]) < 3:
+        return False
+    ink = _strokes(part)
+    for other in page.lines:
+        known = _DATE.search(other.words) or _SIGN.search(other.words) or _beside(other, label)
+        if other is not label and other.score >= _SURE and known:
+            a, b, c, d = (int(side) for side in other.box)
+            ink[max(0, b - y0) : max(0, d - y0), max(0, a - x0) : max(0, c - x0)] = 0
+    return float(ink.mean()) > _SIGNED
+
+
+def _beside(other: Line, label: Line) -> bool:
+    """Whether another line stands above or below a label rather than behind it."""
+    middle = (other.box[1] + other.box[3]) / 2
+    return not label.box[1] <= middle <= label.box[3]
+
+
+def _strokes(part: Pixels) -> Any:
+    """Where a pen or a seal left something: darker or more coloured than the paper; the line to sign on is none."""
+    darkest = part.min(axis=2)
+    ink = (darkest.astype(np.int16) < float(np.percentile(darkest, 90)) - _INK).astype(np.uint8)
+    long = max(9, part.shape[1] // 4)
+    rule = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
+    return ink & ~cv2.dilate(rule, np.ones((5, 3), np.uint8))
