@@ -5,7 +5,6 @@ Without `rapidocr` only what needs no reading is told. `python -m benchmarks.pap
 
 from __future__ import annotations
 
-import random
 import sys
 import time
 from collections.abc import Iterator
@@ -41,7 +40,7 @@ class Case(NamedTuple):
 
 
 def _card(number: int) -> Case:
-    rng = random.Random(number)  # noqa: S311  the same ones each time
+    rng = papers.seeded(number)
     side = ("front", "back", "front", "wrong")[number % 4]
     drawn = papers.SIDES[side](rng, family=papers.FONTS[number % 3])
     width = rng.choice((1280, 1600, 2400))
@@ -123,7 +122,7 @@ def _letters(every: int) -> None:
     grantees = legible = signed = total = 0
     spent = time.process_time()
     for number in range(0, 60, every):
-        rng = random.Random(1000 + number)  # noqa: S311  the same ones each time
+        rng = papers.seeded(1000 + number)
         kind = list(papers.LETTERS)[number % len(papers.LETTERS)]
         to = (OWN, PLATFORM)[number // 4 % 2][number // 8 % 4]
         lines = papers.LETTERS[kind](papers.name(rng), to, "数字人形象" if kind != "english" else "digital humans")
@@ -138,7 +137,7 @@ def _letters(every: int) -> None:
             print("  ", kind, to, sign, found, flush=True)
     blurred = blank = 0
     for number in range(0, 20, every):
-        rng = random.Random(2000 + number)  # noqa: S311  the same ones each time
+        rng = papers.seeded(2000 + number)
         lines = papers.LETTERS["labelled"](papers.name(rng), OWN[0], "数字人形象")
         page = papers.letter(lines, rng)
         blurred += (

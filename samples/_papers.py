@@ -51,6 +51,11 @@ def _portrait() -> Picture:
     return Image.open(picture_file("astronaut.png")).convert("RGB").crop((130, 0, 330, 250))
 
 
+def seeded(number: int) -> random.Random:
+    """Chances that fall out the same each time."""
+    return random.Random(number)
+
+
 def number(rng: random.Random, *, wrong: bool = False) -> str:
     """A number of nobody: places that begin with 99 do not exist."""
     born = f"{rng.randint(1950, 2005)}{rng.randint(1, 12):02}{rng.randint(1, 28):02}"
@@ -73,13 +78,13 @@ def _ground(rng: random.Random, tint: tuple[int, int, int]) -> tuple[Picture, Im
     return picture, ImageDraw.Draw(picture)
 
 
-def front(rng: random.Random, *, wrong: bool = False, portraits: int = 1, family: str = FONTS[0]) -> Picture:
-    """The side with the portrait; its number ends on a `wrong` figure if asked to."""
-    picture, draw = _ground(rng, (228, 236, 240))
+def front(rng: random.Random, *, wrong: bool = False, named: str = "", family: str = FONTS[0]) -> Picture:
+    """The side with the portrait, of somebody `named`; its number ends on a `wrong` figure if asked to."""
     held = number(rng, wrong=wrong)
+    picture, draw = _ground(rng, (228, 236, 240))
     label, said = font(family, 42), font(family, 50)
     lines = [
-        ("姓名", 90, name(rng)),
+        ("姓名", 90, named or name(rng)),
         ("性别", 195, rng.choice("男女")),
         ("出生", 300, f"{held[6:10]} 年 {int(held[10:12])} 月 {int(held[12:14])} 日"),
         ("住址", 405, rng.choice(_PLACES)),
@@ -92,8 +97,7 @@ def front(rng: random.Random, *, wrong: bool = False, portraits: int = 1, family
     draw.text((530, 189), "汉", (20, 20, 25), said)
     draw.text((90, 730), "公民身份号码", (40, 110, 160), label)
     draw.text((480, 716), held, (20, 20, 25), font(family, 66))
-    for each in range(portraits):
-        picture.paste(_portrait().resize((370, 462)), (940 - 400 * each, 110))
+    picture.paste(_portrait().resize((370, 462)), (940, 110))
     return picture
 
 

@@ -25,7 +25,7 @@ from pipeline.stages import foreign
 from pipeline.stages.check import judged, measured, moves
 
 _FEW: Final = 2  # scenarios; a role of more is a common use of such files
-_CONTENT: Final = frozenset({"faces", "speech"})  # measures of what is in a file, not of its form
+_CONTENT: Final = frozenset({"faces", "speech", "card", "letter"})  # measures of what is in a file, not of its form
 _LATER: Final = frozenset({"person"})  # minutes for long footage, which is mostly none that would be looked at
 _KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide"}
 _OURS: Final = "media-preflight"  # the document of rules that no platform wrote

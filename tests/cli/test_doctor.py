@@ -20,7 +20,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every tool is there; asking them is tried elsewhere."""
     for name in ("_abilities", "_fonts"):
         monkeypatch.setattr(doctor, name, lambda _: [])
-    for name in ("_package", "_faces", "_heic"):
+    for name in ("_package", "_faces", "_heic", "_words"):
         monkeypatch.setattr(
             doctor, name, lambda lang: doctor._tool(Text.same("it"), "there", Text("", ""), lang, needed=True)
         )

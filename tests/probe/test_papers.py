@@ -4,7 +4,6 @@ it was drawn. `python -m benchmarks papers` has many more.
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def taken(**how: object) -> papers.Pixels:
-    rng = random.Random(5)
+    rng = papers.seeded(5)
     return papers.photographed(papers.front(rng), rng, size=(1200, 900), **how)  # type: ignore[arg-type]
 
 
@@ -53,7 +52,7 @@ def test_a_front_has_a_portrait_and_edges_and_nobody_says_that_it_is_legible() -
 
 @pytest.mark.usefixtures("unread")
 def test_a_back_has_none() -> None:
-    rng = random.Random(6)
+    rng = papers.seeded(6)
     found = card.look(papers.photographed(papers.back(rng), rng, size=(1200, 900), angle=-90, share=0.6))
     assert (found.side, found.portraits, found.edges) == ("back", 0, True)
 
@@ -88,8 +87,8 @@ def test_the_last_figure_follows_from_the_others() -> None:
     assert card._follows("11010519491231002X")
     assert card._follows("440524188001010014")
     assert not card._follows("440524188001010015")
-    assert all(card._follows(papers.number(random.Random(seed))) for seed in range(50))
-    assert not any(card._follows(papers.number(random.Random(seed), wrong=True)) for seed in range(50))
+    assert all(card._follows(papers.number(papers.seeded(seed))) for seed in range(50))
+    assert not any(card._follows(papers.number(papers.seeded(seed), wrong=True)) for seed in range(50))
 
 
 # --- cards, read --------------------------------------------------------------------------------------
@@ -97,19 +96,19 @@ def test_the_last_figure_follows_from_the_others() -> None:
 
 @READ
 def test_a_card_that_can_be_read_is_legible_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
-    rng = random.Random(7)
-    drawn = papers.front(rng)
-    held = papers.name(random.Random(7)), papers.number(random.Random(7))
+    rng = papers.seeded(7)
+    drawn = papers.front(rng, named="欧阳无名")
+    held = papers.number(papers.seeded(7))
     path = tmp_path / "front.jpg"
     Image.fromarray(papers.photographed(drawn, rng, angle=176)).save(path, quality=90)
-    case = check(Job(path=str(path), preset="metastudio/avatar-training", role="id-card"))
+    case = check(Job(path=str(path), stem="a", preset="metastudio/avatar-training", role="id-card"))
     assert case.facts is not None
     found = case.facts.card
     assert found is not None
     assert (found.side, found.legible, found.number) == ("front", True, True)
     assert not [one.rule.id for one in case.findings if one.verdict is not Verdict.PASS]
     said = bytes(encoded(case.facts)).decode() + repr(case)
-    assert not any(word in said for word in (*held, "姓名", "民族"))
+    assert not any(word in said for word in (held, held[6:14], "无名", "姓名", "民族"))
 
 
 @READ
@@ -120,7 +119,7 @@ def test_what_cannot_be_made_out_is_not_legible() -> None:
 
 @READ
 def test_a_wrong_last_figure_and_a_back_are_told() -> None:
-    rng = random.Random(8)
+    rng = papers.seeded(8)
     assert card.look(papers.photographed(papers.front(rng, wrong=True), rng)).number is False
     back = card.look(papers.photographed(papers.back(rng), rng))
     assert (back.side, back.legible, back.number) == ("back", True, None)
@@ -181,7 +180,7 @@ def test_words_that_a_pdf_holds_need_not_be_read(tmp_path: Path, to: str, sign: 
 def test_the_platform_as_grantee_is_refused_with_its_code(tmp_path: Path) -> None:
     path = tmp_path / "letter.pdf"
     path.write_bytes(pdf([line.format(to="Huawei Cloud", sign="Signature: Jo Nobody") for line in ENGLISH]))
-    case = check(Job(path=str(path), preset="metastudio/avatar-training", role="grant-file"))
+    case = check(Job(path=str(path), stem="a", preset="metastudio/avatar-training", role="grant-file"))
     (failed,) = [one for one in case.findings if one.verdict is Verdict.FAIL]
     assert failed.rule.id == "metastudio.avatar-training.grant-file.required.grantee"
     assert (failed.actual, failed.rule.code) == ("Huawei Cloud", "~MSS.20020010")
@@ -189,9 +188,9 @@ def test_the_platform_as_grantee_is_refused_with_its_code(tmp_path: Path) -> Non
 
 def test_a_blank_letter_is_told(tmp_path: Path) -> None:
     assert of_pdf(tmp_path / "a.pdf", []).written == 0
-    rng = random.Random(9)
+    rng = papers.seeded(9)
     Image.fromarray(papers.scanned(papers.letter([], rng), rng)).save(tmp_path / "blank.pdf")
-    case = check(Job(path=str(tmp_path / "blank.pdf"), preset="tencent/authorization", role="letter"))
+    case = check(Job(path=str(tmp_path / "blank.pdf"), stem="a", preset="tencent/authorization", role="letter"))
     assert [one.rule.id for one in case.findings if one.blocks] == ["tencent.auth-pdf.content.written"]
 
 
@@ -213,6 +212,8 @@ def said(*texts: str) -> list[Page]:
         (["甲方（授权方）：王某", "乙方（被授权方）：样例教育集团"], "样例教育集团"),
         (["本人王某自愿授权示例文化传媒", "有限公司使用本人肖像"], "示例文化传媒有限公司"),
         (["兹授权给华为云计算技术有限公司使用本人声音"], "华为云计算技术有限公司"),
+        (["兹授权华为云使用本人声音"], "华为云"),
+        (["I hereby authorize Nowhere Media Co., Ltd to use my portrait"], "Nowhere Media Co., Ltd"),
         (["Authorized party: Nowhere Media Co., Ltd."], "Nowhere Media Co., Ltd"),
         (["被授权方（盖章）：", "授权人（签字）："], None),
         (["授权人：王某", "日期：2026年11月20日"], None),
@@ -242,7 +243,7 @@ def test_strokes_or_a_seal_behind_the_label_are_a_signature() -> None:
 
 @READ
 def test_a_scan_is_read() -> None:
-    rng = random.Random(10)
+    rng = papers.seeded(10)
     lines = papers.LETTERS["labelled"](papers.name(rng), "无名数字科技有限公司", "数字人形象")
     pixels = papers.scanned(papers.letter(lines, rng), rng, angle=1.0, blur=0.6)
     found = letter.told([words.read(pixels, 80)], readable=True)
@@ -251,12 +252,12 @@ def test_a_scan_is_read() -> None:
 
 @pytest.mark.usefixtures("unread")
 def test_without_a_reader_the_rest_is_told_and_legibility_is_unknown(tmp_path: Path) -> None:
-    rng = random.Random(11)
+    rng = papers.seeded(11)
     page = papers.letter(papers.LETTERS["sentence"]("王某", "示例科技有限公司", "数字人形象"), rng)
     path = tmp_path / "letter.jpg"
     Image.fromarray(papers.scanned(page, rng)).save(path)
     assert probe(path, frozenset({"letter"})).letter == Letter(pages=1, written=1)
-    case = check(Job(path=str(path), preset="metastudio/avatar-training", role="grant-file"))
+    case = check(Job(path=str(path), stem="a", preset="metastudio/avatar-training", role="grant-file"))
     unknown = {one.rule.check: one.reason for one in case.findings if one.verdict is Verdict.UNKNOWN}
     assert unknown.keys() == {"letter.legible", "letter.signed", "letter.grantee"}
     assert all(why is not None and words.INSTALL in why.en and words.INSTALL in why.zh for why in unknown.values())
@@ -264,12 +265,16 @@ def test_without_a_reader_the_rest_is_told_and_legibility_is_unknown(tmp_path: P
 
 
 def test_rows_of_text_are_seen_in_every_size_and_none_where_there_are_none() -> None:
-    rng = random.Random(12)
+    rng = papers.seeded(12)
     page = papers.letter(papers.LETTERS["party"]("王某", "示例科技有限公司", "数字人形象"), rng)
     for scale in (0.4, 1.0, 2.0):
         size = (round(page.width * scale), round(page.height * scale))
-        assert rows(np.asarray(page.resize(size), np.uint8)) >= 5
-    assert rows(papers.scanned(papers.letter([], rng), rng, noise=8)) == 0
+        found = rows(np.asarray(page.resize(size), np.uint8))
+        assert found.stretches >= 5
+        assert found.share > 0.5
+    assert rows(papers.scanned(papers.letter([], rng), rng, noise=8)).stretches == 0
+    cat = np.asarray(Image.open(picture_file("chelsea.png")).convert("RGB"), np.uint8)
+    assert rows(cat).share < 0.1
 
 
 def test_what_is_missing_is_said_with_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:

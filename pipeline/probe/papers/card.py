@@ -25,7 +25,7 @@ from pipeline.probe.face.measure import measured
 from pipeline.probe.face.models import Numbers, Pixels
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.papers import words
-from pipeline.probe.papers.rows import rows
+from pipeline.probe.papers.rows import Rows, rows
 from pipeline.probe.papers.words import Line
 
 NO_CARD: Final = "no card"
@@ -35,9 +35,12 @@ _LOOKED: Final = 640  # pixels on the longer side that edges are looked for at
 _RATIO: Final = (1.25, 2.0)  # longer to shorter side of a card as it is seen, from the front or aslant
 _SHARE: Final = 0.08  # of the picture, that a card fills at least
 _FULL: Final = 0.9  # of its box that a card fills, its corners being round
+_NEAR: Final = 0.012  # of the picture's longer side: corners so close are the same
+_AGREEING: Final = 3  # outlines that a card is seen in at least
 _FRAME: Final = 0.03  # of the picture's sides: a corner so close to a corner of the picture is that
 _EDGE: Final = 0.004  # of the picture's side: what is closer to its edge is taken for cut off
-_ROWS: Final = 3  # stretches of text that no picture without any has
+_ROWS: Final = 3  # stretches of text on a card, at least
+_WRITTEN: Final = 0.2  # of what is dark on it, that is text: the rest is the portrait
 _MOST: Final = 30  # lines of text that are read
 _SURE: Final = 0.8  # score of a line that counts as read
 _PLAIN: Final = 0.85  # ... on the average, of a card whose words are not known
@@ -97,7 +100,7 @@ def look(pixels: Pixels, scale: float = 1.0) -> Card:
         width=round((_longer(corners) if corners is not None else max(pixels.shape[:2])) * scale),
         glare=_exact(_glare(turned)),
         sharpness=_exact(sharpness(turned)),
-        legible=_legible(page.lines, side, number) if readable else None,
+        legible=_legible(page.lines, side or "", number) if readable else None,
         number=None if number is None else _follows(number),
     )
 
@@ -110,7 +113,7 @@ def _exact(value: float) -> Fraction:
 
 
 def find(pixels: Pixels) -> Numbers | None:
-    """The four corners of the largest thing with the shape of a card; None where there is none.
+    """The four corners of the thing with the shape of a card; None where there is none.
 
     In pixels, clockwise, the first side one of the longer two.
     """
@@ -118,13 +121,19 @@ def find(pixels: Pixels) -> Numbers | None:
     scale = min(1.0, _LOOKED / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    best: tuple[float, Numbers] | None = None
-    for outline in _outlines(np.asarray(small, np.uint8)):
-        corners = _quadrangle(outline, size[0] * size[1])
-        if corners is not None and not _frame(corners, size):
-            area = float(cv2.contourArea(corners.astype(np.float32)))
-            best = (area, corners) if best is None or area > best[0] else best
-    return None if best is None else best[1] / scale
+    found = [_quadrangle(outline, size[0] * size[1]) for outline in _outlines(np.asarray(small, np.uint8))]
+    seen = [corners for corners in found if corners is not None and not _frame(corners, size)]
+    # What is there is seen in most of the channels, at the same place; what chance draws in one of them is not.
+    agreeing = [[other for other in seen if _same(corners, other, _NEAR * max(size))] for corners in seen]
+    best = max(agreeing, key=len, default=[])
+    if len(best) < _AGREEING:
+        return None
+    return np.asarray(max(best, key=lambda corners: cv2.contourArea(corners.astype(np.float32))) / scale)
+
+
+def _same(one: Numbers, other: Numbers, near: float) -> bool:
+    """Whether the corners of two shapes are close to each other, whichever is the first."""
+    return any(np.abs(one - np.roll(other, turn, axis=0)).max() <= near for turn in range(4))
 
 
 def _frame(corners: Numbers, size: tuple[int, int]) -> bool:
@@ -143,7 +152,7 @@ def _outlines(small: Pixels) -> list[Numbers]:
         edges = cv2.dilate(cv2.Canny(soft, level / 4, level / 2), np.ones((3, 3), np.uint8))
         closed = cv2.morphologyEx(split, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
         for mask in (edges, closed, cv2.bitwise_not(closed)):
-            found += list(cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0])
+            found += map(np.asarray, cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0])
     return found
 
 
@@ -205,17 +214,15 @@ def _inside(corners: Numbers, pixels: Pixels) -> bool:
 # What it is
 
 
-def _side(lines: Sequence[Line] | None, portraits: int, texts: int, *, whole: bool) -> str | None:
+def _side(lines: Sequence[Line] | None, portraits: int, texts: Rows, *, whole: bool) -> str | None:
     """Which side of a card it is, by its words where they were read, else by its portrait and its rows of text."""
     text = "".join(line.words.replace(" ", "") for line in lines or ())
     front, back = (sum(word in text for word in known) for known in (_FRONT, _BACK))
     if lines is None:
-        # Without somebody to read, rows of text alone may be anything that is printed.
-        if not texts and not (portraits and whole):
-            return NO_CARD
-        if not whole:
-            return None if texts >= _ROWS else NO_CARD
-        return "front" if portraits else "back"
+        written = texts.stretches >= _ROWS and texts.share >= _WRITTEN
+        if whole and (written or portraits or texts.stretches):
+            return ("front" if portraits else "back") if written else None
+        return None if written else NO_CARD  # a card without its edges, or anything else that is printed
     if front >= 2 and back:
         return "both"
     if front >= 2 or back:

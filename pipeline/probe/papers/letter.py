@@ -35,13 +35,15 @@ _LONGEST: Final = 60  # characters of a name that are kept
 
 # Who is granted something: behind a label, else in a sentence. Blanks and lines to write on are taken out before.
 _LABELS: Final = (
-    re.compile(r"被授权(?:人|方|单位|公司|企业|机构|者)?(?:[(（][^)）签章]{0,20}[)）])?(?:名称|全称)?[:：](.*)"),
+    re.compile(r"被授权(?:人|方|单位|公司|企业|机构|者)?(?:[(（][^)）签章]{0,20}[)）])?(?:名称|全称)?[)）]?[:：](.*)"),
     re.compile(r"\b(?:grantee|licensee|authori[sz]ed\s*(?:party|company))\b[^:：]{0,20}[:：](.*)", re.IGNORECASE),
 )
 _SENTENCES: Final = (
+    re.compile(r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{2,40}?公司)"),
     re.compile(
-        r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{2,40}?(?:公司|集团|研究院|研究所|中心|大学|学院|学校|医院|电视台|云))"
+        r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{2,40}?(?:集团|研究院|研究所|中心|大学|学院|学校|医院|电视台))"
     ),
+    re.compile(r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{1,20}?云)(?:使用|对|将|以|，|,|。|$)"),
     re.compile(
         r"(?:authori[sz]es?|grants?(?:\s+to)?)\s+(.{2,60}?(?:Ltd|Limited|Inc|Corp|LLC|GmbH|Cloud)\b)", re.IGNORECASE
     ),
@@ -58,6 +60,10 @@ _RIGHT: Final = 10.0
 _UP: Final = 1.0
 _DOWN: Final = 0.9
 _INK: Final = 60  # 8-bit steps that a stroke differs from the paper in its darkest colour
+_THIN: Final = (
+    0.2  # of the height of a line of text: what is no thicker, and longer than the next, is a line to sign on
+)
+_LONG: Final = 0.6
 _SIGNED: Final = 0.006  # share of the place that strokes fill where somebody signed
 
 
@@ -149,7 +155,7 @@ def _typed(typed: Any, scale: float, tall: float) -> tuple[Line, ...]:
 def told(pages: Sequence[Page], *, readable: bool) -> Letter:
     """What the pages of a letter tell."""
     lines = [line for page in pages for line in page.lines]
-    written = sum(len(page.lines) >= _ROWS or (not readable and rows(page.pixels) >= _ROWS) for page in pages)
+    written = sum(len(page.lines) >= _ROWS or (not readable and rows(page.pixels).stretches >= _ROWS) for page in pages)
     rowed = [row for page in pages for row in _rowed(page.lines)]
     return Letter(
         pages=len(pages),
@@ -199,11 +205,9 @@ def _grantee(texts: Sequence[str]) -> str | None:
                 name = _name(_squeezed(below))
             if name:
                 return name
-    whole = "".join(map(_squeezed, texts)), " ".join(texts)
-    for sentence, text in zip(_SENTENCES, whole, strict=True):
-        if found := sentence.search(text):
-            return _name(found[1]) or None
-    return None
+    whole = _squeezed(" ".join(texts))
+    found = next((found for sentence in _SENTENCES if (found := sentence.search(whole))), None)
+    return _name(found[1]) or None if found else None
 
 
 def _squeezed(text: str) -> str:
@@ -241,7 +245,7 @@ def _filled(page: Page, label: Line) -> bool:
     part = page.pixels[y0:y1, x0:x1]
     if min(part.shape[:2]) < 3:
         return False
-    ink = _strokes(part)
+    ink = _strokes(part, tall)
     for other in page.lines:
         known = _DATE.search(other.words) or _SIGN.search(other.words) or _beside(other, label)
         if other is not label and other.score >= _SURE and known:
@@ -256,10 +260,14 @@ def _beside(other: Line, label: Line) -> bool:
     return not label.box[1] <= middle <= label.box[3]
 
 
-def _strokes(part: Pixels) -> Any:
-    """Where a pen or a seal left something: darker or more coloured than the paper; the line to sign on is none."""
+def _strokes(part: Pixels, tall: float) -> Any:
+    """Where a pen or a seal left something: darker or more coloured than the paper. A line to sign on is none; `tall`
+    is how tall a line of text is there.
+    """
     darkest = part.min(axis=2)
     ink = (darkest.astype(np.int16) < float(np.percentile(darkest, 90)) - _INK).astype(np.uint8)
-    long = max(9, part.shape[1] // 4)
-    rule = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
-    return ink & ~cv2.dilate(rule, np.ones((5, 3), np.uint8))
+    for outline in cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+        _, sides, _ = cv2.minAreaRect(outline)
+        if min(sides) <= _THIN * tall and max(sides) >= _LONG * tall:
+            cv2.drawContours(ink, [outline], -1, 0, cv2.FILLED)
+    return ink

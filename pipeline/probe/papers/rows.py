@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,8 +17,17 @@ _LONG: Final = 3.0
 _FULL: Final = 0.45  # of its box: letters nearly fill it once they are closed to a band, edges of things do not
 
 
-def rows(pixels: Pixels) -> int:
-    """Stretches of what looks like text in an RGB picture, darker or lighter than what is around them."""
+class Rows(NamedTuple):
+    """What looks like text in a picture."""
+
+    stretches: int
+    share: (
+        float  # of all that is darker than what is around it: on a paper most of it is text, in a photo next to nothing
+    )
+
+
+def rows(pixels: Pixels) -> Rows:
+    """Stretches of what looks like text in an RGB picture, darker than what is around them."""
     scale = _SIDE / max(pixels.shape[:2])
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
@@ -29,10 +38,12 @@ def rows(pixels: Pixels) -> int:
     ink = (dark > _CONTRAST).astype(np.uint8)
     band = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, 13), np.uint8))
     band = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count = 0
+    count, text = 0, np.zeros_like(ink)
     for contour in cv2.findContours(band, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
         _, (across, down), _ = cv2.minAreaRect(contour)
         long, tall = max(across, down) + 1, min(across, down) + 1
         fits = _TALL[0] * _SIDE <= tall <= _TALL[1] * _SIDE and long >= _LONG * tall
-        count += fits and cv2.contourArea(contour) >= _FULL * long * tall
-    return count
+        if fits and cv2.contourArea(contour) >= _FULL * long * tall:
+            count += 1
+            cv2.drawContours(text, [contour], -1, 1, cv2.FILLED)
+    return Rows(count, float((ink & text).sum()) / max(1, int(ink.sum())))

@@ -19,6 +19,7 @@ from pipeline.model.facts import Text
 from pipeline.probe.face.models import Numbers, Pixels, Wheel, file_of
 
 INSTALL: Final = "pip install 'media-preflight[ocr]'"
+_NEWER: Final = "pip install 'opencv-python-headless>=5,<6'"
 FILES: Final = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
 _WHEEL: Final = Wheel(
     "rapidocr", "models", INSTALL, Text("words on papers are read with it", "用于识读证件和文书上的文字")
@@ -59,8 +60,8 @@ def _net(name: str) -> Any:
     engine = getattr(cv2.dnn, "ENGINE_NEW", None)
     if engine is None:
         raise ToolMissing(
-            f"OpenCV {cv2.__version__} cannot run the networks that read words; 5 and newer can. Run: {INSTALL}",
-            f"OpenCV {cv2.__version__} 无法运行文字识别网络，需要 5 或更高版本。请运行：{INSTALL}",
+            f"OpenCV {cv2.__version__} cannot run the networks that read words; 5 can. Run: {_NEWER}",
+            f"OpenCV {cv2.__version__} 无法运行文字识别网络，需要 5 或更高版本。请运行：{_NEWER}",
         )
     return cv2.dnn.readNetFromONNX(str(file_of(_WHEEL, name)), engine)
 
@@ -199,8 +200,8 @@ def read(pixels: Pixels, most: int) -> Page:
         pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
         boxes = _boxes(pixels)
     kept = [box for box in sorted(boxes, key=lambda box: -max(_sides(box)))[:most] if min(_sides(box)) >= _LEAST]
-    lines = [
-        Line((*map(float, box.min(axis=0)), *map(float, box.max(axis=0))), *_read(pixels, box))  # type: ignore[arg-type]  two of each
-        for box in kept
-    ]
+    lines = []
+    for box in kept:
+        (left, top), (right, bottom) = box.min(axis=0), box.max(axis=0)
+        lines.append(Line((float(left), float(top), float(right), float(bottom)), *_read(pixels, box)))
     return Page(pixels, tuple(sorted(lines, key=lambda line: line.box[1])))
