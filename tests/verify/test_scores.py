@@ -164,7 +164,7 @@ def test_while_it_is_decoded_once_its_frames_are_held_against_those_kept(measure
     assert "explode" in said
     assert "-skip_loop_filter" not in said
     # Foreign files are opened behind the allow-lists, our own behind a shorter one.
-    assert said[said.index("file:kept0") - 2] == "ffv1"
+    assert said[said.index("file:kept0") - 2] == "ffvhuff"
 
 
 def test_of_several_pictures_the_first_is_compared(measure: Measure, tmp_path: Path) -> None:
