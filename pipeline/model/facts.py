@@ -359,6 +359,14 @@ def default_sound(streams: Sequence[AudioStream]) -> AudioStream:
     return next((one for one in streams if one.default), streams[0])
 
 
+class Stated(StrEnum):
+    """What the header of a file says of the sizes in it."""
+
+    TRUE = "true"
+    UNTRUE = "untrue"
+    SHORT = "short"  # there is more than it says, and readers stop before
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
     """All facts about one file. Exactly the blocks that apply to its kind are filled."""
@@ -370,6 +378,7 @@ class MediaInfo:
     container: str | None = None  # by content and brand: mp4, mov, m4v, m4a, 3gp, mkv, webm, wav, ...
     brand: str | None = None
     faststart: bool | None = None  # the index comes before the media data
+    sizes: Stated | None = None  # of a WAV: what its header says of them
     start: Fraction | None = None
     duration: Fraction | None = None
     bit_rate: int | None = None

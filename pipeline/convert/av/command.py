@@ -172,7 +172,8 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
         head, also = TELLING, poured(voice.index, voice.sample_rate or 0, voice.channels or 0)
     if recipe.part and recipe.picture is None:
         head = (*head, "-copyts", "-start_at_zero")
-    return (*head, *graph[:at], *reading(SOURCE, *decoders, *seek), *graph[at + 2 :], *also)
+    more = ("-ignore_length", "1") if recipe.to_the_end else ()
+    return (*head, *graph[:at], *reading(SOURCE, *more, *decoders, *seek), *graph[at + 2 :], *also)
 
 
 def _kept(shown: Any, recipe: Recipe, options: dict[str, str]) -> Any:

@@ -26,7 +26,7 @@ _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """An encoded picture stream. Sizes are in pixels as shown; None keeps what is there."""
+    """An encoded picture stream. Stated are in pixels as shown; None keeps what is there."""
 
     codec: str
     pixel_format: str

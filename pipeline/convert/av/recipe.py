@@ -18,7 +18,7 @@ from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.sound import Sound
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
-from pipeline.model.facts import AudioStream, MediaInfo, Text, VideoStream, default_sound
+from pipeline.model.facts import AudioStream, MediaInfo, Stated, Text, VideoStream, default_sound
 from pipeline.model.results import Fix, Part, Plan
 from pipeline.model.rules import Role
 
@@ -56,6 +56,7 @@ class Recipe:
 
     container: str
     source: str | None = None  # container of the source
+    to_the_end: bool = False  # whatever its header says of where it ends
     video: VideoStream | None = None
     picture: Picture | None = None
     audio: tuple[AudioStream, ...] = ()
@@ -168,6 +169,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
     return Recipe(
         container=name,
         source=info.container,
+        to_the_end=info.sizes is Stated.SHORT,
         video=video[0] if video else None,
         picture=picture.design(info, video[0], wishes, name, audio, sounds) if picture_why else None,
         listened=listened,
