@@ -16,7 +16,7 @@ _HEARD: Final = 10 ** (-60 / 20)  # of full scale: no sample of speech that anyb
 
 
 def add(path: Path, info: MediaInfo) -> MediaInfo:
-    """The facts with `silent` of each sound, where there are several. Decodes until all were heard. Raises Unreadable."""
+    """The facts with `silent` of each of several sounds. Decodes until all were heard. Raises Unreadable."""
     if len(info.audio) < 2:
         return info
     with opened(path, opens_as(str(info.container)), FULL) as container:
