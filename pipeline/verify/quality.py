@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -35,6 +36,7 @@ _VMAF_SLACK: Final = Fraction(20)
 _SSIM_SLACK: Final = Fraction(1, 10)
 # Mean over the pixels, of 255. ProRes keeps transparency without loss but for rounding.
 _ALPHA_SLACK: Final = {"prores": Fraction(1), "vp9": Fraction(3)}
+_AIM_SLACK: Final = 4  # VMAF that the worst second may lie below what the mean is aimed at
 _SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
 _LEAST: Final = 16  # pixels; SSIM needs eight of each plane, and planes of colour have half of them
 _FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
@@ -124,10 +126,14 @@ def measure(path: Path, output: MediaInfo, made: Picture, kept: Reference, role:
             "无法将画面与源文件比较：未得到分数",
         )
     if scored:
-        yield _judged(Text.same("VMAF"), vmaf, rate, _floor(role, "min_vmaf", VMAF_FLOOR), _VMAF_SLACK, 1)
+        floor = _floor(role, "min_vmaf", VMAF_FLOOR)
+        yield _again(
+            _judged(Text.same("VMAF"), vmaf, rate, floor, _VMAF_SLACK, 1, _floor(role, "aim_vmaf", floor)), made
+        )
     for name, key in ((Text.same("SSIM"), "All"), (Text("SSIM of colour", "色彩 SSIM"), "colour")):
         ssim = [_Score(number, held[key]) for number, held in zip(numbers, planes, strict=True)]
-        yield _judged(name, ssim, rate, _floor(role, "min_ssim", SSIM_FLOOR), _SSIM_SLACK, 4)
+        floor = _floor(role, "min_ssim", SSIM_FLOOR)
+        yield _again(_judged(name, ssim, rate, floor, _SSIM_SLACK, 4, floor), made)
     if made.alpha:
         yield _alpha(_squares(said.get(_ALPHA, "")), made.codec)
 
@@ -165,10 +171,24 @@ def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
     return Fraction(wanted) if isinstance(wanted, int | Fraction) else usual
 
 
+def _again(proof: Proof, made: Picture) -> Proof:
+    """The proof, short only where it can be helped: of what was encoded as usual, by what can be set finer."""
+    return replace(proof, short=proof.short and made.encoder.finer is not None and not made.finer)
+
+
 def _judged(
-    name: Text, scores: list[_Score], rate: Fraction | None, floor: Fraction, slack: Fraction, digits: int
+    name: Text,
+    scores: list[_Score],
+    rate: Fraction | None,
+    floor: Fraction,
+    slack: Fraction,
+    digits: int,
+    aim: Fraction,
 ) -> Proof:
-    """The mean against its floor, and the mean of the worst second against one that lies `slack` lower."""
+    """The mean against its floor, and the mean of the worst second against one that lies `slack` lower.
+
+    Short is what is below the aim, or whose worst second lies `_AIM_SLACK` below an aim that is higher than the floor.
+    """
     values = sorted(score.value for score in scores)
     mean = sum(values) / len(values)
     seconds: dict[int, list[float]] = defaultdict(list)
@@ -177,12 +197,13 @@ def _judged(
     worst, at = min((sum(held) / len(held), second) for second, held in seconds.items())
     low = values[(len(values) - 1) // 20]  # the value that at most one in twenty lies below
     least = floor - slack
+    aimed = Text(f"; aimed at {float(aim):g}", f"；目标 {float(aim):g}") if aim > floor else Text.same("")
     where = Text(f"at {at // 60}:{at % 60:02}", f"位于 {at // 60}:{at % 60:02}") if rate else _numbered(at)
     return Proof(
         name=name,
         expected=Text(
-            f"at least {float(floor):g}, no second below {float(least):g}",
-            f"至少 {float(floor):g}，每一秒不低于 {float(least):g}",
+            f"at least {float(floor):g}, no second below {float(least):g}{aimed.en}",
+            f"至少 {float(floor):g}，每一秒不低于 {float(least):g}{aimed.zh}",
         ),
         found=Text(
             f"{mean:.{digits}f} (mean of {len(values)} frames over the whole length; 95 % of them at least "
@@ -191,6 +212,7 @@ def _judged(
             f"最差一秒 {worst:.{digits}f}，{where.zh}）",
         ),
         passed=mean >= floor and worst >= least,
+        short=mean < max(aim, floor) or worst < (aim - _AIM_SLACK if aim > floor else least),
     )
 
 

@@ -292,6 +292,30 @@ def test_where_no_rate_is_known_frames_are_named(measure: Measure) -> None:
     )["VMAF"].found.en  # fmt: skip
 
 
+FINER = replace(PLAIN, finer=True)
+EVEN = Picture(codec="prores", pixel_format="yuv422p10le", playing=F(25))
+
+
+@pytest.mark.parametrize(
+    ("scores", "made", "asked", "short"),
+    [
+        ((96, 96), PLAIN, {"aim_vmaf": 96}, False),
+        ((95, 96), PLAIN, {"aim_vmaf": 96}, True),
+        ((99, 99, 91.9, 99), PLAIN, {"aim_vmaf": 96}, True),  # the worst second by more than 4
+        ((99, 99, 92, 99), PLAIN, {"aim_vmaf": 96}, False),
+        ((60, 60), PLAIN, {}, True),
+        ((80, 80), PLAIN, {}, False),
+        ((80, 80), PLAIN, {"min_vmaf": 90, "aim_vmaf": 50}, True),
+        ((60, 60), FINER, {"aim_vmaf": 96}, False),  # there is no third try
+        ((60, 60), EVEN, {"aim_vmaf": 96}, False),  # and nothing to set
+    ],
+)
+def test_what_falls_short_can_be_tried_again(
+    scores: Sequence[float], made: Picture, asked: dict[str, int], short: bool, measure: Measure
+) -> None:
+    assert measure(scores, made=made, **asked)["VMAF"].short is short
+
+
 def test_a_preset_may_set_both_floors(measure: Measure) -> None:
     low = measure((60, 60), (0.6,), min_vmaf=60, min_ssim=F(1, 2))
     assert [(p.passed, p.expected.en.partition(",")[0]) for p in list(low.values())[1:]] == [

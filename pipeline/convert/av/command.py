@@ -102,6 +102,8 @@ def _picture_options(made: Picture) -> EncoderOptions:
     options["pix_fmt"] = made.pixel_format
     if made.encoder.fine and made.shown and made.shown.width * made.shown.height > _FINE:
         options["crf"] = made.encoder.fine
+    if made.finer and made.encoder.finer:
+        options["crf"] = made.encoder.finer
     if made.group and made.encoder.capped:
         options["g"] = str(made.group)
     if made.cap:

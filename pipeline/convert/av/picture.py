@@ -45,6 +45,7 @@ class Picture:
     frame: str = "#000000"  # colour of the padding
     decoder: str | None = None
     cap: int | None = None  # bits per second, greatest
+    finer: bool = False  # than usual
     group: int | None = None  # frames between two entry points
     shown: Size | None = None  # of the new stream
     playing: Fraction | None = None  # frames per second of the new stream
@@ -262,6 +263,7 @@ def design(
         background=None if alpha or not stream.alpha else colour,
         frame=colour,
         decoder=ALPHA_DECODERS.get(str(stream.codec)) if stream.alpha else None,
+        finer=wishes.plan.finer and encoder.finer is not None,
         cap=_cap(info, stream, wishes, audio, sounds) if encoder.capped else None,
         group=round(_ENTRY * playing) if playing else None,
         shown=pad or size or stream.size,

@@ -141,6 +141,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
         picture_why += (_because(too_big),)
     elif too_big:
         sound_why = tuple((*why, _because(too_big)) for why in sound_why)
+    if plan.finer and picture_why:
+        picture_why += (_FINER,)
     name = _container(info, wishes, video, audio, picture_why, sound_why)
     held = _writable(name, info)
     picture_why += tuple(_unheld(s.codec, name) for s in video if not held.holds_video(s.codec))
@@ -186,6 +188,10 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
 
 
 _NO_ENTRY: Final = Text("no entry point to cut at without encoding lies there", "该处没有无需重新编码的切分点")
+_FINER: Final = Text(
+    "finer than usual, for at the usual quality it fell short of what is aimed at",
+    "比通常更精细，因为按通常的质量未达到目标",
+)
 _UNTIMED: Final = Text(
     "AVI does not tell when frames that were reordered are shown", "AVI 未记录经重新排序的帧的显示时间"
 )
