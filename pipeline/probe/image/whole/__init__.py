@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -45,4 +46,8 @@ def harm(path: Path, format_: str) -> Harm | None:
     with path.open("rb") as file:
         missing = short(file, format_)
     ask = _INSIDE.get(format_)
-    return missing or (ask(path) if ask else None)
+    if missing or ask is None:
+        return missing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tags and sizes: the picture was read already, and those were told
+        return ask(path)

@@ -8,9 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.model.facts import Text
 from pipeline.probe.image.headers import gif_images
-from pipeline.probe.image.whole.harm import CUT, SPOILED, Harm
+from pipeline.probe.image.whole.harm import SPOILED, Harm
 
+_CUT: Final = Text("it is cut short, in the middle of a frame", "文件不完整，在某一帧中间中断")
 _TABLE: Final = 4096  # codes of twelve bits at most (GIF89a, appendix F)
 
 
@@ -26,7 +28,7 @@ def gif(path: Path) -> Harm | None:
             if not image.whole:
                 # How many frames were to follow is said nowhere.
                 alone = image.pixels == wanted > 0
-                return Harm(CUT, 1 - Fraction(found, wanted) if alone else None)
+                return Harm(_CUT, 1 - Fraction(found, wanted) if alone else None)
             said = SPOILED if filled < image.pixels or over else said
     return Harm(said, 1 - Fraction(found, wanted)) if said else None
 

@@ -43,7 +43,7 @@ class _Still(NamedTuple):
         try:
             with Image.open(io.BytesIO(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks)) as picture:
                 return picture.tobytes()
-        except DAMAGE:  # as good an answer as any
+        except (*DAMAGE, Image.DecompressionBombError):  # as good an answer as any
             return None
 
 
