@@ -127,7 +127,7 @@ def _python_pptx(path: Path) -> Facts:
 
     if path.suffix.lower() != ".pptx":
         return {}
-    return {"pages": sum(slide._element.get("show") not in {"0", "false"} for slide in Presentation(str(path)).slides)}
+    return {"pages": sum(slide.element.get("show") not in {"0", "false"} for slide in Presentation(str(path)).slides)}
 
 
 def _importable() -> bool:
