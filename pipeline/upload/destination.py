@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -135,6 +136,12 @@ class Destination(Protocol):
 def single(items: Sequence[Item]) -> list[Unit]:
     """Every item on its own."""
     return [Unit(item.key, item.name, (item,)) for item in items]
+
+
+def together(name: str, items: Sequence[Item], *asked: object, keys: Sequence[str] | None = None) -> Unit:
+    """All items as one. Its key, by which it is known again, is made from theirs (or `keys`) and what is asked for."""
+    facts = [*(sorted(item.key for item in items) if keys is None else keys), *map(repr, asked)]
+    return Unit(hashlib.sha256("\0".join(facts).encode()).hexdigest(), name, tuple(items))
 
 
 class GaveUp(UploadError):

@@ -1,4 +1,4 @@
-"""Every exit code that scripts may rely on, from the command as a process. 6 waits for a person: `tests/upload`."""
+"""Every exit code that scripts may rely on, from the command as a process; those of `upload` are in `tests/upload`."""
 
 from __future__ import annotations
 

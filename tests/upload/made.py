@@ -36,6 +36,12 @@ QUICK = Patience(attempts=8, first=0.01, cap=0.05)
 KINDS = (("video", "video", "mp4"), ("image", "image", "png"), ("audio", "audio", "wav"))
 
 
+def samples(platform: str) -> list[dict[str, Any]]:
+    """The requests and answers that its documents print."""
+    text = Path(__file__).with_name("samples").joinpath(f"{platform}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def md5(data: bytes) -> str:
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode("ascii")
 

@@ -285,8 +285,11 @@ def test_the_verb_writes_its_settings_for_the_shell(tmp_path: Path) -> None:
 
 def test_the_first_delivery_of_the_readme_works_as_printed(near: Path) -> None:
     """Its three commands, one after the other in a shell; the sandbox that it leaves behind ends as it says."""
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = next(one for one in page.split("```console\n")[1:] if "sandbox" in one.partition("```")[0])
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")]
+    block, chinese = (
+        next(one for one in page.split("```console\n")[1:] if "sandbox" in one.partition("```")[0]) for page in pages
+    )
+    assert block.partition("```")[0] == chinese.partition("```")[0]
     commands = [line[2:] for line in block.partition("```")[0].splitlines() if line.startswith("$ ")]
     assert len(commands) == 3
     (near / "out").mkdir()

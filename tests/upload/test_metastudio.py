@@ -54,6 +54,17 @@ def test_from_another_machine_too(near: Path, running: Emulator) -> None:
     assert len(running.backend.assets) == 3
 
 
+def test_an_asset_is_found_behind_more_than_a_hundred_that_were_deleted(near: Path, running: Emulator) -> None:
+    manifest = _one(near)
+    made.deliver(made.library(running), manifest)
+    (mine,) = running.backend.assets.items()
+    others = {f"a{n}": mine[1] | {"asset_id": f"a{n}", "asset_state": "DELETED"} for n in range(230)}
+    running.backend.assets = others | dict([mine])
+    (near / ".preflight-upload.sqlite").unlink()
+    assert made.statuses(made.deliver(made.library(running), manifest)) == {"skipped": 1}
+    assert len(running.backend.assets) == 231
+
+
 def test_the_same_file_twice_in_a_batch_is_one_asset(near: Path, running: Emulator) -> None:
     outputs = [made.output(near, f"{folder}/clip.mp4", b"film") for folder in ("a", "b")]
     assets = [made.asset("video", "video", [output]) for output in outputs]

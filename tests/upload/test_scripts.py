@@ -92,6 +92,17 @@ def test_again_it_is_skipped_from_another_machine_too(near: Path, running: Emula
     assert len(running.backend.scripts) == 1
 
 
+def test_a_script_is_found_behind_more_than_a_hundred_others(near: Path, running: Emulator) -> None:
+    """Names are searched by part: the list has those of every autumn, page after page."""
+    made.deliver(_place(running), _manifest(near))
+    (mine,) = running.backend.scripts.items()
+    others = {f"s{n}": mine[1] | {"script_id": f"s{n}", "script_name": f"autumn {n}"} for n in range(230)}
+    running.backend.scripts = others | dict([mine])
+    (near / ".preflight-upload.sqlite").unlink()
+    assert made.statuses(made.deliver(_place(running), _manifest(near))) == {"skipped": 4}
+    assert len(running.backend.scripts) == 231
+
+
 def test_a_name_that_another_script_has_gets_a_suffix(near: Path, running: Emulator) -> None:
     made.deliver(_place(running), _manifest(near))
     told = made.deliver(_place(running), _manifest(near, b"other"))
@@ -229,6 +240,16 @@ def test_a_script_goes_all_the_way_to_the_finished_video(near: Path, running: Em
     again = _film(near, running)
     assert again[0]["ids"]["video_job_id"] == told[0]["ids"]["video_job_id"]
     assert len(running.backend.videos) == 1, "one video of a script"
+
+
+def test_a_video_is_found_behind_more_than_a_hundred_that_failed(near: Path, running: Emulator) -> None:
+    _film(near, running)
+    (mine,) = running.backend.videos.items()
+    others = {f"v{n}": mine[1] | {"job_id": f"v{n}", "state": "FAILED"} for n in range(230)}
+    running.backend.videos = others | dict([mine])
+    (near / ".preflight-upload.sqlite").unlink()
+    assert _film(near, running)[0]["ids"]["video_job_id"] == mine[0]
+    assert len(running.backend.videos) == 231
 
 
 @pytest.mark.parametrize("kind", ["lost-answer", "500-after", "500", "429"])

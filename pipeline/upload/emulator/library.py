@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.upload.emulator.backend import Backend, Url, b64
-from pipeline.upload.emulator.messages import Request, Response, fail
+from pipeline.upload.emulator.messages import Request, Response, fail, listed
 from pipeline.upload.metastudio import fields
 
 _ALIVE: Final = frozenset({"CREATING", "UPLOADED", "REVIEW", "CREATED"})
@@ -89,8 +89,7 @@ def _list_assets(backend: Backend, request: Request, _body: dict[str, Any]) -> R
         for asset in backend.assets.values()
         if (not tag or any(tag in one for one in asset["tags"])) and name in asset["asset_name"]
     ]
-    start, count = int(request.query.get("offset", 0)), int(request.query.get("limit", 10))
-    return Response.json({"count": len(found), "assets": found[start : start + count]})
+    return listed(request, "assets", found)
 
 
 def _show_asset(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -44,6 +45,12 @@ class Response:
     def json(cls, data: object, status: int = 200) -> Response:
         """A JSON answer."""
         return cls(status, json.dumps(data, ensure_ascii=False).encode(), {"Content-Type": "application/json"})
+
+
+def listed(request: Request, key: str, rows: list[Any]) -> Response:
+    """The page of a list that was asked for, and how many there are."""
+    start, count = int(request.query.get("offset", 0)), int(request.query.get("limit", 10))
+    return Response.json({"count": len(rows), key: rows[start : start + count]})
 
 
 def fail(status: int, code: str, message: str) -> Response:

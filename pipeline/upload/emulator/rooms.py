@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.upload.emulator.backend import Backend
-from pipeline.upload.emulator.messages import Request, Response, fail
+from pipeline.upload.emulator.messages import Request, Response, fail, listed
 
 
 def _wrong(backend: Backend, body: dict[str, Any]) -> Response | None:
@@ -38,8 +38,7 @@ def _create(backend: Backend, _request: Request, body: dict[str, Any]) -> Respon
 def _list(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     name = request.query.get("room_name", "")
     rooms = [one for one in backend.rooms.values() if name in one["room_name"]]
-    start, count = int(request.query.get("offset", 0)), int(request.query.get("limit", 10))
-    return Response.json({"count": len(rooms), "smart_live_rooms": rooms[start : start + count]})
+    return listed(request, "smart_live_rooms", rooms)
 
 
 def _show(backend: Backend, _request: Request, _body: dict[str, Any], room_id: str) -> Response:

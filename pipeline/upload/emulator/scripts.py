@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.upload.emulator.backend import Backend, Stored, Url, b64
-from pipeline.upload.emulator.messages import Request, Response, fail
+from pipeline.upload.emulator.messages import Request, Response, fail, listed
 
 _SOUND: Final = 100 * (1 << 20)  # bytes
 _OCTETS: Final = "application/octet-stream"
@@ -18,7 +18,7 @@ _OCTETS: Final = "application/octet-stream"
 def _list(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     name = request.query.get("name", "")
     rows = [one for one in backend.scripts.values() if name in one["script_name"]]
-    return Response.json({"count": len(rows), "video_scripts": rows})
+    return listed(request, "video_scripts", rows)
 
 
 def _show(backend: Backend, request: Request, _body: dict[str, Any], script_id: str) -> Response:
@@ -159,7 +159,7 @@ def _order_video(backend: Backend, _request: Request, body: dict[str, Any]) -> R
 def _list_videos(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     wanted = request.query.get("script_id")
     rows = [one for one in backend.videos.values() if wanted in (None, one.get("script_id"))]
-    return Response.json({"count": len(rows), "jobs": rows})
+    return listed(request, "jobs", rows)
 
 
 def _show_video(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:

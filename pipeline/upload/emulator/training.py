@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.upload.emulator.backend import Backend, Url
-from pipeline.upload.emulator.messages import Request, Response, fail
+from pipeline.upload.emulator.messages import Request, Response, fail, listed
 
 _OCTETS: Final = "application/octet-stream"
 _SENTENCES: Final = {"basic": 20, "middle": 100}  # of a job in sentences (9.1, 9.2)
@@ -26,11 +26,6 @@ def _url(backend: Backend, request: Request, job: str, slot: str, kind: str, par
     return backend.presign(request.base, Url(f"{job}-{slot}", until, kind, None, part=part, single=True))
 
 
-def _listed(jobs: list[dict[str, Any]], request: Request) -> Response:
-    start, count = int(request.query.get("offset", 0)), int(request.query.get("limit", 10))
-    return Response.json({"count": len(jobs), "jobs": jobs[start : start + count]})
-
-
 # --- avatar ---------------------------------------------------------------------------------------------
 
 
@@ -41,7 +36,7 @@ def _create_avatar(backend: Backend, request: Request, body: dict[str, Any]) -> 
 def _list_avatars(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     wanted = request.query.get("batch_name")
     jobs = [job for job in backend.jobs.values() if "voice_name" not in job]
-    return _listed([job for job in jobs if wanted in (None, job["batch_name"])], request)
+    return listed(request, "jobs", [job for job in jobs if wanted in (None, job["batch_name"])])
 
 
 def _show_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
@@ -184,7 +179,7 @@ def _create_voice(edition: str) -> Callable[..., Response]:
 
 def _list_voices(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
     name = request.query.get("voice_name", "")
-    return _listed([job for job in backend.jobs.values() if name in job.get("voice_name", "")], request)
+    return listed(request, "jobs", [job for job in backend.jobs.values() if name in job.get("voice_name", "")])
 
 
 def _voice(do: Callable[..., Response]) -> Callable[..., Response]:

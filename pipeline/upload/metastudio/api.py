@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +22,7 @@ from pipeline.upload.transfer import Refused, secure
 _TOKEN_AGE: Final = 23 * 3600.0  # seconds; a token is valid for 24 h (MS-API 3.2)
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]+-\d+")
 _LOST: Final = frozenset({"APIG.0301", "APIGW.0301"})
+_PAGE: Final = 100  # entries of an answer that lists, at most (Tables 4-30, 5-30, 5-109, 6-42, 8-10, 9-20)
 _ANSWERS: Final = 3  # times an answer that is not what the documents say is asked for again
 
 
@@ -137,6 +139,17 @@ class Api:
 
         return retry(self.caller.patience.times(_ANSWERS), attempt)
 
+    def listed(self, name: str, key: str, query: dict[str, Any], *, what: str) -> Iterator[Reply]:
+        """All entries of a list, page after page; `key` is the field of the answer that holds them."""
+        seen = 0
+        while True:
+            told = self.call(name, query=query | {"limit": _PAGE, "offset": seen}, what=what)
+            page = told.many(key)
+            yield from page
+            seen += len(page)
+            if not page or seen >= (told.number("count") or 0):
+                return
+
     def _headers(self, method: str, url: str, body: bytes) -> dict[str, str]:
         # Some calls demand X-Project-Id and none minds it (3.2); the official SDK sends it with every one.
         headers = {"Content-Type": "application/json", "X-Project-Id": self.project}
@@ -197,6 +210,17 @@ class Api:
     def look(self, url: str) -> tuple[int, str] | None:
         """Size in bytes and ETag behind a pre-signed download URL; None when nothing is there."""
         return self.caller.look(url, bucket=self.buckets["show_asset"])
+
+
+class ProjectDestination:
+    """What all destinations in a project share."""
+
+    def __init__(self, api: Api, order: dict[str, Any]) -> None:
+        self.api, self.order, self.place = api, order, api.place
+
+    def close(self) -> None:
+        """Let connections go."""
+        self.api.caller.close()
 
 
 def _pace(text: str | None) -> float:

@@ -35,6 +35,7 @@ CATEGORIES: Final = {
     "COMMON_FILE": frozenset({"MAIN", "OTHER"}),
 }
 THERE: Final = frozenset({"UPLOADED", "REVIEW", "CREATED"})  # states of a file after a good confirm (Table 4-56)
+VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")  # who speaks, and how (Table 5-10)
 SERVICES: Final = frozenset({"VIDEO_2D", "LIVE_2D", "CHAT_2D"})  # Table 4-3
 NAME: Final = 256  # characters of asset_name (Table 4-3) and of file_name (Table 4-178)
 DESCRIPTION: Final = 4096  # characters, Table 4-3

@@ -19,7 +19,7 @@ from pipeline.model.facts import Text
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import MARKER, File, Item
 from pipeline.upload.metastudio import decks, fields
-from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.api import Api, ProjectDestination
 from pipeline.upload.metastudio.asset_files import AssetFiles, shown, there
 from pipeline.upload.metastudio.papers import named
 from pipeline.upload.protocol import Reply
@@ -29,17 +29,12 @@ from pipeline.upload.transfer import Changed, Refused, Unknown
 _GONE: Final = frozenset({"FAILED", "DELETING", "DELETED", "WAITING_DELETE"})  # asset states that will not recover
 
 
-class AssetLibrary:
+class AssetLibrary(ProjectDestination):
     """The asset library of one project."""
 
     def __init__(self, api: Api, order: dict[str, Any]) -> None:
-        self.api, self.order = api, order
+        super().__init__(api, order)
         self._files = AssetFiles(api)
-        self.place = api.place
-
-    def close(self) -> None:
-        """Let connections go."""
-        self.api.caller.close()
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
         """Every asset on its own, with the cover that the order names for it. Raises UsageError."""
@@ -113,11 +108,9 @@ class AssetLibrary:
 
     def _find(self, marker: str) -> str | None:
         """The id of the asset of this tag that is alive, or None. Tags are searched by part: compared here in full."""
-        query = {"tag": marker, "limit": 100, "offset": 0}
-        found = self.api.call("list_assets", query=query, what="query assets")
         alive = [
             (one.text("create_time"), one.must("asset_id"))
-            for one in found.many("assets")
+            for one in self.api.listed("list_assets", "assets", {"tag": marker}, what="query assets")
             if marker in one.each("tags") and one.word("asset_state") not in _GONE
         ]
         return min(alive)[1] if alive else None

@@ -7,17 +7,16 @@ is a video script, as for any other video: by its script the task is found again
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload.destination import Receipt, Tools, Unit
+from pipeline.upload.destination import Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields, videos
-from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.api import Api, ProjectDestination
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.scripts import Production, spoken
 from pipeline.upload.protocol import Reply
@@ -25,24 +24,18 @@ from pipeline.upload.retry import Waiting
 
 _PHOTO: Final = "photo"
 _SPOKEN: Final = {"text": "text", "audio": "audio-drive"}  # role of the preset -> role of a scene
-_VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
 _TASK: Final = videos.Task("create_photo_digital_human_video", "show_photo_digital_human_video")
 _MOST: Final = fields.SIGNED_BODY // 4 * 3 - (1 << 16)  # bytes of a photo, so that the request with it can be signed
 
 
-class PhotoVideo:
+class PhotoVideo(ProjectDestination):
     """One photo, and what it says."""
 
     def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
-        voice = {key: order[key] for key in _VOICE if key in order}
-        script = {"script_name": order["asset_name"]} | voice
-        self.api, self.order, self.voice = api, order, voice
+        super().__init__(api, order)
+        self.voice = {key: order[key] for key in fields.VOICE if key in order}
+        script = {"script_name": order["asset_name"]} | self.voice
         self.scripts = Production(api, script, library)
-        self.place = api.place
-
-    def close(self) -> None:
-        """Let connections go."""
-        self.api.caller.close()
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
         """The photo and what it says, together. Raises UsageError."""
@@ -68,9 +61,9 @@ class PhotoVideo:
                 f"{source}: {size} bytes; a photo goes inside of a request, which takes {_MOST}",
                 f"{source}：{size} 字节；照片随请求发送，上限 {_MOST} 字节",
             )
-        facts = [photos[0].key, said[0].key, repr(sorted(self.order.items()))]
-        key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-        return [Unit(key, str(self.order["asset_name"]), (photos[0], said[0]))]
+        both = (photos[0], said[0])
+        keys = [item.key for item in both]
+        return [together(str(self.order["asset_name"]), both, sorted(self.order.items()), keys=keys)]
 
     def _scene(self, item: Item) -> Item:
         return replace(item, role=_SPOKEN[str(item.role)])

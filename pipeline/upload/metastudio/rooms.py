@@ -8,15 +8,15 @@ person, and the keys of a stream are no matter of an order.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload.destination import Receipt, Tools, Unit
+from pipeline.upload.destination import Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
-from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.api import Api, ProjectDestination
+from pipeline.upload.metastudio.fields import VOICE
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.scripts import numbered, spoken
 from pipeline.upload.protocol import Reply
@@ -28,21 +28,15 @@ _REPLY: Final = "reply"
 # Roles without an asset: an address of one's own would have to hold them (Table 6-14).
 _ELSEWHERE: Final = frozenset({"audio-url", "subtitle"})
 _PLAIN: Final = ("room_description", "room_type", "video_config", "play_policy", "interaction_config")
-_VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
 _MARK: Final = "preflight "
-_PAGE: Final = 100  # rooms of an answer, at most (Table 6-42)
 
 
-class Rooms:
+class Rooms(ProjectDestination):
     """Live rooms of one project, and its library for what they show."""
 
     def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
-        self.api, self.order, self.library = api, order, library
-        self.place = api.place
-
-    def close(self) -> None:
-        """Let connections go."""
-        self.api.caller.close()
+        super().__init__(api, order)
+        self.library = library
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
         """All of it together: a room with half of its material is none. Raises UsageError."""
@@ -63,8 +57,7 @@ class Rooms:
             )
         whole = [unit.items[0] for unit in self.library.units(items)]
         self._body(whole, {self._place(item): "{asset_id}" for item in whole}, "", lambda _: "")
-        facts = [*sorted(item.key for item in whole), repr(sorted(self.order.items()))]
-        return [Unit(hashlib.sha256("\0".join(facts).encode()).hexdigest(), str(self.order["room_name"]), tuple(whole))]
+        return [together(str(self.order["room_name"]), whole, sorted(self.order.items()))]
 
     @staticmethod
     def _place(item: Item) -> str:
@@ -94,7 +87,7 @@ class Rooms:
         script: dict[str, Any] = {"script_name": self.order["room_name"], "shoot_scripts": shots}
         if "model_asset_id" in self.order:
             script["model_asset_id"] = self.order["model_asset_id"]
-        voice = {key: self.order[key] for key in _VOICE if key in self.order}
+        voice = {key: self.order[key] for key in VOICE if key in self.order}
         if voice:
             script["voice_config"] = voice
         if "background" in self.order:
@@ -197,17 +190,11 @@ class Rooms:
 
     def _found(self, name: str) -> tuple[str, str] | None:
         """A room of this name that we have made, and its mark. Names are searched by part: compared here in full."""
-        seen = 0
-        while True:
-            query = {"room_name": name, "limit": _PAGE, "offset": seen}
-            told = self.api.call("list_smart_live_rooms", query=query, what="query rooms")
-            rooms = told.many("smart_live_rooms")
-            for one in rooms:
-                if one.text("room_name") == name and one.text("priv_data").startswith(_MARK):
-                    return one.must("room_id"), one.text("priv_data")
-            seen += len(rooms)
-            if not rooms or seen >= (told.number("count") or 0):
-                return None
+        rooms = self.api.listed("list_smart_live_rooms", "smart_live_rooms", {"room_name": name}, what="query rooms")
+        for one in rooms:
+            if one.text("room_name") == name and one.text("priv_data").startswith(_MARK):
+                return one.must("room_id"), one.text("priv_data")
+        return None
 
     def _room(self, unit: Unit, body: dict[str, Any], tools: Tools) -> tuple[str, bool]:
         """The room's id, and whether it is new or newly so. A lost answer leads back to the question."""

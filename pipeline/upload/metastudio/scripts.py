@@ -8,18 +8,17 @@ update call gives new ones.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
-from pipeline.upload.destination import Receipt, Tools, Unit
+from pipeline.upload.destination import Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import videos
-from pipeline.upload.metastudio.api import Api
-from pipeline.upload.metastudio.fields import asset_name
+from pipeline.upload.metastudio.api import Api, ProjectDestination
+from pipeline.upload.metastudio.fields import VOICE, asset_name
 from pipeline.upload.metastudio.library import AssetLibrary
 from pipeline.upload.metastudio.order import SCRIPT
 from pipeline.upload.metastudio.papers import OCTETS, named
@@ -31,7 +30,6 @@ SOUND: Final = 100 * (1 << 20)  # bytes of a scene's sound; "100M", the larger r
 TEXT: Final = 131_072  # characters of text_config.text (Table 5-11)
 _ROLES: Final = frozenset({"audio-drive", "text"})
 _TRIES: Final = 6  # times a file is put before it is given up
-_VOICE: Final = ("voice_asset_id", "speed", "pitch", "volume")
 _PLAIN: Final = ("script_description", "view_mode", "model_asset_id", "video_config", "background_music_config")
 _BY_SCENE: Final = ("background_config", "layer_config")
 
@@ -49,7 +47,7 @@ def body_of(name: str, texts: Sequence[str], vertical: bool | None) -> dict[str,
     return {"script_name": asset_name(name), **seen, "shoot_scripts": scenes}
 
 
-class Production:
+class Production(ProjectDestination):
     """Scripts of one project, and its library for what is no scene."""
 
     def __init__(
@@ -57,12 +55,8 @@ class Production:
     ) -> None:
         """`video` is the table [video] of the order: a video is made of the script."""
         SCRIPT.check("order", order)
-        self.api, self.order, self.library, self.video = api, order, library, video
-        self.place = api.place
-
-    def close(self) -> None:
-        """Let connections go."""
-        self.api.caller.close()
+        super().__init__(api, order)
+        self.library, self.video = library, video
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
         """All scenes together, every other asset on its own. Raises UsageError."""
@@ -81,9 +75,8 @@ class Production:
                 )
         for path in self._subtitles().values():
             named(path)
-        facts = [f"{number}/{item.key}" for number, item in sorted(numbered.items())] + [repr(self.order)]
-        key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-        return [Unit(key, str(self.order["script_name"]), tuple(scenes)), *units]
+        keys = [f"{number}/{item.key}" for number, item in sorted(numbered.items())]
+        return [together(str(self.order["script_name"]), scenes, self.order, keys=keys), *units]
 
     def _numbered(self, items: Sequence[Item]) -> dict[int, Item]:
         return numbered(self.order, items, "script")
@@ -106,7 +99,7 @@ class Production:
         body: dict[str, Any] = {key: self.order[key] for key in _PLAIN if key in self.order}
         if "model_asset_id" in body:
             body["model_asset_type"] = "HUMAN_MODEL_2D"
-        voice = {key: self.order[key] for key in _VOICE if key in self.order}
+        voice = {key: self.order[key] for key in VOICE if key in self.order}
         if voice:
             body["voice_config"] = voice
         name = {"script_name": self.order["script_name"], "priv_data": f"preflight {unit.key}"}
@@ -195,9 +188,7 @@ class Production:
 
     def _found(self, name: str, mark: str) -> str | None:
         """The script of this name that carries our mark. Names are searched by part: compared here in full."""
-        query = {"name": name, "limit": 100, "offset": 0}
-        told = self.api.call("list_video_scripts", query=query, what="query scripts")
-        for one in told.many("video_scripts"):
+        for one in self.api.listed("list_video_scripts", "video_scripts", {"name": name}, what="query scripts"):
             script = one.must("script_id")
             if one.text("script_name") == name and self._show(script).text("priv_data") == mark:
                 return script

@@ -6,7 +6,6 @@ cannot be asked for while a job waits for its files, so such a job is deleted an
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,10 +15,10 @@ from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.upload import fetch
 from pipeline.upload.credentials import seal, unseal
-from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit
+from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields, papers
-from pipeline.upload.metastudio.api import Api
+from pipeline.upload.metastudio.api import Api, ProjectDestination
 from pipeline.upload.metastudio.order import TRAINING
 from pipeline.upload.metastudio.papers import OCTETS
 from pipeline.upload.metastudio.protocol import TABLES
@@ -33,7 +32,6 @@ _URL_AGE: Final = 23 * 3600.0  # seconds
 _PART: Final = 64 << 20  # bytes of a part, at least
 _PARTS: Final = 1000  # video_multipart_count (Table 8-3)
 _TRIES: Final = 4
-_PAGE: Final = 100  # jobs of an answer, at most (Tables 8-10, 9-20)
 _REFUSED: Final = frozenset({"AUTO_VERIFY_FAILED", "MANUAL_VERIFY_FAILED"})  # may be updated (8.5)
 _ANEW: Final = frozenset({"MSS.41000005", "MSS.41000014", "AccessDenied"})  # a new job with new URLs may go
 ZIP: Final = "application/zip"
@@ -46,25 +44,18 @@ _UPLOADS: Final = "_upload_url"
 _WAITS: Final = "WAIT_USER_CONFIRM"
 
 
-class TrainingJob:
+class TrainingJob(ProjectDestination):
     """What both kinds of job share."""
 
     def __init__(self, api: Api, order: dict[str, Any], table: Table, name: str) -> None:
         """`name` is what the calls of this kind of job have in common, like _voice_training_job."""
         table.check("order", order)
-        self.api, self.order, self._name = api, order, name
-        self.place = api.place
-
-    def close(self) -> None:
-        """Let connections go."""
-        self.api.caller.close()
+        super().__init__(api, order)
+        self._name = name
 
     def units(self, items: Sequence[Item]) -> list[Unit]:
         """One job for all."""
-        if not items:
-            return []
-        key = hashlib.sha256("\0".join(sorted(item.key for item in items)).encode()).hexdigest()
-        return [Unit(key, items[0].name, tuple(items))]
+        return [together(items[0].name, items)] if items else []
 
     def _show(self, job_id: str) -> Reply:
         return self.api.call(f"show{self._name}", what="query job", gives=("state",), job_id=job_id)
@@ -74,17 +65,8 @@ class TrainingJob:
 
     def _found(self, marker: str, **query: str) -> Reply | None:
         """The job of this batch name, or None. Every page of the list is looked through."""
-        seen = 0
-        while True:
-            asked: dict[str, Any] = {"limit": _PAGE, "offset": seen} | query
-            told = self.api.call(f"list{self._name}", query=asked, what="query jobs")
-            jobs = told.many("jobs")
-            for job in jobs:
-                if job.text("batch_name") == marker:
-                    return job
-            seen += len(jobs)
-            if not jobs or seen >= (told.number("count") or 0):
-                return None
+        jobs = self.api.listed(f"list{self._name}", "jobs", dict(query), what="query jobs")
+        return next((job for job in jobs if job.text("batch_name") == marker), None)
 
     def _create(
         self, unit: Unit, call: str, body: dict[str, Any], tools: Tools, find: Callable[[], Reply | None]

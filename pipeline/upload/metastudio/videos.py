@@ -87,8 +87,8 @@ def _ordered(api: Api, body: dict[str, Any], unit: Unit, tools: Tools, task: Tas
         return str(known)
 
     def attempt(_: int) -> str:
-        query = {"script_id": body["script_id"], "limit": 100, "offset": 0}
-        for one in api.call("list_digital_human_video", query=query, what="query videos").many("jobs"):
+        of = {"script_id": body["script_id"]}
+        for one in api.listed("list_digital_human_video", "jobs", of, what="query videos"):
             if one.word("state") not in ("FAILED", "CANCELED", "BLOCK"):
                 return one.must("job_id")
         tools.journal.begin(unit.key, "order video")

@@ -19,7 +19,7 @@ from pipeline.model.facts import Text
 from pipeline.upload import fetch
 from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single
+from pipeline.upload.destination import Destination, Receipt, Target, Tools, Unit, single, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.protocol import Reply
 from pipeline.upload.rate_limit import Bucket
@@ -184,8 +184,7 @@ class Tencent:
         if "make" not in self.order or not named:
             return single(named)
         making.payload(self.order, named, self._promised(named))
-        key = hashlib.sha256("\0".join([*sorted(i.key for i in named), repr(self.order["make"])]).encode()).hexdigest()
-        return [Unit(key, named[0].name, tuple(named))]
+        return [together(named[0].name, named, self.order["make"])]
 
     def _promised(self, items: Sequence[Item]) -> dict[str, str]:
         """What each file will become in the request, as far as it is known before anything is sent."""
