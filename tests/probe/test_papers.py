@@ -18,7 +18,7 @@ from pipeline.model.results import Verdict
 from pipeline.probe import probe
 from pipeline.probe.papers import card, letter, words
 from pipeline.probe.papers.rows import rows
-from pipeline.probe.papers.words import Line, Page
+from pipeline.probe.papers.words import ReadLine, ReadPage
 from pipeline.stages.check import check
 from samples import _papers as papers
 from samples._pictures import picture_file
@@ -135,7 +135,7 @@ def pdf(lines: list[str]) -> bytes:
     objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        "<</Type/ReadPage/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
         f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
@@ -194,12 +194,12 @@ def test_a_blank_letter_is_told(tmp_path: Path) -> None:
     assert [one.rule.id for one in case.findings if one.blocks] == ["tencent.auth-pdf.content.written"]
 
 
-def said(*texts: str) -> list[Page]:
+def said(*texts: str) -> list[ReadPage]:
     """A white page with these lines, as if they had been read."""
     lines = tuple(
-        Line((100, 100 + 50 * n, 100 + 30 * len(text), 130 + 50 * n), text, 0.99) for n, text in enumerate(texts)
+        ReadLine((100, 100 + 50 * n, 100 + 30 * len(text), 130 + 50 * n), text, 0.99) for n, text in enumerate(texts)
     )
-    return [Page(np.full((1600, 1131, 3), 255, np.uint8), lines)]
+    return [ReadPage(np.full((1600, 1131, 3), 255, np.uint8), lines)]
 
 
 @pytest.mark.parametrize(
@@ -235,10 +235,10 @@ def test_strokes_or_a_seal_behind_the_label_are_a_signature() -> None:
     seal = page.pixels.copy()
     seal[140:185, 420:460] = (220, 40, 40)
     assert letter.told([page._replace(pixels=seal)], readable=True).signed is True
-    date = Line((400, label.box[1], 600, label.box[3]), "日期：2026年11月20日", 0.98)
+    date = ReadLine((400, label.box[1], 600, label.box[3]), "日期：2026年11月20日", 0.98)
     dated = page.pixels.copy()
     dated[152:178, 410:590] = 0
-    assert letter.told([Page(dated, (*page.lines, date))], readable=True).signed is False
+    assert letter.told([ReadPage(dated, (*page.lines, date))], readable=True).signed is False
 
 
 @READ

@@ -26,7 +26,7 @@ from pipeline.probe.face.models import Numbers, Pixels
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.papers import words
 from pipeline.probe.papers.rows import Rows, rows
-from pipeline.probe.papers.words import Line
+from pipeline.probe.papers.words import ReadLine
 
 NO_CARD: Final = "no card"
 _SIDE: Final = 2000  # pixels on the longer side that are looked at
@@ -85,7 +85,7 @@ def look(pixels: Pixels, scale: float = 1.0) -> Card:
     corners = find(pixels)
     flat = _flat(pixels, corners)
     readable = words.readable()
-    page = words.read(flat, _MOST) if readable else words.Page(flat, ())
+    page = words.read(flat, _MOST) if readable else words.ReadPage(flat, ())
     turned = page.pixels
     height, width = turned.shape[:2]
     portraits = len(measured(turned, Size(width, height)))
@@ -214,7 +214,7 @@ def _inside(corners: Numbers, pixels: Pixels) -> bool:
 # What it is
 
 
-def _side(lines: Sequence[Line] | None, portraits: int, texts: Rows, *, whole: bool) -> str | None:
+def _side(lines: Sequence[ReadLine] | None, portraits: int, texts: Rows, *, whole: bool) -> str | None:
     """Which side of a card it is, by its words where they were read, else by its portrait and its rows of text."""
     text = "".join(line.words.replace(" ", "") for line in lines or ())
     front, back = (sum(word in text for word in known) for known in (_FRONT, _BACK))
@@ -244,7 +244,7 @@ def _glare(flat: Pixels) -> float:
 # What can be read on it
 
 
-def _number(lines: Sequence[Line]) -> str | None:
+def _number(lines: Sequence[ReadLine]) -> str | None:
     """The number of a person, as it was read for sure."""
     for line in lines:
         found = _NUMBER.search(line.words.replace(" ", ""))
@@ -259,7 +259,7 @@ def _follows(number: str) -> bool:
     return _LAST[total % 11] == number[-1]
 
 
-def _legible(lines: Sequence[Line], side: str, number: str | None) -> bool:
+def _legible(lines: Sequence[ReadLine], side: str, number: str | None) -> bool:
     """Whether what matters on this side could be read for sure."""
     sure = [line.words.replace(" ", "") for line in lines if line.score >= _SURE]
     text = "".join(sure)

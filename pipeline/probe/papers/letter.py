@@ -21,7 +21,7 @@ from pipeline.probe.face.models import Pixels
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.papers import words
 from pipeline.probe.papers.rows import rows
-from pipeline.probe.papers.words import Line, Page
+from pipeline.probe.papers.words import ReadLine, ReadPage
 from pipeline.tools.pdfium import opened
 
 _SIDE: Final = 1600  # pixels of the longer side of a page: letters of 10 points are 19 pixels tall on A4
@@ -99,11 +99,11 @@ def measure(path: Path, info: MediaInfo) -> Letter | None:
     return told(list(_pages(path, info.name, readable=readable)), readable=readable)
 
 
-def _seen(pixels: Pixels, *, readable: bool) -> Page:
-    return words.read(pixels, _MOST) if readable else Page(pixels, ())
+def _seen(pixels: Pixels, *, readable: bool) -> ReadPage:
+    return words.read(pixels, _MOST) if readable else ReadPage(pixels, ())
 
 
-def _pages(path: Path, name: str, *, readable: bool) -> Iterator[Page]:
+def _pages(path: Path, name: str, *, readable: bool) -> Iterator[ReadPage]:
     """The pages of a PDF with their lines. Raises Unreadable."""
     import pypdfium2
 
@@ -122,7 +122,7 @@ def _pages(path: Path, name: str, *, readable: bool) -> Iterator[Page]:
         ) from error
 
 
-def _page(page: Any, *, readable: bool) -> Page:
+def _page(page: Any, *, readable: bool) -> ReadPage:
     try:
         wide, tall = (max(1.0, side) for side in page.get_size())
         scale = _SIDE / max(wide, tall) * (1 - 1e-6)
@@ -137,22 +137,22 @@ def _page(page: Any, *, readable: bool) -> Page:
     finally:
         page.close()
     if sum(len(line.words.strip()) for line in lines) >= _TYPED:
-        return Page(pixels, lines)
+        return ReadPage(pixels, lines)
     return _seen(pixels, readable=readable)
 
 
-def _typed(typed: Any, scale: float, tall: float) -> tuple[Line, ...]:
+def _typed(typed: Any, scale: float, tall: float) -> tuple[ReadLine, ...]:
     """The lines that a PDF holds as text."""
     found = []
     for number in range(min(typed.count_rects(), _MOST * 10)):
         left, bottom, right, top = typed.get_rect(number)
         said = typed.get_text_bounded(left, bottom, right, top).strip()
         box = (left * scale, (tall - top) * scale, right * scale, (tall - bottom) * scale)
-        found += [Line(box, said, 1.0)] if said else []
+        found += [ReadLine(box, said, 1.0)] if said else []
     return tuple(sorted(found, key=lambda line: line.box[1]))
 
 
-def told(pages: Sequence[Page], *, readable: bool) -> Letter:
+def told(pages: Sequence[ReadPage], *, readable: bool) -> Letter:
     """What the pages of a letter tell."""
     lines = [line for page in pages for line in page.lines]
     written = sum(len(page.lines) >= _ROWS or (not readable and rows(page.pixels).stretches >= _ROWS) for page in pages)
@@ -166,7 +166,7 @@ def told(pages: Sequence[Page], *, readable: bool) -> Letter:
     )
 
 
-def _legible(lines: Sequence[Line]) -> bool:
+def _legible(lines: Sequence[ReadLine]) -> bool:
     """Whether nearly all of it could be read for sure."""
     sure = sum(len(line.words) for line in lines if line.score >= _SURE)
     # A line that nothing was made of counts as long as it looks.
@@ -174,14 +174,14 @@ def _legible(lines: Sequence[Line]) -> bool:
     return sure >= _LEGIBLE * total
 
 
-def _guessed(line: Line) -> int:
+def _guessed(line: ReadLine) -> int:
     left, top, right, bottom = line.box
     return round((right - left) / max(1.0, bottom - top))
 
 
-def _rowed(lines: Sequence[Line]) -> Iterator[list[Line]]:
+def _rowed(lines: Sequence[ReadLine]) -> Iterator[list[ReadLine]]:
     """Lines that stand side by side, as rows from left to right."""
-    row: list[Line] = []
+    row: list[ReadLine] = []
     for line in sorted(lines, key=lambda line: line.box[1] + line.box[3]):
         middle = (line.box[1] + line.box[3]) / 2
         if row and middle > row[0].box[3] - 0.25 * (row[0].box[3] - row[0].box[1]):
@@ -223,13 +223,13 @@ def _name(text: str) -> str:
 # The place to sign
 
 
-def _signed(pages: Sequence[Page]) -> bool | None:
+def _signed(pages: Sequence[ReadPage]) -> bool | None:
     """Whether something stands at any place to sign; None where no such place is found."""
     places = [_filled(page, line) for page in pages for line in page.lines if _SIGN.search(line.words)]
     return any(places) if places else None
 
 
-def _filled(page: Page, label: Line) -> bool:
+def _filled(page: ReadPage, label: ReadLine) -> bool:
     """Whether somebody signed behind a label: as words, or as strokes."""
     behind = _SIGN.split(label.words)[-1]
     if len(behind.strip(_FILLER + "处")) > 1 and not _DATE.search(behind) and len(label.words) < _LONGEST:
@@ -254,7 +254,7 @@ def _filled(page: Page, label: Line) -> bool:
     return float(ink.mean()) > _SIGNED
 
 
-def _beside(other: Line, label: Line) -> bool:
+def _beside(other: ReadLine, label: ReadLine) -> bool:
     """Whether another line stands above or below a label rather than behind it."""
     middle = (other.box[1] + other.box[3]) / 2
     return not label.box[1] <= middle <= label.box[3]

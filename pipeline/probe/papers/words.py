@@ -40,7 +40,7 @@ _PROBED: Final = 4  # lines of which it is told which way up the picture is
 _METADATA, _KEY, _VALUE = 14, 1, 2  # fields of onnx.proto: ModelProto.metadata_props, StringStringEntryProto
 
 
-class Line(NamedTuple):
+class ReadLine(NamedTuple):
     """One line of text as it was read; a line that tells nothing is "" with score 0."""
 
     box: tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture as it was turned
@@ -48,11 +48,11 @@ class Line(NamedTuple):
     score: float  # mean over its characters, 0 to 1
 
 
-class Page(NamedTuple):
+class ReadPage(NamedTuple):
     """A picture as it can be read: turned by quarters so that its lines stand upright, from above."""
 
     pixels: Pixels
-    lines: tuple[Line, ...]
+    lines: tuple[ReadLine, ...]
 
 
 @cache
@@ -193,7 +193,7 @@ def _quarters(pixels: Pixels, boxes: list[Numbers]) -> int:
     return (1 if lying else 0) + (2 if over > upright else 0)
 
 
-def read(pixels: Pixels, most: int) -> Page:
+def read(pixels: Pixels, most: int) -> ReadPage:
     """The lines of text in an RGB picture, the longest `most` of them. Raises ToolMissing."""
     boxes = _boxes(pixels)
     if boxes and (quarters := _quarters(pixels, boxes)):
@@ -203,5 +203,5 @@ def read(pixels: Pixels, most: int) -> Page:
     lines = []
     for box in kept:
         (left, top), (right, bottom) = box.min(axis=0), box.max(axis=0)
-        lines.append(Line((float(left), float(top), float(right), float(bottom)), *_read(pixels, box)))
-    return Page(pixels, tuple(sorted(lines, key=lambda line: line.box[1])))
+        lines.append(ReadLine((float(left), float(top), float(right), float(bottom)), *_read(pixels, box)))
+    return ReadPage(pixels, tuple(sorted(lines, key=lambda line: line.box[1])))
