@@ -58,6 +58,7 @@ limits: st.SearchStrategy[Limit] = st.one_of(
         lambda v: Aspect(tuple(v))
     ),
     st.sampled_from(["[a-z]+", r"\d{1,3}\.wav", ".*"]).map(Pattern),
+    st.sampled_from([("Acme",), ("a", "样例")]).map(Without),
     st.sampled_from(["a-z", "A-Za-z0-9_", "^<>", r"\w"]).map(Characters),
 )
 
