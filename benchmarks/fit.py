@@ -31,7 +31,10 @@ BELONGS: Final = (
     (
         "package of 20 clips and texts",
         {"metastudio/voice-basic#package"},
-        "basic-good basic-one-folder wrong-names from-one two-directories nested-directory extras gbk-texts stereo-inside",
+        (
+            "basic-good basic-one-folder wrong-names from-one two-directories nested-directory extras gbk-texts "
+            "stereo-inside"
+        ),
         "packages/{}.zip",
     ),
     ("package of 100", {"metastudio/voice-middle#package"}, "middle-good", "packages/{}.zip"),
@@ -63,7 +66,12 @@ BELONGS: Final = (
     ),
     ("footage of a person, 4K", {"tencent/avatar-4k#video"}, "4k25", "video/training-{}.mp4"),
     ("subtitles", _uses("subtitle", "livestream"), "good overlapping bad-order utf16 gbk", "texts/{}.srt"),
-    ("script with markup", _uses("text", "video-production"), "good short-break long-break fast no-root", "texts/{}.ssml"),
+    (
+        "script with markup",
+        _uses("text", "video-production"),
+        "good short-break long-break fast no-root",
+        "texts/{}.ssml",
+    ),
     (
         "script",
         _uses("text", "video-production", "livestream"),
@@ -73,9 +81,11 @@ BELONGS: Final = (
     (
         "deck",
         _uses("slides", "video-production", "asset-library"),
-        "good.pptx 4x3.pptx notes.pptx animated.pptx transition.pptx hidden-slide.pptx video.pptx linked-picture.pptx "
-        "linked-file.pptx missing-font.pptx 50-slides.pptx 51-slides.pptx 100-slides.pptx template.potx "
-        "from-powerpoint.pdf from-acrobat.pdf unknown-maker.pdf script.pdf good.ppt good.odp good.pdf",
+        (
+            "good.pptx 4x3.pptx notes.pptx animated.pptx transition.pptx hidden-slide.pptx video.pptx linked-file.pptx "
+            "linked-picture.pptx missing-font.pptx 50-slides.pptx 51-slides.pptx 100-slides.pptx template.potx "
+            "from-powerpoint.pdf from-acrobat.pdf unknown-maker.pdf script.pdf good.ppt good.odp good.pdf"
+        ),
         "decks/{}",
     ),
 )
