@@ -100,10 +100,10 @@ def _far(folder: Path) -> Iterator[tuple[Any, dict[str, str]]]:
 def _url(api: Any, name: str, md5: str, size: int) -> str:
     """A pre-signed URL for a file of this size."""
     asset = {"asset_name": name, "asset_type": "VIDEO"}
-    told = api.call("POST", "/digital-assets", asset, group="create asset", what="create")
+    asset_id = api.call("create_digital_asset", asset, what="create").must("asset_id")
     file = {"file_name": "a.mp4", "file_md5": md5, "file_size": size, "asset_file_category": "MAIN"}
-    file |= {"asset_id": told["asset_id"], "file_type": "mp4"}
-    return str(api.call("POST", "/files", file, group="file", what="file")["upload_url"])
+    file |= {"asset_id": asset_id, "file_type": "mp4"}
+    return api.call("create_file", file, what="file").must("upload_url")
 
 
 def _verb(near: Path, files: list[Path], md5: str, settings: dict[str, str]) -> float:
