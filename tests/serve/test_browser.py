@@ -124,13 +124,15 @@ def test_each_file_goes_into_the_scenario_that_fits_it(tmp_path: Path) -> None:
         assert [one.get_attribute("value") for one in owns] == best
         assert violations(driver) == []
         script = "arguments[0].value = arguments[0].options[arguments[1]].value"
-        driver.execute_script(script, owns[0], 0)  # the one of the form
-        select(driver, "preset", "tencent/photo-fast")
+        driver.execute_script(script, owns[1], 0)  # the one of the form
+        select(driver, "preset", "metastudio/livestream")
         driver.find_element("id", "check").click()
         until(lambda: driver.find_element("id", "state").text == "Done.")
         until(lambda: len(held.batches) == 2 and all(one.state == "done" for one in held.batches.values()))
         asked = [(one.asked.preset, [file.name for file in one.files]) for one in held.batches.values() if one.asked]
-        assert asked == [("tencent/photo-fast", ["over-4k.png"]), (best[1].split()[0], ["fast.ssml"])]
+        assert asked == [(best[0].split()[0], ["over-4k.png"]), ("metastudio/livestream", ["fast.ssml"])]
+        assert driver.find_element("id", "preset").get_attribute("value") == best[0].split()[0]
+        assert not any(one.is_displayed() for one in driver.find_elements("css selector", "#dropped select"))
         until(lambda: [a.text for a in driver.find_elements("css selector", "#batches a")] == ["fast.ssml"])
         assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []
 

@@ -194,7 +194,7 @@ def test_the_example_runs_as_it_stands(data: Path, tmp_path: Path) -> None:
     finally:
         ended(process)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "fixed in/0001/clip.mp4"
+    assert done.stdout.splitlines()[-1] == "ready in/0001/clip.mp4"  # what fits best takes it as it is
     with zipfile.ZipFile(tmp_path / "all.zip") as packed:
         assert {"clip.mp4", "manifest.json", "report.html"} <= {*packed.namelist()}
     assert list((data / "batches").iterdir()) == []

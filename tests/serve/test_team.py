@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,26 @@ def run(client: httpx.Client, batch: str) -> int:
     return client.post(
         f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare"}), headers=OURS
     ).status_code
+
+
+def test_a_book_of_version_0_1_is_read(tmp_path: Path) -> None:
+    """Its rows are of before files knew what fits them, and `asked` named its scenario first."""
+    body = (
+        b'{"id":"b","person":"anna","folder":"f","state":"collecting","made":1.0,"files":[{"name":"a.txt","number":1,'
+        b'"size":2}],"last":1,"asked":{"preset":"convert/mono-wav","verb":"check","role":null,"lang":"en"},'
+        b'"error":null,"statuses":{}}'
+    )
+    place = tmp_path / "data"
+    with kept_room(place, 1000, 1000, 3600) as room:
+        (room.folder / "f" / "in" / "0001").mkdir(parents=True)
+        (room.folder / "f" / "in" / "0001" / "a.txt").write_bytes(b"ab")
+    with sqlite3.connect(place / "batches.sqlite") as db:
+        db.execute("INSERT INTO batches VALUES ('b', ?)", (body,))
+    db.close()
+    with kept_room(place, 1000, 1000, 3600) as room:
+        (file,) = room.batches["b"].files
+        assert (file.name, file.whole, file.fits) == ("a.txt", True, ())
+        assert room.batches["b"].asked == Asked(preset="convert/mono-wav", verb="check")
 
 
 def test_runs_are_told_one_a_line_without_names_of_files(

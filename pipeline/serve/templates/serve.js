@@ -117,7 +117,6 @@
     const chosen = shown.own.value;
     shown.own.replaceChildren(option("", say("as above", "同上")));
     for (const one of fits) shown.own.append(option(`${one.preset} ${one.role}`, `${one.preset}, ${say(one.title.en, one.title.zh)}: ${say(...(words[one.status] || [one.status, one.status]))}`));
-    shown.own.hidden = !fits.length;
     const best = fits.length && ["pass", "fixable"].includes(fits[0].status) ? shown.own.options[1].value : "";
     shown.own.value = shown.fitted ? chosen : best;
     shown.fitted = fits.length > 0;
@@ -141,7 +140,7 @@
     for (const id of ["prepare", "check", "fit"]) $(id).hidden = !over || (id === "fit" && told.state === "done");
     for (const id of ["pick", "pickfolder"]) $(id).disabled = !open;
     for (const id of ["drop", "dropfolder"]) $(id).classList.toggle("closed", !open);
-    for (const one of rows) { one.out.hidden = !open; one.own.disabled = !open; }
+    for (const one of rows) { one.out.hidden = !open; one.own.hidden = !open || !one.fitted; }
     for (const id of ["preset", "role"]) $(id).disabled = !over;
     if (over) clearInterval(timer);
     if (told.state === "done") finish(told);
@@ -178,7 +177,12 @@
     }
     return [first, begun];
   };
-  const meant = (value) => { const [preset, role] = value.split(" "); return value ? { preset, role } : { preset: $("preset").value, role: $("role").value }; };
+  // What the first files are run as stands in the form from then on.
+  const chosen = (value) => {
+    if (value) { [$("preset").value] = value.split(" "); roles(); [, $("role").value] = value.split(" "); }
+    for (const one of rows) one.own.value = "";
+    return { preset: $("preset").value, role: $("role").value };
+  };
   $("fit").addEventListener("click", async () => {
     $("fault").hidden = true;
     try { for (const one of rows) one.fitted = false; watch(await begin(batch, { verb: "fit" })); } catch (error) { fault(error); }
@@ -188,9 +192,13 @@
     const verb = event.submitter ? event.submitter.value : "prepare";
     $("fault").hidden = true;
     try {
-      const [first, begun] = last && last.state !== "collecting" ? [rows[0].own.value, []] : await split();
-      const told = await begin(batch, { ...meant(first), verb });
-      for (const [id, value] of begun) await begin(id, { ...meant(value), verb });
+      const [first, begun] = last && last.state !== "collecting" ? ["", []] : await split();
+      const above = { preset: $("preset").value, role: $("role").value };
+      const told = await begin(batch, { ...chosen(first), verb });
+      for (const [id, value] of begun) {
+        const [preset, role] = value.split(" ");
+        await begin(id, { ...(value ? { preset, role } : above), verb });
+      }
       if (begun.length) past(await ask("GET", "/batches"));
       $("result").hidden = true;
       rows.forEach((one) => { one.bar.value = SENT; });
