@@ -13,6 +13,9 @@ SAMPLES := samples/out
 IN ?=
 PRESET ?=
 
+# The suite starts Python thousands of times: what was compiled once is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup lock audit sbom release image root compat newest fresh run test thorough lint bench fuzz attack mutants samples coverage schema check prepare clean
 
 help: ## show the targets

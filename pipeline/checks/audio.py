@@ -16,6 +16,7 @@ CHECKS = (
         "音频流数量",
         "count",
         read=of_file(lambda i: len(i.audio)),
+        needs=frozenset({"tracks"}),  # which of them stays where one does
         safety=lambda a, w: Safety.LOSSLESS if a != w and w == 1 and a != 0 else Safety.MANUAL,
     ),
     _check("audio.codec", "audio codec", "音频编码", "text", read=of_audio(lambda s: s.codec), safety=lossy),

@@ -7,8 +7,8 @@ from pathlib import PurePath
 from pipeline.checks import preferences
 from pipeline.checks.archive import SOUND
 from pipeline.checks.base import ANY, SOUNDING, check, lossless, lossy, of_file, only_down
-from pipeline.model.facts import ArchiveEntry, Kind, MediaInfo, Text
-from pipeline.model.rules import Safety
+from pipeline.model.facts import ArchiveEntry, Kind, MediaInfo, Stated, Text
+from pipeline.model.rules import Reading, Safety
 
 # Kinds that can be made anew within a byte budget.
 SHRINKABLE = frozenset({Kind.VIDEO, Kind.AUDIO, Kind.IMAGE, Kind.SLIDES})
@@ -217,6 +217,15 @@ CHECKS = (
         "flag",
         SOUNDING,
         of_file(lambda i: i.faststart),
+        safety=lossless,
+    ),
+    check(
+        "container.sizes",
+        "sizes in the header are those of the file",
+        "文件头中的大小与文件相符",
+        "flag",
+        SOUNDING,
+        lambda i: iter([] if i.sizes is None else [Reading(i.sizes is Stated.TRUE)]),
         safety=lossless,
     ),
     check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from pathlib import Path
@@ -96,11 +96,13 @@ def run_of(
     plots: str | None = None,
     out: str | None = None,
     anew: bool = False,
+    unplaced: Callable[[UsageError], None] | None = None,
 ) -> Assignment:
     """What was asked for, a part for each scenario: of presets that were named, else of `preflight.toml`.
 
     `out` is the output folder or its address, "" where that is to be found. Where there may be several scenarios each
-    has a folder of its own in it, named as the scenario. Raises UsageError.
+    has a folder of its own in it, named as the scenario. Raises UsageError; of a file that `preflight.toml` has no use
+    for, `unplaced` is called instead where it is given, and the file is left out.
     """
     names = tuple(dict.fromkeys(options.preset))
     project = None if names else next(filter(None, map(near, options.paths)), None)
@@ -127,7 +129,7 @@ def run_of(
         each = {preset.id: Portion(preset, (_for(jobs, name),)) for name, preset in zip(names, loaded, strict=True)}
         parts = tuple(each.values())
     else:
-        parts = _divided(jobs, options, repairs)
+        parts = _divided(jobs, options, repairs, unplaced)
     roof = len(names) != 1
     return Assignment(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
 
@@ -137,24 +139,30 @@ def _for(jobs: list[Job], name: str) -> list[Job]:
     return jobs if not jobs or jobs[0].preset == name else [replace(job, preset=name) for job in jobs]
 
 
-def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> tuple[Portion, ...]:
+def _divided(
+    jobs: Sequence[Job],
+    options: Judged,
+    repairs: Repairs | None,
+    unplaced: Callable[[UsageError], None] | None,
+) -> tuple[Portion, ...]:
     """The jobs as `preflight.toml` has them, by scenario and then by what is asked."""
     divided: dict[str, dict[tuple[Any, ...], list[Job]]] = {}
     whys: dict[str, dict[str, int]] = {}
     for job in jobs:
-        project = near(os.path.dirname(job.path) or ".") if not urls.is_url(job.path) else None  # noqa: PTH120  10,000
-        if project is None:
-            raise UsageError(
-                f"{job.path}: no {inputs.PROJECT} lies above it; give -p/--preset",
-                f"{job.path}：上级文件夹中没有 {inputs.PROJECT}；请用 -p/--preset 指定预设",
-            )
-        relative = os.path.relpath(job.path, project.path.parent).replace(os.sep, "/")
-        if job.path not in options.paths and (project.ignores(relative) or _made(relative, project)):
+        try:
+            project = _above(job)
+            relative = os.path.relpath(job.path, project.path.parent).replace(os.sep, "/")
+            if job.path not in options.paths and (project.ignores(relative) or _made(relative, project)):
+                continue
+            settings, why = project.settings(relative)
+            asked = _merged(settings, options, repairs)
+            name, role = str(settings.preset), options.role or settings.role
+            preset = _named(project, why, name, role)
+        except UsageError as error:
+            if unplaced is None:
+                raise
+            unplaced(error)
             continue
-        settings, why = project.settings(relative)
-        asked = _merged(settings, options, repairs)
-        name, role = str(settings.preset), options.role or settings.role
-        preset = _named(project, why, name, role)
         key = (name, role, *(str(asked[one]) for one in sorted(asked)))
         divided.setdefault(preset.id, {}).setdefault(key, []).append(replace(job, preset=name, role=role, **asked))
         told = f"{project.path} {why}"
@@ -168,6 +176,16 @@ def _divided(jobs: Sequence[Job], options: Judged, repairs: Repairs | None) -> t
         )
         for name, groups in divided.items()
     )
+
+
+def _above(job: Job) -> Project:
+    project = near(os.path.dirname(job.path) or ".") if not urls.is_url(job.path) else None  # noqa: PTH120  10,000
+    if project is None:
+        raise UsageError(
+            f"{job.path}: no {inputs.PROJECT} lies above it; give -p/--preset",
+            f"{job.path}：上级文件夹中没有 {inputs.PROJECT}；请用 -p/--preset 指定预设",
+        )
+    return project
 
 
 def _made(relative: str, project: Project) -> bool:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import INPUT, OUTPUT, WORK, Options, Repairs, Rules, overwriting, workers
+from pipeline.cli.options import INPUT, OUTPUT, WORK, Options, Repairs, Scenarios, overwriting, workers
 from pipeline.cli.prepare import PrepareOptions
 from pipeline.errors import OurFault, ToolMissing, UsageError
 from pipeline.model.facts import Text
 
 if TYPE_CHECKING:
+    from pipeline.cli.inputs import Portion
     from pipeline.model.job import Job
-    from pipeline.model.rules import Preset
 
 # What programs call a file that they have not fetched whole.
 _UNFINISHED: Final = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp")
@@ -30,7 +30,7 @@ _SHARE: Final = 10  # a tenth of the time at most goes into looking
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchOptions(Options, Rules, Repairs):
+class WatchOptions(Options, Scenarios, Repairs):
     """Of `preflight watch`."""
 
     folder: str
@@ -50,7 +50,7 @@ def declare(parser: Parser) -> type[WatchOptions]:
         "--include", action="append", default=[], metavar="GLOB", help=Text("only these", "只取这些文件")
     )
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help=Text("not these", "排除这些文件"))
-    Rules.declare(parser)
+    Scenarios.declare(parser)
     Repairs.declare(parser)
     workers(parser)
     parser.group(WORK).add_argument(
@@ -93,7 +93,9 @@ def run(options: WatchOptions) -> int:
     from pipeline.storage.coming import Coming
 
     asked = _asked(options)
-    preset, out = inputs.preset_of(options.preset, options.role), os.path.realpath(options.out)
+    # What is wrong now is said before anything is waited for.
+    inputs.run_of(asked, repairs=asked, out=options.out, unplaced=lambda _: None)
+    out = os.path.realpath(options.out)
     if sys.platform == "linux":
         signal.signal(signal.SIGIO, signal.SIG_IGN)  # what is sent when somebody opens a file that is asked about
 
@@ -102,8 +104,16 @@ def run(options: WatchOptions) -> int:
 
     told = Text(f"watching {options.folder}; Ctrl-C ends", f"正在监视 {options.folder}；按 Ctrl-C 结束")
     sys.stderr.write("" if options.quiet else f"preflight: {told.of(options.lang)}\n")
-    coming, rounds = Coming(options.settle), _Rounds(asked, preset)
+    coming, rounds = Coming(options.settle), _Rounds(asked)
     looked, due, called = 0.0, 0.0, True
+    mistakes = set[str]()
+
+    def mistaken(error: UsageError) -> None:  # such as a file that no pattern takes: the others are prepared
+        if (said := error.text.of(options.lang)) not in mistakes:
+            mistakes.add(said)
+            sys.stderr.write(f"preflight: {said}\n")
+
+    anew = options.overwrite == "always"
     try:
         for changed in watchfiles.watch(
             options.folder, watch_filter=wanted, debounce=_TICK, rust_timeout=_TICK, yield_on_timeout=True
@@ -112,14 +122,21 @@ def run(options: WatchOptions) -> int:
             called = called or bool(changed) or coming.waiting or now - looked > _ANYWAY
             if not called or now < due:
                 continue
-            (part,) = inputs.run_of(asked, repairs=asked, out=options.out, anew=options.overwrite == "always").parts
-            looked, jobs = now, part.jobs
+            parts: tuple[inputs.Portion, ...] = ()
+            try:
+                parts = inputs.run_of(asked, repairs=asked, out=options.out, anew=anew, unplaced=mistaken).parts
+            except UsageError as error:
+                mistaken(error)
+            looked = now
             due = looked + max(options.settle / 2, _SHARE * (time.monotonic() - looked))
-            settled = coming.settled(jobs)[:_MOST]
+            every = {job.path: job for part in parts for job in part.jobs}
+            settled = coming.settled(list(every.values()))[:_MOST]
             called = len(settled) == _MOST
-            if settled:
-                rounds.prepare(settled)
-                coming.done(settled)
+            paths = {job.path for job in settled}
+            for part in parts:
+                if jobs := [job for job in part.jobs if job.path in paths]:
+                    rounds.prepare(part, jobs)
+            coming.done(settled)
     except KeyboardInterrupt:  # how watching is ended
         pass
     return rounds.code()
@@ -129,7 +146,6 @@ def _asked(options: WatchOptions) -> PrepareOptions:
     """What a run of prepare over the folder would have been asked."""
     given: dict[str, Any] = {one.name: getattr(options, one.name) for one in fields(options)}
     del given["folder"], given["settle"]
-    given["preset"] = (options.preset,)
     usual = {"from_file": None, "null": False, "allow_empty": True, "fail_fast": False, "executor": "local"}
     rest = {"scheduler": None, "deep": False, "encoding": None, "no_resume": False, "plots": None, "dry_run": False}
     exclude = (*options.exclude, *(f"*{ending}" for ending in _UNFINISHED))
@@ -137,14 +153,14 @@ def _asked(options: WatchOptions) -> PrepareOptions:
 
 
 class _Rounds:
-    """Runs of prepare into one folder, one after the other; the manifest is whole after each."""
+    """Runs of prepare into a folder for each scenario, one after the other; the manifest is whole after each."""
 
-    def __init__(self, asked: PrepareOptions, preset: Preset) -> None:
-        self._asked, self._preset = asked, preset
-        self._code = 0  # of the folder after the last round
+    def __init__(self, asked: PrepareOptions) -> None:
+        self._asked = asked
+        self._codes: dict[str, int] = {}  # of each folder after its last round
         self._traces: list[str] = []
 
-    def prepare(self, jobs: list[Job]) -> None:
+    def prepare(self, part: Portion, jobs: list[Job]) -> None:
         """One round. Interrupted, what is finished is recorded before KeyboardInterrupt goes on."""
         from pipeline.cli import output
         from pipeline.documents.entry import shown
@@ -154,7 +170,7 @@ class _Rounds:
 
         asked, stopped = self._asked, False
         with output.Ending(asked, PREPARED, explain=asked.explain) as told:
-            spool = told.spool(len(jobs), PreparedAsset, self._preset)
+            spool = told.spool(len(jobs), PreparedAsset, part.preset)
             keep = told.keeping(spool, "prepared")
 
             def until(pairs: Generator[tuple[int, Any], None, None]) -> None:
@@ -165,8 +181,8 @@ class _Rounds:
                     stopped = True
 
             running = asked.running(output.watch(asked, "watch"))
-            made = prepare(jobs, self._preset, str(asked.out), running, asked.lang, spool, until)
-            told.add(made.head, made.batch, ())
+            made = prepare(jobs, part.preset, part.out, running, asked.lang, spool, until)
+            told.add(made.head, made.batch, part.why)
             ours = {shown(job.path) for job in jobs}
             silent = asked.jsonl or asked.quiet
             if not silent:
@@ -179,7 +195,7 @@ class _Rounds:
                         out.print(one, soft_wrap=True)
                 out.print(console.summary_line(spool.tail(PREPARED, made.batch).summary, asked.lang))
             try:
-                self._code = told.end() if silent else output.exit_code(spool, made.batch)
+                self._codes[part.out] = told.end() if silent else output.exit_code(spool, made.batch)
                 sys.stdout.flush()
             except OurFault as fault:  # of one file; the next ones are prepared all the same, and the end tells it
                 self._traces += fault.traces
@@ -187,8 +203,8 @@ class _Rounds:
             raise KeyboardInterrupt
 
     def code(self) -> int:
-        """The exit code of the folder as it is. Raises OurFault where a file met one."""
+        """The exit code of the folders as they are, the worst of them. Raises OurFault where a file met one."""
         from pipeline.cli.output import faults
 
         faults(self._traces)
-        return self._code
+        return max(self._codes.values(), default=0)

@@ -1,6 +1,6 @@
 """The facts of a file as JSON and back, and their schema, by walking the types of `pipeline.model.facts` once each.
 
-Sizes and texts are objects, exact fractions strings, what was measured numbers of six digits. Facts that do not
+Stated and texts are objects, exact fractions strings, what was measured numbers of six digits. Facts that do not
 apply to the kind of file or are not known are left out; inside them, what is not known is null.
 """
 

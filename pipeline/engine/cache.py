@@ -176,9 +176,8 @@ def _machine() -> str:
     """What tells that this package, its libraries and the outside programs are still the same."""
     places = [site.getusersitepackages(), *site.getsitepackages()]
     libraries = [_time(place) for place in places]
-    code = [
-        _time(path) for path in sorted(_below(Path(pipeline.__file__).parent), key=str) if str(path).endswith(".py")
-    ]
+    ours = os.path.dirname(pipeline.__file__)  # noqa: PTH120  a text, as those below: every run waits for this
+    code = [_time(path) for path in sorted(_below(ours)) if path.endswith(".py")]
     return digest(pipeline.__version__, sys.version, *libraries, *code, *states())
 
 
@@ -187,12 +186,12 @@ def _fonts() -> str:
     """What tells that the same fonts are installed: the folders they are in."""
     from pipeline.tools import fonts
 
-    return digest(*(_time(path) for place in fonts.FOLDERS for path in sorted(_below(place, folders=True), key=str)))
+    return digest(*(_time(path) for place in fonts.FOLDERS for path in sorted(_below(str(place), folders=True))))
 
 
-def _below(top: Path, *, folders: bool = False) -> Iterator[Path]:
+def _below(top: str, *, folders: bool = False) -> Iterator[str]:
     for place, _, files in os.walk(top):
-        yield from [Path(place)] if folders else (Path(place, name) for name in files)
+        yield from [place] if folders else (f"{place}{os.sep}{name}" for name in files)
 
 
 def _time(path: str | Path) -> str:

@@ -275,7 +275,7 @@ class Pool(Generic[J, R]):
 
     def _begin(self, queue: _Queue, jobs: Sequence[J]) -> None:
         """Give every worker something to do, while there is anything."""
-        while len(self._workers) < min(self._count, len(queue.waiting) or len(queue.suspects)):
+        while len(self._workers) < min(self._count, len(queue.waiting)):
             self._start()
         for worker in self._workers:
             if len(worker.held) <= self._ahead // 2:  # several at a time: each interrupts us once
@@ -284,6 +284,9 @@ class Pool(Generic[J, R]):
                         break
         if queue.suspects and not queue.waiting and not any(worker.held for worker in self._workers):
             queue.alone.add(queue.suspects[0])
+            for worker in tuple(self._workers):  # one may have died unnoticed, which is not the next job's fault
+                self._end(worker)
+            self._start()
             self._give(self._workers[0], queue, jobs, 1)
 
     def _give(self, worker: _Worker, queue: _Queue, jobs: Sequence[J], rivals: int) -> bool:

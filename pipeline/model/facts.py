@@ -129,6 +129,7 @@ class AudioStream:
     bit_rate: int | None = None
     language: str | None = None
     default: bool = False
+    silent: bool | None = None  # of several sounds: no sample above -60 dB of full scale; None: not heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,8 +356,20 @@ class Person:
 
 
 def default_sound(streams: Sequence[AudioStream]) -> AudioStream:
-    """The one that players play: marked as the default, else the first. Raises IndexError where there is none."""
-    return next((one for one in streams if one.default), streams[0])
+    """The one that players play: marked as the default, else the first; where that is silent, the first that is not.
+
+    Raises IndexError where there is none.
+    """
+    played = next((one for one in streams if one.default), streams[0])
+    return played if not played.silent else next((one for one in streams if one.silent is False), played)
+
+
+class Stated(StrEnum):
+    """What the header of a file says of the sizes in it."""
+
+    TRUE = "true"
+    UNTRUE = "untrue"
+    SHORT = "short"  # there is more than it says, and readers stop before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +383,7 @@ class MediaInfo:
     container: str | None = None  # by content and brand: mp4, mov, m4v, m4a, 3gp, mkv, webm, wav, ...
     brand: str | None = None
     faststart: bool | None = None  # the index comes before the media data
+    sizes: Stated | None = None  # of a WAV: what its header says of them
     start: Fraction | None = None
     duration: Fraction | None = None
     bit_rate: int | None = None

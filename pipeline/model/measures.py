@@ -47,6 +47,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
         deep="facts",
         plot=Plot("pipeline.plots.face:of_file", "faces"),
     ),
+    "tracks": Measure(  # before speech, which is that of the one that is heard
+        needs=("audio",),
+        reader="pipeline.probe.av.tracks:add",
+        block=lambda info: len(info.audio) == 1 or any(one.silent is not None for one in info.audio) or None,
+        unknown=Text("its sounds were not listened to", "未试听各条音轨"),
+        patience=DEEP,
+    ),
     "speech": Measure(
         needs=("audio",),
         reader="pipeline.probe.speech.measure:add",

@@ -117,6 +117,7 @@ class Plan:
     split: bool = False  # a recording that is too long goes on in parts; else it is cut off at the limit
     parts: tuple[Part, ...] = ()  # ... which are known once its frames are; see `pipeline.convert.av.split`
     allowed: frozenset[str] = frozenset()  # what is done on request only, and was asked for
+    finer: bool = False  # pictures are encoded once more, for the first time fell short of what is aimed at
 
     @property
     def empty(self) -> bool:
@@ -178,6 +179,7 @@ class Proof:
     expected: Text
     found: Text
     passed: bool
+    short: bool = False  # below what is aimed at, and encoding it finer may help
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

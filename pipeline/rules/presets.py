@@ -37,6 +37,7 @@ DELIVER: Final[dict[str, str]] = {
     "page_box": "size",  # the box page pictures are fitted to
     "media": "flag",  # videos and sounds inside a deck are assets of their own; see `pipeline.stages.embedded`
     "background": "colour",  # under what was transparent, "#RRGGBB"
+    "aim_vmaf": "number",  # the mean VMAF below which a picture is encoded once more, finer
     "min_vmaf": "number",  # the least mean VMAF of an encoded picture, 0 to 100
     "min_ssim": "number",  # ... and SSIM, 0 to 1
     "scenes": "count",  # the most scenes that one script made of a text or deck may have

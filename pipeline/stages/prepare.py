@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from pipeline.convert.av import mono
 from pipeline.convert.av import split as parts
@@ -19,7 +19,7 @@ from pipeline.errors import AssetError, ProofFailed
 from pipeline.model.case import Case
 from pipeline.model.facts import Kind, MediaInfo, Person, Text
 from pipeline.model.job import Job
-from pipeline.model.results import Category, Finding, Made, Outcome, Output, Part, Plan, Proof, Status, Step
+from pipeline.model.results import Category, Finding, Made, Outcome, Output, Part, Plan, Problem, Proof, Status, Step
 from pipeline.model.rules import Role
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
@@ -100,15 +100,16 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
     with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
         read: Future[str] | None = None
         if converts(plan, role, info):
-            progress("convert")
             read = beside.submit(content_md5, source)
             plan = parts.laid_out(source, info, plan, role)
-            info, steps, made = _converted(job, info, without_names(plan), role, work, progress)
-            progress("prove")
-            try:
-                outputs, proofs = _judged(made, job, role, info, plan, work)
-            except ProofFailed as error:
-                return replace(outcome, status=Status.FAILED, error=problem(error), steps=steps, proof=error.proof)
+            tried = _tried(job, info, plan, role, work, progress)
+            if tried.short:
+                finer = _tried(job, info, replace(plan, finer=True), role, work, progress)
+                # What is finer and yet not right helps nobody, where the first one was.
+                tried = finer if finer.failed is None or tried.failed else _tried(job, info, plan, role, work, progress)
+            info, steps, made, outputs, proofs = tried.facts, tried.steps, tried.made, tried.outputs, tried.proofs
+            if tried.failed:
+                return replace(outcome, status=Status.FAILED, error=tried.failed, steps=steps, proof=proofs)
         else:
             how = publish.share(source, work / "kept")
             steps = (_kept_step(how),)
@@ -147,6 +148,33 @@ def ours(job: Job, name: str) -> bool:
         return job.replace
     md5 = content_md5(path)
     return (name, md5) in job.ours or publish.promised(Path(job.out), name, md5)
+
+
+class _Tried(NamedTuple):
+    """What came of converting and proving."""
+
+    facts: MediaInfo
+    steps: tuple[Step, ...]
+    made: tuple[Made, ...]
+    outputs: tuple[Output, ...]
+    proofs: tuple[Proof, ...]
+    failed: Problem | None
+
+    @property
+    def short(self) -> bool:
+        """Whether encoding it finer may come nearer to what is aimed at."""
+        return any(proof.short for proof in self.proofs)
+
+
+def _tried(job: Job, info: MediaInfo, plan: Plan, role: Role, work: Path, progress: Progress) -> _Tried:
+    """Convert and prove; what an earlier try made is written over."""
+    progress("convert")
+    info, steps, made = _converted(job, info, without_names(plan), role, work, progress)
+    progress("prove")
+    try:
+        return _Tried(info, steps, made, *_judged(made, job, role, info, plan, work), None)
+    except ProofFailed as error:
+        return _Tried(info, steps, made, (), error.proof, problem(error))
 
 
 def _converted(

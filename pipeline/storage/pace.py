@@ -10,7 +10,6 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from pipeline.errors import AssetError, CeilingExceeded
@@ -34,6 +33,8 @@ def waited(url: str, seconds: float, call: Callable[[], R]) -> R:
     It runs in a thread that nobody waits for at the end: few file systems can be told to stop, and a far end that
     says nothing more costs nothing more.
     """
+    from concurrent.futures import Future  # brings logging, for which a check of local files has no use
+
     done: Future[R] = Future()
 
     def run() -> None:

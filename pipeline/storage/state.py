@@ -17,7 +17,6 @@ import os
 import shutil
 import stat
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -183,7 +182,7 @@ class HeldFolder:
                     return os.fstat(handle)
                 finally:
                     os.close(handle)
-        name = f".preflight-{uuid.uuid4().hex}"
+        name = f".preflight-{os.urandom(16).hex()}"
         handle = self.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             return os.fstat(handle)

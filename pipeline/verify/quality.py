@@ -2,7 +2,7 @@
 
 While the output is decoded once, from end to end, its frames are held against those that were kept when it was made
 (`pipeline.convert.av.reference`): same size, rate and colours, so that only what the encoder did is left to see. VMAF
-(https://github.com/Netflix/vmaf), 0 to 100, sees brightness of the first frame of some pairs and follows motion to the
+(https://github.com/Netflix/vmaf), 0 to 100, sees brightness of the first frame of each pair and follows motion to the
 second; SSIM, 0 to 1, sees both, and colour by itself too: it is a third of
 the samples, and what is lost of it alone would hardly show in the whole.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,7 +21,7 @@ from pipeline.convert.av import reference
 from pipeline.convert.av.formats import ALPHA_DECODERS
 from pipeline.convert.av.picture import Picture
 from pipeline.errors import ToolFailed
-from pipeline.model.facts import MediaInfo, Size, Text, VideoStream
+from pipeline.model.facts import MediaInfo, Size, Text
 from pipeline.model.results import Proof, Reference
 from pipeline.model.rules import Role
 from pipeline.tools.ffmpeg import link_input
@@ -35,11 +36,10 @@ _VMAF_SLACK: Final = Fraction(20)
 _SSIM_SLACK: Final = Fraction(1, 10)
 # Mean over the pixels, of 255. ProRes keeps transparency without loss but for rounding.
 _ALPHA_SLACK: Final = {"prores": Fraction(1), "vp9": Fraction(3)}
+_AIM_SLACK: Final = 4  # VMAF that the worst second may lie below what the mean is aimed at
 _SMALLEST: Final = 64  # pixels; VMAF looks at four octaves of detail
 _LEAST: Final = 16  # pixels; SSIM needs eight of each plane, and planes of colour have half of them
 _FINE: Final = Size(2560, 1440)  # above, the model for 4K screens
-_SPANS: Final = 12  # pairs that VMAF scores, of what has as many
-_SELDOM: Final = 10  # seconds from one to the next, at most
 _KEPT: Final = "kept0"
 _SCORES: Final = "scores.json"
 _SSIM: Final = "ssim.log"
@@ -56,15 +56,8 @@ class _Comparison(NamedTuple):
     by: str
 
 
-def _scored(stream: VideoStream, every: int, rate: Fraction | None) -> int:
-    """VMAF costs ten times what SSIM does: it scores each so-many-th pair, 12 at least and one in ten seconds."""
-    if not stream.frames or not rate:
-        return 1
-    return max(1, min(stream.frames // every // _SPANS, int(_SELDOM * rate / every)))
-
-
-def _beside(made: Picture, kept: Reference, output: MediaInfo, apart: int) -> Beside:
-    """What compares the pictures of the output (facts `output`) with those kept; by VMAF each `apart`-th pair."""
+def _beside(made: Picture, kept: Reference, output: MediaInfo) -> Beside:
+    """What compares the pictures of the output (facts `output`) with those kept."""
     stream = output.video[0]
     shown = stream.size or Size(1920, 1080)
     plain = f"{_visible(shown)}format={made.pixel_format.replace('yuva', 'yuv')}"
@@ -72,7 +65,7 @@ def _beside(made: Picture, kept: Reference, output: MediaInfo, apart: int) -> Be
     if min(shown) >= _SMALLEST:  # libvmaf gives nothing on a few pixels
         fine = shown.width * shown.height > _FINE.width * _FINE.height
         model = "vmaf_4k_v0.6.1" if fine else "vmaf_v0.6.1"
-        words = f"model=version={model}:n_subsample={2 * apart}:n_threads=2:log_fmt=json:log_path={_SCORES}"
+        words = f"model=version={model}:n_subsample=2:n_threads=2:log_fmt=json:log_path={_SCORES}"
         comparisons.append(_Comparison(plain, f"libvmaf={words}"))
     if made.alpha:
         comparisons.append(_Comparison("alphaextract,format=gray", f"psnr=stats_file={_ALPHA}"))
@@ -110,12 +103,10 @@ def measure(path: Path, output: MediaInfo, made: Picture, kept: Reference, role:
     Runs ffmpeg in `work`. Raises TimedOut and ToolFailed.
     """
     stream = output.video[0]
-    rate = stream.frame_rate or made.playing
-    apart = _scored(stream, kept.every, rate)
     link_input(Path(kept.path), work, _KEPT)
     logs = {name: work / name for name in (_SCORES, _SSIM, _ALPHA)}
     try:
-        whole = decoded(path, output, work, beside=_beside(made, kept, output, apart))
+        whole = decoded(path, output, work, beside=_beside(made, kept, output))
         said = {name: log.read_text() for name, log in logs.items() if log.exists()}
     finally:
         for left in (work / _KEPT, *logs.values()):
@@ -123,8 +114,9 @@ def measure(path: Path, output: MediaInfo, made: Picture, kept: Reference, role:
     yield whole
     if not whole.passed:
         return
+    rate = stream.frame_rate or made.playing
     scored = stream.size is None or min(stream.size) >= _SMALLEST
-    vmaf = [_Score(kept.every * apart * n, value) for n, value in enumerate(_vmaf(said.get(_SCORES, "")))]
+    vmaf = [_Score(kept.every * n, value) for n, value in enumerate(_vmaf(said.get(_SCORES, "")))]
     planes = [_planes(line) for line in said.get(_SSIM, "").splitlines() if "All:" in line]
     # Frames 0 and 1, then as many later.
     numbers = [kept.every * (n // 2) + n % 2 for n in range(len(planes))]
@@ -134,10 +126,14 @@ def measure(path: Path, output: MediaInfo, made: Picture, kept: Reference, role:
             "无法将画面与源文件比较：未得到分数",
         )
     if scored:
-        yield _judged(Text.same("VMAF"), vmaf, rate, _floor(role, "min_vmaf", VMAF_FLOOR), _VMAF_SLACK, 1)
+        floor = _floor(role, "min_vmaf", VMAF_FLOOR)
+        yield _again(
+            _judged(Text.same("VMAF"), vmaf, rate, floor, _VMAF_SLACK, 1, _floor(role, "aim_vmaf", floor)), made
+        )
     for name, key in ((Text.same("SSIM"), "All"), (Text("SSIM of colour", "色彩 SSIM"), "colour")):
         ssim = [_Score(number, held[key]) for number, held in zip(numbers, planes, strict=True)]
-        yield _judged(name, ssim, rate, _floor(role, "min_ssim", SSIM_FLOOR), _SSIM_SLACK, 4)
+        floor = _floor(role, "min_ssim", SSIM_FLOOR)
+        yield _again(_judged(name, ssim, rate, floor, _SSIM_SLACK, 4, floor), made)
     if made.alpha:
         yield _alpha(_squares(said.get(_ALPHA, "")), made.codec)
 
@@ -175,10 +171,24 @@ def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
     return Fraction(wanted) if isinstance(wanted, int | Fraction) else usual
 
 
+def _again(proof: Proof, made: Picture) -> Proof:
+    """The proof, short only where it can be helped: of what was encoded as usual, by what can be set finer."""
+    return replace(proof, short=proof.short and made.encoder.finer is not None and not made.finer)
+
+
 def _judged(
-    name: Text, scores: list[_Score], rate: Fraction | None, floor: Fraction, slack: Fraction, digits: int
+    name: Text,
+    scores: list[_Score],
+    rate: Fraction | None,
+    floor: Fraction,
+    slack: Fraction,
+    digits: int,
+    aim: Fraction,
 ) -> Proof:
-    """The mean against its floor, and the mean of the worst second against one that lies `slack` lower."""
+    """The mean against its floor, and the mean of the worst second against one that lies `slack` lower.
+
+    Short is what is below the aim, or whose worst second lies `_AIM_SLACK` below an aim that is higher than the floor.
+    """
     values = sorted(score.value for score in scores)
     mean = sum(values) / len(values)
     seconds: dict[int, list[float]] = defaultdict(list)
@@ -187,12 +197,13 @@ def _judged(
     worst, at = min((sum(held) / len(held), second) for second, held in seconds.items())
     low = values[(len(values) - 1) // 20]  # the value that at most one in twenty lies below
     least = floor - slack
+    aimed = Text(f"; aimed at {float(aim):g}", f"；目标 {float(aim):g}") if aim > floor else Text.same("")
     where = Text(f"at {at // 60}:{at % 60:02}", f"位于 {at // 60}:{at % 60:02}") if rate else _numbered(at)
     return Proof(
         name=name,
         expected=Text(
-            f"at least {float(floor):g}, no second below {float(least):g}",
-            f"至少 {float(floor):g}，每一秒不低于 {float(least):g}",
+            f"at least {float(floor):g}, no second below {float(least):g}{aimed.en}",
+            f"至少 {float(floor):g}，每一秒不低于 {float(least):g}{aimed.zh}",
         ),
         found=Text(
             f"{mean:.{digits}f} (mean of {len(values)} frames over the whole length; 95 % of them at least "
@@ -201,6 +212,7 @@ def _judged(
             f"最差一秒 {worst:.{digits}f}，{where.zh}）",
         ),
         passed=mean >= floor and worst >= least,
+        short=mean < max(aim, floor) or worst < (aim - _AIM_SLACK if aim > floor else least),
     )
 
 

@@ -45,8 +45,8 @@ def watching(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `preflight watch in -o out`; what was started is ended."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pipeline", "watch", "in", "-p", "convert/mono-wav", "-o", "out", *words]
+    def start(*words: str, rules: tuple[str, ...] = ("-p", "convert/mono-wav")) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "pipeline", "watch", "in", *rules, "-o", "out", *words]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PREFLIGHT_LANG": "en"}
         made = subprocess.Popen(
             [*command, "--settle", "0.3"],
@@ -66,13 +66,13 @@ def watching(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         one.communicate()
 
 
-def assets(folder: Path) -> dict[str, str]:
+def assets(folder: Path, below: str = "") -> dict[str, str]:
     """What the manifest says of each source; nothing where there is none yet. It is never half of one.
 
     It is asked again and again, so not by what holds every document of a test against its schema.
     """
     try:
-        told = msgspec.json.decode((folder / "out" / "manifest.json").read_bytes())
+        told = msgspec.json.decode((folder / "out" / below / "manifest.json").read_bytes())
     except FileNotFoundError:
         return {}
     return {Path(one["source"]).name: one["status"] for one in told["assets"]}
@@ -150,6 +150,33 @@ def test_what_does_not_comply_is_the_exit_code(folder: Path, watching: Callable[
     until(lambda: bool(assets(folder)), run)
     assert ended(run)[0] == 1
     assert assets(folder) == {"page.wav": "blocked"}
+
+
+SETTINGS = """
+[[match]]
+files = ["takes/*.wav"]
+preset = "convert/mono-wav"
+
+[[match]]
+files = ["titles/*.srt"]
+preset = "metastudio/video-production"
+"""
+
+
+def test_settings_above_the_folder_say_which_scenario_a_file_is_for(
+    folder: Path, watching: Callable[..., subprocess.Popen[str]]
+) -> None:
+    (folder / "preflight.toml").write_text(SETTINGS.replace('["t', '["in/t'), encoding="utf-8")
+    for name in ("takes", "titles"):
+        (folder / "in" / name).mkdir()
+    run = watching(rules=())
+    (folder / "in" / "stray.bin").write_bytes(b"none takes it")
+    sound(folder / "in" / "takes" / "two.wav")
+    until(lambda: assets(folder, "convert/mono-wav") == {"two.wav": "fixed"}, run)
+    (folder / "in" / "titles" / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHello.\n", encoding="utf-8")
+    until(lambda: "a.srt" in assets(folder, "metastudio/video-production"), run)
+    _, said = ended(run)
+    assert said.count("stray.bin") == 1
 
 
 @pytest.mark.parametrize(

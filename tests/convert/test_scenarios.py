@@ -40,8 +40,8 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tried(names: list[str]) -> list[object]:
-    """Every third in the suite, all with `make thorough`."""
-    return [pytest.param(name, marks=[pytest.mark.thorough] if at % 3 else []) for at, name in enumerate(names)]
+    """Every sixth in the suite, all with `make thorough`."""
+    return [pytest.param(name, marks=[pytest.mark.thorough] if at % 6 else []) for at, name in enumerate(names)]
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ from pipeline.model.facts import (
     SlidesInfo,
     Span,
     Speech,
+    Stated,
     TextInfo,
     VideoStream,
 )
@@ -81,6 +82,8 @@ def value(hint: Any, raw: Any) -> Any:
     if isinstance(raw, str) and "Size" in str(hint):
         width, _, height = raw.partition("x")
         return Size(int(width), int(height))
+    if isinstance(raw, str) and "Stated" in str(hint):
+        return Stated(raw)
     if isinstance(raw, str):
         return Fraction(raw) if "Fraction" in str(hint) else text(raw)
     if isinstance(raw, list):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from pipeline.convert.av import video
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.recipe import Recipe, recipe
 from pipeline.engine import tasks as run
+from pipeline.errors import ProofFailed
 from pipeline.model.facts import Kind, MediaInfo, Value, VideoStream
 from pipeline.model.job import Job
 from pipeline.model.results import Made, Outcome, Plan, Proof, Status
@@ -28,12 +30,14 @@ from pipeline.probe.av import timeline
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
+from pipeline.stages import prepare as stage
 from pipeline.stages.check import check
 from pipeline.stages.prepare import prepare
 from pipeline.tools import programs
 from pipeline.verify import media as proving
 from pipeline.verify import quality
 from pipeline.verify.decode import decoded
+from tests import ROOT
 
 Find = Callable[[str], Path]
 
@@ -403,3 +407,73 @@ def test_a_cropping_rectangle_is_seen_and_baked_in(tmp_path: Path) -> None:
         outcome = prepared(source, tmp_path / str(number), PLAIN)
         assert outcome.status is Status.FIXED, outcome.error
         assert outcome.outputs[0].facts.video[0].coded == (160, 90)
+
+
+FRACTAL = (
+    "mandelbrot=s=320x240:r=25:end_scale=0.05,format=yuv420p"  # detail everywhere and moving: hard for any encoder
+)
+
+
+@pytest.mark.parametrize(("aim", "crf"), [(60, "17"), (100, "12")])
+def test_what_falls_short_of_its_aim_is_encoded_once_more_and_finer(aim: int, crf: str, tmp_path: Path) -> None:
+    source, rules = tmp_path / "film.mkv", tmp_path / "rules.toml"
+    make = [
+        "-f",
+        "lavfi",
+        "-i",
+        FRACTAL,
+        "-t",
+        "2",
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-crf",
+        "5",
+        str(source),
+    ]
+    subprocess.run([programs.ffmpeg(), "-v", "error", *make], check=True)
+    text = (ROOT / "presets/convert/h264-1080p.toml").read_text("utf-8")
+    rules.write_text(text.replace('video_codec = "h264"', f'video_codec = "h264"\naim_vmaf = {aim}'), encoding="utf-8")
+    job = Job(path=str(source), stem="film", preset=str(rules), out=str(tmp_path / "out"))
+    outcome = prepare(check(job), lambda _: None)
+    assert outcome.status is Status.FIXED, outcome.error
+    (step,) = outcome.steps
+    command = list(step.command)
+    assert command[command.index("-crf:0") + 1] == crf
+    assert ("finer than usual" in step.does.en) is (crf == "12")
+    assert not any(proof.short for proof in outcome.proof)
+
+
+def test_what_is_finer_and_not_right_gives_way_to_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "film.mkv"
+    make = [
+        "-f",
+        "lavfi",
+        "-i",
+        FRACTAL,
+        "-t",
+        "1",
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-crf",
+        "5",
+        str(source),
+    ]
+    subprocess.run([programs.ffmpeg(), "-v", "error", *make], check=True)
+    honest, tries = stage._judged, list[bool]()
+
+    def judged(made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, plan: Plan, work: Path) -> Any:
+        tries.append(plan.finer)
+        outputs, proofs = honest(made, job, role, info, plan, work)
+        if plan.finer:
+            raise ProofFailed("too large", "过大", proofs)
+        return outputs, tuple(replace(proof, short=proof.name.en == "VMAF" and len(tries) == 1) for proof in proofs)
+
+    monkeypatch.setattr(stage, "_judged", judged)
+    job = Job(path=str(source), stem="film", preset="convert/h264-1080p", out=str(tmp_path / "out"))
+    outcome = prepare(check(job), lambda _: None)
+    assert (outcome.status, tries) == (Status.FIXED, [False, True, False])
+    assert "-crf:0 17" in " ".join(outcome.steps[0].command)

@@ -85,10 +85,10 @@ def test_what_was_copied_has_no_frames_to_keep() -> None:
 # --- how ----------------------------------------------------------------------------------------------
 
 STREAM = VideoStream(
-    index=2, codec="h264", size=Size(1920, 1080), frame_rate=F(25), variable=False, frames=500, duration=F(20)
+    index=2, codec="h264", size=Size(1920, 1080), frame_rate=F(25), variable=False, frames=750, duration=F(30)
 )
 MADE = MediaInfo(
-    name="clip.mp4", kind=Kind.VIDEO, size=1, extension="mp4", container="mp4", duration=F(20), video=(STREAM,)
+    name="clip.mp4", kind=Kind.VIDEO, size=1, extension="mp4", container="mp4", duration=F(30), video=(STREAM,)
 )
 PLAIN = Picture(codec="h264", pixel_format="yuv420p", playing=F(25))
 CLEAR = Picture(codec="prores", pixel_format="yuva444p10le", alpha=True, playing=F(25))
@@ -118,7 +118,7 @@ def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
     def measure(
         vmaf: Sequence[float | None] | str = (90, 80), ssim: Sequence[float | str] = (0.9,),
         alpha: Sequence[float] | None = None,
-        *, made: Picture = PLAIN, output: MediaInfo = MADE, every: int = 22, frames: int = 500, **deliver: Any,
+        *, made: Picture = PLAIN, output: MediaInfo = MADE, every: int = 22, frames: int = 750, **deliver: Any,
     ) -> dict[str, Proof]:  # fmt: skip
         listed = ",".join('{"metrics":{%s}}' % ("" if v is None else f'"vmaf":{v}') for v in vmaf)
         logs = {
@@ -164,7 +164,7 @@ def test_while_it_is_decoded_once_its_frames_are_held_against_those_kept(measure
     assert "explode" in said
     assert "-skip_loop_filter" not in said
     # Foreign files are opened behind the allow-lists, our own behind a shorter one.
-    assert said[said.index("file:kept0") - 2] == "ffv1"
+    assert said[said.index("file:kept0") - 2] == "ffvhuff"
 
 
 def test_of_several_pictures_the_first_is_compared(measure: Measure, tmp_path: Path) -> None:
@@ -292,24 +292,28 @@ def test_where_no_rate_is_known_frames_are_named(measure: Measure) -> None:
     )["VMAF"].found.en  # fmt: skip
 
 
+FINER = replace(PLAIN, finer=True)
+EVEN = Picture(codec="prores", pixel_format="yuv422p10le", playing=F(25))
+
+
 @pytest.mark.parametrize(
-    ("frames", "rate", "apart", "worst"),
+    ("scores", "made", "asked", "short"),
     [
-        (22 * 24 - 1, 25, 1, "0:00"),  # 23 pairs: all of them
-        (22 * 24, 25, 2, "0:01"),  # 24: twelve of them, 1.76 s apart
-        (22 * 300, 25, 11, "0:09"),  # 300 (264 s): each 25th would be enough, but one in ten seconds is the least
-        (22 * 24, None, 1, "0:00"),
+        ((96, 96), PLAIN, {"aim_vmaf": 96}, False),
+        ((95, 96), PLAIN, {"aim_vmaf": 96}, True),
+        ((99, 99, 91.9, 99), PLAIN, {"aim_vmaf": 96}, True),  # the worst second by more than 4
+        ((99, 99, 92, 99), PLAIN, {"aim_vmaf": 96}, False),
+        ((60, 60), PLAIN, {}, True),
+        ((80, 80), PLAIN, {}, False),
+        ((80, 80), PLAIN, {"min_vmaf": 90, "aim_vmaf": 50}, True),
+        ((60, 60), FINER, {"aim_vmaf": 96}, False),  # there is no third try
+        ((60, 60), EVEN, {"aim_vmaf": 96}, False),  # and nothing to set
     ],
 )
-def test_vmaf_scores_some_of_many_pairs(
-    frames: int, rate: int | None, apart: int, worst: str, measure: Measure, tmp_path: Path
+def test_what_falls_short_can_be_tried_again(
+    scores: Sequence[float], made: Picture, asked: dict[str, int], short: bool, measure: Measure
 ) -> None:
-    stream = replace(STREAM, frames=frames, frame_rate=F(rate) if rate else None)
-    made = PLAIN if rate else replace(PLAIN, playing=None)
-    found = measure((90, 60), output=replace(MADE, video=(stream,)), made=made, frames=frames)
-    assert f":n_subsample={2 * apart}:" in (tmp_path / "words").read_text()
-    if rate:
-        assert f"worst second {75.0 if worst == '0:00' else 60.0} at {worst})" in found["VMAF"].found.en
+    assert measure(scores, made=made, **asked)["VMAF"].short is short
 
 
 def test_a_preset_may_set_both_floors(measure: Measure) -> None:

@@ -19,6 +19,7 @@ FILE_FIXES: Final = frozenset(
         "file.format",
         "container.format",
         "container.faststart",
+        "container.sizes",
         "media.other_streams",
         "media.duration",
     }

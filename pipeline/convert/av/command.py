@@ -102,6 +102,8 @@ def _picture_options(made: Picture) -> EncoderOptions:
     options["pix_fmt"] = made.pixel_format
     if made.encoder.fine and made.shown and made.shown.width * made.shown.height > _FINE:
         options["crf"] = made.encoder.fine
+    if made.finer and made.encoder.finer:
+        options["crf"] = made.encoder.finer
     if made.group and made.encoder.capped:
         options["g"] = str(made.group)
     if made.cap:
@@ -172,7 +174,8 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
         head, also = TELLING, poured(voice.index, voice.sample_rate or 0, voice.channels or 0)
     if recipe.part and recipe.picture is None:
         head = (*head, "-copyts", "-start_at_zero")
-    return (*head, *graph[:at], *reading(SOURCE, *decoders, *seek), *graph[at + 2 :], *also)
+    more = ("-ignore_length", "1") if recipe.to_the_end else ()
+    return (*head, *graph[:at], *reading(SOURCE, *more, *decoders, *seek), *graph[at + 2 :], *also)
 
 
 def _kept(shown: Any, recipe: Recipe, options: dict[str, str]) -> Any:

@@ -77,6 +77,7 @@ class VideoEncoder:
     alpha_options: EncoderOptions = ()
     capped: bool = True  # its rate can be kept below a figure
     fine: str | None = None  # quality (crf) of pictures with more pixels than a screen of 1440 rows
+    finer: str | None = None  # ... and of any picture that fell short of what is aimed at
 
 
 # H.264: preset superfast with what it leaves out and what costs little in a thread of its own: bits where later
@@ -91,6 +92,7 @@ VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
     "h264": VideoEncoder(
         pixel_format="yuv420p",
         fine="18",
+        finer="12",
         options=(
             ("c", "libx264"),
             ("preset", "superfast"),
@@ -102,6 +104,7 @@ VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
     ),
     "vp9": VideoEncoder(
         pixel_format="yuv420p",
+        finer="16",
         options=(
             ("c", "libvpx-vp9"),
             ("crf", "24"),

@@ -26,7 +26,7 @@ _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """An encoded picture stream. Sizes are in pixels as shown; None keeps what is there."""
+    """An encoded picture stream. Stated are in pixels as shown; None keeps what is there."""
 
     codec: str
     pixel_format: str
@@ -45,6 +45,7 @@ class Picture:
     frame: str = "#000000"  # colour of the padding
     decoder: str | None = None
     cap: int | None = None  # bits per second, greatest
+    finer: bool = False  # than usual
     group: int | None = None  # frames between two entry points
     shown: Size | None = None  # of the new stream
     playing: Fraction | None = None  # frames per second of the new stream
@@ -262,6 +263,7 @@ def design(
         background=None if alpha or not stream.alpha else colour,
         frame=colour,
         decoder=ALPHA_DECODERS.get(str(stream.codec)) if stream.alpha else None,
+        finer=wishes.plan.finer and encoder.finer is not None,
         cap=_cap(info, stream, wishes, audio, sounds) if encoder.capped else None,
         group=round(_ENTRY * playing) if playing else None,
         shown=pad or size or stream.size,

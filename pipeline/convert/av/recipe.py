@@ -18,7 +18,7 @@ from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.sound import Sound
 from pipeline.convert.av.targets import Wishes
 from pipeline.errors import AssetError
-from pipeline.model.facts import AudioStream, MediaInfo, Text, VideoStream, default_sound
+from pipeline.model.facts import AudioStream, MediaInfo, Stated, Text, VideoStream, default_sound
 from pipeline.model.results import Fix, Part, Plan
 from pipeline.model.rules import Role
 
@@ -56,6 +56,7 @@ class Recipe:
 
     container: str
     source: str | None = None  # container of the source
+    to_the_end: bool = False  # whatever its header says of where it ends
     video: VideoStream | None = None
     picture: Picture | None = None
     audio: tuple[AudioStream, ...] = ()
@@ -140,6 +141,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
         picture_why += (_because(too_big),)
     elif too_big:
         sound_why = tuple((*why, _because(too_big)) for why in sound_why)
+    if plan.finer and picture_why:
+        picture_why += (_FINER,)
     name = _container(info, wishes, video, audio, picture_why, sound_why)
     held = _writable(name, info)
     picture_why += tuple(_unheld(s.codec, name) for s in video if not held.holds_video(s.codec))
@@ -168,6 +171,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
     return Recipe(
         container=name,
         source=info.container,
+        to_the_end=info.sizes is Stated.SHORT,
         video=video[0] if video else None,
         picture=picture.design(info, video[0], wishes, name, audio, sounds) if picture_why else None,
         listened=listened,
@@ -184,6 +188,10 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
 
 
 _NO_ENTRY: Final = Text("no entry point to cut at without encoding lies there", "该处没有无需重新编码的切分点")
+_FINER: Final = Text(
+    "finer than usual, for at the usual quality it fell short of what is aimed at",
+    "比通常更精细，因为按通常的质量未达到目标",
+)
 _UNTIMED: Final = Text(
     "AVI does not tell when frames that were reordered are shown", "AVI 未记录经重新排序的帧的显示时间"
 )

@@ -102,7 +102,7 @@ def _codecs(unmarked: list[bytes], said: str | None) -> tuple[str, ...]:
 
 
 def _wide(extra: bytes, values: list[int]) -> list[int]:
-    """Sizes and offset with those that did not fit taken from the ZIP64 field [4.5.3]."""
+    """Stated and offset with those that did not fit taken from the ZIP64 field [4.5.3]."""
     at = 0
     while at + 4 <= len(extra):
         tag, length = struct.unpack_from("<HH", extra, at)

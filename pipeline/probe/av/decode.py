@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pipeline.model.facts import Text
+from pipeline.model.facts import Stated, Text
 from pipeline.probe.av.open import (
     BROKEN,
     FRAMES,
@@ -22,6 +22,7 @@ from pipeline.probe.av.open import (
     packets_of,
 )
 from pipeline.probe.av.streams import codec_of, seconds
+from pipeline.probe.av.wav import sizes
 
 # A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
 _SLACK: Final = Fraction(1, 2)  # seconds
@@ -81,7 +82,7 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
         litter = False
         try:
             for packet in packets_of(container, streams):
-                if packet.is_corrupt:
+                if packet.is_corrupt and not _read_to_the_end(path, format_):
                     return _damaged(reached, "a damaged packet", "数据包损坏")
                 if litter and packet.size:
                     return _damaged(reached, "something that is no sound", "夹有非音频数据")
@@ -116,6 +117,11 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
         if ends < begin + length - max(_SLACK, length / 100):
             return _damaged(reached, f"{float(length):.2f} s are announced", f"文件头声明时长 {float(length):.2f} 秒")
     return DecodeResult(True, ())
+
+
+def _read_to_the_end(path: Path, format_: str) -> bool:
+    """Whether the last packet may be short: of a WAV that does not say truly how long it is."""
+    return format_ == "wav" and sizes(path) is not Stated.TRUE
 
 
 def _syncs(data: bytes) -> bool:

@@ -17,7 +17,9 @@ import av
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import DECODERS, DEMUXERS, MAX_PIXELS, MAX_STREAMS
+from pipeline.model.facts import Stated
 from pipeline.probe.av.streams import codec_of, pixel_format, sequence_of
+from pipeline.probe.av.wav import sizes
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -64,6 +66,7 @@ _EFFORTS: Final[tuple[dict[str, str], ...]] = (
     {},
 )
 FULL: Final = _EFFORTS[-1:]
+TO_THE_END: Final = {"ignore_length": "1"}  # of a WAV whose header says that its sound ends before it does
 PATIENCE: Final = 64  # packets that a decoder may take in before its first frame
 # These have no list of streams at their head: only reading on shows them, so the first effort is too little.
 _UNLISTED: Final = frozenset({"mpegts", "mpeg", "flv"})
@@ -80,11 +83,12 @@ def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None 
     container: InputContainer | None = None
     if efforts is None:
         efforts = _EFFORTS[1:] if format_ in _UNLISTED else _EFFORTS
+    more = TO_THE_END if format_ == "wav" and sizes(path) is Stated.SHORT else {}
     try:
         for effort in efforts:
             if container is not None:
                 container.close()
-            settings: dict[str, Any] = {_GIVEN_AS: _SAFE | effort, **_TAGS}
+            settings: dict[str, Any] = {_GIVEN_AS: _SAFE | more | effort, **_TAGS}
             container = av.open(f"file:{path}", "r", format=OPENS[format_], **settings)
             if all(map(_known, container.streams)):
                 break

@@ -29,7 +29,7 @@ from pipeline.model.ceilings import (
     MAX_TAG,
     MAX_TAGS,
 )
-from pipeline.model.facts import AudioStream, Kind, MediaInfo, Text, VideoStream
+from pipeline.model.facts import AudioStream, Kind, MediaInfo, Stated, Text, VideoStream
 from pipeline.probe.av import timing
 from pipeline.probe.av.matroska import read_tracks
 from pipeline.probe.av.mp4 import Boxes, Track, read_boxes
@@ -46,7 +46,7 @@ from pipeline.probe.av.open import (
 from pipeline.probe.av.streams import ATTACHED_PICTURE, audio_facts, codec_of, disposition, seconds, video_facts
 from pipeline.probe.av.tags import tags_of
 from pipeline.probe.av.truncation import missing_bytes, mp3_padding
-from pipeline.probe.av.wav import wav
+from pipeline.probe.av.wav import sizes, wav
 from pipeline.probe.sniff.mpeg_audio import adts_frame, count, mp3_frame
 from pipeline.probe.unopened import unopened
 
@@ -129,7 +129,11 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     if format_ == "mp3" and not LENGTHS_HEARD and length and audio[0].sample_rate:
         length -= Fraction(mp3_padding(path), audio[0].sample_rate)
         audio = tuple(replace(sound, duration=length) for sound in audio)
-    if length is None and format_ == "wav":  # FFmpeg has no word for a recording of nothing
+    stated = sizes(path) if format_ == "wav" else None
+    if stated is Stated.SHORT:
+        length = _wav_length(path, size, to_the_end=True)
+        audio = tuple(replace(sound, duration=length) for sound in audio)
+    elif stated and length is None:  # FFmpeg has no word for a recording of nothing
         length = _wav_length(path, size)
     if OPENS[format_] == "matroska" and length:
         length, video, audio = _from_start(start, length, video, audio)
@@ -173,6 +177,7 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         container=_container(format_, kind),
         brand=boxes.brand if boxes else None,
         faststart=boxes.faststart if boxes else None,
+        sizes=stated,
         start=start,
         duration=length,
         bit_rate=container.bit_rate or None,
@@ -214,9 +219,9 @@ def _heard(sound: AudioStream, track: Track | None) -> AudioStream:
     return replace(sound, start=sound.start + Fraction(track.delay, 1_000_000_000))
 
 
-def _wav_length(path: Path, size: int) -> Fraction | None:
+def _wav_length(path: Path, size: int, *, to_the_end: bool = False) -> Fraction | None:
     with path.open("rb") as file:
-        told = wav(file.read(_HEAD), size)
+        told = wav(file.read(_HEAD), size, to_the_end=to_the_end)
     return told.duration if told else None
 
 
