@@ -114,3 +114,8 @@ def test_every_user_document_is_linked_from_the_readme_in_its_language() -> None
 def test_links_lead_to_what_is_there(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", FENCE.sub("", document.read_text("utf-8")))
     assert [one for one in targets if "://" not in one and not (document.parent / one).exists()] == []
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda path: path.name)
+def test_no_merge_is_left_half_done(path: Path) -> None:
+    assert not re.search(r"^(<{7} |={7}$|>{7} )", path.read_text("utf-8"), re.MULTILINE)

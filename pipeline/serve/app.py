@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -21,10 +21,10 @@ from pipeline.errors import PresetError, system_words
 from pipeline.report.card import environment
 from pipeline.report.html import asset, digest
 from pipeline.rules import presets
-from pipeline.serve import http_api, runs
-from pipeline.serve.batches import BUSY, BatchState, DroppedBatch
-from pipeline.serve.book import Asked
+from pipeline.serve import http_api, log, runs
+from pipeline.serve.batches import DroppedBatch
 from pipeline.serve.door import PERSON, Door, Doorman
+from pipeline.serve.messages import BUSY, Asked, BatchState, Chosen, OpenedBatch, StoredFile
 from pipeline.serve.sessions import Full, Room
 from pipeline.serve.turns import Turns
 from pipeline.serve.tus import SPOKEN, VERSION, Uploads
@@ -32,6 +32,7 @@ from pipeline.storage import crash
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _BODY: Final = 1 << 16  # bytes of a JSON request
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
@@ -47,6 +48,7 @@ def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
         Route(one, desk.close, methods=["DELETE"]),
         Route(f"{one}/files", desk.upload, methods=["PUT"]),
         Route(f"{one}/files/{{number:int}}", desk.remove, methods=["DELETE"]),
+        Route(f"{one}/split", desk.split, methods=["POST"]),
         Route(f"{one}/run", desk.run, methods=["POST"]),
         Route(f"{one}/stop", desk.stop, methods=["POST"]),
         Route(f"{one}/report.html", desk.report, methods=["GET"]),
@@ -90,15 +92,21 @@ class _Desk:
 
     def __init__(self, room: Room, workers: int, lang: str, *, team: bool) -> None:
         self.room, self.team, self.lang = room, team, lang
-        self.turns = Turns(lambda batch, most: runs.begin(batch, workers, most), room.note, workers)
+        self.turns = Turns(lambda batch, most: runs.begin(batch, workers, most), self.saved, workers)
         for batch in sorted(room.batches.values(), key=lambda one: one.made):
             if batch.state in BUSY:
                 self.turns.add(batch)
 
     def handlers(self) -> dict[str, http_api.Handler]:
         """What page and programs both ask for, by name."""
-        names = ("mine", "open", "state", "close", "upload", "remove", "run", "stop", "report", "output", "packed")
-        return {name: getattr(self, name) for name in names}
+        names = ("mine", "open", "state", "close", "upload", "remove", "split", "run", "stop")
+        return {name: getattr(self, name) for name in (*names, "report", "output", "packed")}
+
+    def saved(self, batch: DroppedBatch) -> None:
+        """Its run waits, or has ended: noted for the next start, and told to who looks after a team's server."""
+        self.room.note(batch)
+        if self.team:
+            log.told(batch)
 
     def batch(self, request: Request) -> DroppedBatch:
         """The batch that is asked for, if it is of whoever asks. Raises Full."""
@@ -117,7 +125,7 @@ class _Desk:
 
     async def open(self, request: Request) -> Response:
         """A new batch."""
-        return _answer(http_api.OpenedBatch(id=self.room.open(request.scope[PERSON]).id), 201)
+        return _answer(OpenedBatch(id=self.room.open(request.scope[PERSON]).id), 201)
 
     async def state(self, request: Request) -> Response:
         """How far a batch is."""
@@ -155,7 +163,7 @@ class _Desk:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
         file.whole = True
         self.room.note(batch)
-        return _answer(http_api.StoredFile(name=file.name, size=file.size, number=int(file.path.parent.name)), 201)
+        return _answer(StoredFile(name=file.name, size=file.size, number=file.number), 201)
 
     async def remove(self, request: Request) -> Response:
         """Take a file out of a batch whose run has not begun."""
@@ -169,10 +177,17 @@ class _Desk:
         self.room.note(batch)
         return Response(status_code=204)
 
+    async def split(self, request: Request) -> Response:
+        """Some files of a batch as a batch of their own."""
+        batch = self.batch(request)
+        chosen = await _body(request, Chosen)
+        made = await run_in_threadpool(self.room.split, batch, chosen.files)
+        return _answer(OpenedBatch(id=made.id), 201)
+
     async def run(self, request: Request) -> Response:
         """Begin the run of a batch, or run it once more: its files are here."""
         batch = self.batch(request)
-        asked = await _asked(request)
+        asked = await _body(request, Asked)
         role = asked.role or None
         if batch.state in BUSY:
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
@@ -183,7 +198,10 @@ class _Desk:
             preset = presets.load(asked.preset) if asked.preset in presets.names() else None
         except PresetError as error:
             raise Full(400, error.text.en, error.text.zh) from error
-        if preset is None or (role and preset.role(role) is None):
+        if asked.verb == "fit":
+            if asked.preset or role or batch.document:  # what was made of the files would be gone
+                raise Full(409, "fit takes no scenario, and no batch that is done.", "fit 不需要场景，且批次须未处理。")
+        elif preset is None or (role and preset.role(role) is None):
             raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
         if batch.state != "collecting":
             batch.stop.clear()
@@ -227,17 +245,17 @@ def _download(path: Path, name: str) -> Response:
     return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
 
-async def _asked(request: Request) -> Asked:
-    """A small JSON object of the right form. Raises Full for anything else."""
+async def _body(request: Request, form: type[S]) -> S:
+    """A small JSON object of this form. Raises Full for anything else."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _BODY:
             raise Full(413, "Request too large.", "请求过大。")
     try:
-        return msgspec.json.decode(body, type=Asked)
+        return msgspec.json.decode(body, type=form)
     except msgspec.ValidationError:
-        raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。") from None
+        raise Full(400, "Not what is asked for here: see the documents.", "请求内容不符合接口说明。") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Full(400, "Not a JSON object.", "不是 JSON 对象。") from None
 

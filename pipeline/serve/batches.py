@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.documents.read import document
-from pipeline.documents.types import Document, Frozen, ManifestDocument, OutputEntry
+from pipeline.documents.types import Document, ManifestDocument, OutputEntry
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.model.results import Category, Status
-from pipeline.serve.book import Asked, NotedBatch, NotedFile
+from pipeline.serve.book import NotedBatch, NotedFile
+from pipeline.serve.messages import BUSY, Asked, BatchLine, BatchState, FileState, FitLine, OutputState
 
-BUSY: Final = frozenset({"waiting", "running", "reporting"})
 _ZIP: Final = "all.zip"
 _NAMED: Final = 3  # files of a batch in a list
 _LONGEST: Final = 120  # bytes of a stored name; outputs append to it
@@ -55,49 +54,12 @@ class Dropped:
     whole: bool = False
     length: int | None = None  # bytes there will be, of one that may come in pieces
     busy: bool = False  # a piece is arriving
+    fits: tuple[FitLine, ...] = ()  # scenarios that take it, best first
 
-
-class FileState(Frozen, frozen=True, kw_only=True):
-    """How far one file is."""
-
-    number: int  # of its folder: what it is called by when it is taken out
-    name: str
-    size: int
-    fraction: float  # 0 to 1
-    status: str | None
-
-
-class OutputState(Frozen, frozen=True, kw_only=True):
-    """One output that can be fetched."""
-
-    name: str
-    size: int
-    category: Category
-
-
-class BatchLine(Frozen, frozen=True, kw_only=True):
-    """A batch in the list of a person's own."""
-
-    id: str
-    made: float
-    state: str
-    files: int
-    names: tuple[str, ...]  # of the first of them
-    summary: dict[Status, int] | None
-
-
-class BatchState(Frozen, frozen=True, kw_only=True):
-    """A batch as the page shows it."""
-
-    id: str
-    made: float  # seconds since 1970
-    state: str
-    place: int | None  # how many batches have a turn before it; None: it waits for none
-    asked: Asked | None
-    error: Text | None
-    files: tuple[FileState, ...]
-    summary: dict[Status, int] | None
-    outputs: tuple[OutputState, ...]
+    @property
+    def number(self) -> int:
+        """What it is called by: that of its folder."""
+        return int(self.path.parent.name)
 
 
 @dataclass(slots=True)
@@ -143,7 +105,7 @@ class DroppedBatch:
 
     def file(self, number: int) -> Dropped | None:
         """The file of this number."""
-        return next((one for one in self.files if int(one.path.parent.name) == number), None)
+        return next((one for one in self.files if one.number == number), None)
 
     def outputs(self) -> list[OutputEntry]:
         """Every output of the run, in order."""
@@ -178,11 +140,12 @@ class DroppedBatch:
             error=self.error,
             files=tuple(
                 FileState(
-                    number=int(file.path.parent.name),
+                    number=file.number,
                     name=file.name,
                     size=file.size,
                     fraction=float(self.fractions.get(number, 0.0)),  # a share that knows its speed is no JSON
                     status=self.statuses.get(number),
+                    fits=file.fits,
                 )
                 for number, file in enumerate(self.files)
             ),
@@ -214,7 +177,7 @@ def _arrived(noted: NotedFile, path: Path) -> Dropped | None:
     if not path.is_file():
         return None
     size = path.stat().st_size
-    return Dropped(noted.name, path, size, whole=size == noted.size, length=noted.size)
+    return Dropped(noted.name, path, size, whole=size == noted.size, length=noted.size, fits=noted.fits)
 
 
 def again(noted: NotedBatch, top: Path) -> DroppedBatch | None:

@@ -6,24 +6,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
+from pipeline.serve.messages import Asked, FitLine
 from pipeline.storage import state
 
 _TABLE = "CREATE TABLE IF NOT EXISTS batches (id TEXT PRIMARY KEY, body BLOB NOT NULL)"
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What is asked for when a run begins."""
-
-    preset: str
-    verb: Literal["check", "prepare"]
-    role: str | None = None
-    lang: Literal["en", "zh"] = "en"
 
 
 class NotedFile(msgspec.Struct, frozen=True):
@@ -32,6 +23,7 @@ class NotedFile(msgspec.Struct, frozen=True):
     name: str
     number: int  # of its folder
     size: int  # when it is whole
+    fits: tuple[FitLine, ...] = ()
 
 
 class NotedBatch(msgspec.Struct, frozen=True):

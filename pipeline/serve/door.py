@@ -16,11 +16,11 @@ from typing import Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.serve.messages import API
 from pipeline.serve.people import People
 
 PERSON: Final = "preflight.person"  # in the scope of a request: whose token it has
 HEALTH: Final = "/health"
-API: Final = "/api/v1"  # what programs ask below, with their token in a header
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",

@@ -17,53 +17,27 @@ from starlette.routing import Route
 
 import pipeline
 from pipeline.documents.facts import encode
-from pipeline.documents.types import Frozen
-from pipeline.model.facts import Text
 from pipeline.rules import presets
-from pipeline.serve.batches import BUSY, BatchLine, BatchState, DroppedBatch
-from pipeline.serve.book import Asked
-from pipeline.serve.door import API
+from pipeline.serve.batches import DroppedBatch
+from pipeline.serve.messages import (
+    API,
+    BUSY,
+    Asked,
+    BatchLine,
+    BatchState,
+    Chosen,
+    OpenedBatch,
+    PresetLine,
+    Refusal,
+    RoleLine,
+    StoredFile,
+)
 from pipeline.serve.sessions import Full, Room
 
 Handler = Callable[[Request], Awaitable[Response]]
 _LOOKED: Final = 0.5  # seconds between two looks at a batch whose events are listened to
 _ALIVE: Final = 30  # looks after which a listener hears something although nothing happened
 JSON: Final = "application/json"
-
-
-class RoleLine(Frozen, frozen=True, kw_only=True):
-    """A role of a scenario, by name."""
-
-    name: str
-    title: Text
-
-
-class PresetLine(Frozen, frozen=True, kw_only=True):
-    """A scenario that can be asked for."""
-
-    id: str
-    title: Text
-    roles: tuple[RoleLine, ...]
-
-
-class OpenedBatch(Frozen, frozen=True, kw_only=True):
-    """A new batch."""
-
-    id: str
-
-
-class StoredFile(Frozen, frozen=True, kw_only=True):
-    """A file that arrived, under the name it is kept by."""
-
-    name: str
-    size: int
-    number: int
-
-
-class Refusal(Frozen, frozen=True, kw_only=True):
-    """Why something was not done."""
-
-    error: Text
 
 
 class RouteRow(NamedTuple):
@@ -90,9 +64,8 @@ CALLS: Final = (
     RouteRow("HEAD", "/batches/{id}/uploads/{number}", "offset", "How much of it is here (tus)", 200),
     RouteRow("PATCH", "/batches/{id}/uploads/{number}", "go_on", "The next bytes of it (tus)", 204),
     RouteRow("DELETE", "/batches/{id}/uploads/{number}", "give_up", "Give it up (tus)", 204),
-    RouteRow(
-        "POST", "/batches/{id}/run", "run", "Check or prepare all files, or do it once more", 202, BatchState, Asked
-    ),
+    RouteRow("POST", "/batches/{id}/split", "split", "Files of it as a batch of their own", 201, OpenedBatch, Chosen),
+    RouteRow("POST", "/batches/{id}/run", "run", "Check, prepare or fit its files, or anew", 202, BatchState, Asked),
     RouteRow("POST", "/batches/{id}/stop", "stop", "End the run", 204),
     RouteRow(
         "GET",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from pipeline.documents.types import (
     REPORT,
     AssetEntry,
     Document,
+    FittedAsset,
     ManifestDocument,
     PlanDocument,
     PlannedAsset,
@@ -35,20 +36,25 @@ from pipeline.errors import AssetError, PreflightError, system_words
 from pipeline.model.ceilings import PREPARE
 from pipeline.model.facts import Text
 from pipeline.model.job import Job
+from pipeline.model.results import Status
 from pipeline.report.html import write
 from pipeline.report.summary import LocatedDocument
 from pipeline.rules import presets
 from pipeline.serve.batches import DroppedBatch
+from pipeline.serve.messages import FitLine
 from pipeline.serve.turns import Slice
 from pipeline.stages.check import patience
 from pipeline.storage import crash
+
+_BEST: Final = 5  # scenarios that are told of a file
+R = TypeVar("R")
 
 
 def begin(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
     """The run of a batch, which stops after every `most()` files. However it ends, its state says so."""
     try:
         if not batch.stop.is_set():
-            yield from _work(batch, workers, most)
+            yield from (_fit if batch.asked and batch.asked.verb == "fit" else _work)(batch, workers, most)
     except PreflightError as error:
         batch.error, batch.state = error.text, "failed"
     except Exception as error:  # noqa: BLE001  the page must say that its run ended
@@ -56,6 +62,53 @@ def begin(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
             batch.error, batch.state = _words(error), "failed"
     if batch.stop.is_set():
         batch.state = "stopped"
+
+
+def _fit(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
+    """Which scenarios take each file; the batch is then as it was before, and knows it."""
+    batch.cleared()
+    batch.state = "running"
+    jobs = [Job(path=str(file.path), stem=str(file.number)) for file in batch.files]
+    allowed = max(patience(presets.load(name), deep=False) for name in presets.names())
+
+    def keep(number: int, made: FittedAsset | None, lost: AssetError) -> Status:
+        told = made or document.unfitted(jobs[number], lost)
+        batch.files[number].fits = tuple(
+            FitLine(preset=one.preset, role=one.role, title=one.title, status=one.status) for one in told.fits[:_BEST]
+        )
+        return told.status
+
+    yield from _through(batch, jobs, partial(Pool, work.fit_entry, workers, allowed, writes=()), most, keep)
+    batch.statuses.clear()  # they go by the places of files, which may be taken out again
+    batch.fractions.clear()
+    batch.state = "collecting"
+
+
+def _through(
+    batch: DroppedBatch,
+    jobs: Sequence[Job],
+    pool: Callable[[], Pool[Job, R]],
+    most: Slice,
+    keep: Callable[[int, R | None, AssetError], Status],
+) -> Iterator[None]:
+    """All jobs, `most()` at a time, until the batch is stopped; `keep` is given what came of each."""
+    first = 0
+    while first < len(jobs) and not batch.stop.is_set():
+        after = first + most()
+        with pool() as running:
+            for event in running.run(jobs[first:after]):
+                if batch.stop.is_set():
+                    return
+                number = first + event.index
+                if not event.ended:
+                    batch.fractions[number] = max(float(event.fraction or 0), batch.fractions.get(number, 0.0))
+                    continue
+                lost = event.error or AssetError("nothing came back", "没有结果")
+                status = keep(number, event.result, lost)
+                batch.fractions[number], batch.statuses[number] = 1.0, status
+        first = after
+        if first < len(jobs):
+            yield
 
 
 def _words(error: Exception) -> Text:
@@ -87,27 +140,18 @@ def _work(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
     type_: type[AssetEntry] = PreparedAsset if making else PlannedAsset
     further = count(len(jobs))  # numbers for what is found inside
     with Spool(len(jobs), type_) as spool:
-        first = 0
-        while first < len(jobs):
-            after = first + most()
-            with Pool(function, workers, allowed, writes=(str(out),)) as pool:
-                for event in pool.run(jobs[first:after]):
-                    if batch.stop.is_set():
-                        return
-                    number = first + event.index
-                    if not event.ended:
-                        batch.fractions[number] = max(float(event.fraction or 0), batch.fractions.get(number, 0.0))
-                        continue
-                    lost = event.error or AssetError("nothing came back", "没有结果")
-                    made = event.result or document.lost(jobs[number], lost, type_)
-                    entry: AssetEntry = made.asset if isinstance(made, Record) else made
-                    spool.put(number, line(_inside(entry, batch.folder)))
-                    for one in made.found if isinstance(made, Record) else ():
-                        spool.put(next(further), line(_inside(one, batch.folder)))
-                    batch.fractions[number], batch.statuses[number] = 1.0, entry.status
-            first = after
-            if first < len(jobs):
-                yield
+
+        def keep(number: int, result: Record | PlannedAsset | None, lost: AssetError) -> Status:
+            made = result or document.lost(jobs[number], lost, type_)
+            entry: AssetEntry = made.asset if isinstance(made, Record) else made
+            spool.put(number, line(_inside(entry, batch.folder)))
+            for one in made.found if isinstance(made, Record) else ():
+                spool.put(next(further), line(_inside(one, batch.folder)))
+            return entry.status
+
+        yield from _through(batch, jobs, partial(Pool, function, workers, allowed, writes=(str(out),)), most, keep)
+        if batch.stop.is_set():
+            return
         if spool.traces:
             reported(spool.traces, "files")
         tail = spool.tail(PREPARED if making else CHECKED, totals.findings(preset, spool, lang))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.serve.batches import BUSY, Dropped, DroppedBatch, again, safe_name
+from pipeline.serve.batches import Dropped, DroppedBatch, again, safe_name
 from pipeline.serve.book import Book, NotedBatch, NotedFile
+from pipeline.serve.messages import BUSY
 from pipeline.storage.publish import scratched
 from pipeline.storage.state import HeldFolder, refused
 
@@ -85,11 +88,11 @@ class Room:
         """What is to be known of it when the server comes again."""
         if self._book and batch.id in self.batches:
             files = tuple(
-                NotedFile(f.name, int(f.path.parent.name), f.size if f.length is None else f.length)
+                NotedFile(f.name, f.number, f.size if f.length is None else f.length, f.fits)
                 for f in batch.files
                 if f.whole or f.length is not None
             )
-            last = max((int(f.path.parent.name) for f in batch.files), default=0)
+            last = max((f.number for f in batch.files), default=0)
             told = (batch.id, batch.person, batch.folder.name, batch.state, batch.made)
             self._book.note(NotedBatch(*told, files, last, batch.asked, batch.error, dict(batch.statuses)))
 
@@ -137,6 +140,23 @@ class Room:
             )
         if shutil.disk_usage(self.folder).free - more < RESERVE:
             raise Full(507, "The disk is nearly full.", "磁盘空间不足。")
+
+    def split(self, batch: DroppedBatch, numbers: Sequence[int]) -> DroppedBatch:
+        """A new batch of these files, which leave this one. Killed between, they are in both. Raises Full, OSError."""
+        wanted = [file for file in batch.files if file.whole and file.number in numbers]
+        if batch.state != "collecting" or not wanted or len(wanted) != len(set(numbers)):
+            raise Full(409, "These files are not all here, or their run has begun.", "文件不全，或已开始处理。")
+        made = self.open(batch.person)
+        for file in wanted:
+            path = made.folder / "in" / f"{next(made.numbers):04}" / file.path.name
+            path.parent.mkdir()
+            os.link(file.path, path)
+            made.files.append(replace(file, path=path))
+        self.note(made)
+        for file in wanted:
+            self.drop(batch, file)
+        self.note(batch)
+        return made
 
     def drop(self, batch: DroppedBatch, file: Dropped) -> None:
         """Take back a file that did not arrive whole."""

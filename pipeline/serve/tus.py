@@ -18,7 +18,8 @@ from starlette.responses import Response
 
 from pipeline.documents.facts import encode
 from pipeline.serve.batches import Dropped, DroppedBatch
-from pipeline.serve.http_api import JSON, Handler, StoredFile
+from pipeline.serve.http_api import JSON, Handler
+from pipeline.serve.messages import StoredFile
 from pipeline.serve.sessions import Full, Room
 
 VERSION: Final = "1.0.0"
@@ -48,7 +49,7 @@ class Uploads:
         file.path.touch(exist_ok=False)
         file.whole = length == 0
         self.room.note(batch)
-        number = int(file.path.parent.name)
+        number = file.number
         told = StoredFile(name=file.name, size=0, number=number)
         head = SPOKEN | {"Location": f"{request.url.path}/{number}"}
         return Response(encode(told), 201, head, media_type=JSON)

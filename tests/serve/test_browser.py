@@ -108,6 +108,35 @@ def test_reload_keeps_the_batch_and_its_files_run_once_more(tmp_path: Path) -> N
         assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []
 
 
+def test_each_file_goes_into_the_scenario_that_fits_it(tmp_path: Path) -> None:
+    sources = build(NAMES, OUT)
+    held = Room(tmp_path, 10_000_000)
+    with served(held) as port, browser() as driver:
+        driver.get(f"http://127.0.0.1:{port}/{TOKEN}/")
+        driver.find_element("id", "pick").send_keys("\n".join(str(sources[name]) for name in NAMES))
+        until(driver.find_element("id", "fit").is_enabled)
+        driver.find_element("id", "fit").click()
+        until(lambda: [one for one in driver.find_elements("css selector", "#dropped select") if one.is_displayed()])
+        until(driver.find_element("id", "check").is_displayed)
+        told = next(iter(held.batches.values())).files
+        best = [f"{one.fits[0].preset} {one.fits[0].role}" for one in told]
+        owns = driver.find_elements("css selector", "#dropped select")
+        assert [one.get_attribute("value") for one in owns] == best
+        assert violations(driver) == []
+        script = "arguments[0].value = arguments[0].options[arguments[1]].value"
+        driver.execute_script(script, owns[1], 0)  # the one of the form
+        select(driver, "preset", "metastudio/livestream")
+        driver.find_element("id", "check").click()
+        until(lambda: driver.find_element("id", "state").text == "Done.")
+        until(lambda: len(held.batches) == 2 and all(one.state == "done" for one in held.batches.values()))
+        asked = [(one.asked.preset, [file.name for file in one.files]) for one in held.batches.values() if one.asked]
+        assert asked == [(best[0].split()[0], ["over-4k.png"]), ("metastudio/livestream", ["fast.ssml"])]
+        assert driver.find_element("id", "preset").get_attribute("value") == best[0].split()[0]
+        assert not any(one.is_displayed() for one in driver.find_elements("css selector", "#dropped select"))
+        until(lambda: [a.text for a in driver.find_elements("css selector", "#batches a")] == ["fast.ssml"])
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]] == []
+
+
 def test_an_earlier_batch_is_in_the_list(tmp_path: Path) -> None:
     held = Room(tmp_path, 10_000_000)
     sources = build(NAMES, OUT)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import httpx
 import jsonschema
 import pytest
 
-from pipeline.serve.door import API
 from pipeline.serve.http_api import CALLS
+from pipeline.serve.messages import API
 from pipeline.serve.people import add
-from pipeline.serve.sessions import Room
+from pipeline.serve.sessions import Room, kept_room
 from samples import build
 from tests import ROOT
 from tests.serve.test_team import NAME, serving
@@ -70,9 +71,15 @@ def test_a_round_as_it_describes_itself(tmp_path: Path, tokens: Path) -> None:
 
         held: dict[str, str] = {"number": "1"}
         held["id"] = asked("POST", "/batches").json()["id"]
-        for _ in range(2):
+        for _ in range(3):
             asked("PUT", "/batches/{id}/files", params={"name": "a.ssml"}, content=source)
         asked("DELETE", "/batches/{id}/files/{number}")
+        whole = held["id"]
+        held["id"] = asked("POST", "/batches/{id}/split", content=b'{"files": [3]}').json()["id"]
+        split = asked("GET", "/batches/{id}").json()
+        assert [(one["name"], one["size"]) for one in split["files"]] == [("a.ssml", len(source))]
+        asked("DELETE", "/batches/{id}")
+        held["id"] = whole
         tus = me | {"tus-resumable": "1.0.0"}
         begun = asked("POST", "/batches/{id}/uploads", headers=tus | {"upload-length": "3"})
         held["number"] = str(begun.json()["number"])
@@ -104,6 +111,53 @@ def test_a_round_as_it_describes_itself(tmp_path: Path, tokens: Path) -> None:
         asked("DELETE", "/batches/{id}")
         assert client.get(f"{API}/batches/{held['id']}", headers=me).status_code == 404
         assert seen == {(call.method, call.path) for call in CALLS}
+
+
+def fit(client: httpx.Client, batch: str, headers: dict[str, str]) -> list[list[tuple[str, str]]]:
+    """Of each file, the scenarios and roles that are told to take it."""
+    assert client.post(f"{API}/batches/{batch}/run", headers=headers, content=b'{"verb": "fit"}').status_code == 202
+    state = events(client, f"{API}/batches/{batch}/events", headers)[-1]
+    assert (state["state"], state["summary"]) == ("collecting", None)
+    return [[(one["preset"], one["role"]) for one in file["fits"]] for file in state["files"]]
+
+
+@pytest.mark.slow
+def test_what_fits_is_told_and_each_file_goes_its_own_way(tmp_path: Path, tokens: Path) -> None:
+    """What `fit` says of the same files is the witness; over a restart it is still known."""
+    me, eve = bearer(add(tokens, "anna")), bearer(add(tokens, "eve"))
+    sources = [*build(["texts/fast.ssml", "images/over-4k.png"], OUT).values()]
+    words = [sys.executable, "-m", "pipeline", "fit", *map(str, sources), "--json"]
+    said = json.loads(subprocess.run(words, capture_output=True, check=False).stdout)["assets"]
+    wanted = [[(one["preset"], one["role"]) for one in asset["fits"][:5]] for asset in said]
+    with kept_room(tmp_path / "data", 10**7, 10**8, 3600) as room, serving(room, tokens) as client:
+        batch = client.post(f"{API}/batches", headers=me).json()["id"]
+        for path in sources:
+            name = {"name": path.name}
+            client.put(f"{API}/batches/{batch}/files", headers=me, params=name, content=path.read_bytes())
+        assert fit(client, batch, me) == wanted
+        for body, status in (
+            (b'{"files": []}', 409),
+            (b'{"files": [1, 9]}', 409),
+            (b'{"files": ["1"]}', 400),
+            (b'{"files": [1], "x": ', 400),
+        ):
+            answer = client.post(f"{API}/batches/{batch}/split", headers=me, content=body)
+            assert (answer.status_code, len(client.get(f"{API}/batches", headers=me).json())) == (status, 1)
+        assert client.post(f"{API}/batches/{batch}/split", headers=eve, content=b'{"files": [1]}').status_code == 404
+        made = client.post(f"{API}/batches/{batch}/split", headers=me, content=b'{"files": [2]}').json()["id"]
+    with kept_room(tmp_path / "data", 10**7, 10**8, 3600) as room, serving(room, tokens) as client:
+        states = [client.get(f"{API}/batches/{one}", headers=me).json() for one in (batch, made)]
+        names = [[file["name"] for file in state["files"]] for state in states]
+        assert names == [[path.name] for path in sources]
+        assert [[(o["preset"], o["role"]) for o in state["files"][0]["fits"]] for state in states] == wanted
+        for one, fits in zip((batch, made), wanted, strict=True):
+            asked = json.dumps({"verb": "check", "preset": fits[0][0], "role": fits[0][1]}).encode()
+            assert client.post(f"{API}/batches/{one}/run", headers=me, content=asked).status_code == 202
+            assert events(client, f"{API}/batches/{one}/events", me)[-1]["state"] == "done"
+            assert client.post(f"{API}/batches/{one}/run", headers=me, content=b'{"verb": "fit"}').status_code == 409
+            held = client.get(f"{API}/batches/{one}/result", headers=me)
+            assert held.json()["preset"]["id"] == fits[0][0]
+            assert client.post(f"{API}/batches/{one}/split", headers=me, content=b'{"files": [1]}').status_code == 409
 
 
 def test_every_reference_of_the_description_leads_somewhere(tmp_path: Path, tokens: Path) -> None:

@@ -6,9 +6,11 @@ import hashlib
 import ipaddress
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from pipeline.serve import server
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
 from pipeline.serve.batches import DroppedBatch
-from pipeline.serve.book import Asked
 from pipeline.serve.door import Door, Misled, forwarded, trusted
+from pipeline.serve.messages import Asked
 from pipeline.serve.people import Team, add, listed, remove
 from pipeline.serve.sessions import Room, kept_room
 from pipeline.serve.turns import Slice, Turns
@@ -79,6 +81,49 @@ def run(client: httpx.Client, batch: str) -> int:
     return client.post(
         f"{batch}/run", content=json.dumps({"preset": PRESET, "verb": "prepare"}), headers=OURS
     ).status_code
+
+
+def test_a_book_of_version_0_1_is_read(tmp_path: Path) -> None:
+    """Its rows are of before files knew what fits them, and `asked` named its scenario first."""
+    body = (
+        b'{"id":"b","person":"anna","folder":"f","state":"collecting","made":1.0,"files":[{"name":"a.txt","number":1,'
+        b'"size":2}],"last":1,"asked":{"preset":"convert/mono-wav","verb":"check","role":null,"lang":"en"},'
+        b'"error":null,"statuses":{}}'
+    )
+    place = tmp_path / "data"
+    with kept_room(place, 1000, 1000, 3600) as room:
+        (room.folder / "f" / "in" / "0001").mkdir(parents=True)
+        (room.folder / "f" / "in" / "0001" / "a.txt").write_bytes(b"ab")
+    with sqlite3.connect(place / "batches.sqlite") as db:
+        db.execute("INSERT INTO batches VALUES ('b', ?)", (body,))
+    db.close()
+    with kept_room(place, 1000, 1000, 3600) as room:
+        (file,) = room.batches["b"].files
+        assert (file.name, file.whole, file.fits) == ("a.txt", True, ())
+        assert room.batches["b"].asked == Asked(preset="convert/mono-wav", verb="check")
+
+
+def test_runs_are_told_one_a_line_without_names_of_files(
+    tmp_path: Path, tokens: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    token = add(tokens, "anna")
+    with serving(Room(tmp_path, 1000), tokens) as client:
+        batch = batch_of(client, token)
+        assert run(client, batch) == 202
+        assert finished(client, batch)["state"] == "done"
+        said = ""
+        while said.count("\n") < 2:  # the second comes right after the state that was waited for
+            said += capfd.readouterr().err
+            threading.Event().wait(0.02)
+    told, id_ = [json.loads(line) for line in said.splitlines()], batch.rpartition("/")[2]
+    common = {"batch": id_, "person": "anna", "verb": "prepare", "preset": PRESET}
+    common |= {"files": 1, "bytes": 15, "error": None}
+    assert [{**one, "time": ""} for one in told] == [
+        {"time": "", **common, "state": "waiting", "summary": None},
+        {"time": "", **common, "state": "done", "summary": told[-1]["summary"]},
+    ]
+    assert sum(told[-1]["summary"].values()) == 1
+    assert all(datetime.fromisoformat(one["time"]).tzinfo for one in told)
 
 
 # --- people -------------------------------------------------------------------------------------------

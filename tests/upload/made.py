@@ -50,11 +50,16 @@ def output(folder: Path, name: str, data: bytes, category: str = "MAIN") -> dict
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+    return entry(name, len(data), md5(data), category)
+
+
+def entry(name: str, size: int, digest: str, category: str = "MAIN") -> dict[str, Any]:
+    """A file as a manifest names it."""
     return {
         "path": name,
         "category": category,
-        "size": len(data),
-        "md5": md5(data),
+        "size": size,
+        "md5": digest,
         "content_type": "application/octet-stream",
         "facts": {},
         "findings": [],

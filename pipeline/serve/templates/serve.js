@@ -39,9 +39,12 @@
     const out = document.createElement("button");
     out.type = "button"; out.textContent = "✕"; out.hidden = true;
     out.setAttribute("aria-label", say(`take out ${name}`, `移除 ${name}`));
-    li.append(label, weight, bar, badge, out);
+    // Its own scenario, where it is another than the one above: what fits is named first.
+    const own = document.createElement("select");
+    own.hidden = true; own.setAttribute("aria-label", say(`scenario of ${name}`, `${name} 的场景`));
+    li.append(label, weight, bar, badge, out, own);
     $("dropped").append(li);
-    const made = { li, bar, badge, label, out, number: 0 };
+    const made = { li, bar, badge, label, out, own, number: 0 };
     out.addEventListener("click", async () => {
       try { await ask("DELETE", `/batches/${batch}/files/${made.number}`); } catch (error) { fault(error); return; }
       rows.splice(rows.indexOf(made), 1);
@@ -107,7 +110,17 @@
       });
     }
   };
-  const ready = () => { for (const id of ["prepare", "check"]) $(id).disabled = sending > 0 || !rows.length; };
+  const ready = () => { for (const id of ["prepare", "check", "fit"]) $(id).disabled = sending > 0 || !rows.length; };
+  const OVER = ["collecting", "done", "failed", "stopped"];
+  const option = (value, text) => { const one = document.createElement("option"); one.value = value; one.textContent = text; return one; };
+  const choices = (shown, fits) => {
+    const chosen = shown.own.value;
+    shown.own.replaceChildren(option("", say("as above", "同上")));
+    for (const one of fits) shown.own.append(option(`${one.preset} ${one.role}`, `${one.preset}, ${say(one.title.en, one.title.zh)}: ${say(...(words[one.status] || [one.status, one.status]))}`));
+    const best = fits.length && ["pass", "fixable"].includes(fits[0].status) ? shown.own.options[1].value : "";
+    shown.own.value = shown.fitted ? chosen : best;
+    shown.fitted = fits.length > 0;
+  };
 
   const show = (told) => {
     last = told;
@@ -116,14 +129,18 @@
       if (!shown) return;
       shown.bar.value = Math.max(shown.bar.value, SENT + (1 - SENT) * file.fraction);
       shown.li.className = file.status ? `s-${file.status}` : "";
+      choices(shown, file.fits);
       shown.badge.textContent = file.status ? say(...(words[file.status] || [file.status, file.status])) : "";
     });
     const ahead = told.state === "waiting" && told.place ? say(`: ${told.place} before yours`, `：前面还有 ${told.place} 个批次`) : "";
     $("state").textContent = (states[told.state] ? say(...states[told.state]) : "") + ahead;
     if (told.error) fault(told.error);
-    const over = ["done", "failed", "stopped"].includes(told.state);
-    $("stop").hidden = over; $("again").hidden = !over;
-    for (const id of ["prepare", "check"]) $(id).hidden = !over;
+    const over = OVER.includes(told.state), open = told.state === "collecting";
+    $("stop").hidden = over; $("again").hidden = !over || open;
+    for (const id of ["prepare", "check", "fit"]) $(id).hidden = !over || (id === "fit" && told.state === "done");
+    for (const id of ["pick", "pickfolder"]) $(id).disabled = !open;
+    for (const id of ["drop", "dropfolder"]) $(id).classList.toggle("closed", !open);
+    for (const one of rows) { one.out.hidden = !open; one.own.hidden = !open || !one.fitted; }
     for (const id of ["preset", "role"]) $(id).disabled = !over;
     if (over) clearInterval(timer);
     if (told.state === "done") finish(told);
@@ -142,20 +159,47 @@
     }
   };
   const watch = (told) => {
-    for (const id of ["pick", "pickfolder"]) $(id).disabled = true;
-    for (const id of ["drop", "dropfolder"]) $(id).classList.add("closed");
-    for (const one of rows) one.out.hidden = true;
     show(told);
-    if (["done", "failed", "stopped"].includes(told.state)) return;
+    if (OVER.includes(told.state)) return;
     clearInterval(timer);
     timer = setInterval(async () => { try { show(await ask("GET", `/batches/${batch}`)); } catch (error) { clearInterval(timer); fault(error); } }, 400);
   };
+  const begin = (id, asked) => ask("POST", `/batches/${id}/run`, JSON.stringify({ ...asked, lang: root.dataset.lang }));
+  // Files of other scenarios become batches of their own, which wait their turn behind this one.
+  const split = async () => {
+    const first = rows[0].own.value, others = new Map();
+    for (const one of rows) if (one.own.value !== first) others.set(one.own.value, [...(others.get(one.own.value) || []), one]);
+    const begun = [];
+    for (const [value, held] of others) {
+      const { id } = await ask("POST", `/batches/${batch}/split`, JSON.stringify({ files: held.map((one) => one.number) }));
+      for (const one of held) { one.li.remove(); rows.splice(rows.indexOf(one), 1); }
+      begun.push([id, value]);
+    }
+    return [first, begun];
+  };
+  // What the first files are run as stands in the form from then on.
+  const chosen = (value) => {
+    if (value) { [$("preset").value] = value.split(" "); roles(); [, $("role").value] = value.split(" "); }
+    for (const one of rows) one.own.value = "";
+    return { preset: $("preset").value, role: $("role").value };
+  };
+  $("fit").addEventListener("click", async () => {
+    $("fault").hidden = true;
+    try { for (const one of rows) one.fitted = false; watch(await begin(batch, { verb: "fit" })); } catch (error) { fault(error); }
+  });
   $("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const verb = event.submitter ? event.submitter.value : "prepare";
     $("fault").hidden = true;
     try {
-      const told = await ask("POST", `/batches/${batch}/run`, JSON.stringify({ preset: $("preset").value, role: $("role").value, verb, lang: root.dataset.lang }));
+      const [first, begun] = last && last.state !== "collecting" ? ["", []] : await split();
+      const above = { preset: $("preset").value, role: $("role").value };
+      const told = await begin(batch, { ...chosen(first), verb });
+      for (const [id, value] of begun) {
+        const [preset, role] = value.split(" ");
+        await begin(id, { ...(value ? { preset, role } : above), verb });
+      }
+      if (begun.length) past(await ask("GET", "/batches"));
       $("result").hidden = true;
       rows.forEach((one) => { one.bar.value = SENT; });
       watch(told);
@@ -222,13 +266,14 @@
 
   const again = (told) => {
     take(told.id);
-    for (const file of told.files) { const shown = row(file.name, file.size); arrived(shown, file); if (told.state !== "collecting") shown.out.hidden = true; }
-    if (told.asked) { $("preset").value = told.asked.preset; roles(); $("role").value = told.asked.role || ""; }
-    if (told.state === "collecting") ready(); else { ready(); watch(told); }
+    for (const file of told.files) { const shown = row(file.name, file.size); arrived(shown, file); }
+    if (told.asked && told.asked.preset) { $("preset").value = told.asked.preset; roles(); $("role").value = told.asked.role || ""; }
+    ready(); watch(told);
   };
   const past = (listed) => {
     const mine = listed.filter((one) => one.files && one.id !== batch);
     $("past").hidden = !mine.length;
+    $("batches").replaceChildren();
     for (const one of mine) {
       const li = document.createElement("li"), a = document.createElement("a"), when = document.createElement("span");
       a.href = `#${one.id}`; a.textContent = one.names.join(", ") + (one.files > one.names.length ? " …" : "");

@@ -1,0 +1,5 @@
+"""A server of `preflight serve`, asked from a program: `pipeline.serve.client` says how. Needs httpx, of [upload]."""
+
+from pipeline.serve.client import Declined, Served
+
+__all__ = ["Declined", "Served"]
