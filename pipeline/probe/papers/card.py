@@ -227,8 +227,10 @@ def _side(lines: Sequence[ReadLine] | None, portraits: int, texts: Rows, *, whol
         return "both"
     if front >= 2 or back:
         return "back" if back > front else "front"
-    if not whole or len(lines) < _LINES:
+    if not whole:
         return NO_CARD
+    if len(lines) < _LINES:
+        return None if portraits or lines else NO_CARD  # out of focus, it may still be one
     return (
         "front" if portraits else None
     )  # words that are not known, and nobody on it: a card from elsewhere, or a page
