@@ -103,8 +103,11 @@ def _vips(path: Path) -> Facts:
     picture = pyvips.Image.new_from_file(str(path))
     names = picture.get_fields()
     turned = picture.autorot()
-    facts: Facts = {"size": (turned.width, turned.height), "alpha": bool(picture.hasalpha())}
-    facts["frames"] = picture.get("n-pages") if "n-pages" in names else 1
+    facts: Facts = {"size": (turned.width, turned.height)}
+    if path.suffix.lower() in {".jpg", ".png", ".webp", ".avif"}:  # what it reads as RGBA has it always
+        facts["alpha"] = bool(picture.hasalpha())
+    if path.suffix.lower() not in {".png", ".apng", ".avif"}:  # of which it knows no animation, and counts tiles
+        facts["frames"] = picture.get("n-pages") if "n-pages" in names else 1
     if picture.format in _DEPTHS and "bits-per-sample" not in names:
         facts["depth"] = _DEPTHS[picture.format]
     return facts
@@ -116,11 +119,13 @@ def _opencv(path: Path) -> Facts:
     stored, shown = (cv2.imread(str(path), how) for how in (cv2.IMREAD_UNCHANGED, cv2.IMREAD_COLOR))
     if stored is None or shown is None:
         raise ValueError("not read")
-    facts: Facts = {"size": shown.shape[1::-1]}  # turned by EXIF
+    facts: Facts = {}
+    if path.suffix.lower() != ".avif":  # which it does not turn
+        facts["size"] = shown.shape[1::-1]
     if stored.dtype == "uint16":
         facts["depth"] = 16
-    if path.suffix.lower() != ".gif":  # of which it gives every one a fourth channel
-        facts["alpha"] = stored.ndim == 3 and stored.shape[2] == 4
+    if path.suffix.lower() == ".webp":  # elsewhere a fourth channel may be ink, or nothing at all
+        facts["alpha"] = stored.shape[2:] == (4,)
     return facts
 
 
