@@ -13,6 +13,8 @@ from PIL import Image
 from pipeline.errors import Unreadable
 from pipeline.model.facts import MediaInfo
 from pipeline.probe import heic, probe
+from samples import build
+from tests import ROOT
 
 MOVING = ("moving.gif", "moving.webp", "moving.avif")
 # Name, what Pillow is asked for, and where the data lies that is damaged: pixels, not tables.
@@ -161,6 +163,19 @@ def test_an_animated_gif_as_a_film_too(tmp_path: Path, coded: dict[str, bytes]) 
     (tmp_path / "good.gif").write_bytes(coded["moving.gif"])
     assert probe(tmp_path / "bad.gif", frozenset({"decode"}), moving=True).intact is False
     assert probe(tmp_path / "good.gif", frozenset({"decode"}), moving=True).intact is True
+
+
+def test_a_photo_whose_face_is_there_and_whose_rest_is_not(tmp_path: Path) -> None:
+    """What a lenient reader saw a face in is not whole for that."""
+    data = build(["images/portrait-1x1.jpg"], ROOT / "samples" / "out")["images/portrait-1x1.jpg"].read_bytes()
+    begin = len(data) * 8 // 10
+    path = tmp_path / "portrait.jpg"
+    path.write_bytes(data[:begin] + bytes(len(data) - begin - 100) + data[-100:])
+    info = probe(path, frozenset({"faces", "decode"}))
+    assert info.faces
+    assert info.image is not None
+    assert info.image.decodes is False
+    assert any("% of it is lost" in remark.en for remark in info.remarks)
 
 
 @pytest.mark.skipif(not heic.readable(), reason="needs pillow-heif")

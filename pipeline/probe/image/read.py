@@ -100,13 +100,15 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
 
 
 def decoded(path: Path, info: MediaInfo) -> MediaInfo:
-    """The facts with `decodes`, where it is not known yet, and remarks on damage. Raises CeilingExceeded."""
-    if info.image is None or info.image.decodes is not None:
+    """The facts with `decodes`, and remarks on damage. Raises CeilingExceeded."""
+    if info.image is None or info.image.decodes is False:
         return info
     remarks: list[Text] = []
     if wrong := harm(path, info.image.format):
         image = replace(info.image, decodes=False)
         remarks.append(wrong.told(path.name))
+    elif info.image.decodes:  # its faces were measured, for which a lenient reader went through all of it
+        image = info.image
     else:
         image = _info(path, info.image.format, True, remarks)
     return replace(info, image=image, remarks=(*info.remarks, *(r for r in remarks if r not in info.remarks)))
