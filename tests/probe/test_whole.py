@@ -146,8 +146,8 @@ def test_black_that_was_drawn_is_not_called_damage(tmp_path: Path) -> None:
 
 def test_pictures_with_next_to_nothing_in_them_are_whole(tmp_path: Path) -> None:
     """Arithmetic coders write such a picture as a few bytes that hardly matter."""
-    for n, size in enumerate(((1, 1), (17, 9), (640, 360), (2000, 1500))):
-        for shade in ((0, 0, 0, 255), (255, 255, 255, 255), (120, 40, 200, 90)):
+    for n, size in enumerate(((1, 1), (17, 9), (400, 300))):
+        for shade in ((0, 0, 0, 255), (120, 40, 200, 90)):
             for format_, options in (("WEBP", {}), ("WEBP", {"lossless": True}), ("GIF", {}), ("AVIF", {"speed": 10})):
                 path = tmp_path / f"{n}.{format_.lower()}"
                 Image.new("RGBA", size, shade).save(path, format_, **options)
