@@ -16,7 +16,7 @@ PRESET ?=
 # The suite starts Python thousands of times: what was compiled once is kept, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock audit sbom release image root compat newest fresh run test thorough lint bench fuzz attack mutants samples coverage schema check prepare clean
+.PHONY: help setup lock audit sbom release image root compat newest fresh run test thorough lint bench crosscheck fuzz attack mutants samples coverage schema check prepare clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -101,6 +101,9 @@ lint: setup ## formatting, linting, who may import whom, types
 bench: setup ## speed against peers, in one run
 	@$(PIP) --no-deps -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks
+
+crosscheck: setup ## what other programs read of the files in CORPUS=folder, where we read something else
+	@CORPUS="$(CORPUS)" $(BIN)/python -m benchmarks crosscheck
 
 coverage: setup ## write docs/rules-coverage.md from the presets
 	@$(BIN)/python -m pipeline.rules.coverage > docs/rules-coverage.md

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_FRAMES_IMAGE, MAX_SCANS, MAX_SIDE
@@ -292,3 +292,23 @@ def test_a_proof_that_is_asked_for_with_others_is_made(sample: Callable[[str], P
         info = probe(sample("images/portrait.png"), frozenset(needs))
         assert info.image is not None
         assert info.image.decodes is True
+
+
+def test_a_window_that_an_avif_states_is_told(tmp_path: Path) -> None:
+    """A clean aperture (ISO/IEC 14496-12, 12.1.4), in the place of the profile's box."""
+    path = tmp_path / "window.avif"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", (64, 48), "teal").save(path, icc_profile=profile)
+    data = path.read_bytes()
+    assert not probe(path).remarks
+    at = data.index(b"colrprof")
+    window = b"clap" + struct.pack(">8I", 40, 1, 30, 1, 0, 1, 0, 1)
+    made = bytearray(data[:at] + window + data[at + len(window) :])
+    links = made.index(b"ipma") + 14  # behind version, count and number of the one picture: how many, then each
+    for place in range(links + 1, links + 1 + made[links]):
+        made[place] |= 0x80  # a reader that does not know it may not show the picture
+    path.write_bytes(made)
+    info = probe(path)
+    assert info.image is not None
+    assert info.image.size == (64, 48)
+    assert [("40x30" in remark.en, "40x30" in remark.zh) for remark in info.remarks] == [(True, True)]

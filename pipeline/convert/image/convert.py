@@ -141,7 +141,7 @@ def _whole(source: Path, name: str, old: ImageInfo) -> None:
     """Raise Unreadable for what is damaged inside: what a lenient decoder makes of it is no picture of anybody's."""
     from pipeline.probe.image.whole import harm
 
-    if old.decodes is not True and (wrong := harm(source, old.format)):
+    if wrong := harm(source, old.format):
         said = wrong.told(name)
         raise Unreadable(
             f"{said.en} Nothing is made of it; open it in an image program, look at it and save it again.",

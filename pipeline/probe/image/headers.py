@@ -251,14 +251,11 @@ def heif_meta(file: BinaryIO) -> bytes | None:
     return None
 
 
-def heif(file: BinaryIO) -> Heif | None:
-    """Size, depth and alpha from the boxes alone; None when they do not say (ISO/IEC 23008-12)."""
-    meta = heif_meta(file)
-    if meta is None:
-        return None
+def _main(file: BinaryIO) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
+    """Properties of the main picture, and of all of them; none where they do not hold together."""
     main, properties, links = 0, [], {}
     try:
-        for kind, content in boxes(meta, 4):
+        for kind, content in boxes(heif_meta(file) or b"", 4):
             if kind == b"pitm":
                 main = int.from_bytes(content[4 : 8 if content[0] else 6], "big")
             elif kind == b"iprp":
@@ -268,8 +265,13 @@ def heif(file: BinaryIO) -> Heif | None:
                     elif inner == b"ipma":
                         links.update(associations(data))
     except IndexError:  # cut short: not known here, and decoding says so
-        return None
-    mine = [properties[n - 1] for n in links.get(main, ()) if 0 < n <= len(properties)]
+        return [], []
+    return [properties[n - 1] for n in links.get(main, ()) if 0 < n <= len(properties)], properties
+
+
+def heif(file: BinaryIO) -> Heif | None:
+    """Size, depth and alpha from the boxes alone; None when they do not say (ISO/IEC 23008-12)."""
+    mine, properties = _main(file)
     stored, depth, turned = None, None, False
     for kind, data in mine:
         if kind == b"ispe" and len(data) >= 12:
@@ -283,3 +285,12 @@ def heif(file: BinaryIO) -> Heif | None:
     size = Size(stored.height, stored.width) if turned else stored
     alpha = any(kind == b"auxC" and b":alpha\0" in data for kind, data in properties)
     return Heif(stored, size, depth, alpha)
+
+
+def heif_window(file: BinaryIO) -> Size | None:
+    """What is to be shown of the stored main picture, by its clean aperture (ISO/IEC 14496-12, 12.1.4); None: all."""
+    for kind, data in _main(file)[0]:
+        if kind == b"clap" and len(data) >= 16 and data[4:8] != bytes(4) != data[12:16]:
+            across, of_across, down, of_down = struct.unpack_from(">4I", data)
+            return Size(across // of_across, down // of_down)
+    return None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from PIL import Image
 
@@ -20,10 +21,20 @@ from pipeline.probe import heic
 from pipeline.probe.image import bmp
 from pipeline.probe.image.damage import DAMAGE, damage, oversize
 from pipeline.probe.image.exif import exif, late, stored_size, turned
-from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, profile_name, tiff_pages, webp_frames
+from pipeline.probe.image.headers import (
+    gif_frames,
+    heif,
+    heif_window,
+    jpeg_scans,
+    profile_name,
+    tiff_pages,
+    webp_frames,
+)
 from pipeline.probe.image.svg import svg_size
 from pipeline.probe.image.whole import harm, short
 from pipeline.probe.unopened import unopened
+
+T = TypeVar("T")
 
 # By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
 PILLOW: Final[dict[str, tuple[str, ...]]] = {
@@ -89,13 +100,15 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
 
 
 def decoded(path: Path, info: MediaInfo) -> MediaInfo:
-    """The facts with `decodes`, where it is not known yet, and remarks on damage. Raises CeilingExceeded."""
-    if info.image is None or info.image.decodes is not None:
+    """The facts with `decodes`, and remarks on damage. Raises CeilingExceeded."""
+    if info.image is None or info.image.decodes is False:
         return info
     remarks: list[Text] = []
     if wrong := harm(path, info.image.format):
         image = replace(info.image, decodes=False)
         remarks.append(wrong.told(path.name))
+    elif info.image.decodes:  # its faces were measured, for which a lenient reader went through all of it
+        image = info.image
     else:
         image = _info(path, info.image.format, True, remarks)
     return replace(info, image=image, remarks=(*info.remarks, *(r for r in remarks if r not in info.remarks)))
@@ -151,6 +164,15 @@ def _facts(
     if format_ == "jpeg":
         _scans(name, picture, file)
     orientation, location = exif(picture, name, warned, remarks)
+    window = _asked(file, heif_window) if format_ == "avif" else None  # libheif cuts a HEIC to it
+    if window and window != stored:
+        remarks.append(
+            Text(
+                f"{name} says that only {window} of its {stored} pixels are to be shown. Not every program minds that, "
+                "and here the whole is read: crop it and save it anew.",
+                f"{name} 声明仅显示 {stored} 像素中的 {window}。各软件处理不一，此处读取整幅画面：请裁剪后重新保存。",
+            )
+        )
     profile = picture.info.get("icc_profile")
     return ImageInfo(
         format=format_,
@@ -165,6 +187,15 @@ def _facts(
         has_location=location,
         decodes=_decodes(picture, frames, name, remarks) if decode else None,
     )
+
+
+def _asked(file: BinaryIO, ask: Callable[[BinaryIO], T]) -> T:
+    """What is read from the beginning of a file that a reader of Pillow's has open."""
+    here = file.tell()
+    file.seek(0)
+    found = ask(file)
+    file.seek(here)
+    return found
 
 
 # Counted in the file itself, and no further than the ceiling: Pillow would read every one of any number.
@@ -212,10 +243,7 @@ def _depth(picture: Image.Image, file: BinaryIO, format_: str) -> int | None:
         file.seek(here)
         return 8 if color == 3 else depth  # a palette holds 8-bit colours whatever its index is (PNG 11.2.2)
     if format_ in {"avif", "heif"}:
-        here = file.tell()
-        file.seek(0)
-        boxes = heif(file)
-        file.seek(here)
+        boxes = _asked(file, heif)
         return boxes.bit_depth if boxes else None
     if format_ == "tiff":
         bits = getattr(picture, "tag_v2", {}).get(258, (1,))

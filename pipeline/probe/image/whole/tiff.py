@@ -20,7 +20,8 @@ from pipeline.probe.image.whole.harm import CUT, SPOILED, Harm, cut
 _WIDTH, _HEIGHT, _BITS, _PACKING, _SAMPLES, _ROWS, _PLANES = 256, 257, 258, 259, 277, 278, 284
 _PHOTOMETRIC, _YCC = 262, 6
 _STRIPS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _TABLES = 273, 279, 322, 323, 324, 325, 347
-_NONE, _OLD_JPEG, _JPEG, _PACKBITS = 1, 6, 7, 32773
+_NONE, _JPEG, _PACKBITS = 1, 7, 32773
+_ALONE: Final = frozenset({2, 3, 4, 5, 34925, 50000})  # fax, LZW, LZMA, Zstandard: of these a segment is a page
 _DEFLATE: Final = frozenset({8, 32946})
 _BLOCK: Final = 1 << 20  # bytes inflated at a time
 
@@ -108,7 +109,7 @@ def _missing(file: BinaryIO, segment: _Segment, tags: Any) -> Fraction:
         return (harm.lost or Fraction(1)) if harm else Fraction(0)
     if packing == _PACKBITS:
         return Fraction(max(0, segment.wanted - _unpacked(data)), segment.wanted)
-    if packing == _OLD_JPEG or tags.get(_PLANES, 1) == 2:  # which no segment is of alone
+    if packing not in _ALONE or tags.get(_PLANES, 1) == 2:
         return Fraction(0)
     return Fraction(0) if _decodes(data, segment, tags) else Fraction(1)
 
