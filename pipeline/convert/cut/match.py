@@ -28,13 +28,15 @@ _FAINT: Final = 2.0  # of 255, squared: a block with less contrast shows nothing
 _DOWN, _ACROSS = 1, 3
 _COARSE: Final = (80, 45)  # pixels that are enough to know which pages to look at closely
 _LIKELY: Final = 8  # so many of them
-_NOTHING: Final = 0.5  # the score of "no page of this deck"
+# The score of "no page of this deck": so far below what pages of this video have, and within these bounds.
+_BELOW: Final = 0.2
+_NOTHING: Final = (0.5, 0.66)
 _BLANK: Final = 0.85  # ... where nothing is shown
 # Measured on seven videos (docs/benchmarks.md): the right page has 0.72 and more and is 0.23 ahead of the next, another
 # one has 0.64 at most; where letters are a few pixels high the right one may have 0.5.
 _CLEAR: Final = 0.12  # of a score, by which a page must be ahead of the next
 _SURE: Final = 0.7  # a score below is worth a doubt
-_AHEAD: Final = 0.2  # ... unless it is so far ahead
+_AHEAD: Final = 0.2  # ... unless it is so far ahead, in a video whose pages have no better ones
 _NEXT: Final = 0.02  # prices of going to the next page, leaving some out, going back, and to nothing
 _LEFT_OUT: Final = (0.08, 0.01)
 _BACK: Final = 0.15
@@ -109,6 +111,7 @@ class _Supposed:
     near: list[dict[int, float]]  # of each stretch: the likeliest pages and their scores
     flat: list[bool]  # whether it shows nothing
     path: list[int]  # its page; one more than there are: none
+    usual: float  # the score that the likeliest page has, in the middle of all
 
     def __init__(self, stretches: Sequence[Stretch], pages: Sequence[Image], box: Box) -> None:
         import numpy as np
@@ -154,7 +157,9 @@ class _Supposed:
             self.near.append({page: self._score(seen, self._pages[page]) for page in likely})
             self.flat.append(seen.flat)
             scores[number, likely] = list(self.near[-1].values())
-            scores[number, -1] = _BLANK if seen.flat else _NOTHING
+        told = [n for n, one in enumerate(self.stretches) if not (one.moving or self.flat[n])]
+        self.usual = float(np.median(scores[told].max(axis=1))) if told else 0.0
+        scores[:, -1] = np.where(self.flat, _BLANK, np.clip(self.usual - _BELOW, *_NOTHING))
         self.path = _path(scores, [_MOVES if one.moving else 1.0 for one in self.stretches])
 
     def _score(self, seen: _Look, page: _Look) -> float:
@@ -278,7 +283,8 @@ def _doubts(deck: _Supposed, run: Sequence[int], page: int) -> list[Text]:
     for number in still or run:
         score = deck.near[number].get(page, -1.0)
         others = {other: its for other, its in deck.near[number].items() if other != page}
-        little = little or (score < _SURE and score - max(others.values(), default=0.0) < _AHEAD)
+        ahead = score - max(others.values(), default=0.0) >= _AHEAD and deck.usual < _SURE
+        little = little or (score < _SURE and not ahead)
         rivals |= {other for other, its in others.items() if its > score - _CLEAR}
     if little:
         told.append(Text("it looks little like this page", "与该页相似度低"))
