@@ -120,8 +120,9 @@ def _rank(case: Case) -> tuple[int, ...]:
 
 def _aloud(case: Case) -> bool:
     """Whether a script has markup that no rule of the role looks into."""
-    marked = case.facts.text is not None and case.facts.text.format == "ssml"
-    return marked and case.role is not None and not any(one.check.startswith("ssml.") for one in case.role.rules)
+    text = case.facts.text if case.facts else None
+    heeded = case.role is not None and any(one.check.startswith("ssml.") for one in case.role.rules)
+    return text is not None and text.format == "ssml" and not heeded
 
 
 @cache
