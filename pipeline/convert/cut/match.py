@@ -208,9 +208,9 @@ class _Supposed:
         import numpy as np
 
         shown = [self._seen(one).strength * self._weight for one in self.stretches]
-        known = [n for n, one in enumerate(alike) if one is not None and not self.stretches[n].moving]
+        known = {n: one for n, one in enumerate(alike) if one is not None and not self.stretches[n].moving}
         seen = np.array([shown[n] > 0 for n in known])
-        off = np.array([alike[n] < _AGREES for n in known])
+        off = np.array([one < _AGREES for one in known.values()])
         ours = np.ones_like(self._weight)
         if len(known) >= _OWN:
             ours[(seen & off).sum(axis=0) * 2 > np.maximum(seen.sum(axis=0), _OWN)] = 0
