@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
 
 from pipeline.convert.cut.stretches import SMALL, Stretch
@@ -28,13 +30,23 @@ _FAINT: Final = 2.0  # of 255, squared: a block with less contrast shows nothing
 _DOWN, _ACROSS = 1, 3
 _COARSE: Final = (80, 45)  # pixels that are enough to know which pages to look at closely
 _LIKELY: Final = 8  # so many of them
-_NOTHING: Final = 0.5  # the score of "no page of this deck"
+# The score of "no page of this deck": so far below what pages of this video have, and within these bounds.
+_BELOW: Final = 0.2
+_NOTHING: Final = (0.5, 0.66)
 _BLANK: Final = 0.85  # ... where nothing is shown
-# Measured on seven videos (docs/benchmarks.md): the right page has 0.72 and more and is 0.23 ahead of the next, another
-# one has 0.64 at most; where letters are a few pixels high the right one may have 0.5.
+# Measured on two videos of 37 pages (docs/benchmarks.md): the right page has 0.70 and more, another one 0.61 at most;
+# where letters are a few pixels high the right one may have 0.5.
 _CLEAR: Final = 0.12  # of a score, by which a page must be ahead of the next
-_SURE: Final = 0.7  # a score below is worth a doubt
-_AHEAD: Final = 0.2  # ... unless it is so far ahead
+_SURE: Final = 0.66  # a score below is worth a doubt
+_AHEAD: Final = 0.2  # ... unless it is so far ahead, in a video whose pages have no better ones
+# Of 1: how far what is seen is on the page in its worst place (3 by 3 blocks), where one line is another, or a bar of
+# another height. The right page has 0.41 and more, mostly above 0.55.
+_AGREES: Final = 0.38
+_SEEN: Final = 0.15  # of what is seen at the place that shows most: less is no place
+_OWN: Final = 4  # stretches: a block that is off its page in more than half of them is the video's own
+_INK: Final = 20  # of 255, between neighbours: what was drawn, not ground
+_OTHER: Final = 40  # of 255: a pixel that is another, not the same encoded anew
+_LINE: Final = 12  # pixels of ink that are others: a few letters. What a build adds stands on empty ground
 _NEXT: Final = 0.02  # prices of going to the next page, leaving some out, going back, and to nothing
 _LEFT_OUT: Final = (0.08, 0.01)
 _BACK: Final = 0.15
@@ -109,6 +121,8 @@ class _Supposed:
     near: list[dict[int, float]]  # of each stretch: the likeliest pages and their scores
     flat: list[bool]  # whether it shows nothing
     path: list[int]  # its page; one more than there are: none
+    usual: float  # the score that the likeliest page has, in the middle of all
+    agrees: list[float]  # how far it is on its page in its worst place
 
     def __init__(self, stretches: Sequence[Stretch], pages: Sequence[Image], box: Box) -> None:
         import numpy as np
@@ -147,18 +161,35 @@ class _Supposed:
         import numpy as np
 
         self.near, self.flat = [], []
+        places: list[dict[int, Plane]] = []
         scores = np.full((len(self.stretches), self.pages + 1), -1.0)
         for number, one in enumerate(self.stretches):
             seen = self._seen(one)
             likely = [int(n) for n in np.argsort(-self._roughly[number])[:_LIKELY]]
-            self.near.append({page: self._score(seen, self._pages[page]) for page in likely})
+            places.append({page: self._alike(seen, self._pages[page]) for page in likely})
+            self.near.append({page: self._score(seen, self._pages[page], alike) for page, alike in places[-1].items()})
             self.flat.append(seen.flat)
             scores[number, likely] = list(self.near[-1].values())
-            scores[number, -1] = _BLANK if seen.flat else _NOTHING
+        told = [n for n, one in enumerate(self.stretches) if not (one.moving or self.flat[n])]
+        self.usual = float(np.median(scores[told].max(axis=1))) if told else 0.0
+        scores[:, -1] = np.where(self.flat, _BLANK, np.clip(self.usual - _BELOW, *_NOTHING))
         self.path = _path(scores, [_MOVES if one.moving else 1.0 for one in self.stretches])
+        self.agrees = self._worst([alike.get(page) for alike, page in zip(places, self.path, strict=True)])
 
-    def _score(self, seen: _Look, page: _Look) -> float:
-        """How far what is seen is on this page (four fifths), and the page in what is seen, block by block.
+    def _alike(self, seen: _Look, page: _Look) -> Plane:
+        """How far what is seen is on this page, block by block, of 1."""
+        import numpy as np
+
+        best = np.zeros_like(seen.strength)
+        height, width = seen.detail.shape
+        for (down, across), energy in page.moved.items():
+            moved = page.padded[down : down + height, across : across + width]
+            both = _blocks(seen.detail * moved) / np.sqrt((seen.energy + _FAINT) * (energy + _FAINT))
+            np.maximum(best, both, out=best)
+        return best
+
+    def _score(self, seen: _Look, page: _Look, alike: Plane) -> float:
+        """How far what is seen is on this page (four fifths), and the page in what is seen.
 
         Less where the ground is of another brightness: where a third of it is alike the rest may still come.
         """
@@ -167,17 +198,31 @@ class _Supposed:
         apart = float(np.quantile(np.abs(seen.ground - page.ground), 1 / 3)) / 64
         if seen.flat or page.flat:
             return float(seen.flat and page.flat) - apart
-        best = np.zeros_like(seen.strength)
-        padded = np.pad(page.detail, ((_DOWN, _DOWN), (_ACROSS, _ACROSS)))
-        height, width = seen.detail.shape
-        for down in range(2 * _DOWN + 1):
-            for across in range(2 * _ACROSS + 1):
-                moved = padded[down : down + height, across : across + width]
-                both = _blocks(seen.detail * moved) / np.sqrt((seen.energy + _FAINT) * (page.energy + _FAINT))
-                np.maximum(best, both, out=best)
         one, other = seen.strength * self._weight, page.strength * self._weight
-        same = 0.8 * float((best * one).sum() / one.sum()) + 0.2 * float((best * other).sum() / other.sum())
+        same = 0.8 * float((alike * one).sum() / one.sum()) + 0.2 * float((alike * other).sum() / other.sum())
         return same - apart
+
+    def _worst(self, alike: Sequence[Plane | None]) -> list[float]:
+        """Of each stretch, how far it is on its page where it is least so; 1 where nothing is seen or meant."""
+        import cv2
+        import numpy as np
+
+        shown = [self._seen(one).strength * self._weight for one in self.stretches]
+        known = {n: one for n, one in enumerate(alike) if one is not None and not self.stretches[n].moving}
+        seen = np.array([shown[n] > 0 for n in known])
+        off = np.array([one < _AGREES for one in known.values()])
+        ours = np.ones_like(self._weight)
+        if len(known) >= _OWN:
+            ours[(seen & off).sum(axis=0) * 2 > np.maximum(seen.sum(axis=0), _OWN)] = 0
+        least = []
+        for strength, one in zip(shown, alike, strict=True):
+            there = cv2.blur(strength * ours, (3, 3))
+            places = there > _SEEN * float(there.max())
+            if one is None or not places.any():
+                least.append(1.0)
+            else:
+                least.append(float((cv2.blur(one * strength * ours, (3, 3))[places] / there[places]).min()))
+        return least
 
 
 class _Look:
@@ -192,8 +237,20 @@ class _Look:
         self.ground, self.energy = _blocks(picture), _blocks(self.detail * self.detail)
         self.strength = np.sqrt(np.where(self.energy > _FAINT, self.energy, 0))
         self.flat = not self.strength.any()
+        self.padded = np.pad(self.detail, ((_DOWN, _DOWN), (_ACROSS, _ACROSS)))
         outline = cv2.resize(picture - cv2.blur(picture, (41, 41)), _COARSE, interpolation=cv2.INTER_AREA)
         self.outline = outline.ravel()
+
+    @cached_property
+    def moved(self) -> dict[tuple[int, int], Plane]:
+        """The energy of its blocks, moved down and across by so many pixels of `padded`."""
+        height, width = self.detail.shape
+        squares = self.padded * self.padded
+        return {
+            (down, across): _blocks(squares[down : down + height, across : across + width])
+            for down in range(2 * _DOWN + 1)
+            for across in range(2 * _ACROSS + 1)
+        }
 
 
 def _blocks(plane: Plane) -> Plane:
@@ -231,6 +288,16 @@ def _price(before: int, after: int, nothing: int) -> float:
     return _BACK if ahead < 0 else _NEXT if ahead == 1 else _LEFT_OUT[0] + _LEFT_OUT[1] * ahead
 
 
+def _replaced(one: Stretch, other: Stretch) -> bool:
+    """Whether the next of two pictures lacks something of the first."""
+    import cv2
+    import numpy as np
+
+    before, after = one.picture.astype(np.float32), other.picture.astype(np.float32)
+    ink = np.abs(cv2.Sobel(before, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 4)) > _INK
+    return int(np.count_nonzero(ink & (np.abs(after - before) > _OTHER))) >= _LINE
+
+
 def _listed(deck: _Supposed, starts: Sequence[Fraction], end: Fraction) -> Found:
     """Runs of one page each, with their doubts; a short blank before a page belongs to that page."""
     nothing = deck.pages
@@ -262,6 +329,10 @@ _STRANGE: Final = Text(
     "no page of the deck looks like this (a hidden slide, or another version of the deck)",
     "与演示文稿的任何一页都不相似（隐藏页或其他版本）",
 )
+_REPLACED: Final = Text(
+    "what it shows is replaced on the way: two pages that are much alike may stand here",
+    "显示内容中途被替换：此处可能有两个相似的页",
+)
 _NEVER_STILL: Final = Text("the picture never stands still here", "此处画面始终在动")
 
 
@@ -278,8 +349,11 @@ def _doubts(deck: _Supposed, run: Sequence[int], page: int) -> list[Text]:
     for number in still or run:
         score = deck.near[number].get(page, -1.0)
         others = {other: its for other, its in deck.near[number].items() if other != page}
-        little = little or (score < _SURE and score - max(others.values(), default=0.0) < _AHEAD)
+        ahead = score - max(others.values(), default=0.0) >= _AHEAD and deck.usual < _SURE
+        little = little or (score < _SURE and not ahead) or deck.agrees[number] < _AGREES
         rivals |= {other for other, its in others.items() if its > score - _CLEAR}
+    if any(_replaced(deck.stretches[one], deck.stretches[other]) for one, other in pairwise(still)):
+        told.append(_REPLACED)
     if little:
         told.append(Text("it looks little like this page", "与该页相似度低"))
     if rivals:
