@@ -68,7 +68,7 @@ class Served:
     """One server, as one person sees it."""
 
     def __init__(self, address: str, token: str, patience: float = 60.0) -> None:
-        """`address` without path, like http://127.0.0.1:8765; `patience`: seconds that it may be out of reach."""
+        """`address` without path, like http://127.0.0.1:8765; `patience`: seconds of pauses until one is given up."""
         self.patience, self._guard = patience, threading.Lock()
         self._http = httpx.Client(
             base_url=address.rstrip("/") + API,
@@ -253,19 +253,20 @@ class Served:
         return _checked(self._http.request(method, path, headers=headers, content=content))
 
     def _patient(self, action: Callable[[], T], later: frozenset[int] = frozenset({503})) -> T:
-        """Done again, after growing pauses, while the server is out of reach or says `later`."""
-        until, pause = time.monotonic() + self.patience, _FIRST
+        """Done again, after growing pauses, while the server is out of reach or says `later`. A try may take as long as
+        it moves bytes: only the pauses count."""
+        left, pause = self.patience, _FIRST
         while True:
             try:
                 return action()
-            except httpx.TransportError:  # raised below once patience has ended
-                if time.monotonic() > until:
+            except httpx.TransportError:
+                if left <= 0:
                     raise
             except Declined as error:
-                if error.status not in later or time.monotonic() > until:
+                if error.status not in later or left <= 0:
                     raise
             time.sleep(pause)
-            pause = min(_CAP, 2 * pause)
+            left, pause = left - pause, min(_CAP, 2 * pause)
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

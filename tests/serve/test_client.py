@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -198,3 +199,17 @@ def test_the_example_runs_as_it_stands(data: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip") as packed:
         assert {"clip.mp4", "manifest.json", "report.html"} <= {*packed.namelist()}
     assert list((data / "batches").iterdir()) == []
+
+
+def test_how_long_a_piece_took_before_it_was_cut_is_no_impatience() -> None:
+    tries = []
+
+    def action() -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            time.sleep(0.3)
+            raise httpx.ReadError("cut")
+        return len(tries)
+
+    with Served("http://127.0.0.1:9", "x", patience=0.2) as server:
+        assert server._patient(action) == 2
