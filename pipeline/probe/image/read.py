@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from msgspec.structs import replace
 from PIL import Image
 
 from pipeline.errors import CeilingExceeded, Unreadable
