@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
+
+from msgspec import Struct
 
 import pipeline.errors
 from pipeline.checks import CHECKS
@@ -34,8 +35,7 @@ ProgressCallback = Callable[[str, News], None]
 """Takes the path of a file and the news of it: the step that begins, the fraction done (0 to 1), or that it ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """What `plan` says: the report, the edits, and the steps with their exact commands (none where it is blocked)."""
 
     report: Report
@@ -43,8 +43,7 @@ class Planned:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Verified(Struct, frozen=True, kw_only=True):
     """What has become of one output of a manifest."""
 
     path: str  # relative to the manifest

@@ -6,9 +6,10 @@ A limit knows only its own numbers; these functions know what a frame rate and t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Final
+
+from msgspec.structs import replace
 
 from pipeline.model.facts import MediaInfo, Value, VideoStream
 from pipeline.model.rules import Reading

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.checks.speech import SILENCES
 from pipeline.cli.options import ENCODINGS, Inputs, Judged, Repairs
@@ -22,8 +25,7 @@ from pipeline.rules import presets
 from pipeline.storage import inputs, paths, urls
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
+class Portion(Struct, frozen=True):
     """What of a run is for one scenario."""
 
     preset: Preset
@@ -37,8 +39,7 @@ class Portion:
         return [job for group in self.groups for job in group]
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """All that was asked for."""
 
     parts: tuple[Portion, ...]

@@ -7,10 +7,10 @@ be used at all, it has lost its outputs, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.documents.types import CHECKED, PREPARED, AssetEntry, ErrorEntry, PreparedAsset
 from pipeline.errors import Doubtful
@@ -23,8 +23,7 @@ _DONE = frozenset({Status.READY, Status.FIXED})
 _FINE = _DONE | {Status.PASS}
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """About one asset, or about the document as a whole."""
 
     asset: int | None  # its number; None: the document as a whole

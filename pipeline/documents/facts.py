@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
 from enum import EnumType
 from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.documents.face_detection import Detection, detection
 from pipeline.model.facts import ROUNDED, Face, MediaInfo, Text
@@ -72,8 +72,7 @@ def named(value: Json) -> Text:
     return KINDS[next((name for type_, name in kinds if isinstance(value, type_)), "null")]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How values of one type are written, read and described."""
 
     write: Callable[[Any], Json]
@@ -177,7 +176,7 @@ def _form(hint: Any, old: bool = False) -> Form:
     if isinstance(hint, EnumType):
         words = list(map(str, hint.__members__.values()))
         return Form(str, lambda value: hint(_word(value, words)), {"enum": words})
-    if is_dataclass(hint) or hasattr(hint, "_fields"):
+    if isinstance(hint, msgspec.StructMeta) or hasattr(hint, "_fields"):
         return _record(hint, old)
     if hint in _PLAIN:
         return Form(_same, _of(hint), {"type": _PLAIN[hint]})

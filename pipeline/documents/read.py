@@ -10,12 +10,12 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.documents import old, strict
 from pipeline.documents.doubts import Doubt, doubted, miscounted, untrue, unusable
@@ -52,8 +52,7 @@ _WHOLE: Final[dict[type[AssetEntry], type[Document]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReadDocument(Generic[D]):
+class ReadDocument(Struct, Generic[D], frozen=True):
     """A document, and what in it is not believed."""
 
     document: D

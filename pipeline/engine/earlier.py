@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.documents import entry as document
 from pipeline.documents import manifest, read
@@ -25,8 +26,7 @@ _DONE: Final = frozenset({Status.READY, Status.FIXED})
 _LISTED: Final = 256 << 20  # bytes of a list of sources
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(Struct, frozen=True):
     """The assets that the manifest of a folder has when a run begins."""
 
     folder: Path

@@ -15,12 +15,12 @@ import re
 import sqlite3
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.documents.facts import encode
 from pipeline.documents.read import entry
@@ -77,8 +77,8 @@ def fingerprint(value: object) -> str:
 
 
 def _canonical(value: object) -> str:
-    if is_dataclass(value) and not isinstance(value, type):
-        inner = ",".join(f"{f.name}={_canonical(getattr(value, f.name))}" for f in fields(value))
+    if isinstance(value, msgspec.Struct):
+        inner = ",".join(f"{name}={_canonical(getattr(value, name))}" for name in value.__struct_fields__)
         return f"{type(value).__name__}({inner})"
     if isinstance(value, frozenset):
         return "{" + ",".join(sorted(_canonical(item) for item in value)) + "}"
@@ -91,8 +91,7 @@ def _canonical(value: object) -> str:
     return repr(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """Where an asset's outputs go, and everything but content and rules that decides what they are."""
 
     name: str

@@ -32,6 +32,8 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
+from msgspec import Struct
+
 from pipeline.engine import fork_server
 from pipeline.engine.worker import Message, More, heard, serve
 from pipeline.errors import AssetError, TimedOut, WorkerLost
@@ -55,8 +57,7 @@ _LOOK: Final = 1.0  # seconds after which a job is long, and its processor time 
 _QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its socket holds whatever it is doing
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerEvent(Generic[R]):
+class WorkerEvent(Struct, Generic[R], frozen=True):
     """News of one job: how far it is, which step of it begins, or how it ended."""
 
     index: int

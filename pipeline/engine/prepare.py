@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.documents import entry as document
 from pipeline.documents import manifest as manifests
@@ -34,8 +34,7 @@ Keep = Callable[[Generator[tuple[int, PreparedAsset], None, None]], object]
 """Puts every entry into the spool as it comes; may stop before the last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """What stands above and below the assets of the manifest."""
 
     head: Head

@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
+
+from msgspec.structs import replace
 
 from pipeline.documents.entry import named
 from pipeline.documents.read import entry as read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from pipeline.model.facts import Kind, MediaInfo
 from pipeline.model.job import Job
@@ -10,8 +10,7 @@ from pipeline.model.results import Finding, Plan, Problem, Report, Status
 from pipeline.model.rules import Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """What is asked of one asset, what is known of it, what its rules say and what would be done.
 
     Made once, by `pipeline.stages.check`; no later stage looks the role up, judges the source or plans again.
@@ -21,7 +20,7 @@ class Case:
     role: Role | None = None  # None: no role takes such a file, or what went wrong came before
     facts: MediaInfo | None = None
     findings: tuple[Finding, ...] = ()
-    plan: Plan = field(default_factory=Plan)
+    plan: Plan = Plan()
     error: Problem | None = None
     seconds: float = 0.0  # that it took to get here
 

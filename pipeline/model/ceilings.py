@@ -5,15 +5,15 @@ Files come from strangers: what is not on these lists is refused before any deco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 MiB: Final = 1 << 20
 GiB: Final = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Struct, frozen=True):
     """What one run of an outside program may use."""
 
     wall: float  # seconds

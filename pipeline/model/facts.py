@@ -7,16 +7,16 @@ Units, everywhere: bytes, seconds (`Fraction`), frames per second (`Fraction`), 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final, NamedTuple
 
+from msgspec import Struct
+
 from pipeline.model.ceilings import DECODERS
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """One sentence in both languages."""
 
     en: str
@@ -76,8 +76,7 @@ def decodable(codec: str | None) -> bool:
     return codec is None or codec == "flv1" or codec in DECODERS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoStream:
+class VideoStream(Struct, frozen=True, kw_only=True):
     """One moving-picture stream; cover art is not one."""
 
     index: int
@@ -112,8 +111,7 @@ class VideoStream:
         return self.color_transfer in {"smpte2084", "arib-std-b67"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioStream:
+class AudioStream(Struct, frozen=True, kw_only=True):
     """One sound stream."""
 
     index: int
@@ -132,8 +130,7 @@ class AudioStream:
     silent: bool | None = None  # of several sounds: no sample above -60 dB of full scale; None: not heard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInfo:
+class ImageInfo(Struct, frozen=True, kw_only=True):
     """A still or animated picture, from its header."""
 
     format: str  # jpeg, png, gif, bmp, webp, tiff, svg, avif, ...
@@ -149,24 +146,21 @@ class ImageInfo:
     decodes: bool | None = None  # None: not tried
 
 
-@dataclass(frozen=True, slots=True)
-class FontSwap:
+class FontSwap(Struct, frozen=True):
     """A font that this machine lacks and what takes its place when pages are drawn here."""
 
     font: str
     by: str | None  # a font with the same widths, so that no line breaks elsewhere; None: some other font
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(Struct, frozen=True):
     """A video or sound inside a deck."""
 
     slide: int  # from 1, hidden ones counted
     part: str  # name inside the package
 
 
-@dataclass(frozen=True, slots=True)
-class OnSlide:
+class OnSlide(Struct, frozen=True):
     """Where something is that a page will not show, or not as it was."""
 
     slide: int  # from 1, hidden ones counted; 0: on a master or layout
@@ -174,8 +168,7 @@ class OnSlide:
     detail: Text | None = None  # the words of a text box and their font, the target of a link
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlidesInfo:
+class SlidesInfo(Struct, frozen=True, kw_only=True):
     """A deck or a PDF."""
 
     format: str  # pptx, ppt, odp, pdf, ...
@@ -206,8 +199,7 @@ class SlidesInfo:
     version: str | None = None  # of a PDF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveEntry:
+class ArchiveEntry(Struct, frozen=True, kw_only=True):
     """One member of an archive. `name` is for showing; nothing is ever written under it."""
 
     name: str
@@ -222,8 +214,7 @@ class ArchiveEntry:
     encoding: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveInfo:
+class ArchiveInfo(Struct, frozen=True, kw_only=True):
     """A zip, read without extracting."""
 
     valid: bool  # opens as a zip and every header agrees with the directory
@@ -233,8 +224,7 @@ class ArchiveInfo:
     problems: tuple[str, ...] = ()  # duplicate, overlap, nested-archive, bomb, ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(Struct, frozen=True, kw_only=True):
     """Something found at a place in a text: SSML elements and attribute values, faults, cues."""
 
     what: str  # e.g. "tag", "break.time", "fault.nesting"
@@ -244,8 +234,7 @@ class Mark:
     why: Text | None = None  # of a fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextInfo:
+class TextInfo(Struct, frozen=True, kw_only=True):
     """Script text, SSML or subtitles."""
 
     format: str  # plain, ssml, srt, vtt, ass
@@ -262,8 +251,7 @@ class TextInfo:
 LEAST_PORTRAIT: Final = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Face:
+class Face(Struct, frozen=True, kw_only=True):
     """One face. Lengths in pixels of the picture as shown, angles in degrees, shares from 0 to 1.
 
     How each figure is measured, and how well: `docs/faces.md`. What needs the mesh is None where the mesh is
@@ -301,8 +289,7 @@ class Face:
     min_crop: tuple[int, int, int, int] | None = None  # the tightest crop that keeps the whole head
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
+class Speech(Struct, frozen=True, kw_only=True):
     """What a recording sounds like; see `docs/audio.md` for how each figure is estimated and how well."""
 
     snr: Measured | None = None  # dB, over active speech; 60 stands for 60 and more
@@ -331,8 +318,7 @@ class Span(NamedTuple):
     end: Measured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Struct, frozen=True, kw_only=True):
     """Who is seen in footage over its whole length, by pictures `step` seconds apart; see `docs/video.md`.
 
     What spans are of begins and ends within one step of the truth.
@@ -355,8 +341,7 @@ class Person:
     cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(Struct, frozen=True, kw_only=True):
     """A picture taken for one of a card that says who somebody is. Of its words nothing is kept but whether they could
     be read; see `docs/papers.md`.
     """
@@ -371,8 +356,7 @@ class Card:
     number: bool | None = None  # whether the last figure of its number is the one that follows from the others
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Letter(Struct, frozen=True, kw_only=True):
     """A letter by which somebody grants something, page by page; see `docs/papers.md`."""
 
     pages: int  # looked at
@@ -399,8 +383,7 @@ class Stated(StrEnum):
     SHORT = "short"  # there is more than it says, and readers stop before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaInfo:
+class MediaInfo(Struct, frozen=True, kw_only=True):
     """All facts about one file. Exactly the blocks that apply to its kind are filled."""
 
     name: str  # file name, for showing

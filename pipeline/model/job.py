@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
+
+from msgspec import Struct
 
 from pipeline.model.facts import Value
 from pipeline.model.rules import Safety
@@ -15,8 +16,7 @@ Progress = Callable[[float | str], None]
 """Share done of a job, 0 to 1, or the name of the step that begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One asset and what is asked of it; travels to a worker."""
 
     path: str
@@ -76,8 +76,7 @@ def unwatched(
     yield lambda _: None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(Struct, frozen=True, kw_only=True):
     """How a batch runs: where, with how many workers, and who looks on."""
 
     workers: int | None = None  # None: as many as there are processors

@@ -7,9 +7,9 @@ The fix of a rule falls out of its limit, so most checks need no code of their o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+
+from msgspec import Struct
 
 from pipeline.model.facts import Size, Value
 from pipeline.model.units import bare, show
@@ -36,8 +36,7 @@ def _listed(values: tuple[Value, ...], type_: str, lang: str, units: bool) -> st
     return between.join(_written(v, type_, lang, units) for v in values)
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """One of a closed list. The first entry is the nearest to everything outside it."""
 
     values: tuple[Value, ...]
@@ -59,8 +58,7 @@ class OneOf:
         return _listed(self.values, self.type, lang, units)
 
 
-@dataclass(frozen=True)
-class NoneOf:
+class NoneOf(Struct, frozen=True):
     """Anything but these."""
 
     values: tuple[Value, ...]
@@ -80,8 +78,7 @@ class NoneOf:
         return _said("anything but", "除此之外均可：", lang) + _listed(self.values, self.type, lang, units)
 
 
-@dataclass(frozen=True)
-class Without:
+class Without(Struct, frozen=True):
     """Text in which none of these words stands, in small letters or capitals."""
 
     words: tuple[str, ...]
@@ -96,8 +93,7 @@ class Without:
         return _said("without", "不含：", lang) + _listed(self.words, "text", lang, units)
 
 
-@dataclass(frozen=True)
-class Between:
+class Between(Struct, frozen=True):
     """A number between two bounds, either of which may be missing or exclusive."""
 
     low: int | Fraction | None = None
@@ -141,8 +137,7 @@ class Between:
         return _AND[lang].join(parts)
 
 
-@dataclass(frozen=True)
-class FitsBox:
+class FitsBox(Struct, frozen=True):
     """A picture that fits one of these boxes, lying or standing. Only ever scaled down, aspect kept."""
 
     boxes: tuple[Size, ...]
@@ -171,8 +166,7 @@ class FitsBox:
         return f"{boxes} 以内（横竖均可）" if lang == "zh" else f"within {boxes} (either way up)"
 
 
-@dataclass(frozen=True)
-class AtLeastBox:
+class AtLeastBox(Struct, frozen=True):
     """A picture with both sides at least these."""
 
     low: Size
@@ -189,8 +183,7 @@ class AtLeastBox:
         return _said("at least", "至少", lang) + str(self.low)
 
 
-@dataclass(frozen=True)
-class OneSize:
+class OneSize(Struct, frozen=True):
     """Exactly one of these pixel sizes; the nearest is the largest that the picture can be shrunk to."""
 
     sizes: tuple[Size, ...]
@@ -216,8 +209,7 @@ class OneSize:
         return ", ".join(str(size) for size in self.sizes)
 
 
-@dataclass(frozen=True)
-class Aspect:
+class Aspect(Struct, frozen=True):
     """Width:height is one of these within a relative tolerance (the documents give none; ours is 1 %)."""
 
     ratios: tuple[Fraction, ...]
@@ -239,18 +231,13 @@ class Aspect:
         return ", ".join(show(r, "ratio") for r in self.ratios)
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """Text that matches a regular expression from end to end."""
 
     expression: str
 
-    @cached_property
-    def _compiled(self) -> re.Pattern[str]:
-        return re.compile(self.expression)
-
     def accepts(self, value: Value) -> bool:
-        return isinstance(value, str) and self._compiled.fullmatch(value) is not None
+        return isinstance(value, str) and re.fullmatch(self.expression, value) is not None
 
     def nearest(self, value: Value) -> Value | None:
         return value if self.accepts(value) else None
@@ -259,8 +246,7 @@ class Pattern:
         return f"/{self.expression}/"
 
 
-@dataclass(frozen=True)
-class Characters:
+class Characters(Struct, frozen=True):
     """Text made of one class of characters, written as in a regular expression without the brackets.
 
     The nearest replaces what does not fit by "_" where that fits, else drops it.
@@ -268,20 +254,19 @@ class Characters:
 
     allowed: str
 
-    @cached_property
-    def _one(self) -> re.Pattern[str]:
-        return re.compile(f"[{self.allowed}]")
+    def _one(self, character: str) -> bool:
+        return re.fullmatch(f"[{self.allowed}]", character) is not None
 
     def accepts(self, value: Value) -> bool:
-        return isinstance(value, str) and value != "" and all(self._one.fullmatch(c) for c in value)
+        return isinstance(value, str) and value != "" and all(map(self._one, value))
 
     def nearest(self, value: Value) -> Value | None:
         if not isinstance(value, str):
             return None
         if self.accepts(value):
             return value
-        instead = "_" if self._one.fullmatch("_") else ""
-        kept = "".join(c if self._one.fullmatch(c) else instead for c in value)
+        instead = "_" if self._one("_") else ""
+        kept = "".join(c if self._one(c) else instead for c in value)
         return kept or None
 
     def describe(self, lang: str = "en", *, units: bool = True) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from pipeline.model.ceilings import CHECK, DEEP, JobTime
 from pipeline.model.facts import MediaInfo, Text, Value
@@ -17,8 +18,7 @@ class Plot(NamedTuple):
     shows: str  # the fact that there is a picture of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class Measure(Struct, frozen=True, kw_only=True):
     """A block of facts that costs more than reading headers: measured where a rule, or somebody, asks for it."""
 
     needs: tuple[str, ...]  # facts of which one has to be there

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pipeline.model.facts import Embedded, Kind, MediaInfo, Text, Value
 from pipeline.model.rules import Level, Rule, Safety
@@ -40,8 +41,7 @@ class Category(StrEnum):
     OTHER = "OTHER"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+class Fix(Struct, frozen=True, kw_only=True):
     """An edit to the desired file, not a command."""
 
     check: str
@@ -51,8 +51,7 @@ class Fix:
     safety: Safety
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """What one rule says about one value."""
 
     rule: Rule
@@ -72,8 +71,7 @@ class Finding:
         return self.verdict is Verdict.FAIL or (self.verdict is Verdict.UNKNOWN and self.rule.unknown_blocks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Why an asset has no answer."""
 
     type: str  # the name of the error class
@@ -81,8 +79,7 @@ class Problem:
     trace: str | None = None  # for `-v`, and only when nobody expected the error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """The facts of one asset against the rules of its role."""
 
     source: str  # as given on the command line
@@ -94,8 +91,7 @@ class Report:
     error: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """One of the files that an asset is split into: one too long for its limit, or a video that shows a deck."""
 
     number: int  # from 1, in order
@@ -107,8 +103,7 @@ class Part:
     label: str = ""  # what its file is called behind the name of the asset; "": by its number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What would be done to make an asset comply; empty when nothing need be."""
 
     fixes: tuple[Fix, ...] = ()
@@ -125,8 +120,7 @@ class Plan:
         return not self.fixes and not self.blocked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One thing that is done to make an output, and why."""
 
     does: Text
@@ -141,8 +135,7 @@ class Reference(NamedTuple):
     every: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Struct, frozen=True, kw_only=True):
     """A file a converter made, still under its working name."""
 
     path: str
@@ -155,8 +148,7 @@ class Made:
     reference: Reference | None = None  # of a picture that was encoded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Struct, frozen=True, kw_only=True):
     """A finished, proven and published file."""
 
     path: str  # relative to the manifest
@@ -171,8 +163,7 @@ class Output:
     peak_memory: int | None = None  # bytes, of the program that made it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Struct, frozen=True, kw_only=True):
     """One thing that was compared between a source and its output."""
 
     name: Text
@@ -182,8 +173,7 @@ class Proof:
     short: bool = False  # below what is aimed at, and encoding it finer may help
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What became of one asset. Never an exception across a process boundary."""
 
     source: str

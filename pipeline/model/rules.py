@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from pipeline.model.facts import Kind, MediaInfo, Text, Value
 
@@ -34,8 +35,7 @@ class Reading(NamedTuple):
     where: Text | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """Code that reads one fact."""
 
     name: str
@@ -69,8 +69,7 @@ class Limit(Protocol):
         """The limit in signs and figures: "<= 30 fps", or "<= 30" without units."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where a limit is written."""
 
     document: str
@@ -78,16 +77,14 @@ class Source:
     date: str  # as printed, YYYY-MM-DD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """A rule holds only where every value this check reads is accepted."""
 
     check: str
     limit: Limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """Data that puts a limit on a fact."""
 
     id: str
@@ -103,8 +100,7 @@ class Rule:
     batch: bool = False  # the limit is on the sum over all assets of the run in this role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class Role(Struct, frozen=True, kw_only=True):
     """What an asset is used for in a scenario, and what a new file for it looks like."""
 
     name: str
@@ -120,8 +116,7 @@ class Role:
         return dict(self.deliver).get(key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(Struct, frozen=True, kw_only=True):
     """Something the documents say about a scenario that no file can break."""
 
     id: str
@@ -129,8 +124,7 @@ class Note:
     sources: tuple[Source, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
+class Preset(Struct, frozen=True, kw_only=True):
     """One platform scenario."""
 
     id: str

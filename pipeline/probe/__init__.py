@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Final, Protocol, cast
+
+from msgspec.structs import replace
 
 from pipeline.model.facts import DOCUMENTS, Kind, MediaInfo
 from pipeline.model.measures import MEASURES

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Line
@@ -30,8 +31,7 @@ _STOPS: Final = {"en": ("; ", ". ", ": "), "zh": ("；", "。", "：")}
 Key = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cause:
+class _Cause(Struct, frozen=True):
     """Why a file is not in order, or what is worth knowing of it."""
 
     label: str  # a word of the tables
@@ -69,8 +69,7 @@ class _Cause:
         return said + (stop + self.rest if self.rest else "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """A file on its line."""
 
     status: Status

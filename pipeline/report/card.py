@@ -7,13 +7,13 @@ import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.checks.base import at
 from pipeline.documents.facts import decoded
@@ -54,8 +54,7 @@ _WIDE: Final = 160  # characters of such a line
 _OPENED_AS: Final[dict[str, str]] = {"wma": "asf", "wmv": "asf", "mpg": "mpeg", "ts": "mpegts", "m2ts": "mpegts"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardJob:
+class CardJob(Struct, frozen=True, kw_only=True):
     """One asset of a report; travels to a worker."""
 
     number: int  # of the card, from 1
@@ -68,8 +67,7 @@ class CardJob:
     open: bool = True  # unfolded at first, with large pictures
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """A picture with its caption."""
 
     data: str  # URI

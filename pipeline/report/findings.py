@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks import CHECKS
 from pipeline.documents.entry import solved_by
@@ -27,8 +28,7 @@ _PARTS: Final = frozenset({"seconds", "rate", "share", "number", "ratio"})
 _NOTHING: Final = Text("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """One finding, ready to be shown. Sentences are in both languages."""
 
     rule: str

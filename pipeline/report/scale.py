@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.model.facts import Size, Value
 from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
@@ -18,8 +19,7 @@ _EDGE: Final = 12.0  # room left and right of the axis
 _FAR: Final = 6.0  # times the limit; beyond it the axis is logarithmic
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """A place on the axis with its label."""
 
     x: float
@@ -27,8 +27,7 @@ class Tick:
     anchor: str  # start, middle, end
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """Either an axis (`spans` that are acceptable, `ticks`, `mark`) or nested `boxes` (allowed, then found)."""
 
     spans: tuple[tuple[float, float], ...] = ()  # x and width

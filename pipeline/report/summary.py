@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from pipeline.documents.types import AssetEntry, Document, FindingEntry, PlannedAsset, PreparedAsset
 from pipeline.model.facts import Text
@@ -22,8 +23,7 @@ _NAMED: Final = 5  # assets of a decision that are named
 _STUCK: Final = frozenset({Status.FAILED, Status.ERROR, Status.BLOCKED})
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedDocument:
+class LocatedDocument(Struct, frozen=True):
     """One report or manifest, and where it came from."""
 
     document: Document
@@ -71,8 +71,7 @@ def headline(statuses: Mapping[str, int]) -> Text:
 # --- rules --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenRule:
+class BrokenRule(Struct, frozen=True):
     """A rule in the summary: how many sources break it."""
 
     number: int
@@ -124,8 +123,7 @@ def most_broken(
 # --- decisions ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What somebody has to decide, and for which assets."""
 
     status: Status

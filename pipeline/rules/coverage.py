@@ -10,9 +10,10 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks import CHECKS
 from pipeline.model.rules import Level
@@ -42,8 +43,7 @@ _HEADINGS: Final = {
 ELSEWHERE: Final = (Keeper.UPLOAD, Keeper.SERVER, Keeper.SCRIPT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowKeeper:
+class RowKeeper(Struct, frozen=True, kw_only=True):
     """One place that takes care of a row."""
 
     keeper: Keeper
@@ -56,8 +56,7 @@ class RowKeeper:
     text: str = ""  # of an entry in coverage.toml
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowCoverage:
+class RowCoverage(Struct, frozen=True, kw_only=True):
     """One row of the documents and every place that takes care of it; none means that it was forgotten."""
 
     id: str

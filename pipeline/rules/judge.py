@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pipeline.checks import CHECKS
 from pipeline.model.facts import Kind, MediaInfo, Text, Value, decodable

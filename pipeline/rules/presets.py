@@ -11,10 +11,11 @@ import hashlib
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from pipeline.checks import CHECKS
 from pipeline.errors import PresetError, in_chinese, nearest_word

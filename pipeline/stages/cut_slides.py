@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.cut import listing, match
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 _BOX = Size(still.SMALL.width * 3, still.SMALL.height * 3)  # pixels of a page before it is made as small as frames
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutsJob:
+class CutsJob(Struct, frozen=True, kw_only=True):
     """A deck, a video of it, and what is asked of them; travels to a worker."""
 
     deck: str | None

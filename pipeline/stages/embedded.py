@@ -7,9 +7,10 @@ and the name that it was given: `talk.pptx#slide-003-1.mp4`.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from pipeline.convert.slides import split as deck_parts
 from pipeline.model.case import Case

@@ -5,10 +5,10 @@ Where a scenario takes one recording and no package, the clips are joined to one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.documents import entry as document
 from pipeline.documents.types import FileEntry, PackageEntry
@@ -23,8 +23,7 @@ from pipeline.storage import publish
 from pipeline.storage.digest import content_md5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """What is to be built; travels to a worker."""
 
     source: str

@@ -7,10 +7,11 @@ import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
+
+from msgspec.structs import replace
 
 from pipeline.convert.av import mono
 from pipeline.convert.av import split as parts

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pipeline.documents import entry as document
 from pipeline.documents.doubts import Doubt
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from pipeline.model.job import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Recheck:
+class Recheck(Struct, frozen=True):
     """One output to look at again."""
 
     folder: str

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.text.convert import budget_of
@@ -64,8 +64,7 @@ _NUMERALS: Final = {numeral: value for value, numeral in enumerate("一二三四
 _BREAKS: Final = re.compile(r"[，。、；：！？,.;:!?…]+(?=\s|$)|[，。、；：！？…]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenesJob:
+class ScenesJob(Struct, frozen=True, kw_only=True):
     """One script or deck and what is asked of it; travels to a worker."""
 
     path: str

@@ -10,9 +10,10 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.errors import UsageError, in_chinese
 from pipeline.storage import urls
@@ -27,8 +28,7 @@ PROJECT: Final = "preflight.toml"  # says what the other files of its folder are
 _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", PROJECT})
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """One input file, and where its output goes below the output folder (without extension)."""
 
     path: str  # or address
@@ -36,8 +36,7 @@ class Input:
     state: str = ""  # what tells without reading that it is still the same, bytes first; "" where nothing does
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     path: str
     relative: str  # with "/" between folders
     state: str = ""
@@ -166,8 +165,7 @@ class _Apart:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
+class _Walk(Struct, frozen=True):
     """What is wanted of what walking finds."""
 
     include: Sequence[str]

@@ -14,11 +14,12 @@ import re
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
 
 from pipeline.errors import AssetError, PreflightError, UsageError
 from pipeline.model.ceilings import ANSWERED, FETCH_WALL, LISTED
@@ -35,8 +36,7 @@ E = TypeVar("E", bound=PreflightError)
 _QUERY: Final = re.compile(r"\?[^\s'\")]*")
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(Struct, frozen=True):
     """One file elsewhere."""
 
     url: str

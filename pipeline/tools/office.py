@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.errors import ProofFailed, ToolFailed
 from pipeline.model.ceilings import OFFICE
@@ -67,8 +68,7 @@ _SETTINGS: Final = (
 _HARMLESS: Final = ("javaldx",)
 
 
-@dataclass(frozen=True, slots=True)
-class Deck:
+class Deck(Struct, frozen=True):
     """A deck to convert. `pages` is the number of visible slides, None where it could not be read."""
 
     path: Path

@@ -16,10 +16,12 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import PreflightError, TimedOut, ToolFailed
 from pipeline.model.ceilings import OFFICE, Ceiling
@@ -50,16 +52,14 @@ def _ceiling() -> Ceiling:
     return replace(OFFICE, wall=_DAY, cpu=OFFICE.cpu * (LIFE + 1), quiet=OFFICE.wall)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     """What the office says of one deck."""
 
     id: int
     said: str  # why there is no PDF; empty when there is one
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(Struct, frozen=True):
     """The office ended, for this reason or by itself."""
 
     code: int | None
@@ -67,8 +67,7 @@ class _Gone:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A deck to convert, and how."""
 
     path: Path

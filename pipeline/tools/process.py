@@ -18,9 +18,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec import Struct
 
 from pipeline.errors import TimedOut, ToolFailed
 from pipeline.model.ceilings import READABLE, WRITABLE, Ceiling
@@ -33,8 +34,7 @@ _GRACE: Final = 2.0  # seconds between asking and killing
 _LAUNCH: Final = str(Path(launch.__file__))
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """How a program ended."""
 
     code: int  # a hint, not evidence

@@ -14,11 +14,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from msgspec import Struct
 
 from pipeline.documents import strict
 from pipeline.documents.facts import KINDS, Misfit, named, wrong
@@ -45,8 +45,7 @@ def unlike(asked: str, key: str, why: Text) -> UploadError:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back."""
 
     status: int

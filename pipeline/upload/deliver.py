@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
@@ -21,8 +23,7 @@ _INTERRUPTED: Final = Text("interrupted; run again to continue", "已中断，�
 STATUSES: Final = ("sent", "skipped", "pending", "waiting", "refused", "failed")
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """How to send."""
 
     jobs: int

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+from msgspec import Struct
+
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
 from pipeline.upload.items import File, Item
@@ -17,21 +20,19 @@ from pipeline.upload.rate_limit import Bucket
 from pipeline.upload.transfer import Body, late
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where an upload is to go, as it was asked for."""
 
     where: str  # what --to says
     preset: str  # id of the manifest's preset; empty where it has none
-    order: Order = field(default_factory=dict)
+    order: Order = msgspec.field(default_factory=dict)
     region: str | None = None  # of the platform; None leaves it to settings
     project: str | None = None  # id at the platform; None leaves it to settings
     also: tuple[str, ...] = ()  # presets of the other manifests of the same run
     dry: bool = False  # nothing will be sent: neither project nor keys are needed
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """What is delivered or fails as one: an asset of the library, or all files of a training job."""
 
     key: str
@@ -59,8 +60,7 @@ class Receipt:
 Look = Callable[[Mapping[str, Any]], list[tuple[str, Text]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Something that a far end does with what is there already, or tells."""
 
     takes: str  # its arguments, as a line of help shows them
@@ -70,8 +70,7 @@ class Action:
     least: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ActionInput:
+class ActionInput(Struct, frozen=True):
     """What an action is given."""
 
     what: tuple[str, ...]  # ids, files or words, as the action takes them
@@ -91,8 +90,7 @@ class Stopped(BaseException):
     """The run is being interrupted; a thread that is sending stops at the next chunk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What the sender gives a destination: the journal, a counter of sent bytes, the bandwidth limit, patience."""
 
     journal: UploadJournal

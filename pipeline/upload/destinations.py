@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol, cast
+
+from msgspec import Struct
 
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
@@ -56,8 +57,7 @@ class Upkeep(Protocol):
         """Does one of these actions. Raises UsageError."""
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationRow:
+class DestinationRow(Struct, frozen=True):
     """One kind of destination. Its modules are imported when they are asked for and not before."""
 
     shown: str  # as the list of destinations writes it

@@ -6,8 +6,9 @@ Each platform has its own in its package. Stores answer alike, whoever runs them
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from pipeline.model.facts import Text
 
@@ -40,8 +41,7 @@ STATUS: Final[dict[int, Text]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorCodes:
+class ErrorCodes(Struct, frozen=True):
     """The codes that a far end answers with."""
 
     meanings: Mapping[str, Text] = field(default_factory=dict)  # by code, or by code/status where one has two

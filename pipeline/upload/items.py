@@ -8,9 +8,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.documents.types import ManifestDocument, OutputEntry, PreparedAsset
 from pipeline.errors import AssetError, Doubtful, UploadError
@@ -27,8 +29,7 @@ _MARKER: Final = 24  # letters of a marker; 4 bits each
 MARKER: Final = re.compile(f"preflight[a-p]{{{_MARKER}}}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """One file of an asset."""
 
     path: Path
@@ -47,8 +48,7 @@ class File:
         return base64.b64decode(self.md5).hex()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One asset: what is sent together and counts as one at the far end."""
 
     key: str  # identity: role, names and bytes; the same for the same bytes under the same name
@@ -61,7 +61,7 @@ class Item:
     folder: str | None = None
     preset: str = ""  # id of what it was prepared with
     refusal: Text | None = None  # why it must not be sent
-    forced: tuple[str, ...] = field(default=())  # what --force overrode
+    forced: tuple[str, ...] = ()  # what --force overrode
 
     @property
     def beside(self) -> Path:

@@ -6,8 +6,9 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.storage import regular
 from pipeline.upload.items import File
@@ -16,8 +17,7 @@ from pipeline.upload.transfer import CHUNK, agreed, late, shorter
 Stretch = tuple[int, int]  # start and length, bytes
 
 
-@dataclass(frozen=True, slots=True)
-class UploadPart:
+class UploadPart(Struct, frozen=True):
     """One part to send."""
 
     number: int  # from 1

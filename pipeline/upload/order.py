@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
@@ -20,8 +21,7 @@ Order = dict[str, dict[str, Any]]  # table -> field -> value, as it was written
 _SHOWN: Final = 120  # characters of a value that an error shows
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field: what it accepts, in code and in words; where that is written stands beside its row."""
 
     accepts: Callable[[Any], bool]
@@ -31,16 +31,14 @@ class Field:
     wrong: Callable[[Any], Text | None] = lambda _: None  # what exactly it does not accept, where that can be said
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Struct, frozen=True):
     """What must hold between the fields of a table, and what to say where it does not."""
 
     holds: Callable[[Mapping[str, Any]], bool]
     text: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """One table of an order."""
 
     name: str

@@ -11,12 +11,12 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
@@ -72,8 +72,7 @@ class ApiCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return fields, f"Table {table}" if table else self.section
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """One place where a body does not keep to its table."""
 
     place: str  # like shoot_scripts[0].sequence_no

@@ -8,9 +8,10 @@ failed one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from typing import Final
+
+from msgspec.structs import replace
 
 from pipeline.checks.base import grows
 from pipeline.convert.av.formats import keeps_alpha

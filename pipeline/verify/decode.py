@@ -6,10 +6,11 @@ What it holds is compared with its source elsewhere; here every byte of it is re
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from pipeline.model import ceilings
 from pipeline.model.facts import MediaInfo, Text, VideoStream

@@ -5,11 +5,11 @@ A copy loses nothing; what is decoded and made anew does; what would have to be 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.checks import CHECKS, base
 from pipeline.model.facts import (

@@ -6,12 +6,12 @@ import csv
 import os
 import shutil
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pipeline.convert.package import build as package_build
 from pipeline.convert.package import cut_take as package_build_take

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.convert.av import split as parts
 from pipeline.engine import tasks as run

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from xml.parsers import expat
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.checks import CHECKS
 from pipeline.convert.text import convert as text

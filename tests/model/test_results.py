@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields, is_dataclass
 from fractions import Fraction
 from itertools import product
 
 import pytest
+from msgspec import StructMeta
 
 from pipeline.model import results
 from pipeline.model.facts import Kind, Text
@@ -30,16 +30,22 @@ from pipeline.model.results import (
 from pipeline.model.rules import Level, Safety
 from tests import factory
 
-NAMES = [name for name, value in vars(results).items() if is_dataclass(value) and value.__module__ == results.__name__]
+NAMES = [
+    name
+    for name, value in vars(results).items()
+    if isinstance(value, StructMeta) and value.__module__ == results.__name__
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_value_is_frozen_and_named(name: str) -> None:
-    made = object.__new__(getattr(results, name))
-    for field in fields(made):
-        assert field.kw_only
-        with pytest.raises(FrozenInstanceError):
-            setattr(made, field.name, None)
+    kind = getattr(results, name)
+    with pytest.raises(TypeError):  # by the order of its fields
+        kind(*kind.__struct_fields__)
+    made = kind(**dict.fromkeys(kind.__struct_fields__))
+    for field in kind.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(made, field, None)
     assert not hasattr(made, "__dict__")  # a misspelt field has nowhere to go
 
 

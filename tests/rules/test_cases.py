@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.model.facts import (
     ArchiveEntry,
@@ -159,7 +160,7 @@ def info(table: Table) -> MediaInfo:
     for key, kind in (("slides", SlidesInfo), ("speech", Speech), ("card", Card), ("letter", Letter)):
         if key in plain:
             blocks[key] = block(kind, plain.pop(key))
-    assert plain.keys() <= {field.name for field in fields(MediaInfo)}, f"unknown facts in {sorted(plain)}"
+    assert plain.keys() <= set(MediaInfo.__struct_fields__), f"unknown facts in {sorted(plain)}"
     return block(MediaInfo, plain, **blocks)
 
 

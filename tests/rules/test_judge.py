@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.model.case import Case
 from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, SlidesInfo, Speech, Text, Value

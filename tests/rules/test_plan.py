@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.model.facts import Kind, MediaInfo, Size, Value
 from pipeline.model.limits import AtLeastBox, Between, FitsBox, OneOf

@@ -11,13 +11,13 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pypdfium2
 import pytest
+from msgspec.structs import asdict, replace
 from PIL import Image
 from pptx import Presentation
 from pptx.opc.constants import RELATIONSHIP_TYPE

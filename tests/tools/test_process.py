@@ -9,10 +9,10 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import TimedOut, ToolFailed
 from pipeline.model.ceilings import Ceiling, MiB

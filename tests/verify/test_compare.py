@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.model.facts import AudioStream, ImageInfo, Kind, MediaInfo, Size, SlidesInfo, Value, VideoStream
 from pipeline.model.results import Fix, Plan

@@ -7,12 +7,13 @@ measuring of pictures, which have tests of their own.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.recipe import Recipe

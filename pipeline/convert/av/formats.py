@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks.preferences import ALPHA_HOMES
 
 EncoderOptions = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container format. `video` and `audio` are codecs it may carry (ffmpeg's names); None: any."""
 
     muxer: str
@@ -67,8 +67,7 @@ CONTAINERS: Final[dict[str, Container]] = {
 SOUND_ONLY: Final = frozenset(name for name, c in CONTAINERS.items() if c.video == _NONE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoEncoder:
+class VideoEncoder(Struct, frozen=True, kw_only=True):
     """How pictures are encoded. `alpha` is the pixel format that keeps transparency, None when none does."""
 
     pixel_format: str
@@ -135,8 +134,7 @@ def keeps_alpha(container: str, codec: str | None) -> bool:
 ALPHA_DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioEncoder:
+class AudioEncoder(Struct, frozen=True, kw_only=True):
     """How sound is encoded. `rates` in hertz, highest first (empty: any); the rest in bits per second."""
 
     encoder: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks.preferences import FILM
 from pipeline.convert.av.formats import ALPHA_DECODERS, CONTAINERS, VIDEO_ENCODERS, VideoEncoder, keeps_alpha
@@ -24,8 +25,7 @@ _NO_CAP: Final = 80_000_000  # bit/s; more than CRF 17 asks for at 4K, so a cap 
 _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Picture(Struct, frozen=True, kw_only=True):
     """An encoded picture stream. Stated are in pixels as shown; None keeps what is there."""
 
     codec: str

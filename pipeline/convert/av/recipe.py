@@ -7,9 +7,10 @@ own fixes asks for it, when the wanted container cannot hold it, or when the fil
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks.speech import SILENCES
 from pipeline.convert.av import picture, sound
@@ -50,8 +51,7 @@ SOUND_FIXES: Final = frozenset(
 _OF_STREAMS: Final = frozenset({"file.size", *SILENCES})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True):
     """One output file. `picture` and `sound` are None where that stream is copied or not there."""
 
     container: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.checks.speech import SILENCES
 from pipeline.convert.av.formats import AUDIO_ENCODERS, CONTAINERS, AudioEncoder
@@ -23,8 +25,7 @@ _POOREST: Final = 32_000  # bit/s of a lossy codec; below, speech becomes hard t
 _RATES: Final = (96000, 48000, 44100, 32000, 24000, 16000)  # to try when uncompressed sound is too big
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
+class Sound(Struct, frozen=True, kw_only=True):
     """An encoded sound stream. None keeps what is there."""
 
     codec: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.model.facts import Value
 from pipeline.model.results import Plan
@@ -15,8 +16,7 @@ _BOUNDLESS: Final = 10**18
 _PADDING: Final = Fraction(1, 8)  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """Questions to a plan and a role."""
 
     plan: Plan

@@ -7,11 +7,12 @@ otherwise: they may be left out, come again or go back, at a price.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
+
+from msgspec import Struct
 
 from pipeline.convert.cut.stretches import SMALL, Stretch
 from pipeline.model.facts import Text
@@ -55,8 +56,7 @@ _PASSING: Final = Fraction(2)  # seconds of blank that belong to the page that c
 _MOVES: Final = 0.3  # what a moving picture counts
 
 
-@dataclass(frozen=True, slots=True)
-class Showing:
+class Showing(Struct, frozen=True):
     """One page from change to change. Times in seconds from the start of the video; no page: nothing of the deck."""
 
     page: int | None  # from 1
@@ -75,8 +75,7 @@ def boxes(frame: tuple[int, int], page: tuple[int, int]) -> tuple[Box, ...]:
     return (whole,) if fitted == whole else (whole, fitted)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What is shown when, and what is doubtful about the whole."""
 
     showings: tuple[Showing, ...]

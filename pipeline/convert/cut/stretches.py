@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from pipeline.errors import AssetError, ToolFailed
 from pipeline.model import ceilings
@@ -32,8 +33,7 @@ _SAMPLE: Final = 1.0  # seconds of what never settles that are looked at togethe
 _SOURCE: Final = "video0"
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """What is shown from one change to the next. Frames are counted from 0 in the order of showing."""
 
     begin: int  # the first frame that is not as before

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, Final
 
+from msgspec import Struct
 from PIL import Image
 
 from pipeline.errors import ToolFailed
@@ -26,12 +26,11 @@ _FULL_CHROMA: Final = 90  # from this quality on, colour is kept at full resolut
 _LEAST_SIDE: Final = 16  # pixels; a budget that asks for less is not about pictures
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSet:
+class FrameSet(Struct, frozen=True):
     """What is written: one picture, or several with the time each is shown (milliseconds)."""
 
     pictures: Sequence[Image.Image]
-    durations: Sequence[int] = field(default=())
+    durations: Sequence[int] = ()
     loop: int | None = None  # 0: for ever; None: once
 
     def scaled(self, factor: float) -> FrameSet:

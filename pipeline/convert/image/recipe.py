@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks.base import grows
 from pipeline.convert.image.crop import face_crop
@@ -54,8 +55,7 @@ class Way(StrEnum):
     DRAW = "draw"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRecipe:
+class ImageRecipe(Struct, frozen=True, kw_only=True):
     """The new file, decided before anything is touched."""
 
     way: Way

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from math import ceil, cos, floor, radians, sin
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from pipeline.errors import AssetError
 from pipeline.model.facts import Face, MediaInfo, Size

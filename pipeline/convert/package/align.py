@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, inf, log, log1p
 from statistics import median
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.errors import AssetError
 from pipeline.model.facts import Text
@@ -39,8 +40,7 @@ _RATES: Final = (1.8, 10.0)  # syllables a second between which people read
 _VOWELS: Final = re.compile("[aeiouyàâäáãåæéèêëíìîïóòôöõøœúùûüýÿ]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """One line and where it is in the take."""
 
     line: str

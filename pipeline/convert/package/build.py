@@ -13,9 +13,10 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.convert.package.convert import natural
 from pipeline.errors import AssetError, Unreadable
@@ -33,16 +34,14 @@ _UNSAFE: Final = re.compile(r"[^\w-]+")
 _COUNTED: Final = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(Struct, frozen=True):
     """One recording of a package and what it says."""
 
     path: Path
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """What the rules of a role ask of a package; None: they do not."""
 
     count: int | None

@@ -10,9 +10,11 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.checks.archive import LITTER
 from pipeline.convert.requirements import NAMING, extension
@@ -41,8 +43,7 @@ _TOO_LARGE: Final = 0xFFFFFFFF  # sizes and offsets from here on need ZIP64
 _DIGITS: Final = re.compile(r"(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(Struct, frozen=True):
     """One entry of the new package."""
 
     member: Member

@@ -7,9 +7,10 @@ pictures; a deck that is too long is split on request. Videos and sounds inside 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from pipeline.convert.requirements import NAMING, accepts, extension, format_by_extension, value_of
 from pipeline.convert.slides import pages, sanitise, sanitise_ppt

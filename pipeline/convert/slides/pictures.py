@@ -8,9 +8,10 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from pipeline.convert.slides.pages import drawn, opened
 from pipeline.errors import ProofFailed, ToolFailed
@@ -36,8 +37,7 @@ _LARGEST: Final = 256 * MiB  # of one picture file
 _TARGET: Final = re.compile(rb'(\bTarget\s*=\s*")([^"]+)(")')
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(Struct, frozen=True):
     data: bytes
     suffix: str  # of the part from now on
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from html import unescape
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.requirements import NAMING, extension, value_of
@@ -49,8 +50,7 @@ HANDLES: Final[dict[Kind, frozenset[str]]] = {
 _MARKUP: Final = re.compile(r"</?(?:c|v|lang|ruby|rt)(?:[.\s][^<>]*)?>|<[\d:.]+>")
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Struct, frozen=True):
     """What is to be done to one file."""
 
     target: str  # format written

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import unescape
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from pipeline.errors import ToolFailed
 
@@ -30,8 +31,7 @@ _TAG: Final = re.compile(r"<(/?)([^\s/>]+)")
 _ATOM: Final = re.compile(r"&[^;\s]{1,32};|\r\n|.", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """What one part may hold; None: no limit. `around` is what is put around it, in characters."""
 
     characters: int | None = None

@@ -7,10 +7,11 @@ file under a name of our own that is gone when its streams have been read.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec.structs import replace
 
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import GiB

@@ -11,9 +11,11 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_ENTRIES, MAX_ENTRY, MAX_RATIO, MAX_UNPACKED, MiB
@@ -41,8 +43,7 @@ class BadZip(Damaged):
     """It does not open, or a part of it does not agree with another. `text` says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One entry of the directory, as stated there."""
 
     raw: bytes  # the name as stored

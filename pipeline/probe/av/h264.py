@@ -7,9 +7,10 @@ longer than everything else a check does. Rec. ITU-T H.264: syntax 7.3.2.1.1 and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 # Profiles whose sets carry chroma_format_idc and the bit depths; the others are 8-bit 4:2:0 (7.3.2.1.1).
 _HIGH: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -23,8 +24,7 @@ _MAX_CYCLE: Final = 255  # 7.4.2.1.1
 _MAX_BYTES: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """What a sequence parameter set says. Numbers are those of H.273; None where nothing is said."""
 
     chroma: int  # chroma_format_idc: 0 gray, 1 4:2:0, 2 4:2:2, 3 4:4:4

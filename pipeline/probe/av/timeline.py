@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from pipeline.model.facts import MediaInfo
 from pipeline.probe.av.open import BROKEN, OPENS, opened, packets_of

@@ -7,10 +7,13 @@ Only workers import this.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.model.facts import AudioStream, VideoStream
 from pipeline.model.units import STEADY
@@ -47,8 +50,7 @@ class _Seen:
             self.decoded = at
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """What was read of a container from its first packet on."""
 
     streams: dict[int, _Seen]

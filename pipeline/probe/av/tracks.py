@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from pipeline.model.facts import MediaInfo
 from pipeline.probe.av.open import BROKEN, FULL, allowed, opened, opens_as, packets_of

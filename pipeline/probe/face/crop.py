@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.model.facts import LEAST_PORTRAIT, Size
 
 CropBox = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Framing:
+class Framing(Struct, frozen=True, kw_only=True):
     """How much of the picture stays around a head, in heights and widths of the head with its hair."""
 
     tall: float

@@ -7,13 +7,14 @@ where that suffices, and again at a larger scale only where the face turns out t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import ToolMissing, Unreadable
 from pipeline.model.facts import Face, ImageInfo, MediaInfo, Size, Text
@@ -87,8 +88,7 @@ def add(path: Path, info: MediaInfo) -> MediaInfo:
     return replace(info, image=image, faces=faces, remarks=(*info.remarks, *remarks))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
+class _View(Struct, frozen=True, kw_only=True):
     """A decoded picture and how many pixels of the whole picture one of its own is."""
 
     pixels: Pixels

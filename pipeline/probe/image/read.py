@@ -8,10 +8,10 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
+from msgspec.structs import replace
 from PIL import Image
 
 from pipeline.errors import CeilingExceeded, Unreadable

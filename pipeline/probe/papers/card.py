@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
 from pipeline.model.facts import Card, MediaInfo, Size, Text

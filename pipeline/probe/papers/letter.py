@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
 from pipeline.model.facts import Letter, MediaInfo, Text

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from pipeline.errors import ToolMissing
 from pipeline.model.facts import Face, MediaInfo, Person, Span, Text, VideoStream, decodable

@@ -5,13 +5,13 @@ The thresholds are ours. What they find and miss: `python -m benchmarks footage`
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from pipeline.model.facts import Face, Size
 from pipeline.probe.face.measure import measured

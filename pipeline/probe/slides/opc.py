@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import posixpath
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from pipeline.errors import CeilingExceeded
 from pipeline.model.ceilings import MAX_DECK_ELEMENTS, MAX_XML, MiB
@@ -18,8 +19,7 @@ from pipeline.probe.text.xml_safe import BadXml, End, Position, Start, Words, lo
 _MAX_GIF: Final = 64 * MiB
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One relationship: its type's last word, its target as a part name or, when external, as written."""
 
     id: str

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import re
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+from msgspec.structs import replace
 
 from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_DRAWN, MAX_LETTERS, MAX_PAGE_POINTS, MAX_PAGES

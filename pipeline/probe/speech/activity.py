@@ -5,12 +5,12 @@ The decision waits for the end, when the noise floor of every band is known; not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from pipeline.probe.speech.spectra import FRAMES, Decibels, HalfDecibels
 
@@ -33,8 +33,7 @@ _ENOUGH: Final = 20  # frames of pause from which noise is measured
 MOST: Final = 60.0  # dB: what SNR is capped at
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """Speech frame by frame, 10 ms apart."""
 
     speech: Flags

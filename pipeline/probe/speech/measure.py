@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
 from pipeline.model import ceilings
@@ -38,8 +39,7 @@ _NO_RATE: Final = 100  # hertz: below, nothing can be heard
 _LOUDNESS: Final = re.compile(r"\bI:\s+(-?[0-9.]+) LUFS")
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """Everything gathered from one recording."""
 
     rate: int  # hertz

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from pipeline.model.facts import Kind, Mark, MediaInfo, Text, TextInfo, Value
 from pipeline.probe.text.ass import dialogue

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text

@@ -5,8 +5,9 @@ A task is found again by its script: one video is made of each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
@@ -22,8 +23,7 @@ _MADE: Final = frozenset({"SUCCEED", "SUCCESS"})
 _FOLDER: Final = "video"  # beside the manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A kind of video: the calls that order it and look at it."""
 
     order: str

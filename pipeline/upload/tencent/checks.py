@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
@@ -20,8 +21,7 @@ from pipeline.upload.tencent.protocol import TABLES
 from pipeline.upload.tencent.tasks import Call, looks
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformCheck:
+class PlatformCheck(Struct, frozen=True):
     """One check: what is asked, where its end is looked at, the field of the address, fields the order may add."""
 
     ask: str

@@ -11,9 +11,10 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.upload.credentials import Secrets, hush
@@ -35,8 +36,7 @@ _SKEW: Final = 900.0  # seconds between the clocks that the store's signatures b
 _AGAIN: Final = frozenset({"BadDigest", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"})
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What getuploadcredentials answers, PathPrefix taken apart."""
 
     secret_id: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
+
+from msgspec.structs import replace
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text

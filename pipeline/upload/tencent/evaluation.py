@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.model.facts import Text
 from pipeline.upload.protocol import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A number of the evaluation: what passes, what it is, what to do when it does not."""
 
     least: float | None
