@@ -24,7 +24,13 @@ def add(path: Path, info: MediaInfo) -> MediaInfo:
     verdict = decode_all(path, opens_as(str(info.container)))
     intact = verdict.intact if info.intact is None else info.intact
     begins = True if verdict.intact else info.begins
-    return replace(info, begins=begins, intact=intact, remarks=info.remarks + verdict.remarks)
+    remarks = info.remarks + verdict.remarks
+    if info.container == "gif":  # FFmpeg shows whatever part of a frame there is, and says nothing
+        from pipeline.probe.image.whole import harm
+
+        if wrong := harm(path, "gif"):
+            intact, remarks = False, (*remarks, wrong.told(info.name))
+    return replace(info, begins=begins, intact=intact, remarks=remarks)
 
 
 def begin(path: Path, info: MediaInfo) -> MediaInfo:

@@ -93,7 +93,7 @@ def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
 def judged(job: Job, info: MediaInfo, role: Role) -> tuple[Finding, ...]:
     """What the rules of a role say of measured facts. Raises ToolMissing."""
     findings = _possible(judging.judge(info, role), info)
-    _looked_at(findings)
+    _looked_at(info, findings)
     return _decoded(findings) if job.deep else findings
 
 
@@ -102,8 +102,12 @@ def moves(info: MediaInfo) -> bool:
     return info.image is not None and info.image.format == "gif" and (info.image.frames or 1) > 1
 
 
-def _looked_at(findings: tuple[Finding, ...]) -> None:
-    """Raises ToolMissing where a rule about people has no answer because there is nothing to look for faces with."""
+def _looked_at(info: MediaInfo, findings: tuple[Finding, ...]) -> None:
+    """Raises ToolMissing where it takes another package to say more: to decode a HEIC, or to look for faces."""
+    if info.image and info.image.format == "heif" and any(one.blocks for one in findings):
+        from pipeline.probe import heic
+
+        heic.ready("heif", info.name)
     if any(one.blocks and one.verdict is Verdict.UNKNOWN and _SEEN & CHECKS[one.rule.check].needs for one in findings):
         from pipeline.probe.face import models
 

@@ -27,7 +27,9 @@ from pipeline.stages.check import judged, measured, moves
 _FEW: Final = 2  # scenarios; a role of more is a common use of such files
 _CONTENT: Final = frozenset({"faces", "speech"})  # measures of what is in a file, not of its form
 _LATER: Final = frozenset({"person"})  # minutes for long footage, which is mostly none that would be looked at
-_KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide"}
+_KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide", "file"}
+_KINDS_ZH: Final = frozenset({"视频", "音频", "图片", "文本", "演示文稿"})
+_TOGETHER: Final = 3  # characters of a Chinese word that are hardly met by accident
 _OURS: Final = "media-preflight"  # the document of rules that no platform wrote
 _NOBODY: Final = Text("No scenario takes such a file", "没有场景接受此类文件")
 
@@ -93,25 +95,34 @@ def _rank(case: Case) -> tuple[int, ...]:
     """For sorting, best first.
 
     What is in order or can be made so before what cannot; what leads to a platform before conversions and papers of our
-    own; as it is before repaired; what its name says it is; a use that few scenarios have (a paper, a sticker) after
-    all others where only headers speak for it; the role that a scenario itself chooses for such a file before its
-    others, and before one to which a video is but its sound; without loss before encoded anew; then the role that asks
-    for most and gets it, since few files meet a strict one by accident; then the fewest warnings.
+    own; what reads the file as what it is before what would read its markup aloud; a use that few scenarios have (a
+    paper, a sticker) after all others, repaired ones too, where only headers speak for it; as it is before repaired;
+    what its name says it is; the role that a scenario itself chooses for such a file before its others, and before one
+    to which a video is but its sound; without loss before encoded anew; then the role that asks for most and gets it,
+    since few files meet a strict one by accident: of what is seen and heard in it, each thing once however many
+    documents say it, then of all; then the fewest warnings.
     """
     chosen = presets.load(case.job.preset).role_for(case.kind)
     role, failed = case.role, [one.rule for one in case.findings if one.verdict is Verdict.FAIL]
     own = role is not None and _own(case.job.preset, role.name)
     kept = {f.rule for f in case.findings if f.verdict is Verdict.PASS and f.rule.level is Level.ERROR}
+    content = {rule.check for rule in kept if not CHECKS[rule.check].needs.isdisjoint(_CONTENT)}
     lossy = sum(fix.safety is not Safety.LOSSLESS for fix in case.plan.fixes)
     warned = {rule.id for rule in failed if rule.level is Level.WARNING}
     blocked = {one.rule.id for one in case.plan.blocked}
     named = _named(case)
     other = chosen is None or chosen.name != case.job.role
     other |= case.kind is Kind.VIDEO and any(fix.value in SOUND_ONLY for fix in case.plan.fixes)
-    seen = any(not CHECKS[rule.check].needs.isdisjoint(_CONTENT) for rule in kept)
-    rare = role is not None and _uses()[role.name] <= _FEW and not seen and not named
-    repaired = case.status is not Status.PASS
-    return len(blocked), own, repaired, -named, rare, other, lossy, -len({rule.id for rule in kept}), len(warned)
+    rare = role is not None and _uses()[role.name] <= _FEW and not content and not named
+    order = (len(blocked), own, _aloud(case), rare, case.status is not Status.PASS, -named, other, lossy)
+    return *order, -len(content), -len({rule.id for rule in kept}), len(warned)
+
+
+def _aloud(case: Case) -> bool:
+    """Whether a script has markup that no rule of the role looks into."""
+    text = case.facts.text if case.facts else None
+    heeded = case.role is not None and any(one.check.startswith("ssml.") for one in case.role.rules)
+    return text is not None and text.format == "ssml" and not heeded
 
 
 @cache
@@ -123,10 +134,27 @@ def _own(preset: str, role: str) -> bool:
 
 
 def _named(case: Case) -> int:
-    """How many words of scenario and role are in the name of file and folder; words for a kind of file say nothing."""
-    found = _words("/".join(Path(case.job.path).with_suffix("").parts[-2:]))
-    preset = case.job.preset.rpartition("/")[2]
-    return len(found & (_words(preset) | _words(case.job.role or "")) - _KINDS)
+    """How many words of scenario and role, and of their Chinese titles, are in the name of file and folder.
+
+    Words for a kind of file say nothing.
+    """
+    name = "/".join(Path(case.job.path).with_suffix("").parts[-2:])
+    preset = presets.load(case.job.preset)
+    role = preset.role(case.job.role) if case.job.role else None
+    titles = f"{preset.title.zh} {role.title.zh if role else ''}"
+    said = _words(name) & (_words(case.job.preset) | _words(case.job.role or "")) - _KINDS
+    return len(said) + sum(_says(name, word) for word in _titled(titles))
+
+
+@cache
+def _titled(titles: str) -> frozenset[str]:
+    """The Chinese words of titles, without what stands in brackets."""
+    return frozenset(re.findall(r"[\u4e00-\u9fff]{2,}", re.sub(r"（[^）]*）", " ", titles))) - _KINDS_ZH
+
+
+def _says(name: str, word: str) -> bool:
+    """Whether three characters of a Chinese word stand together in a name, or all of a shorter one."""
+    return any(word[at : at + _TOGETHER] in name for at in range(max(1, len(word) - _TOGETHER + 1)))
 
 
 def _words(text: str) -> frozenset[str]:

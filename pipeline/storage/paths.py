@@ -11,7 +11,7 @@ from pipeline.model.facts import Text
 _LONGEST: Final = 4096  # bytes of a path, as Linux takes them
 _PART: Final = 255  # bytes of a name, as nearly every file system takes them
 UNSEEN: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_DRIVE: Final = re.compile(r"[^/]:", re.DOTALL)  # whatever stands before the colon, Windows takes it for a drive
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ].*)?")  # devices, on Windows
 
 

@@ -185,6 +185,12 @@ def test_without_its_decoder_a_heic_has_its_boxes_and_no_measured_face(
     assert (info.image.format, info.image.size, info.image.has_location) == ("heif", Size(720, 960), None)
     assert info.faces is None
     assert any(heic.INSTALL in remark.en and heic.INSTALL in remark.zh for remark in info.remarks)
+    for preset in (FAST, "metastudio/asset-library"):  # with rules about faces and with none
+        case = check(Job(path=str(path), stem="phone", preset=preset))
+        assert case.error is not None
+        assert case.error.type == "ToolMissing"
+        assert heic.INSTALL in case.error.message.en
+        assert heic.INSTALL in case.error.message.zh
 
 
 def test_a_heic_that_is_cut_short_does_not_decode(sample: Sampled, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def ended(found: Sequence[WorkerEvent[Any]]) -> dict[int, WorkerEvent[Any]]:
 
 
 def gone(process: int) -> bool:
-    for _ in range(300):
+    for _ in range(6000):  # a minute: nothing is measured
         try:
             os.kill(process, 0)
         except ProcessLookupError:
@@ -368,7 +368,7 @@ def test_a_run_that_is_killed_takes_its_busy_workers_along(tmp_path: Path) -> No
     process = subprocess.Popen(
         [sys.executable, str(tmp_path / "main.py")], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(pids(tmp_path)) < 2:
         time.sleep(0.02)
     process.kill()

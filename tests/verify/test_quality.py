@@ -325,7 +325,7 @@ def test_damage_is_found_without_the_deblocking_filter(sample: Find, tmp_path: P
 
 def test_the_peak_memory_of_ffmpeg_is_told(sample: Find, tmp_path: Path) -> None:
     """By the program itself: this process is too large for its own memory to be told from that of ffmpeg."""
-    words = ["prepare", sample("video/60fps.mp4"), "-p", PLAIN, "-o", tmp_path / "out", "--json"]
+    words = ["prepare", sample("video/hevc8.mp4"), "-p", PLAIN, "-o", tmp_path / "out", "--json"]
     done = subprocess.run([sys.executable, "-m", "pipeline", *map(str, words)], capture_output=True, check=True)
     (asset,) = json.loads(done.stdout)["assets"]
     assert 5e6 < asset["outputs"][0]["peak_memory"] < 500e6

@@ -123,7 +123,7 @@ def convert(
         progress(1.0)
         return (Made(path=str(out), name="{stem}." + new.extension),)
     if new.way is Way.STRIP:
-        _whole(source, info.name, old.format)
+        _whole(source, info.name, old)
         strip(source, out, old.format, old.orientation)
     else:
         from pipeline.convert.image.encode import encode_within
@@ -137,11 +137,11 @@ def convert(
     return (Made(path=str(out), name="{stem}." + new.extension),)
 
 
-def _whole(source: Path, name: str, format_: str) -> None:
+def _whole(source: Path, name: str, old: ImageInfo) -> None:
     """Raise Unreadable for what is damaged inside: what a lenient decoder makes of it is no picture of anybody's."""
     from pipeline.probe.image.whole import harm
 
-    if wrong := harm(source, format_):
+    if old.decodes is not True and (wrong := harm(source, old.format)):
         said = wrong.told(name)
         raise Unreadable(
             f"{said.en} Nothing is made of it; open it in an image program, look at it and save it again.",
@@ -159,7 +159,7 @@ def _frames(source: Path, name: str, old: ImageInfo, new: ImageRecipe) -> FrameS
     orientation = left_to_turn(old)
     pictures, durations = [], []
     with opened(source, name, old.format) as file:
-        _whole(source, name, old.format)
+        _whole(source, name, old)
         loop = file.info.get("loop")
         for frame in ImageSequence.Iterator(file):
             pixels = seen(frame, new.size, orientation, new.background, new.crop, new.straight)

@@ -43,12 +43,24 @@ def begins(path: Path, format_: str, indexes: Sequence[int]) -> bool:
 
     Opened with the least effort: what stands in a header is read elsewhere. Raises Unreadable.
     """
+    # Nearly always the first packet is enough, and a decoder that is told so need not wait for more.
+    return _comes(path, format_, indexes, 1) or _comes(path, format_, indexes, PATIENCE)
+
+
+def _comes(path: Path, format_: str, indexes: Sequence[int], most: int) -> bool:
     with opened(path, format_) as container:
         streams = [s for s in container.streams if s.index in indexes and allowed(s)]
+        context: Any
+        for stream in streams:
+            context = stream.codec_context
+            context.thread_type, context.thread_count = "NONE", 1  # to start them takes longer than one picture
         with suppress(*BROKEN):  # the end of what can be read
-            for packet in islice(packets_of(container, streams), PATIENCE):
+            for packet in islice(packets_of(container, streams), most):
+                context = packet.stream.codec_context
                 with suppress(*BROKEN):  # the next packet may be whole
                     if any(isinstance(frame, FRAMES) for frame in packet.decode()):
+                        return True
+                    if most == 1 and packet.size and any(isinstance(one, FRAMES) for one in context.decode(None)):
                         return True
     return False
 

@@ -61,18 +61,22 @@ _SAID: Final = (
         Text("its profile or text unpacks to more than is read", "其中的色彩配置或文本解压后过大"),
     ),
     (
-        re.compile("decoder error|broken data stream|Corrupt JPEG data|decoding|decompress", re.IGNORECASE),
+        re.compile(
+            "decoder error|broken (data stream|PNG)|Corrupt JPEG data|JPEG file structure|Bogus|was not defined|"
+            "decoding|decompress|next frame|unrecognized data",
+            re.IGNORECASE,
+        ),
         Text("its compressed data is damaged", "其压缩数据已损坏"),
     ),
+)
+_ELSE: Final = Text(
+    "it is cut short, damaged or of a variant that is not read here", "文件不完整、已损坏，或为此处不支持的变体"
 )
 
 
 def damage(error: object) -> Text:
     """What a decoder says of damage, without the paths and objects that some put into it."""
     if isinstance(error, UnidentifiedImageError):
-        return Text(
-            "it is cut short, damaged or of a variant that is not read here",
-            "文件不完整、已损坏，或为此处不支持的变体",
-        )
+        return _ELSE
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return next((text for pattern, text in _SAID if pattern.search(said)), Text(said, said))
+    return next((text for pattern, text in _SAID if pattern.search(said)), _ELSE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO, Final, Literal, NamedTuple
 
 from pipeline.model.facts import Size
@@ -31,47 +32,70 @@ def profile_name(profile: bytes) -> str:
     return "unnamed profile"
 
 
-def gif_frames(file: BinaryIO, most: int) -> int | None:
-    """Frames of a GIF, counted up to `most` by walking its blocks (GIF89a 20 to 26); None when cut short.
+class GifImage(NamedTuple):
+    """A frame of a GIF as it is stored."""
+
+    pixels: int
+    least: int  # bits of a pixel, from which the codes begin
+    codes: bytes  # empty unless asked for
+    whole: bool  # the file does not end within it
+
+
+def gif_images(file: BinaryIO, *, codes: bool = False) -> Iterator[GifImage]:
+    """Frames of a GIF by walking its blocks (GIF89a 20 to 26), the last one not whole where the file breaks off.
 
     A file that ends after a whole frame is whole: only its trailer is missing, which nobody minds.
     """
+    broken = GifImage(0, 0, b"", False)
 
     def table(flags: int) -> None:
         if flags & 0x80:
             file.seek(3 << ((flags & 7) + 1), 1)
 
-    def blocks() -> bool:
-        while True:
-            length = file.read(1)
-            if not length:
-                return False
+    def blocks(kept: list[bytes] | None = None) -> bool:
+        while length := file.read(1):
             if length == b"\0":
                 return True
-            file.seek(length[0], 1)
+            if kept is None:
+                file.seek(length[0], 1)
+            else:
+                kept.append(file.read(length[0]))
+        return False
 
     head = file.read(13)
     if len(head) < 13 or head[:3] != b"GIF":
-        return None
+        yield broken
+        return
     table(head[10])
     frames = 0
-    while frames < most:
-        sort = file.read(1)
-        if sort == b"\x3b" or (not sort and frames):
-            return frames
+    while (sort := file.read(1)) != b"\x3b":
         if sort == b"\x21":
             file.seek(1, 1)
-        elif sort == b"\x2c":
-            place = file.read(9)
-            if len(place) < 9:
-                return None
+            if not blocks():
+                yield broken
+                return
+        elif sort == b"\x2c" and len(place := file.read(9)) == 9:
             table(place[8])
-            file.seek(1, 1)
+            least = file.read(1)
+            kept: list[bytes] | None = [] if codes else None
+            whole = blocks(kept)
+            pixels = int.from_bytes(place[4:6], "little") * int.from_bytes(place[6:8], "little")
+            yield GifImage(pixels, least[0] if least else 0, b"".join(kept or ()), whole)
             frames += 1
+        elif not sort and frames:
+            return
         else:
+            yield broken
+            return
+
+
+def gif_frames(file: BinaryIO, most: int) -> int | None:
+    """Frames of a GIF, counted up to `most`; None when cut short."""
+    frames = 0
+    for image in islice(gif_images(file), most):
+        if not image.whole:
             return None
-        if not blocks():
-            return None
+        frames += 1
     return frames
 
 
@@ -183,7 +207,7 @@ class Heif(NamedTuple):
     alpha: bool
 
 
-def _boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+def boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """Boxes as (type, content), ISO/IEC 14496-12 4.2."""
     at = start
     while at + 8 <= len(data):
@@ -198,7 +222,7 @@ def _boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         at += length
 
 
-def _associations(data: bytes) -> dict[int, list[int]]:
+def associations(data: bytes) -> dict[int, list[int]]:
     """Item to its properties, counted from 1 (`ipma`, ISO/IEC 23008-12 9.3)."""
     out: dict[int, list[int]] = {}
     version, flags = data[0], data[3] & 1
@@ -214,31 +238,35 @@ def _associations(data: bytes) -> dict[int, list[int]]:
     return out
 
 
-def heif(file: BinaryIO) -> Heif | None:
-    """Size, depth and alpha from the boxes alone; None when they do not say (ISO/IEC 23008-12)."""
-    meta = None
+def heif_meta(file: BinaryIO) -> bytes | None:
+    """What a HEIC or AVIF says of its pictures: the content of its `meta` box; None without one near the start."""
     for _ in range(16):
         head = file.read(8)
         length = int.from_bytes(head[:4], "big")
         if len(head) < 8 or length < 8:
             return None
         if head[4:] == b"meta":
-            meta = file.read(min(length - 8, _MAX_META))
-            break
+            return file.read(min(length - 8, _MAX_META))
         file.seek(length - 8, 1)
+    return None
+
+
+def heif(file: BinaryIO) -> Heif | None:
+    """Size, depth and alpha from the boxes alone; None when they do not say (ISO/IEC 23008-12)."""
+    meta = heif_meta(file)
     if meta is None:
         return None
     main, properties, links = 0, [], {}
     try:
-        for kind, content in _boxes(meta, 4):
+        for kind, content in boxes(meta, 4):
             if kind == b"pitm":
                 main = int.from_bytes(content[4 : 8 if content[0] else 6], "big")
             elif kind == b"iprp":
-                for inner, data in _boxes(content):
+                for inner, data in boxes(content):
                     if inner == b"ipco":
-                        properties = list(_boxes(data))
+                        properties = list(boxes(data))
                     elif inner == b"ipma":
-                        links.update(_associations(data))
+                        links.update(associations(data))
     except IndexError:  # cut short: not known here, and decoding says so
         return None
     mine = [properties[n - 1] for n in links.get(main, ()) if 0 < n <= len(properties)]

@@ -22,7 +22,7 @@ from pipeline.probe.image.damage import DAMAGE, damage, oversize
 from pipeline.probe.image.exif import exif, late, stored_size, turned
 from pipeline.probe.image.headers import gif_frames, heif, jpeg_scans, profile_name, tiff_pages, webp_frames
 from pipeline.probe.image.svg import svg_size
-from pipeline.probe.image.whole import harm
+from pipeline.probe.image.whole import harm, short
 from pipeline.probe.unopened import unopened
 
 # By content, the Pillow readers that may open it. MPO is a JPEG followed by further ones (gain maps, depth).
@@ -69,10 +69,12 @@ def guard(name: str, size: Size, frames: int = 1, pixels: int | None = None) -> 
             )
 
 
-def _unreadable(name: str, format_: str, error: object) -> Unreadable:
+def _unreadable(name: str, file: BinaryIO, format_: str, error: object) -> Unreadable:
+    missing = short(file, format_)
+    what = missing.briefly() if missing else damage(error)
     return Unreadable(
-        f"{name} begins like a {format_} picture but its header cannot be read ({damage(error).en}). Export it anew.",
-        f"{name} 开头像 {format_} 图片，但文件头无法读取（{damage(error).zh}）。请重新导出。",
+        f"{name} begins like a {format_} picture but its header cannot be read ({what.en}). Export it anew.",
+        f"{name} 开头像 {format_} 图片，但文件头无法读取（{what.zh}）。请重新导出。",
     )
 
 
@@ -91,10 +93,11 @@ def decoded(path: Path, info: MediaInfo) -> MediaInfo:
     if info.image is None or info.image.decodes is not None:
         return info
     remarks: list[Text] = []
-    image = _info(path, info.image.format, True, remarks)
-    if image.decodes and (wrong := harm(path, image.format)):
-        image = replace(image, decodes=False)
+    if wrong := harm(path, info.image.format):
+        image = replace(info.image, decodes=False)
         remarks.append(wrong.told(path.name))
+    else:
+        image = _info(path, info.image.format, True, remarks)
     return replace(info, image=image, remarks=(*info.remarks, *(r for r in remarks if r not in info.remarks)))
 
 
@@ -127,7 +130,7 @@ def _opened(name: str, file: BinaryIO, format_: str) -> Image.Image:
     try:
         return Image.open(file, formats=PILLOW[format_])
     except DAMAGE as error:
-        raise _unreadable(name, format_, error) from error
+        raise _unreadable(name, file, format_, error) from error
 
 
 def _facts(
@@ -282,7 +285,7 @@ def _heif(name: str, file: BinaryIO, decode: bool, remarks: list[Text]) -> Image
     else:
         remarks.append(heic.needed(name))
     if boxes is None:
-        raise _unreadable(name, "heif", "no main picture is described")
+        raise _unreadable(name, file, "heif", "no main picture is described")
     return ImageInfo(
         format="heif",
         stored=boxes.stored,
