@@ -162,6 +162,16 @@ class _Rounds:
 
     def prepare(self, part: Portion, jobs: list[Job]) -> None:
         """One round. Interrupted, what is finished is recorded before KeyboardInterrupt goes on."""
+        usual = signal.getsignal(signal.SIGINT)
+        try:
+            stopped = self._round(part, jobs)
+        finally:
+            signal.signal(signal.SIGINT, usual)
+        if stopped:
+            raise KeyboardInterrupt
+
+    def _round(self, part: Portion, jobs: list[Job]) -> bool:
+        """Whether it was interrupted. From the moment when its manifest is written it is not: its exit code is told."""
         from pipeline.cli import output
         from pipeline.documents.entry import shown
         from pipeline.documents.types import PREPARED, PreparedAsset
@@ -169,6 +179,11 @@ class _Rounds:
         from pipeline.report import brief, console
 
         asked, stopped = self._asked, False
+
+        def later(*_: object) -> None:
+            nonlocal stopped
+            stopped = True
+
         with output.Ending(asked, PREPARED, explain=asked.explain) as told:
             spool = told.spool(len(jobs), PreparedAsset, part.preset)
             keep = told.keeping(spool, "prepared")
@@ -177,8 +192,9 @@ class _Rounds:
                 nonlocal stopped
                 try:
                     keep(pairs)
-                except KeyboardInterrupt:  # goes on below, when the manifest is written
+                except KeyboardInterrupt:  # goes on below, when the manifest is written and what it says is known
                     stopped = True
+                signal.signal(signal.SIGINT, later)
 
             running = asked.running(output.watch(asked, "watch"))
             made = prepare(jobs, part.preset, part.out, running, asked.lang, spool, until)
@@ -199,8 +215,7 @@ class _Rounds:
                 sys.stdout.flush()
             except OurFault as fault:  # of one file; the next ones are prepared all the same, and the end tells it
                 self._traces += fault.traces
-        if stopped:
-            raise KeyboardInterrupt
+        return stopped
 
     def code(self) -> int:
         """The exit code of the folders as they are, the worst of them. Raises OurFault where a file met one."""
