@@ -27,8 +27,7 @@ from pipeline.stages.check import judged, measured, moves
 
 _FEW: Final = 2  # scenarios; a role of more is a common use of such files
 _CONTENT: Final = frozenset({"faces", "speech", "card", "letter"})  # measures of what is in a file, not of its form
-# Minutes for long footage, which is mostly none that would be looked at; seconds for a picture that has to be read.
-_LATER: Final = frozenset({"person", "card", "letter"})
+_LATER: Final = frozenset({"person"})  # minutes for long footage, which is mostly none that would be looked at
 _KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide", "file"}
 _KINDS_ZH: Final = frozenset({"视频", "音频", "图片", "文本", "演示文稿"})
 _TOGETHER: Final = 3  # characters of a Chinese word that are hardly met by accident
@@ -53,7 +52,7 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
     for kind, look in looks.items():
         asked = (judging.needs(role, kind) for _, role, as_ in wanted if as_ is kind)
         looks[kind] = measured(job, look, frozenset[str]().union(*asked) - _LATER)
-    cases, seen = list[Case](), set[tuple[Kind, str]]()
+    cases, seen = list[Case](), set[Kind]()
     for preset, role, kind in wanted:
         asked_of = replace(job, preset=preset, role=role.name)
         later = judging.needs(role, kind) & _LATER
@@ -62,9 +61,9 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
             if case.plan.blocked:
                 cases.append(case)
                 continue
-            if missing := frozenset(block for block in later if (kind, block) not in seen):
-                seen |= {(kind, block) for block in missing}
-                looks[kind] = measured(job, looks[kind], missing)
+            if kind not in seen:
+                seen.add(kind)
+                looks[kind] = measured(job, looks[kind], later)
         cases.append(_case(asked_of, role, looks[kind]))
     return info.kind, tuple(sorted(cases, key=_rank)), None
 
