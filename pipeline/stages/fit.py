@@ -26,7 +26,8 @@ from pipeline.stages import foreign
 from pipeline.stages.check import judged, measured, moves
 
 _FEW: Final = 2  # scenarios; a role of more is a common use of such files
-_CONTENT: Final = frozenset({"faces", "speech", "card", "letter"})  # measures of what is in a file, not of its form
+_CONTENT: Final = frozenset({"faces", "speech"})  # measures of what is in a file, not of its form
+_UNREAD: Final = frozenset({"card", "letter"})  # seconds for a picture; `check` reads it in the scenario that is chosen
 _LATER: Final = frozenset({"person"})  # minutes for long footage, which is mostly none that would be looked at
 _KINDS: Final = frozenset(kind.value for kind in Kind) | {"slide", "file"}
 _KINDS_ZH: Final = frozenset({"视频", "音频", "图片", "文本", "演示文稿"})
@@ -38,8 +39,8 @@ _NOBODY: Final = Text("No scenario takes such a file", "没有场景接受此类
 def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
     """What the file is, and a case for every role of every shipped scenario that takes such a file, best first.
 
-    Where there is none: what helps. Each case says what `check` with that scenario and role says. Raises what probing
-    and measuring raise.
+    Where there is none: what helps. Each case says what `check` with that scenario and role says, but that papers are
+    not read: rules on them are unknown. Raises what probing and measuring raise.
     """
     path = Path(job.path)
     info = probe(path, encoding=job.encoding)
@@ -51,7 +52,7 @@ def fit(job: Job) -> tuple[Kind, tuple[Case, ...], Text | None]:
         return info.kind, (), foreign.advice(info) or _NOBODY
     for kind, look in looks.items():
         asked = (judging.needs(role, kind) for _, role, as_ in wanted if as_ is kind)
-        looks[kind] = measured(job, look, frozenset[str]().union(*asked) - _LATER)
+        looks[kind] = measured(job, look, frozenset[str]().union(*asked) - _LATER - _UNREAD)
     cases, seen = list[Case](), set[Kind]()
     for preset, role, kind in wanted:
         asked_of = replace(job, preset=preset, role=role.name)
