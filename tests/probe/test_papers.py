@@ -113,6 +113,7 @@ def test_a_card_that_can_be_read_is_legible_and_nothing_of_it_is_kept(tmp_path: 
 
 
 @READ
+@pytest.mark.thorough
 def test_what_cannot_be_made_out_is_not_legible() -> None:
     assert card.look(taken(glare=(0.64, 0.83, 0.12))).legible is False
     soft = card.look(taken(blur=16))
@@ -120,6 +121,7 @@ def test_what_cannot_be_made_out_is_not_legible() -> None:
 
 
 @READ
+@pytest.mark.thorough
 def test_a_wrong_last_figure_and_a_back_are_told() -> None:
     rng = papers.seeded(8)
     assert card.look(papers.photographed(papers.front(rng, wrong=True), rng)).number is False
