@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
 from pipeline.convert.cut import match
