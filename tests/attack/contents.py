@@ -9,8 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from tests.attack.table import Attack, Ground, packed, repacked, sample
 
