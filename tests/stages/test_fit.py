@@ -18,6 +18,7 @@ from pipeline.errors import TimedOut
 from pipeline.model.facts import Kind, Person, Span
 from pipeline.model.job import Job
 from pipeline.model.results import Finding, Status
+from pipeline.probe.papers import card, letter
 from pipeline.probe.person import measure as person
 from pipeline.rules import presets
 from pipeline.stages import check as checking
@@ -58,14 +59,13 @@ def test_every_role_that_takes_it_is_told_as_check_tells_it(
     step = Fraction(1, 2)  # nobody is in test pictures, and looking for somebody takes long
     seen = Person(step=step, pictures=2, looked=2, seen=0, nobody=(Span(Fraction(0), 2 * step),))
     monkeypatch.setattr(person, "measure", lambda *_: seen)
+    for paper in (card, letter):  # which are not read here
+        monkeypatch.setattr(paper, "add", lambda _, info: info)
     path = str(sample(name))
     _, cases, _ = fit(Job(path=path, stem="x"))
     told = {(case.job.preset, case.job.role): case for case in cases}
     assert len(told) == len(cases)
     for preset, role in roles_by_hand():
-        written = presets.load(preset).role(role)
-        if written and any(not CHECKS[rule.check].needs.isdisjoint({"card", "letter"}) for rule in written.rules):
-            continue  # papers are not read
         alone = check(Job(path=path, stem="x", preset=preset, role=role))
         if alone.role is None:  # it takes no such file
             assert (preset, role) not in told

@@ -414,25 +414,15 @@ FRACTAL = (
 )
 
 
+def fractal(folder: Path, seconds: int) -> Path:
+    make = f"-f lavfi -i {FRACTAL} -t {seconds} -c:v libx265 -preset ultrafast -crf 5"
+    subprocess.run([programs.ffmpeg(), "-v", "error", *make.split(), folder / "film.mkv"], check=True)
+    return folder / "film.mkv"
+
+
 @pytest.mark.parametrize(("aim", "crf"), [(60, "17"), (100, "12")])
 def test_what_falls_short_of_its_aim_is_encoded_once_more_and_finer(aim: int, crf: str, tmp_path: Path) -> None:
-    source, rules = tmp_path / "film.mkv", tmp_path / "rules.toml"
-    make = [
-        "-f",
-        "lavfi",
-        "-i",
-        FRACTAL,
-        "-t",
-        "2",
-        "-c:v",
-        "libx265",
-        "-preset",
-        "ultrafast",
-        "-crf",
-        "5",
-        str(source),
-    ]
-    subprocess.run([programs.ffmpeg(), "-v", "error", *make], check=True)
+    source, rules = fractal(tmp_path, 2), tmp_path / "rules.toml"
     text = (ROOT / "presets/convert/h264-1080p.toml").read_text("utf-8")
     rules.write_text(text.replace('video_codec = "h264"', f'video_codec = "h264"\naim_vmaf = {aim}'), encoding="utf-8")
     job = Job(path=str(source), stem="film", preset=str(rules), out=str(tmp_path / "out"))
@@ -446,23 +436,7 @@ def test_what_falls_short_of_its_aim_is_encoded_once_more_and_finer(aim: int, cr
 
 
 def test_what_is_finer_and_not_right_gives_way_to_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tmp_path / "film.mkv"
-    make = [
-        "-f",
-        "lavfi",
-        "-i",
-        FRACTAL,
-        "-t",
-        "1",
-        "-c:v",
-        "libx265",
-        "-preset",
-        "ultrafast",
-        "-crf",
-        "5",
-        str(source),
-    ]
-    subprocess.run([programs.ffmpeg(), "-v", "error", *make], check=True)
+    source = fractal(tmp_path, 1)
     honest, tries = stage._judged, list[bool]()
 
     def judged(made: tuple[Made, ...], job: Job, role: Role, info: MediaInfo, plan: Plan, work: Path) -> Any:

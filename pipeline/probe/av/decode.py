@@ -133,7 +133,7 @@ def decode_all(path: Path, format_: str) -> DecodeResult:
 
 def _read_to_the_end(path: Path, format_: str) -> bool:
     """Whether the last packet may be short: of a WAV that does not say truly how long it is."""
-    return format_ == "wav" and sizes(path) is not Stated.TRUE
+    return format_ == "wav" and sizes(path) in {Stated.UNTRUE, Stated.SHORT}
 
 
 def _syncs(data: bytes) -> bool:

@@ -86,14 +86,10 @@ def sizes(path: Path) -> Stated | None:
                     return Stated.TRUE if size > _WIDE and end <= size else Stated.UNTRUE
                 if end > size or (not length and size > end + 1):
                     return Stated.UNTRUE
-                whole = _followed(file, end + (end & 1), size) and abs(announced + 8 - size) <= 1
-                if whole or not _sound_behind(file, end, size, form):
-                    return (
-                        Stated.TRUE
-                        if head[:4] == b"RIFF" and _blocks(form) and end <= announced + 8 <= size + 1
-                        else Stated.UNTRUE
-                    )
-                return Stated.SHORT if not _followed(file, end + (end & 1), size) else Stated.UNTRUE
+                if not _followed(file, end + (end & 1), size) and _sound_behind(file, end, size, form):
+                    return Stated.SHORT
+                agreed = head[:4] == b"RIFF" and _blocks(form) and end <= announced + 8 <= size + 1
+                return Stated.TRUE if agreed else Stated.UNTRUE
             if name == b"ds64":
                 wide = int.from_bytes(file.read(16)[8:], "little")
             elif name == b"fmt ":
