@@ -23,7 +23,8 @@ from PIL import Image
 
 from benchmarks._people import Person, painted, people
 from benchmarks._people import draw as draw_person
-from pipeline.model.facts import Face, Kind, Size
+from pipeline.model.facts import Kind, Size
+from pipeline.model.measured import Face
 from pipeline.probe import probe
 from pipeline.probe.face.detect import candidates
 from pipeline.probe.face.measure import measured

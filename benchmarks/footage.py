@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from benchmarks._run import table
-from pipeline.model.facts import Person
+from pipeline.model.measured import Person
 from pipeline.probe import probe
 from samples._footage import BLUE, GREEN, SIZE, WHITE, Pixels, Shot, film, person, plain
 from samples._pictures import scene

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks._run import table
-from pipeline.model.facts import Card
+from pipeline.model.measured import Card
 from pipeline.probe.papers import card, letter, words
 from samples import _papers as papers
 from samples._pictures import picture_file, scene

@@ -14,7 +14,8 @@ import os
 from pathlib import Path
 
 from pipeline.errors import PreflightError
-from pipeline.model.facts import Face, Kind, MediaInfo
+from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.measured import Face
 from pipeline.model.results import Verdict
 from pipeline.model.rules import Level, Role
 from pipeline.probe import probe

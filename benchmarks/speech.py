@@ -32,7 +32,7 @@ from benchmarks._voices import (
     said,
     take,
 )
-from pipeline.model.facts import Speech
+from pipeline.model.measured import Speech
 
 _RATES = (16000, 24000, 48000)
 _PASS_SNR = (20.0, 25.0)  # pass marks of the platforms, rules.snr

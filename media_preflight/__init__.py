@@ -51,7 +51,6 @@ if TYPE_CHECKING:
         ArchiveInfo,
         AudioStream,
         Embedded,
-        Face,
         ImageInfo,
         Kind,
         Mark,
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
         OnSlide,
         Size,
         SlidesInfo,
-        Speech,
         Text,
         TextInfo,
         Value,
@@ -68,6 +66,7 @@ if TYPE_CHECKING:
     from pipeline.model.job import (
         News,
     )
+    from pipeline.model.measured import Face, Speech
     from pipeline.model.results import (
         Category,
         Finding,
@@ -168,6 +167,7 @@ _HOMES: Final = (
     "pipeline.api",
     "pipeline.errors",
     "pipeline.model.facts",
+    "pipeline.model.measured",
     "pipeline.model.job",
     "pipeline.model.results",
     "pipeline.model.rules",

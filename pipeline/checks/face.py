@@ -9,7 +9,8 @@ from functools import partial
 from pipeline.checks import face_advice as advice
 from pipeline.checks.base import Read, check, of_file
 from pipeline.checks.face_advice import largest
-from pipeline.model.facts import Face, Kind, MediaInfo, Text, Value
+from pipeline.model.facts import Kind, MediaInfo, Text, Value
+from pipeline.model.measured import Face
 from pipeline.model.rules import Reading, Safety
 
 FACES = frozenset({"faces"})

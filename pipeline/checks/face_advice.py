@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from pipeline.model.facts import LEAST_PORTRAIT, Face, MediaInfo, Text
+from pipeline.model.facts import MediaInfo, Text
+from pipeline.model.measured import LEAST_PORTRAIT, Face
 from pipeline.model.rules import Limit
 
 Advise = Callable[[MediaInfo, Limit], Text | None]

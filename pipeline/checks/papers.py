@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from pipeline.checks.base import Read, check, of_file
-from pipeline.model.facts import Card, Kind, Letter, MediaInfo, Text, Value
+from pipeline.model.facts import Kind, MediaInfo, Text, Value
+from pipeline.model.measured import Card, Letter
 from pipeline.model.rules import Reading
 
 _PICTURE = frozenset({Kind.IMAGE})

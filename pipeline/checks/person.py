@@ -8,7 +8,8 @@ from functools import partial
 from typing import Final
 
 from pipeline.checks.base import MOVING, Read, check, of_file
-from pipeline.model.facts import MediaInfo, Person, Span, Text, Value
+from pipeline.model.facts import MediaInfo, Text, Value
+from pipeline.model.measured import Person, Span
 from pipeline.model.rules import Reading
 
 PERSON = frozenset({"person"})

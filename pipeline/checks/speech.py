@@ -8,7 +8,8 @@ from functools import partial
 from typing import Final
 
 from pipeline.checks.base import SOUNDING, Read, check, of_file, only_down
-from pipeline.model.facts import Kind, Speech, Text
+from pipeline.model.facts import Kind, Text
+from pipeline.model.measured import Speech
 
 RECORDING = frozenset({Kind.AUDIO})
 SILENCES: Final = ("speech.leading_silence", "speech.trailing_silence")

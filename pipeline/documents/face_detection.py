@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import msgspec
 
-from pipeline.model.facts import Face
+from pipeline.model.measured import Face
 
 
 class Box(msgspec.Struct, frozen=True, rename="pascal"):

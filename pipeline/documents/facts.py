@@ -18,7 +18,8 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.documents.face_detection import Detection, detection
-from pipeline.model.facts import ROUNDED, Face, MediaInfo, Text
+from pipeline.model.facts import MediaInfo, Text
+from pipeline.model.measured import ROUNDED, Face
 from pipeline.model.units import exact
 
 Json = Any  # what JSON holds

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipeline.model.facts import Face, MediaInfo
+from pipeline.model.facts import MediaInfo
+from pipeline.model.measured import Face
 from pipeline.plots.still import DAMAGE
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.face.pose import turn

@@ -18,8 +18,9 @@ from pipeline.convert.av import split as parts
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import AssetError, ProofFailed
 from pipeline.model.case import Case
-from pipeline.model.facts import Kind, MediaInfo, Person, Text
+from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
+from pipeline.model.measured import Person
 from pipeline.model.results import Category, Finding, Made, Outcome, Output, Part, Plan, Problem, Proof, Status, Step
 from pipeline.model.rules import Role
 from pipeline.plots import publish as drawing

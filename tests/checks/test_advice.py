@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from pipeline.checks import face_advice as advice
 from pipeline.checks.face import CHECKS
-from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, Text
+from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, Text
 from pipeline.model.limits import Between, OneOf
+from pipeline.model.measured import Face
 from pipeline.model.rules import Safety
 
 F = Fraction

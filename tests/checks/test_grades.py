@@ -22,10 +22,10 @@ from pipeline.model.facts import (
     OnSlide,
     Size,
     SlidesInfo,
-    Speech,
     Text,
     Value,
 )
+from pipeline.model.measured import Speech
 from pipeline.model.rules import Safety
 from tests import factory
 

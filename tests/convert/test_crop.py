@@ -17,8 +17,9 @@ from pipeline.convert.image import convert as converter
 from pipeline.convert.image.crop import face_crop
 from pipeline.convert.image.recipe import recipe
 from pipeline.errors import AssetError
-from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size
 from pipeline.model.limits import Aspect, Between, OneOf
+from pipeline.model.measured import Face
 from pipeline.model.results import Finding, Fix, Plan
 from pipeline.model.rules import Limit, Safety
 from pipeline.probe import probe

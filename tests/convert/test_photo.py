@@ -16,9 +16,10 @@ from pipeline.convert.image.recipe import recipe
 from pipeline.convert.image.straighten import upright
 from pipeline.documents.facts import facts
 from pipeline.errors import AssetError
-from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size
 from pipeline.model.job import Job
 from pipeline.model.limits import AtLeastBox, Between, OneOf
+from pipeline.model.measured import Face
 from pipeline.model.results import Status
 from pipeline.probe import heic, probe
 from pipeline.rules import judge as judging

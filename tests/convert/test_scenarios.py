@@ -9,8 +9,9 @@ import pytest
 
 import samples
 from pipeline.convert.av import mono
-from pipeline.model.facts import Kind, Person, Span
+from pipeline.model.facts import Kind
 from pipeline.model.job import Job
+from pipeline.model.measured import Person, Span
 from pipeline.model.results import Status, Step
 from pipeline.probe.person import measure as person
 from pipeline.rules import presets

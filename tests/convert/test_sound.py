@@ -15,8 +15,9 @@ from pipeline.checks.speech import SILENCES
 from pipeline.convert.av import audio
 from pipeline.convert.av.sound import listens
 from pipeline.model.ceilings import CHECK, DEEP, JobTime
-from pipeline.model.facts import Kind, MediaInfo, Speech
+from pipeline.model.facts import Kind, MediaInfo
 from pipeline.model.job import Job
+from pipeline.model.measured import Speech
 from pipeline.model.results import Fix, Plan, Status, Verdict
 from pipeline.model.rules import Role, Safety
 from pipeline.probe import probe

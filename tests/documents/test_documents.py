@@ -23,8 +23,9 @@ from pipeline.documents.spool import Spool, line, with_trace
 from pipeline.documents.types import AssetEntry, PlannedAsset, PreparedAsset
 from pipeline.engine.tasks import check_entry, plan_entry, prepare_entry
 from pipeline.errors import UsageError, WorkerLost
-from pipeline.model.facts import Face, Kind, Speech, Text
+from pipeline.model.facts import Kind, Text
 from pipeline.model.job import Job
+from pipeline.model.measured import Face, Speech
 from pipeline.model.results import Problem, Report, Status
 from tests import ROOT, factory
 from tests.documents.schemas import held

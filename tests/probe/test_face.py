@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.model.facts import Face, Size, Text
+from pipeline.model.facts import Size, Text
+from pipeline.model.measured import Face
 from pipeline.probe import probe
 from pipeline.probe.face import models as face_models
 from pipeline.probe.face.detect import candidates

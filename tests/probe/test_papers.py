@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.documents.facts import encoded
 from pipeline.errors import ToolMissing
-from pipeline.model.facts import Letter
 from pipeline.model.job import Job
+from pipeline.model.measured import Letter
 from pipeline.model.results import Verdict
 from pipeline.probe import probe
 from pipeline.probe.papers import card, letter, words

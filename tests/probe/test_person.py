@@ -14,8 +14,8 @@ from pipeline.cli.output import exit_code
 from pipeline.documents import entry
 from pipeline.documents.spool import Spool, line
 from pipeline.documents.types import AssetEntry
-from pipeline.model.facts import Person
 from pipeline.model.job import Job
+from pipeline.model.measured import Person
 from pipeline.model.results import Verdict
 from pipeline.probe import probe
 from pipeline.probe.face import models

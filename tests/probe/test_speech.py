@@ -15,7 +15,8 @@ import pytest
 from pipeline.convert.package.align import syllables
 from pipeline.errors import Unreadable
 from pipeline.model import ceilings
-from pipeline.model.facts import AudioStream, Speech
+from pipeline.model.facts import AudioStream
+from pipeline.model.measured import Speech
 from pipeline.plots.sound import plot
 from pipeline.probe import probe
 from pipeline.probe.speech.measure import listen, measure

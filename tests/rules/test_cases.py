@@ -41,24 +41,19 @@ from pipeline.model.facts import (
     ArchiveEntry,
     ArchiveInfo,
     AudioStream,
-    Card,
-    Face,
     FontSwap,
     ImageInfo,
     Kind,
-    Letter,
     Mark,
     MediaInfo,
     OnSlide,
-    Person,
     Size,
     SlidesInfo,
-    Span,
-    Speech,
     Stated,
     TextInfo,
     VideoStream,
 )
+from pipeline.model.measured import Card, Face, Letter, Person, Span, Speech
 from pipeline.model.results import Finding, Verdict
 from pipeline.model.rules import Level, Role
 from pipeline.rules import presets

@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.model.case import Case
-from pipeline.model.facts import Face, ImageInfo, Kind, MediaInfo, Size, SlidesInfo, Speech, Text, Value
+from pipeline.model.facts import ImageInfo, Kind, MediaInfo, Size, SlidesInfo, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.limits import Between, FitsBox, OneOf
+from pipeline.model.measured import Face, Speech
 from pipeline.model.results import Finding, Fix, Status, Verdict
 from pipeline.model.rules import Condition, Level, Rule, Safety
 from pipeline.rules.judge import holds, judge, needs

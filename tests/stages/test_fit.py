@@ -15,8 +15,9 @@ from pipeline.cli.main import main
 from pipeline.documents import entry
 from pipeline.engine.tasks import fit_entry
 from pipeline.errors import TimedOut
-from pipeline.model.facts import Kind, Person, Span
+from pipeline.model.facts import Kind
 from pipeline.model.job import Job
+from pipeline.model.measured import Person, Span
 from pipeline.model.results import Finding, Status
 from pipeline.probe.papers import card, letter
 from pipeline.probe.person import measure as person

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from pipeline.convert.av.picture import Picture
 from pipeline.convert.av.sound import MAX_LOSS, MOST_PLACED, Sound
-from pipeline.model.facts import Speech
+from pipeline.model.measured import Speech
 from pipeline.model.units import exact
 
 

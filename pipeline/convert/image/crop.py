@@ -8,7 +8,8 @@ from math import ceil, floor
 
 from pipeline.convert.requirements import accepts, value_of
 from pipeline.errors import AssetError
-from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size
+from pipeline.model.measured import Face
 from pipeline.model.results import Fix
 from pipeline.model.rules import Role
 from pipeline.probe.face.crop import SHAPES, CropBox, around, portrait

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pipeline.errors import AssetError
-from pipeline.model.facts import Face, MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size
+from pipeline.model.measured import Face
 from pipeline.model.rules import Level, Role
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.model.facts import LEAST_PORTRAIT, Size
+from pipeline.model.facts import Size
+from pipeline.model.measured import LEAST_PORTRAIT
 
 CropBox = tuple[int, int, int, int]  # left, top, width, height in pixels
 

@@ -17,7 +17,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.errors import ToolMissing, Unreadable
-from pipeline.model.facts import Face, ImageInfo, MediaInfo, Size, Text
+from pipeline.model.facts import ImageInfo, MediaInfo, Size, Text
+from pipeline.model.measured import Face
 from pipeline.probe.face import lighting
 from pipeline.probe.face.crop import SHAPES, TIGHT, loose, portrait
 from pipeline.probe.face.detect import DetectedFace, candidates, overlap

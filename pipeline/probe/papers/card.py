@@ -18,7 +18,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
-from pipeline.model.facts import Card, MediaInfo, Size, Text
+from pipeline.model.facts import MediaInfo, Size, Text
+from pipeline.model.measured import Card
 from pipeline.probe.face import models
 from pipeline.probe.face.lighting import sharpness
 from pipeline.probe.face.measure import measured

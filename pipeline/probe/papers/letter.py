@@ -16,7 +16,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
-from pipeline.model.facts import Letter, MediaInfo, Text
+from pipeline.model.facts import MediaInfo, Text
+from pipeline.model.measured import Letter
 from pipeline.probe.face.models import Pixels
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.papers import words

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from pipeline.errors import ToolMissing
-from pipeline.model.facts import Face, MediaInfo, Person, Span, Text, VideoStream, decodable
+from pipeline.model.facts import MediaInfo, Text, VideoStream, decodable
+from pipeline.model.measured import Face, Person, Span
 from pipeline.probe.face.models import Pixels, load
 from pipeline.probe.person import frames
 from pipeline.probe.person.background import MIXED, Behind, behind

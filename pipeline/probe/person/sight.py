@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from msgspec.structs import replace
 
-from pipeline.model.facts import Face, Size
+from pipeline.model.facts import Size
+from pipeline.model.measured import Face
 from pipeline.probe.face.measure import measured
 from pipeline.probe.face.models import Numbers, Pixels
 

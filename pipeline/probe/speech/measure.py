@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
 from pipeline.model import ceilings
-from pipeline.model.facts import AudioStream, MediaInfo, Speech, default_sound
+from pipeline.model.facts import AudioStream, MediaInfo, default_sound
+from pipeline.model.measured import Speech
 from pipeline.probe.speech import recogniser, reverb
 from pipeline.probe.speech import tones as speech_tones
 from pipeline.probe.speech.activity import Activity, find
