@@ -70,9 +70,9 @@ def warm() -> Iterator[None]:
 
     Without it every call starts that process, which loads the decoders in 0.3 to 0.5 s, and ends it.
     """
-    from pipeline.engine import pool
+    from pipeline.engine import fork_server
 
-    with pool.warmed():
+    with fork_server.warmed():
         yield
 
 

@@ -44,9 +44,9 @@ def warm(options: Judged, *, plans: bool) -> None:
 
         if anything(options.paths[0]):
             return
-    from pipeline.engine import pool
+    from pipeline.engine import fork_server
 
-    pool.warm(pool.REPAIRING if plans else pool.LOOKING)
+    fork_server.warm(fork_server.REPAIRING if plans else fork_server.LOOKING)
 
 
 def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, repairs: Repairs | None = None) -> int:

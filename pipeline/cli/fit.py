@@ -30,7 +30,7 @@ def declare(parser: Parser) -> type[FitOptions]:
 def run(options: FitOptions) -> int:
     """Hold all that was named against every scenario, and tell how it stands. Raises UsageError."""
     if options.executor == "local":
-        from pipeline.engine.pool import LOOKING, warm
+        from pipeline.engine.fork_server import LOOKING, warm
 
         warm(LOOKING)
     # Imported while the server of the workers loads them too.

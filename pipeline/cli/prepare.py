@@ -89,6 +89,6 @@ def _warm(options: PrepareOptions) -> None:
 
     # Where an earlier run was, its journal may know everything.
     if options.executor == "local" and not (options.out and os.path.exists(os.path.join(options.out, LOCK))):  # noqa: PTH110, PTH118  before anything is imported
-        from pipeline.engine.pool import warm
+        from pipeline.engine.fork_server import warm
 
         warm()

@@ -25,7 +25,7 @@ def declare(parser: Parser) -> type[ProbeOptions]:
 def run(options: ProbeOptions) -> int:
     """Tell what is known of all that was named. Raises UsageError."""
     if options.executor == "local":
-        from pipeline.engine.pool import LOOKING, warm
+        from pipeline.engine.fork_server import LOOKING, warm
 
         warm(LOOKING)
     # Imported while the server of the workers loads them too.

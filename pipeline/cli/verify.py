@@ -34,7 +34,7 @@ def declare(parser: Parser) -> type[VerifyOptions]:
 
 def run(options: VerifyOptions) -> int:
     """Look at every output again, and tell which are as the manifest says. Raises UsageError."""
-    from pipeline.engine.pool import LOOKING, warm
+    from pipeline.engine.fork_server import LOOKING, warm
 
     warm(LOOKING)
     # Imported while the server of the workers loads them too.

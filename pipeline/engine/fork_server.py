@@ -14,6 +14,7 @@ number of the new process and then how it ended.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -22,7 +23,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from multiprocessing import spawn, util
 from multiprocessing.connection import Connection
@@ -32,6 +33,9 @@ from typing import Any, Final
 from pipeline.engine.worker import environment, serve
 from pipeline.errors import WorkerLost
 
+# What workers need, by what they do: loaded once, before the first of them is forked.
+LOOKING: Final = ("pipeline.engine.tasks", "pipeline.probe.av.read", "pipeline.probe.av.timeline")
+REPAIRING: Final = (*LOOKING, "pipeline.stages.plan", "pipeline.convert.av.video")
 _FILES: Final = 4  # of a request: jobs, both ends of what libraries print, the news of the process
 _NUMBER: Final = struct.Struct("=q")
 _GONE: Final = -signal.SIGKILL  # how a worker ended whose server can no longer tell: the kernel killed it then
@@ -157,6 +161,38 @@ class _Server:
 
 
 SERVER: Final = _Server()
+
+
+def forking() -> bool:
+    """Whether a server forks the workers; elsewhere each is a Python of its own."""
+    return sys.platform.startswith("linux")
+
+
+@contextlib.contextmanager
+def warmed(preload: Sequence[str] = REPAIRING) -> Iterator[None]:
+    """With the server that forks workers. It loads what all of them need, once, while we do other things.
+
+    Only code is loaded there; no file is opened before a worker has limited itself.
+    """
+    if not forking():
+        yield
+        return
+    owner = os.getpid()
+    SERVER.hold(preload)
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:  # else a copy of us, which has none
+            SERVER.release()
+
+
+def warm(preload: Sequence[str] = REPAIRING) -> None:
+    """As `warmed`, for as long as this process lives."""
+    lasting = contextlib.ExitStack()
+    lasting.enter_context(warmed(preload))
+    atexit.register(lasting.close)
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=SERVER.forget)
 

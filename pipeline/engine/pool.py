@@ -16,13 +16,11 @@ without a word on their command lines.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import multiprocessing
 import os
 import selectors
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -49,9 +47,6 @@ R = TypeVar("R")
 
 Work = Callable[[J, Progress], R]
 
-# What workers need, by what they do: loaded once, before the first of them is forked.
-LOOKING: Final = ("pipeline.engine.tasks", "pipeline.probe.av.read", "pipeline.probe.av.timeline")
-REPAIRING: Final = (*LOOKING, "pipeline.stages.plan", "pipeline.convert.av.video")
 _AHEAD: Final = 16  # light jobs a worker may hold, so that it never waits for the next one
 _LOOK: Final = 1.0  # seconds after which a job is long, and its processor time looked at, as often
 _QUEUED: Final = 64 * 1024  # bytes of jobs on their way to a worker: what its socket holds whatever it is doing
@@ -103,36 +98,6 @@ class _Queue:
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.suspects)
-
-
-def _forking() -> bool:
-    """Whether a server forks the workers; elsewhere each is a Python of its own."""
-    return sys.platform.startswith("linux")
-
-
-@contextlib.contextmanager
-def warmed(preload: Sequence[str] = REPAIRING) -> Iterator[None]:
-    """With the server that forks workers. It loads what all of them need, once, while we do other things.
-
-    Only code is loaded there; no file is opened before a worker has limited itself.
-    """
-    if not _forking():
-        yield
-        return
-    owner = os.getpid()
-    fork_server.SERVER.hold(preload)
-    try:
-        yield
-    finally:
-        if os.getpid() == owner:  # else a copy of us, which has none
-            fork_server.SERVER.release()
-
-
-def warm(preload: Sequence[str] = REPAIRING) -> None:
-    """As `warmed`, for as long as this process lives."""
-    lasting = contextlib.ExitStack()
-    lasting.enter_context(warmed(preload))
-    atexit.register(lasting.close)
 
 
 def _spawned(words: tuple[Any, ...]) -> Any:
@@ -190,7 +155,7 @@ class Pool(Generic[J, R]):
             self._end(worker)
         self._ears.close()
         if self._home:
-            if _forking():
+            if fork_server.forking():
                 fork_server.SERVER.release()
             publish.drop(self._home)
             self._home = None
@@ -207,13 +172,17 @@ class Pool(Generic[J, R]):
     def _start(self) -> None:
         if self._home is None:  # private, and known to be ours should we be killed
             self._home = publish.scratch()
-            if _forking():
-                fork_server.SERVER.hold(REPAIRING)
+            if fork_server.forking():
+                fork_server.SERVER.hold(fork_server.REPAIRING)
         writes = None if self._writes is None else (*self._writes, str(self._home))
         words = (self._work, writes, str(self._home))
         ours, theirs = multiprocessing.Pipe()
         said = multiprocessing.Pipe(duplex=False)
-        process = fork_server.SERVER.fork(words, ours, theirs, said) if _forking() else _spawned((theirs, said, *words))
+        process = (
+            fork_server.SERVER.fork(words, ours, theirs, said)
+            if fork_server.forking()
+            else _spawned((theirs, said, *words))
+        )
         theirs.close()
         said[1].close()
         taken = {worker.place for worker in self._workers}

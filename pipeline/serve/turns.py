@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipeline.engine.pool import warmed
+from pipeline.engine.fork_server import warmed
 from pipeline.serve.batches import DroppedBatch
 
 _ALONE: Final = 4  # turns in one, where nobody else waits

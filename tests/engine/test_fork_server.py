@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from pipeline.engine import fork_server
-from pipeline.engine.pool import Pool, warmed
+from pipeline.engine.fork_server import warmed
+from pipeline.engine.pool import Pool
 from pipeline.errors import WorkerLost
 from tests.engine.pool_work import SOON, work
 from tests.engine.test_pool import ended, gone

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine import fork_server, pool
+from pipeline.engine import fork_server
 from pipeline.engine.pool import Pool
 from pipeline.engine.worker import environment
 from pipeline.model.ceilings import CHECK
@@ -128,7 +128,7 @@ def told(job: Job, _: object) -> Any:
 
 def test_workers_that_are_started_one_by_one_do_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As on systems without a server: results, crashes, time limits, and no secret."""
-    monkeypatch.setattr(pool, "_forking", lambda: False)
+    monkeypatch.setattr(fork_server, "forking", lambda: False)
     monkeypatch.setenv("CLOUD_SECRET_KEY", SECRET)
     jobs: list[Job] = [("double", 1), ("exit", 3), ("environment", 0), ("double", 2), ("say", "words"), ("process", 0)]
     with Pool(told, 2, CHECK, writes=(str(tmp_path),)) as workers:
