@@ -87,10 +87,10 @@ run: setup ## prepare all samples and print the result
 	@$(BIN)/python -m samples.tour --samples $(SAMPLES) --out $(OUT)/samples
 
 test: setup ## the test suite
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 thorough: setup ## what the suite tries a part of, in whole
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m thorough
 
 lint: setup ## formatting, linting, who may import whom, types
 	@$(BIN)/ruff format --check .

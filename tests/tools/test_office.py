@@ -161,7 +161,7 @@ def test_a_hidden_slide_has_no_page(tmp_path: Path, way: str) -> None:
 
 
 @needs_soffice
-def test_a_page_too_many_is_a_failure(tmp_path: Path, way: str) -> None:
+def test_a_page_too_many_is_a_failure(tmp_path: Path) -> None:
     source = deck(tmp_path / "deck.pptx", 3)
     with pytest.raises(ProofFailed, match=r"deck\.pptx: the PDF has 3 pages .* 2 visible slides"):
         office.to_pdf(Deck(source, "pptx", 2), work_in(tmp_path))
@@ -180,7 +180,7 @@ def test_a_picture_outside_the_deck_stays_outside(tmp_path: Path, way: str) -> N
 
 
 @needs_soffice
-def test_a_spreadsheet_under_a_decks_name_is_not_taken_for_a_deck(tmp_path: Path, way: str) -> None:
+def test_a_spreadsheet_under_a_decks_name_is_not_taken_for_a_deck(tmp_path: Path) -> None:
     source = tmp_path / "deck.odp"
     with zipfile.ZipFile(source, "w") as package:
         package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
@@ -200,7 +200,7 @@ def test_an_office_that_stays_makes_the_same_pages_as_one_started_for_the_deck(
 
 
 @needs_soffice
-def test_pictures_of_every_format_are_on_the_page(tmp_path: Path, way: str) -> None:
+def test_pictures_of_every_format_are_on_the_page(tmp_path: Path) -> None:
     pdf = office.to_pdf(Deck(pictured(tmp_path / "deck.pptx"), "pptx", 4), work_in(tmp_path))
     with pypdfium2.PdfDocument(pdf) as document:
         for page in document:
