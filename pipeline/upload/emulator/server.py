@@ -36,7 +36,7 @@ class Emulator:
         handler = type("Handler", (_Handler,), {"backend": backend})
         self._server = _Server(("127.0.0.1", port), handler)
         self.url = backend.base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
