@@ -164,8 +164,8 @@ def _packed(name: str, file: BinaryIO) -> None:
     if packing not in _TIFF_READ:
         called = _TIFF_OTHERS.get(packing or 0)
         raise Unreadable(
-            f"{name} is a TIFF whose pixels are packed as {called or f'number {packing}'}, which is not read here, as by "
-            "most programs. Save it anew without compression or with LZW, or as PNG.",
+            f"{name} is a TIFF whose pixels are packed as {called or f'number {packing}'}, which is not read here "
+            "nor by most programs. Save it anew without compression or with LZW, or as PNG.",
             f"{name} 是 TIFF，其像素压缩方式为 {called or f'编号 {packing}'}，此处及多数软件均无法读取。"
             "请以无压缩或 LZW 方式重新保存，或另存为 PNG。",
         )
