@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -23,7 +23,7 @@ from pipeline.report.html import asset, digest
 from pipeline.rules import presets
 from pipeline.serve import http_api, log, runs
 from pipeline.serve.batches import DroppedBatch
-from pipeline.serve.door import PERSON, Door, Doorman
+from pipeline.serve.door import MINE, PERSON, Door, Doorman
 from pipeline.serve.messages import BUSY, Asked, BatchState, Chosen, OpenedBatch, StoredFile
 from pipeline.serve.sessions import Full, Room
 from pipeline.serve.turns import Turns
@@ -41,6 +41,7 @@ def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
     base = "/{token}"
     one = f"{base}/batches/{{id}}"
     routes = [
+        Route("/", desk.home, methods=["GET"]),
         Route(f"{base}/", desk.page, methods=["GET"]),
         Route(f"{base}/batches", desk.mine, methods=["GET"]),
         Route(f"{base}/batches", desk.open, methods=["POST"]),
@@ -114,6 +115,10 @@ class _Desk:
         if batch is None:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
         return batch
+
+    async def home(self, _: Request) -> Response:
+        """To the page of whom a proxy names: nobody else comes here."""
+        return RedirectResponse(f"/{MINE}/")
 
     async def page(self, _: Request) -> Response:
         """The page itself."""
