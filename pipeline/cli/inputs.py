@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, partial
@@ -12,11 +13,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.checks.person import ENDS
 from pipeline.checks.speech import SILENCES
 from pipeline.cli.options import ENCODINGS, Inputs, Judged, Repairs
 from pipeline.cli.project import Project, Settings, near
 from pipeline.errors import PresetError, UsageError, nearest_word
-from pipeline.model.facts import Text, Value
+from pipeline.model.facts import Kind, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.rules import Preset, Safety
 from pipeline.model.units import NotAValue, parse
@@ -131,8 +133,30 @@ def run_of(
         parts = tuple(each.values())
     else:
         parts = _divided(jobs, options, repairs, unplaced)
+    if not options.quiet:
+        for part in parts:
+            if not _trims(part):
+                _say_untrimmed(part.preset.id, options.lang)
     roof = len(names) != 1
     return Assignment(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
+
+
+def _trims(part: Portion) -> bool:
+    """Whether ends of footage are cut off as asked, or nobody asked, or nothing there is footage."""
+    filmed = [role for role in part.preset.roles if Kind.VIDEO in role.kinds]
+    blind = {role.name for role in filmed if not any(rule.check in ENDS for rule in role.rules)}
+    asked = [job.role for job in part.jobs if job.allow & ENDS.keys()]
+    return not any(role in blind or (role is None and blind and len(blind) == len(filmed)) for role in asked)
+
+
+@cache  # once for each scenario, however often its files come
+def _say_untrimmed(name: str, lang: str) -> None:
+    said = Text(
+        f"--trim: {name} does not ask who is seen in a video, so black, frozen and empty ends stay; only what is too "
+        "long is cut off",
+        f"--trim：{name} 不检测视频中的人物，首尾的黑屏、静止和无人时段将保留；仅截去超长部分",
+    )
+    sys.stderr.write(f"preflight: {said.of(lang)}\n")
 
 
 def _for(jobs: list[Job], name: str) -> list[Job]:
@@ -251,6 +275,7 @@ def preset_of(name: str, role: str | None) -> Preset:
 def _asked(options: Repairs) -> dict[str, Any]:
     """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
     allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
+    allow |= dict.fromkeys(ENDS, options.trim)
     allow |= {"face.framed": options.crop, "face.share": options.crop}
     allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
     allow |= {"ssml.tag": options.strip_tags, **dict.fromkeys(SILENCES, options.trim_silence)}

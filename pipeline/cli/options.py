@@ -358,7 +358,10 @@ class Repairs:
         group.add_argument(
             "--trim",
             action="store_true",
-            help=Text("cut videos and sounds that are too long off at the limit", "将过长的视频和声音在上限处截断"),
+            help=Text(
+                "cut videos and sounds that are too long off at the limit, and black, still and empty ends off footage",
+                "将过长的视频和声音在上限处截断，并剪去素材首尾的黑屏、静止和无人时段",
+            ),
         )
         group.add_argument(
             "--crop",

@@ -102,7 +102,7 @@ def run(
             f"{info.name}：ffmpeg 结束但没有写出任何内容。源文件可能已损坏，请尝试播放。",
         )
     part = chosen.part
-    numbered = f"-{part.label or f'part{part.number:0{len(str(part.of))}}'}" if part else ""
+    numbered = f"-{part.label or f'part{part.number:0{len(str(part.of))}}'}" if part and not part.alone else ""
     name = f"{{stem}}{numbered}.{chosen.format.extension}"
     kept = Reference(str(work / reference.name(chosen)), reference.every(chosen)) if chosen.picture else None
     made = Made(
