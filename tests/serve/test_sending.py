@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -30,6 +31,7 @@ from pipeline.upload import order as orders
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
 from tests import ROOT
+from tests.browser import browser, needs_browser, press, violations
 from tests.serve.test_http_api import bearer, events
 from tests.serve.test_team import NAME
 
@@ -50,17 +52,18 @@ def far(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 @contextmanager
-def sending_to(places: tuple[str, ...], room: Room, tokens: Path) -> Iterator[httpx.Client]:
-    """A team's server that may send there."""
+def sending_to(places: tuple[str, ...], room: Room, tokens: Path, *, browsed: bool = False) -> Iterator[httpx.Client]:
+    """A team's server that may send there; `browsed`: by its address."""
     listening = _listen("127.0.0.1", 0)
-    door = Door(Team(tokens), frozenset({NAME}), team=True)
+    name = f"127.0.0.1:{listening.getsockname()[1]}" if browsed else NAME
+    door = Door(Team(tokens), frozenset({name}), team=True)
     with Sender(places, room, team=True) as sender:
         running = uvicorn.Server(server.config(application(room, door, 1, "en", sender)))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
             base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            with httpx.Client(base_url=base, timeout=30, trust_env=False, headers={"host": NAME}) as client:
+            with httpx.Client(base_url=base, timeout=30, trust_env=False, headers={"host": name}) as client:
                 yield client
         finally:
             running.should_exit = True
@@ -298,3 +301,70 @@ def test_without_keys_the_server_says_so_at_its_start(
         monkeypatch.delenv("PREFLIGHT_METASTUDIO_PROJECT", raising=False)
         assert main(["serve", "--port", "0", "--send", place]) == 2
         assert wanted in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@needs_browser
+def test_on_the_page_by_keyboard_planned_first_in_both_languages_and_on_a_phone(
+    tmp_path: Path, tokens: Path, far: Emulator, picture: bytes
+) -> None:
+    token = add(tokens, "anna")
+    shots = Path(os.environ.get("PREFLIGHT_SHOTS", tmp_path))
+    room = Room(tmp_path / "room", 10**6)
+    room.folder.mkdir()
+    with sending_to(("metastudio",), room, tokens, browsed=True) as client, browser() as driver:
+        batch = prepared(client, bearer(token), {"a.png": picture}).rpartition("/")[2]
+        driver.get(f"{str(client.base_url).rstrip('/')}/{token}/#{batch}")
+
+        def named(id_: str) -> Any:
+            return driver.find_element("id", id_)
+
+        until(lambda: named("sendon").is_displayed())
+        if driver.execute_script("return document.documentElement.dataset.lang") != "en":
+            named("lang").click()
+        until(lambda: bool(driver.find_elements("css selector", "#order summary")))
+        driver.execute_script("arguments[0].focus()", driver.find_element("css selector", "#order summary"))
+        press(driver, "\ue007")
+        tags = driver.find_element("css selector", "[data-table=asset][data-field=tags]")
+        tags.send_keys("one")
+        assert not named("send").is_enabled()
+        driver.execute_script("arguments[0].focus()", named("plan"))
+        press(driver, "\ue007")
+        until(lambda: named("sendfault").is_displayed())
+        assert "TOML" in named("sendfault").text  # a text would need its quotes
+        tags.clear()
+        tags.send_keys('["one"]')
+        described = driver.find_element("css selector", "[data-table=asset][data-field=description]")
+        described.send_keys('say "hi" \\ 你好')
+        named("lang").click()
+        assert driver.find_element("css selector", "[data-field=tags]").get_attribute("value") == '["one"]'
+        named("lang").click()
+        driver.execute_script("arguments[0].focus()", named("plan"))
+        press(driver, "\ue007")
+        until(lambda: named("send").is_enabled())
+        assert "a.png" in named("sentlines").text
+        assert far.backend.calls == []
+        for lang in ("en", "zh"):
+            for width in (390, 1280):
+                screen = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500}
+                driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+                assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+                driver.execute_script("arguments[0].scrollIntoView()", named("sendon"))
+                driver.save_screenshot(str(shots / f"sending-{lang}-{width}.png"))
+            assert violations(driver) == []
+            if lang == "en":
+                for one in ("lang", "plan"):
+                    driver.execute_script("arguments[0].click()", named(one))
+                until(lambda: named("send").is_enabled())
+        driver.execute_script("arguments[0].focus()", named("send"))
+        press(driver, "\ue007")
+        until(lambda: named("sentstate").text == "已发送。")
+        assert "已送达" in named("sentlines").text
+        assert violations(driver) == []
+        driver.save_screenshot(str(shots / "sent.png"))
+        (made,) = [body for _, body, _, _ in far.backend.transcript if "asset_name" in body]
+        assert (made["description"], "one" in made["tags"]) == ('say "hi" \\ 你好', True)
+        assert stored(far) == [picture]
+        driver.refresh()
+        until(lambda: "已送达" in named("sentlines").text)
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "400" not in e["message"]] == []
