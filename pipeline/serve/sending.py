@@ -63,7 +63,7 @@ def opened(where: str) -> None:
     destinations.opened(Target(where=where, preset=""), Secrets()).close()
 
 
-class Prepared(NamedTuple):
+class Departure(NamedTuple):
     """A batch that may go."""
 
     place: Destination
@@ -126,16 +126,16 @@ class Sender:
         except PreflightError as error:
             raise _refused(batch, secrets, error) from None
 
-    def prepared(self, batch: DroppedBatch, asked: Sending) -> Prepared:
+    def prepared(self, batch: DroppedBatch, asked: Sending) -> Departure:
         """What `begin` takes. Raises Full."""
         secrets = Secrets()
         target, items = self._asked(batch, asked, dry=False)
         try:
-            return Prepared(destinations.opened(target, secrets), items, secrets)
+            return Departure(destinations.opened(target, secrets), items, secrets)
         except PreflightError as error:
             raise _refused(batch, secrets, error) from None
 
-    def begin(self, batch: DroppedBatch, asked: Sending, made: Prepared) -> None:
+    def begin(self, batch: DroppedBatch, asked: Sending, made: Departure) -> None:
         """Send it, in a thread of its own; called where runs begin, so that not both begin. Raises Full."""
         with self._guard:
             if batch.busy or batch.id in self._going:
@@ -185,7 +185,7 @@ class Sender:
         preset = document.preset.id if document.preset else ""
         return Target(where=asked.to, preset=preset, order=order, dry=dry), items
 
-    def _send(self, batch: DroppedBatch, made: Prepared, how: How) -> None:
+    def _send(self, batch: DroppedBatch, made: Departure, how: How) -> None:
         place, items, secrets = made
 
         def sent(count: int) -> None:
