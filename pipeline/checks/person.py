@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Final
 
+from msgspec.structs import asdict, replace
+
 from pipeline.checks.base import MOVING, Read, check, of_file
 from pipeline.model.facts import MediaInfo, Text, Value
 from pipeline.model.measured import Person, Span
-from pipeline.model.rules import Reading
+from pipeline.model.rules import Limit, Reading
 
 PERSON = frozenset({"person"})
+Stretches = Callable[[Person], Sequence[Span]]
 _NAMED: Final = 6  # stretches that are named; of more it is said how many there are
 
 
@@ -28,7 +31,7 @@ def _at(spans: Sequence[Span]) -> Text | None:
     )
 
 
-def _longest(of: Callable[[Person], Sequence[Span]]) -> Read:
+def _longest(of: Stretches) -> Read:
     """Seconds of the longest stretch, and where all of them are."""
 
     def read(info: MediaInfo) -> Iterator[Reading]:
@@ -58,6 +61,69 @@ def _of(value: Callable[[Person], Value | None]) -> Read:
     return read
 
 
+# Stretches of which nothing is of use, and which are cut off on request where they are at an end.
+ENDS: Final[Mapping[str, Stretches]] = {
+    "person.black": lambda p: p.black,
+    "person.white": lambda p: p.white,
+    "person.frozen": lambda p: p.frozen,
+    "person.nobody": lambda p: p.nobody,
+}
+
+
+def left(person: Person, refused: Callable[[str, Fraction], bool]) -> Span:
+    """What of footage is between its ends, in seconds; where nothing is, it ends no later than it starts.
+
+    An end is of stretches of ENDS that follow on each other from the first picture on, or up to the last, one of which
+    is `refused` by a check of this name for lasting so many seconds.
+    """
+    whole = person.pictures * person.step
+    stretches = [(span, refused(name, span.end - span.start)) for name, of in ENDS.items() for span in of(person)]
+    begin, wrong = Fraction(0), False
+    for span, bad in sorted(stretches):
+        if span.start <= begin:
+            begin, wrong = max(begin, span.end), wrong or bad
+    start = begin if wrong else Fraction(0)
+    end, wrong = whole, False
+    for span, bad in sorted(stretches, key=lambda one: one[0].end, reverse=True):
+        if span.end >= end:
+            end, wrong = min(end, span.start), wrong or bad
+    return Span(start, end if wrong else whole)
+
+
+def within(person: Person, kept: Span) -> Person:
+    """What would be seen if the footage were what is `kept` of it alone. What is left of a stretch and shorter than it
+    can be told is none.
+    """
+
+    def cut(spans: Sequence[Span]) -> tuple[Span, ...]:
+        inside = [Span(max(span.start, kept.start), min(span.end, kept.end)) for span in spans]
+        return tuple(
+            Span(one.start - kept.start, one.end - kept.start) for one in inside if one.end - one.start >= person.step
+        )
+
+    spans = {name: cut(of) for name, of in asdict(person).items() if isinstance(of, tuple)}
+    return replace(person, pictures=int((kept.end - kept.start) / person.step), **spans)
+
+
+_TRIM = Text(
+    "It is at an end: cut it off, or have it cut off with --trim.", "位于首尾：请剪去，或使用 --trim 自动剪去。"
+)
+
+
+def _cut_off(name: str) -> Callable[[MediaInfo, Limit], Text | None]:
+    """Where all that is refused is at an end, how it is got rid of."""
+
+    def advise(info: MediaInfo, limit: Limit) -> Text | None:
+        person = info.person
+        if person is None:
+            return None
+        kept = left(person, lambda check, lasts: check == name and not limit.accepts(lasts))
+        rest = ENDS[name](within(person, kept)) if kept.start < kept.end else None
+        return _TRIM if rest is not None and all(limit.accepts(one.end - one.start) for one in rest) else None
+
+    return advise
+
+
 _check = partial(check, kinds=MOVING, needs=PERSON)
 
 CHECKS = (
@@ -85,7 +151,8 @@ CHECKS = (
         "longest stretch without a face",
         "最长无人脸时段",
         "seconds",
-        read=_longest(lambda p: p.nobody),
+        read=_longest(ENDS["person.nobody"]),
+        advise=_cut_off("person.nobody"),
         help=Text("Keep the face in the picture, uncovered, all the time.", "请全程保持面部在画面内且无遮挡。"),
     ),
     _check(
@@ -131,7 +198,8 @@ CHECKS = (
         "longest black stretch",
         "最长黑屏时段",
         "seconds",
-        read=_longest(lambda p: p.black),
+        read=_longest(ENDS["person.black"]),
+        advise=_cut_off("person.black"),
         help=Text("Cut it off, or film again.", "请剪去，或重新拍摄。"),
     ),
     _check(
@@ -139,7 +207,8 @@ CHECKS = (
         "longest over-exposed stretch",
         "最长过曝时段",
         "seconds",
-        read=_longest(lambda p: p.white),
+        read=_longest(ENDS["person.white"]),
+        advise=_cut_off("person.white"),
         help=Text("Put less light on it and film again.", "请减弱光线后重新拍摄。"),
     ),
     _check(
@@ -147,7 +216,8 @@ CHECKS = (
         "longest frozen stretch",
         "最长画面静止时段",
         "seconds",
-        read=_longest(lambda p: p.frozen),
+        read=_longest(ENDS["person.frozen"]),
+        advise=_cut_off("person.frozen"),
         help=Text("Cut it out by filming again in one take.", "请一镜到底重新拍摄，勿含静止画面。"),
     ),
     _check(

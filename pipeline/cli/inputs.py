@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.checks.person import ENDS
 from pipeline.cli.options import ENCODINGS, Inputs, Judged
 from pipeline.cli.project import Project, Settings, near
 from pipeline.errors import PresetError, UsageError, nearest_word
-from pipeline.model.facts import Text
+from pipeline.model.facts import Kind, Text
 from pipeline.model.job import Job
 from pipeline.model.repairs import CHOICES, Repairs
 from pipeline.model.rules import Preset
@@ -129,8 +131,30 @@ def run_of(
         parts = tuple(each.values())
     else:
         parts = _divided(jobs, options, repairs, unplaced)
+    if not options.quiet:
+        for part in parts:
+            if not _trims(part):
+                _say_untrimmed(part.preset.id, options.lang)
     roof = len(names) != 1
     return Assignment(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
+
+
+def _trims(part: Portion) -> bool:
+    """Whether ends of footage are cut off as asked, or nobody asked, or nothing there is footage."""
+    filmed = [role for role in part.preset.roles if Kind.VIDEO in role.kinds]
+    blind = {role.name for role in filmed if not any(rule.check in ENDS for rule in role.rules)}
+    asked = [job.role for job in part.jobs if job.allow & ENDS.keys()]
+    return not any(role in blind or (role is None and blind and len(blind) == len(filmed)) for role in asked)
+
+
+@cache  # once for each scenario, however often its files come
+def _say_untrimmed(name: str, lang: str) -> None:
+    said = Text(
+        f"--trim: {name} does not ask who is seen in a video, so black, frozen and empty ends stay; only what is too "
+        "long is cut off",
+        f"--trim：{name} 不检测视频中的人物，首尾的黑屏、静止和无人时段将保留；仅截去超长部分",
+    )
+    sys.stderr.write(f"preflight: {said.of(lang)}\n")
 
 
 def _for(jobs: list[Job], name: str) -> list[Job]:

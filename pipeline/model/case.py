@@ -34,9 +34,9 @@ class Case(Struct, frozen=True, kw_only=True):
         """Where the asset stands before anything is done."""
         if self.error:
             return Status.ERROR
-        if not any(finding.blocks for finding in self.findings):
-            return Status.PASS
-        return Status.BLOCKED if self.plan.blocked else Status.FIXABLE
+        if self.plan.blocked:
+            return Status.BLOCKED
+        return Status.FIXABLE if any(finding.blocks for finding in self.findings) else Status.PASS
 
     @property
     def report(self) -> Report:

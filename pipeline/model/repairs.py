@@ -37,7 +37,11 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         _Yes, _told("remove SSML elements that the rules refuse, keep words", "删除规则不接受的 SSML 元素，保留文字")
     ] = None
     trim: Annotated[
-        _Yes, _told("cut videos and sounds that are too long off at the limit", "将过长的视频和声音在上限处截断")
+        _Yes,
+        _told(
+            "cut videos and sounds that are too long off at the limit, and black, still and empty ends off footage",
+            "将过长的视频和声音在上限处截断，并剪去素材首尾的黑屏、静止和无人时段",
+        ),
     ] = None
     crop: Annotated[
         _Yes, _told("crop photos to head and shoulders of the person in them", "将照片裁剪为人物的头肩像")

@@ -102,6 +102,11 @@ class Part(Struct, frozen=True, kw_only=True):
     recut: bool = False  # it begins or ends where no copy can: the picture is encoded for its sake
     label: str = ""  # what its file is called behind the name of the asset; "": by its number
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is all that is made: what is left of a recording whose ends are cut off."""
+        return self.of == 1 and not self.label
+
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What would be done to make an asset comply; empty when nothing need be."""
@@ -111,6 +116,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     blocked: tuple[Finding, ...] = ()  # nothing here can be done by this tool
     split: bool = False  # a recording that is too long goes on in parts; else it is cut off at the limit
     parts: tuple[Part, ...] = ()  # ... which are known once its frames are; see `pipeline.convert.av.split`
+    slack: Fraction = Fraction(0)  # seconds that may stay at either end of a part where that saves encoding it
     allowed: frozenset[str] = frozenset()  # what is done on request only, and was asked for
     finer: bool = False  # pictures are encoded once more, for the first time fell short of what is aimed at
 

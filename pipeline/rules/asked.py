@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.checks.person import ENDS
 from pipeline.checks.speech import SILENCES
 from pipeline.errors import UsageError
 from pipeline.model.facts import Value
@@ -16,6 +17,7 @@ from pipeline.rules.plan import PARTS
 def asked(chosen: Repairs) -> dict[str, Any]:
     """Fields of a `Job`: the safety, checks whose repair is made on request only, new files. Raises UsageError."""
     allow = {"slides.pages": chosen.split, PARTS: chosen.split, "media.duration": chosen.trim}
+    allow |= dict.fromkeys(ENDS, chosen.trim)
     allow |= {"face.framed": chosen.crop, "face.share": chosen.crop}
     allow |= {"face.roll": chosen.straighten, "image.enlarge": chosen.enlarge}
     allow |= {"ssml.tag": chosen.strip_tags, **dict.fromkeys(SILENCES, chosen.trim_silence)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages import foreign
+from pipeline.stages import foreign, trim
 from pipeline.storage import crash
 from pipeline.tools import allowance
 
@@ -64,10 +65,12 @@ def check(job: Job) -> Case:
             info = moving if role else info
         if role is None:
             findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
+            plan = planning.plan(findings, job.at_least, job.allow, info.kind)
         else:
             info = measured(job, info, judging.needs(role, info.kind))
             findings = judged(job, info, role)
-        plan = _cut(job, planning.plan(findings, job.at_least, job.allow, info.kind))
+            findings, plan = trim.plan(job, info, findings, partial(judged, job, role=role))
+            plan = _cut(job, plan)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
     return Case(job=job, role=role, facts=info, findings=findings, plan=plan, seconds=time.monotonic() - started)

@@ -216,12 +216,10 @@ def _proven(
     for one, digest in zip(made, digests, strict=True):
         path = Path(one.path)
         seen = _seen(info, plan, one)
-        probed = replace(
-            probe(path, judging.needs(role, info.kind) - (_SEEN if seen else frozenset())),
-            name=Path(one.name.format(stem=stem(job, plan))).name,
-            person=seen,
-        )
-        probed = replace(probed, extension=Path(probed.name).suffix.lower().lstrip("."))
+        probed = probe(path, judging.needs(role, info.kind) - (_SEEN if seen else frozenset()))
+        name = Path(one.name.format(stem=stem(job, plan))).name
+        extension = Path(name).suffix.lower().lstrip(".")
+        probed = replace(probed, name=name, extension=extension, person=seen or probed.person)
         findings: tuple[Finding, ...] = ()
         if one.category is Category.MAIN:
             findings = judging.judge(probed, role)
@@ -235,7 +233,7 @@ def _proven(
                 proofs.extend(prove(info, probed, plan))
         proofs.extend(one.proof)
         outputs.append(_output(one, path, probed, findings, digest.result()))
-    if plan.parts:
+    if plan.parts and not plan.parts[0].alone:
         proofs.append(proving.together(info, plan.parts, [output.facts for output in outputs]))
     failed = [proof for proof in proofs if not proof.passed]
     if failed:

@@ -52,6 +52,8 @@ def media(
 
 
 def _numbered(part: Part, name: Text) -> Text:
+    if part.alone:
+        return name
     return Text(f"part {part.number}: {name.en}", f"第 {part.number} 份：{name.zh}")
 
 

@@ -115,6 +115,7 @@ def test_what_holds_and_why_is_told(mixed: Path, capsys: pytest.CaptureFixture[s
 
 def test_options_of_an_entry_hold_for_its_files_alone(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A repair that is made on request only: asked for here, it makes a file fixable that else is not."""
+    from pipeline.checks.person import ENDS
     from pipeline.cli.inputs import run_of
     from pipeline.cli.main import parsed
     from pipeline.model.rules import Safety
@@ -125,7 +126,7 @@ def test_options_of_an_entry_hold_for_its_files_alone(mixed: Path, capsys: pytes
     parts = {part.preset.id: part.jobs for part in run_of(options, repairs=said).parts}  # type: ignore[arg-type]
     (picture,), (sound,) = parts[LIBRARY], parts[WAV]
     assert (picture.allow, picture.at_least, picture.deep) == (frozenset(), Safety.LOSSY, False)
-    assert (sound.allow, sound.at_least, sound.deep) == ({"media.duration"}, Safety.LOSSLESS, True)
+    assert (sound.allow, sound.at_least, sound.deep) == ({"media.duration", *ENDS}, Safety.LOSSLESS, True)
     # What is said beside the command counts more, also where it is what would be usual.
     _, options = parsed(["plan", str(mixed), "--at-least", "lossy"])
     said = options.repairs  # type: ignore[attr-defined]

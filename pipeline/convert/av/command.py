@@ -218,8 +218,10 @@ def _how(recipe: Recipe) -> Text:
     if part := recipe.part:
         begin = part.start or Fraction(0)
         end = None if part.length is None else begin + part.length
-        parts_en.append(f"part {part.number} of {part.of}: {_clock(begin)} to {_clock(end) if end else 'the end'}")
-        parts_zh.append(f"第 {part.number}/{part.of} 份：{_clock(begin)} 至{' ' + _clock(end) if end else '结尾'}")
+        named = Text(f"part {part.number} of {part.of}", f"第 {part.number}/{part.of} 份")
+        which = Text("kept", "保留") if part.alone else named
+        parts_en.append(f"{which.en}: {_clock(begin)} to {_clock(end) if end else 'the end'}")
+        parts_zh.append(f"{which.zh}：{_clock(begin)} 至{' ' + _clock(end) if end else '结尾'}")
     why_en, why_zh = _joined(recipe.reasons, "en"), _joined(recipe.reasons, "zh")
     return Text(
         f"write {recipe.container}{f' ({why_en})' if why_en else ''}: {', '.join(parts_en)}",

@@ -1,4 +1,6 @@
-"""Where a video that is too long is cut: at entry points, where that costs nothing, else between any two frames."""
+"""Where a video is cut that is too long, or whose ends are: at entry points, where that costs nothing, else between any
+two frames.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ from pipeline.errors import AssetError
 from pipeline.model.facts import MediaInfo
 from pipeline.model.results import Part, Plan
 from pipeline.model.rules import Role
+from pipeline.rules.plan import PARTS
 
 if TYPE_CHECKING:
     from pipeline.probe.av.timeline import FrameTimes
 
 # Seconds that a part stays below the limit: sound is not cut inside a frame, and lasts a little longer at the end.
 _MARGIN: Final = Fraction(1, 2)
+_ENDLESS: Final = 10**9  # seconds: a limit that nothing reaches
 # Containers that are entered at the very frame that is named; the others are found out to miss it.
 ENTERED: Final = frozenset({"mp4", "mov", "m4v", "mkv", "webm"})
 # Of these, those that are entered by the time of decoding: FFmpeg then looks 3/23 s earlier where frames are
@@ -52,18 +56,30 @@ def laid_out(source: Path, info: MediaInfo, plan: Plan, role: Role) -> Plan:
     if frames is None:
         raise _unsplittable(info)
     origin = info.start or Fraction(0)
-    free = tuple(_free(frames, origin, info.container)) if chosen.picture is None else ()
-    if plan.parts:
-        named = (_named(part, frames, origin, free, copied=chosen.picture is None) for part in plan.parts)
-        return replace(plan, parts=tuple(named))
-    limit = next(fix.value for fix in plan.fixes if fix.check == "media.duration")
+    copied = chosen.picture is None
+    free = tuple(_free(frames, origin, info.container)) if copied else ()
+    kept = next((part for part in plan.parts if part.alone), None)
+    if plan.parts and kept is None:
+        return replace(plan, parts=tuple(_named(part, frames, origin, free, copied=copied) for part in plan.parts))
+    limit = next((fix.value for fix in plan.fixes if fix.check == "media.duration"), _ENDLESS if kept else None)
     if not isinstance(limit, int | Fraction) or limit <= 2 * _MARGIN:
         raise _unsplittable(info)
     most = Fraction(limit) - _MARGIN
+    if kept:
+        if PARTS not in plan.allowed:  # what is left is cut off at the limit
+            kept = replace(kept, length=min(kept.length or most, most - plan.slack))
+        kept = _bounded(kept, frames, origin, free, plan.slack, copied=copied)
+    begin, recut = (kept.start or Fraction(0), kept.recut) if kept else (Fraction(0), False)
     whole = max(frames.end - origin, info.duration or Fraction(0))
-    cuts = _chosen(free, whole, most) if free else None
-    recut = cuts is None and chosen.picture is None
-    bounds = [Fraction(0), *(_even(frames, origin, whole, most) if cuts is None else cuts), None]
+    if kept and kept.length is not None:
+        whole = begin + kept.length
+    cuts: tuple[Fraction, ...] | None = ()
+    if whole - begin > most:
+        cuts = _chosen(free, whole, most, begin) if free and not recut else None
+    if cuts is None:
+        recut = copied
+        cuts = _even(frames, origin, begin, whole, most)
+    bounds = [begin, *cuts, whole if kept and kept.length is not None else None]
     parts = tuple(
         Part(
             number=number,
@@ -108,6 +124,30 @@ def _named(part: Part, frames: FrameTimes, origin: Fraction, free: tuple[Fractio
     return replace(part, start=begin, length=length, frames=shown, recut=copied and not copies)
 
 
+def _bounded(
+    part: Part, frames: FrameTimes, origin: Fraction, free: tuple[Fraction, ...], slack: Fraction, *, copied: bool
+) -> Part:
+    """The part from frame to frame, without any frame less; up to `slack` seconds more at either end where a copy can
+    begin or end there, and it is encoded where none can.
+    """
+    asked = part.start or Fraction(0)
+    shown = sorted(time * frames.base - origin for time in frames.times)
+    begin = next((time for time in shown if time >= asked), asked) if asked else Fraction(0)
+    end = None if part.length is None else asked + part.length
+    ends: list[Fraction] = [] if end is None else [time for time in shown if time >= end]
+    found = (begin, ends[0] if ends else None)
+    entry = max((time for time in free if asked - slack < time <= asked), default=None) if asked else Fraction(0)
+    copies = copied and entry is not None
+    if copies and entry is not None:
+        near = [time for time in ends if time == ends[0] or time < ends[0] + slack]
+        tried = ((entry, time, frames.between(entry + origin, time + origin)) for time in near)
+        stop = next((time for at, time, count in tried if _ends(frames, at + origin, count, last=False)), None)
+        copies = not ends or stop is not None
+        found = (entry, stop) if copies else found
+    begin, stop = found
+    return replace(part, start=begin, length=None if stop is None else stop - begin, recut=copied and not copies)
+
+
 def _ends(frames: FrameTimes, begin: Fraction, count: int, *, last: bool) -> bool:
     """Whether the first `count` frames stored from the entry point at `begin` on are those shown from there."""
     if last:
@@ -139,9 +179,11 @@ def _later_least(times: array[int]) -> array[int]:
     return least
 
 
-def _chosen(free: tuple[Fraction, ...], whole: Fraction, most: Fraction) -> tuple[Fraction, ...] | None:
-    """Of these times as few as will do, so that parts are about equal; None where two are too far apart."""
-    cuts, at = [], Fraction(0)
+def _chosen(
+    free: tuple[Fraction, ...], whole: Fraction, most: Fraction, at: Fraction = Fraction(0)
+) -> tuple[Fraction, ...] | None:
+    """Of these times as few as make parts about equal, from `at` on; None where two are too far apart."""
+    cuts = []
     while whole - at > most:
         even = at + (whole - at) / -(-(whole - at) // most)
         inside = [time for time in free if at < time <= at + most]
@@ -152,10 +194,13 @@ def _chosen(free: tuple[Fraction, ...], whole: Fraction, most: Fraction) -> tupl
     return tuple(cuts)
 
 
-def _even(frames: FrameTimes, origin: Fraction, whole: Fraction, most: Fraction) -> tuple[Fraction, ...]:
-    """The times of the frames nearest to those of equal parts."""
-    count = int(-(-whole // most))
-    return tuple(frames.nearest(whole * number / count + origin) - origin for number in range(1, count))
+def _even(
+    frames: FrameTimes, origin: Fraction, begin: Fraction, whole: Fraction, most: Fraction
+) -> tuple[Fraction, ...]:
+    """The times of the frames nearest to those of equal parts from `begin` on."""
+    lasts = whole - begin
+    count = int(-(-lasts // most))
+    return tuple(frames.nearest(begin + lasts * number / count + origin) - origin for number in range(1, count))
 
 
 def of(info: MediaInfo, plan: Plan, role: Role) -> tuple[Recipe, ...]:
