@@ -23,6 +23,7 @@ from pipeline.serve.people import Anybody, Team, add, listed, remove
 
 if TYPE_CHECKING:
     from pipeline.serve.door import Door, Network
+    from pipeline.serve.sending import Sender
     from pipeline.serve.sessions import Room
 
 _TOKENS: Final = "tokens"  # in the folder of --data
@@ -58,6 +59,7 @@ class ServeOptions(Options):
     names: tuple[str, ...]
     proxies: tuple[str, ...]
     person_header: str | None
+    sends: tuple[str, ...]
     quota: str | None
     keep: float | None
     jobs: int | None
@@ -94,6 +96,17 @@ def declare(parser: Parser) -> type[ServeOptions]:
         default="6 GiB",
         metavar="SIZE",
         help=Text("largest file taken (default: 6 GiB)", "接收的最大文件（默认：6 GiB）"),
+    )
+    parser.add_argument(
+        "--send",
+        action="append",
+        default=[],
+        dest="sends",
+        metavar="DEST",
+        help=Text(
+            "let people send their batches on to this platform, with keys from the environment; repeatable",
+            "允许将批次发往该平台，密钥取自环境变量；可重复",
+        ),
     )
     team = parser.group(Text("a team's server", "团队服务"))
     team.add_argument(
@@ -170,7 +183,8 @@ def run(options: ServeOptions) -> int:
         listening = held.enter_context(_listen(options.host, options.port))
         port = listening.getsockname()[1]
         door = _door(options, port, people)
-        app = application(room, door, options.jobs or cores(), options.lang)
+        sender = held.enter_context(_sender(options.sends, room, team=door.team))
+        app = application(room, door, options.jobs or cores(), options.lang, sender)
         shown = f"[{options.host}]" if ":" in options.host else options.host
         token = f"{people.token}/" if isinstance(people, Anybody) else ""
         sys.stdout.write(f"http://{shown}:{port}/{token}\n")
@@ -183,6 +197,17 @@ def run(options: ServeOptions) -> int:
         except KeyboardInterrupt:  # how a server is ended: nothing is left to say
             return 0
     return 0
+
+
+def _sender(places: Sequence[str], room: Room, *, team: bool) -> Sender:
+    """What sends batches on. Raises UsageError for a place that is none, or whose keys are not here."""
+    from pipeline.serve.sending import Sender, opened
+    from pipeline.upload.credentials import hush
+
+    hush()
+    for place in places:
+        opened(place)
+    return Sender(places, room, team=team)
 
 
 def _room(options: ServeOptions, held: contextlib.ExitStack) -> tuple[Room, Anybody | Team]:

@@ -29,7 +29,7 @@ from pipeline.storage.state import replaceable
 from pipeline.upload import destinations
 from pipeline.upload import items as entries
 from pipeline.upload.credentials import Secrets, hush
-from pipeline.upload.deliver import STATUSES, How, UploadEntry, send_all
+from pipeline.upload.deliver import STATUSES, How, UploadEntry, planned, send_all
 from pipeline.upload.destination import Destination, Target
 from pipeline.upload.items import Item
 from pipeline.upload.journal import UploadJournal
@@ -76,14 +76,6 @@ class UploadRecord(Frozen, frozen=True, kw_only=True):
     forced: bool
     assets: tuple[UploadEntry, ...]
     summary: dict[str, int]
-
-
-class PlannedUnit(Frozen, frozen=True, kw_only=True):
-    """What sending a unit would call."""
-
-    sources: tuple[str, ...]
-    bytes: int
-    calls: tuple[str, ...]
 
 
 def declare(parser: Parser) -> type[UploadOptions]:
@@ -239,22 +231,16 @@ def _jobs(asked: int | None) -> int:
 
 def _dry_run(place: Destination, items: Sequence[Item], how: How, options: UploadOptions) -> int:
     """Every call that would be made; nothing is sent and nothing is written."""
-    units: list[PlannedUnit] = []
-    sendable = [item for item in items if not item.refusal or (how.force and item.files)]
-    for unit in place.units(sendable):
-        sources = tuple(item.source for item in unit.items)
-        units.append(PlannedUnit(sources=sources, bytes=unit.size, calls=tuple(place.plan(unit))))
-    refused = [{"source": i.source, "why": i.refusal.of(how.lang)} for i in items if i not in sendable and i.refusal]
+    units, left = planned(place, items, force=how.force)
+    refused = [{"source": item.source, "why": item.refusal.of(how.lang)} for item in left if item.refusal]
     told = {"schema": SCHEMA, "dry_run": True, "destination": place.place, "units": units, "refused": refused}
     if options.json or options.jsonl:
         print_line(told)
     else:
         out = console.console()
-        for planned in units:
-            out.print(
-                f"[bold]{console.clean(', '.join(planned.sources))}[/bold]  {planned.bytes} {_BYTES.of(how.lang)}"
-            )
-            for call in planned.calls:
+        for unit in units:
+            out.print(f"[bold]{console.clean(', '.join(unit.sources))}[/bold]  {unit.bytes} {_BYTES.of(how.lang)}")
+            for call in unit.calls:
                 out.print(f"  {console.clean(call)}", soft_wrap=True)
         for one in refused:
             out.print(f"[red]{console.clean(one['why'])}[/red]", soft_wrap=True)

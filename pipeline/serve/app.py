@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -23,18 +22,20 @@ from pipeline.rules.asked import asked as asked_of
 from pipeline.serve import http_api, log, page, runs
 from pipeline.serve.batches import DroppedBatch
 from pipeline.serve.door import MINE, PERSON, Door, Doorman
+from pipeline.serve.http_api import body
 from pipeline.serve.messages import BUSY, Asked, BatchState, Chosen, OpenedBatch, StoredFile
+from pipeline.serve.sending import SendDesk, Sender
 from pipeline.serve.sessions import Full, Room
 from pipeline.serve.turns import Turns
 from pipeline.serve.tus import SPOKEN, VERSION, Uploads
 from pipeline.storage import crash
 
-_BODY: Final = 1 << 16  # bytes of a JSON request
-S = TypeVar("S", bound=msgspec.Struct)
 
+def application(room: Room, door: Door, workers: int, lang: str, sender: Sender | None = None) -> ASGIApp:
+    """The whole page behind its doorman. What waited for its turn in the room waits again.
 
-def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
-    """The whole page behind its doorman. What waited for its turn in the room waits again."""
+    `sender` sends batches on to platforms; nothing is sent anywhere without.
+    """
     desk = _Desk(room, workers, lang, team=door.team)
     base = "/{token}"
     one = f"{base}/batches/{{id}}"
@@ -55,12 +56,14 @@ def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
         Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
     ]
     uploads, programs = Uploads(room, desk.batch).handlers(), http_api.Programs(room, desk.batch, desk.told).handlers()
+    sends = SendDesk(sender or Sender((), room), desk.batch, desk.told).handlers()
+    further = uploads | sends
     routes += [
-        Route(base + call.path.replace("{number}", "{number:int}"), uploads[call.handler], methods=[call.method])
+        Route(base + call.path.replace("{number}", "{number:int}"), further[call.handler], methods=[call.method])
         for call in http_api.CALLS
-        if call.handler in uploads
+        if call.handler in further
     ]
-    routes += http_api.routes(desk.handlers() | programs | uploads)
+    routes += http_api.routes(desk.handlers() | programs | further)
     return Doorman(Starlette(routes=routes, exception_handlers={Full: _full, OSError: _gone, Exception: _fault}), door)
 
 
@@ -183,16 +186,16 @@ class _Desk:
     async def split(self, request: Request) -> Response:
         """Some files of a batch as a batch of their own."""
         batch = self.batch(request)
-        chosen = await _body(request, Chosen)
+        chosen = await body(request, Chosen)
         made = await run_in_threadpool(self.room.split, batch, chosen.files)
         return _answer(OpenedBatch(id=made.id), 201)
 
     async def run(self, request: Request) -> Response:
         """Begin the run of a batch, or run it once more: its files are here."""
         batch = self.batch(request)
-        asked = await _body(request, Asked)
+        asked = await body(request, Asked)
         role = asked.role or None
-        if batch.state in BUSY:
+        if batch.busy:
             raise Full(409, "The run of this batch has begun.", "该批次已开始处理。")
         if not batch.files or not all(file.whole for file in batch.files):
             raise Full(409, "No files yet, or some are still arriving.", "尚无文件，或仍在上传。")
@@ -252,18 +255,3 @@ def _download(path: Path, name: str) -> Response:
         "content-security-policy": "sandbox; default-src 'none'",
     }
     return FileResponse(path, media_type="application/octet-stream", headers=headers)
-
-
-async def _body(request: Request, form: type[S]) -> S:
-    """A small JSON object of this form. Raises Full for anything else."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY:
-            raise Full(413, "Request too large.", "请求过大。")
-    try:
-        return msgspec.json.decode(body, type=form)
-    except msgspec.ValidationError:
-        raise Full(400, "Not what is asked for here: see the documents.", "请求内容不符合接口说明。") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Full(400, "Not a JSON object.", "不是 JSON 对象。") from None

@@ -16,12 +16,14 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from pipeline.documents.read import document
 from pipeline.documents.types import Document, ManifestDocument, OutputEntry
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.serve.book import NotedBatch, NotedFile
-from pipeline.serve.messages import BUSY, Asked, BatchLine, BatchState, FileState, FitLine, OutputState
+from pipeline.serve.messages import BUSY, Asked, BatchLine, BatchState, FileState, FitLine, OutputState, SendState
 
 _ZIP: Final = "all.zip"
 _NAMED: Final = 3  # files of a batch in a list
@@ -78,8 +80,14 @@ class DroppedBatch:
     error: Text | None = None
     asked: Asked | None = None
     document: Document | None = None  # once it is done
+    sent: SendState | None = None  # once it was sent on
     stop: threading.Event = field(default_factory=threading.Event)
     touched: float = field(default_factory=time.monotonic)
+
+    @property
+    def busy(self) -> bool:
+        """Whether its run has not ended, or it is on its way to a platform."""
+        return self.state in BUSY or (self.sent is not None and self.sent.state == "sending")
 
     @property
     def report(self) -> Path:
@@ -153,6 +161,7 @@ class DroppedBatch:
             outputs=tuple(
                 OutputState(name=Path(o.path).name, size=o.size, category=o.category) for o in self.outputs()
             ),
+            sent=self.sent,
         )
 
     def packed(self) -> Path:
@@ -197,7 +206,10 @@ def again(noted: NotedBatch, top: Path) -> DroppedBatch | None:
         statuses=noted.statuses,
         error=noted.error,
         asked=noted.asked,
+        sent=noted.sent,
     )
+    if batch.sent and batch.sent.state == "sending":  # its server was ended; what went out is in the journal
+        batch.sent = replace(batch.sent, state="stopped")
     if batch.state == "done":
         try:
             batch.document = document(str(batch.manifest)).document

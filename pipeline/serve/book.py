@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.errors import UsageError
 from pipeline.model.facts import Text
-from pipeline.serve.messages import Asked, FitLine
+from pipeline.serve.messages import Asked, FitLine, SendState
 from pipeline.storage import state
 
 _TABLE = "CREATE TABLE IF NOT EXISTS batches (id TEXT PRIMARY KEY, body BLOB NOT NULL)"
@@ -39,6 +39,7 @@ class NotedBatch(msgspec.Struct, frozen=True):
     asked: Asked | None
     error: Text | None
     statuses: dict[int, str]
+    sent: SendState | None = None
 
 
 class Book:

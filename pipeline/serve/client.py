@@ -41,9 +41,13 @@ from pipeline.serve.messages import (
     BatchState,
     Chosen,
     OpenedBatch,
+    OrderForm,
     PresetLine,
     Refusal,
+    Sending,
+    SendPlan,
     StoredFile,
+    going,
 )
 
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
@@ -197,6 +201,22 @@ class Served:
 
         return self._patient(attempt)
 
+    def orders(self, batch: str) -> list[OrderForm]:
+        """Where it may be sent on to, and what an order may say there; the server decides (`--send`)."""
+        return self._told("GET", f"/batches/{batch}/orders", list[OrderForm])
+
+    def send_plan(self, batch: str, to: str, order: str = "") -> SendPlan:
+        """What sending it on would do; `order` is TOML, as in a file of `preflight upload --order`."""
+        sending = msgspec.json.encode(Sending(to=to, order=order))
+        answer = self._patient(lambda: self._asked("POST", f"/batches/{batch}/send/plan", content=sending))
+        return msgspec.json.decode(answer.content, type=SendPlan)
+
+    def send_on(self, batch: str, to: str, order: str = "", lang: Literal["en", "zh"] = "en") -> BatchState:
+        """Send it on; `events` tells how far it is. Again, it goes on. (Where an answer is lost: 409.)"""
+        sending = msgspec.json.encode(Sending(to=to, order=order, lang=lang))
+        answer = self._patient(lambda: self._asked("POST", f"/batches/{batch}/send", content=sending))
+        return msgspec.json.decode(answer.content, type=BatchState)
+
     def split(self, batch: str, files: Sequence[int]) -> str:
         """A new batch of these files, which leave this one: its id. (Answer lost: 409, and it is listed.)"""
         body = msgspec.json.encode(Chosen(files=tuple(files)))
@@ -219,7 +239,7 @@ class Served:
                             yield state
             except httpx.TransportError:  # asked again above, with patience
                 state = self.state(batch)
-            if state.state not in BUSY:
+            if not going(state):
                 return
             time.sleep(_FIRST)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -21,16 +21,19 @@ from pipeline.rules import presets
 from pipeline.serve.batches import DroppedBatch
 from pipeline.serve.messages import (
     API,
-    BUSY,
     Asked,
     BatchLine,
     BatchState,
     Chosen,
     OpenedBatch,
+    OrderForm,
     PresetLine,
     Refusal,
     RoleLine,
+    Sending,
+    SendPlan,
     StoredFile,
+    going,
 )
 from pipeline.serve.sessions import Full, Room
 
@@ -38,6 +41,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 _LOOKED: Final = 0.5  # seconds between two looks at a batch whose events are listened to
 _ALIVE: Final = 30  # looks after which a listener hears something although nothing happened
 JSON: Final = "application/json"
+_BODY: Final = 1 << 16  # bytes of a JSON request
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class RouteRow(NamedTuple):
@@ -88,6 +93,9 @@ CALLS: Final = (
         200,
         "application/octet-stream",
     ),
+    RouteRow("GET", "/batches/{id}/orders", "orders", "Where it may be sent on, and the orders", 200, list[OrderForm]),
+    RouteRow("POST", "/batches/{id}/send/plan", "send_plan", "What sending would do", 200, SendPlan, Sending),
+    RouteRow("POST", "/batches/{id}/send", "send", "Send it on to a platform", 202, BatchState, Sending),
     RouteRow("GET", "/metrics", "metrics", "Figures for Prometheus", 200, "text/plain"),
     RouteRow("GET", "/openapi.json", "described", "This description", 200, dict[str, Any]),
 )
@@ -99,6 +107,21 @@ def routes(handlers: Mapping[str, Handler]) -> list[Route]:
         Route(API + call.path.replace("{number}", "{number:int}"), handlers[call.handler], methods=[call.method])
         for call in CALLS
     ]
+
+
+async def body(request: Request, form: type[S]) -> S:
+    """A small JSON object of this form. Raises Full for anything else."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > _BODY:
+            raise Full(413, "Request too large.", "请求过大。")
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except msgspec.ValidationError:
+        raise Full(400, "Not what is asked for here: see the documents.", "请求内容不符合接口说明。") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Full(400, "Not a JSON object.", "不是 JSON 对象。") from None
 
 
 # --- what only programs ask for -----------------------------------------------------------------------
@@ -132,8 +155,8 @@ class Programs:
         async def said() -> AsyncIterator[bytes]:
             last, quiet = b"", 0
             while self.room.get(batch.id, batch.person) is batch:
-                over = batch.state not in BUSY
-                now = encode(self.told(batch))
+                state = self.told(batch)
+                over, now = not going(state), encode(state)
                 if now != last:
                     yield b"event: state\ndata: " + now + b"\n\n"
                     last, quiet = now, 0

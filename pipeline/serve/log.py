@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pipeline.documents.facts import encode
@@ -24,5 +26,27 @@ def told(batch: DroppedBatch) -> None:
         "summary": batch.document.summary if batch.document else None,
         "error": batch.error.en if batch.error else None,
     }
+    _write(line)
+
+
+def sent(batch: DroppedBatch) -> None:
+    """That a batch begins to go to a platform, or how that ended."""
+    if batch.sent is None:
+        return
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "batch": batch.id,
+        "person": batch.person,
+        "verb": "send",
+        "to": batch.sent.to,
+        "state": batch.sent.state,
+        "bytes": batch.sent.bytes,
+        "summary": Counter(entry.status for entry in batch.sent.entries),
+        "error": batch.sent.error.en if batch.sent.error else None,
+    }
+    _write(line)
+
+
+def _write(line: Mapping[str, object]) -> None:
     sys.stderr.write(encode(line).decode() + "\n")
     sys.stderr.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -23,6 +23,83 @@ class Asked(msgspec.Struct, frozen=True):
     role: str | None = None
     lang: Literal["en", "zh"] = "en"
     repairs: Repairs = Repairs()
+
+
+class Sending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for when a batch is sent on."""
+
+    to: str  # one of the destinations that are offered for it
+    order: str = ""  # as the file of `preflight upload --order` has it: TOML
+    lang: Literal["en", "zh"] = "en"
+
+
+class FieldForm(Frozen, frozen=True, kw_only=True):
+    """One field of an order."""
+
+    name: str
+    kind: Literal["text", "number", "choice", "toml"]
+    values: tuple[str, ...]  # of a choice, as TOML has them
+    wants: Text
+    example: str  # a value of it, as TOML has it
+    needed: bool  # where the table is written at all
+
+
+class TableForm(Frozen, frozen=True, kw_only=True):
+    """One table of an order."""
+
+    name: str
+    fields: tuple[FieldForm, ...]
+    notes: tuple[Text, ...]  # what must hold between its fields
+
+
+class OrderForm(Frozen, frozen=True, kw_only=True):
+    """A destination that a batch may be sent to, and what an order may say there."""
+
+    to: str
+    tables: tuple[TableForm, ...]
+
+
+class PlannedLine(Frozen, frozen=True, kw_only=True):
+    """What is sent as one, with the calls that would be made."""
+
+    sources: tuple[str, ...]
+    bytes: int
+    calls: tuple[str, ...]
+
+
+class KeptLine(Frozen, frozen=True, kw_only=True):
+    """What would not be sent, and why."""
+
+    source: str
+    why: Text
+
+
+class SendPlan(Frozen, frozen=True, kw_only=True):
+    """What sending would do; nothing was sent."""
+
+    destination: str
+    units: tuple[PlannedLine, ...]
+    refused: tuple[KeptLine, ...]
+
+
+class SentLine(Frozen, frozen=True, kw_only=True):
+    """What became of an asset that was sent."""
+
+    source: str
+    status: Literal["sent", "skipped", "pending", "waiting", "refused", "failed"]
+    message: str
+    ids: dict[str, Any]  # given by the far end
+
+
+class SendState(Frozen, frozen=True, kw_only=True):
+    """How far a batch is on its way to a platform."""
+
+    to: str
+    state: Literal["sending", "done", "failed", "stopped"]
+    bytes: int  # that went out; less than the total at the end where some were there already
+    total: int
+    entries: tuple[SentLine, ...]  # of what has ended
+    error: Text | None
 
 
 class FitLine(Frozen, frozen=True, kw_only=True):
@@ -82,6 +159,12 @@ class BatchState(Frozen, frozen=True, kw_only=True):
     files: tuple[FileState, ...]
     summary: dict[Status, int] | None
     outputs: tuple[OutputState, ...]
+    sent: SendState | None  # once it was sent on
+
+
+def going(state: BatchState) -> bool:
+    """Whether a batch is worked on, or on its way to a platform."""
+    return state.state in BUSY or (state.sent is not None and state.sent.state == "sending")
 
 
 class RoleLine(Frozen, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ def begin(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
         batch.error, batch.state = error.text, "failed"
     except Exception as error:  # noqa: BLE001  the page must say that its run ended
         if not batch.stop.is_set():  # else its folder may be gone already, and nobody waits for it
-            batch.error, batch.state = _words(error), "failed"
+            batch.error, batch.state = words(error), "failed"
     if batch.stop.is_set():
         batch.state = "stopped"
 
@@ -112,7 +112,7 @@ def _through(
             yield
 
 
-def _words(error: Exception) -> Text:
+def words(error: Exception) -> Text:
     """What the system refused, or a fault of ours with its crash report."""
     return system_words(error) if isinstance(error, OSError) else reported((crash.trace(error),), type(error).__name__)
 

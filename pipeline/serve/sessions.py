@@ -17,7 +17,6 @@ from pipeline.errors import UsageError
 from pipeline.model.facts import Text
 from pipeline.serve.batches import Dropped, DroppedBatch, again, safe_name
 from pipeline.serve.book import Book, NotedBatch, NotedFile
-from pipeline.serve.messages import BUSY
 from pipeline.storage.publish import scratched
 from pipeline.storage.state import HeldFolder, refused
 
@@ -94,7 +93,7 @@ class Room:
             )
             last = max((f.number for f in batch.files), default=0)
             told = (batch.id, batch.person, batch.folder.name, batch.state, batch.made)
-            self._book.note(NotedBatch(*told, files, last, batch.asked, batch.error, dict(batch.statuses)))
+            self._book.note(NotedBatch(*told, files, last, batch.asked, batch.error, dict(batch.statuses), batch.sent))
 
     def close(self, batch: DroppedBatch) -> None:
         """Forget a batch and everything in it."""
@@ -108,7 +107,7 @@ class Room:
         """Close what nobody has looked at for long, except what still runs."""
         now, keep = time.monotonic(), IDLE if self.keep is None else self.keep
         for batch in list(self.batches.values()):
-            if now - batch.touched > keep and batch.state not in BUSY:
+            if now - batch.touched > keep and not batch.busy:
                 self.close(batch)
 
     def place(self, batch: DroppedBatch, name: str, announced: int | None) -> Dropped:

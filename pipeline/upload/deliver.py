@@ -23,6 +23,14 @@ _INTERRUPTED: Final = Text("interrupted; run again to continue", "已中断，�
 STATUSES: Final = ("sent", "skipped", "pending", "waiting", "refused", "failed")
 
 
+class PlannedUnit(Struct, frozen=True, kw_only=True):
+    """What sending a unit would call."""
+
+    sources: tuple[str, ...]
+    bytes: int
+    calls: tuple[str, ...]
+
+
 class How(Struct, frozen=True):
     """How to send."""
 
@@ -31,6 +39,18 @@ class How(Struct, frozen=True):
     wait: float  # seconds for the far end's verdict
     bandwidth: float | None  # bytes a second, all transfers together
     lang: str
+
+
+def planned(destination: Destination, items: Sequence[Item], *, force: bool) -> tuple[list[PlannedUnit], list[Item]]:
+    """Every call that sending would make, and what would be refused. Raises UploadError, UsageError."""
+    sendable = [item for item in items if not item.refusal or (force and item.files)]
+    units = [
+        PlannedUnit(
+            sources=tuple(item.source for item in unit.items), bytes=unit.size, calls=tuple(destination.plan(unit))
+        )
+        for unit in destination.units(sendable)
+    ]
+    return units, [item for item in items if item not in sendable]
 
 
 def send_all(

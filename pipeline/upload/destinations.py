@@ -94,7 +94,12 @@ DESTINATIONS: Final[dict[str, DestinationRow]] = {
 
 def read_order(file: Path | None) -> Order:
     """What an order file says, in the tables of all destinations; nothing without a file. Raises UsageError."""
-    return orders.read(file, [table for row in DESTINATIONS.values() if row.order for table in _order(row).TABLES])
+    return orders.read(file, order_tables())
+
+
+def order_tables() -> list[Table]:
+    """What an order may say, of all destinations."""
+    return [table for row in DESTINATIONS.values() if row.order for table in _order(row).TABLES]
 
 
 def tables(where: str, preset: str) -> tuple[Table, ...]:

@@ -28,6 +28,8 @@ class Field(Struct, frozen=True):
     wants: Text
     example: str  # a value of it, as TOML has it
     needed: bool = False
+    values: tuple[str, ...] = ()  # one of these alone, as TOML has them; none: anything that is accepted
+    opens: bool = False  # its texts name files of the machine that sends
     wrong: Callable[[Any], Text | None] = lambda _: None  # what exactly it does not accept, where that can be said
 
 
@@ -92,7 +94,8 @@ def one_of(*words: str | int, needed: bool = False) -> Field:
     """One of these values, of their very type: true is no 1."""
     shown = [f'"{word}"' if isinstance(word, str) else str(word).lower() for word in words]
     wants = Text(" or ".join(shown), f" {' 或 '.join(shown)}")
-    return Field(lambda v: v in words and type(v) in {type(w) for w in words}, wants, shown[0], needed)
+    kinds = {type(word) for word in words}
+    return Field(lambda v: v in words and type(v) in kinds, wants, shown[0], needed, tuple(shown))
 
 
 def number(least: float, most: float) -> Field:
@@ -166,19 +169,37 @@ YES: Final = one_of(True, False)
 
 def read(file: Path | None, tables: Iterable[Table]) -> Order:
     """The order; every table that is not written is empty. Raises UsageError naming table, key and what it accepts."""
-    if file is None:
-        return {}
+    return {} if file is None else parsed(beneath.whole(file, toml.MOST), str(file), tables)
+
+
+def parsed(raw: bytes, where: str, tables: Iterable[Table]) -> Order:
+    """The same of what a file held; `where` names it."""
     known = {table.name: table for table in tables}
     try:
-        data = toml.parsed(beneath.whole(file, toml.MOST))
+        data = toml.parsed(raw)
     except toml.NoToml as error:
-        raise UsageError(f"{file}: {error.text.en}", f"{file}：{error.text.zh}") from None
+        raise UsageError(f"{where}: {error.text.en}", f"{where}：{error.text.zh}") from None
     for name, values in data.items():
         if name not in known or not isinstance(values, dict):
             hint = nearest_word(name, known)
-            raise UsageError(f"{file}: no table [{name}] in an order.{hint.en}", f"{file}：没有表 [{name}]。{hint.zh}")
-        known[name].check(str(file), values)
+            raise UsageError(
+                f"{where}: no table [{name}] in an order.{hint.en}", f"{where}：没有表 [{name}]。{hint.zh}"
+            )
+        known[name].check(where, values)
     return data
+
+
+def located(order: Order, tables: Iterable[Table], find: Callable[[str], str]) -> Order:
+    """The order with the path that `find` has for every file that it names, and may refuse."""
+    opening = {(table.name, name) for table in tables for name, field in table.fields.items() if field.opens}
+
+    def found(value: Any) -> Any:
+        return {key: found(one) for key, one in value.items()} if isinstance(value, dict) else find(str(value))
+
+    return {
+        name: {key: found(value) if (name, key) in opening else value for key, value in values.items()}
+        for name, values in order.items()
+    }
 
 
 def fits(order: Order, where: str, tables: frozenset[str]) -> None:

@@ -107,6 +107,13 @@ def test_a_round_as_it_describes_itself(tmp_path: Path, tokens: Path) -> None:
         assert 'preflight_batches{state="done"} 1' in figures
         assert all(re.fullmatch(r'# TYPE \w+ gauge|\w+(\{\w+="\w+"\})? \d+', line) for line in figures.splitlines())
         asked("GET", "/openapi.json")
+        assert asked("GET", "/batches/{id}/orders").json() == []  # this server sends nothing
+        for path in ("/batches/{id}/send/plan", "/batches/{id}/send"):
+            refused = client.post(
+                f"{API}{path.replace('{id}', held['id'])}", headers=me, content=b'{"to": "metastudio"}'
+            )
+            assert refused.status_code == 404
+            seen.add(("POST", path))
         asked("POST", "/batches/{id}/stop")
         asked("DELETE", "/batches/{id}")
         assert client.get(f"{API}/batches/{held['id']}", headers=me).status_code == 404

@@ -145,6 +145,114 @@
     if (over) clearInterval(timer);
     if (told.state === "done") finish(told);
   };
+  // Sending on: the order is a form made from the tables of the platform, and goes as TOML.
+  const ways = {
+    sent: ["sent", "已送达"], skipped: ["there already", "已存在"], pending: ["verdict to come", "审核中"],
+    waiting: ["waiting for a person", "等待人工确认"], refused: ["refused", "被拒绝"], failed: ["failed", "失败"],
+  };
+  const gone = { sending: ["Sending…", "发送中…"], done: ["Sent.", "已发送。"], failed: ["Not all of it was sent.", "部分内容未发送。"], stopped: ["Stopped. Send again to go on.", "已停止；再次发送即可继续。"] };
+  let forms = [], sentTimer = 0;
+  const make = (kind, text, style) => { const made = document.createElement(kind); made.textContent = text || ""; if (style) made.className = style; return made; };
+  const wrong = (error) => { const told = error && error.en ? error : { en: String(error), zh: String(error) }; $("sendfault").hidden = false; $("sendfault").textContent = say(told.en, told.zh); };
+  const stale = () => { $("send").disabled = true; $("sentlines").replaceChildren(); $("sentstate").textContent = ""; $("sendfault").hidden = true; };
+  const input = (field) => {
+    if (field.kind === "choice") {
+      const made = document.createElement("select");
+      made.append(option("", ""), ...field.values.map((value) => option(value, value.replace(/^"|"$/g, ""))));
+      return made;
+    }
+    const made = document.createElement(field.kind === "toml" ? "textarea" : "input");
+    if (field.kind === "toml") made.rows = 2; else made.type = "text";
+    if (field.kind === "number") made.inputMode = "decimal";
+    made.placeholder = field.kind === "text" ? JSON.parse(field.example) : field.example;
+    return made;
+  };
+  const draw = () => {
+    const form = forms.find((one) => one.to === $("to").value) || { tables: [] };
+    // What was filled in stays, in another language and at another destination that asks the same.
+    const filled = new Map([...document.querySelectorAll("#order [data-field]")].map((one) => [`${one.dataset.table}.${one.dataset.field}`, one.value]));
+    const open = new Set([...document.querySelectorAll("#order details[open] summary")].map((one) => one.textContent));
+    stale();
+    $("order").replaceChildren(...form.tables.map((table) => {
+      const details = document.createElement("details"), grid = make("div", "", "rows");
+      details.append(make("summary", `[${table.name}]`), grid);
+      details.open = open.has(`[${table.name}]`);
+      for (const field of table.fields) {
+        const label = document.createElement("label"), control = input(field);
+        control.dataset.table = table.name; control.dataset.field = field.name; control.dataset.kind = field.kind;
+        control.value = filled.get(`${table.name}.${field.name}`) || "";
+        const needed = field.needed ? say("needed where this is ordered: ", "订购时必填：") : "";
+        label.append(make("strong", field.name), control, make("span", needed + say(field.wants.en, field.wants.zh).trim()));
+        grid.append(label);
+      }
+      for (const note of table.notes) details.append(make("p", say(note.en, note.zh)));
+      return details;
+    }));
+  };
+  const order = () => {
+    const tables = new Map();
+    for (const one of document.querySelectorAll("#order [data-field]")) {
+      const value = one.value.trim();
+      if (value) tables.set(one.dataset.table, [...(tables.get(one.dataset.table) || []), `${one.dataset.field} = ${one.dataset.kind === "text" ? JSON.stringify(value) : value}`]);
+    }
+    return [...tables].map(([name, rows]) => `[${name}]\n${rows.join("\n")}\n`).join("\n");
+  };
+  const going = (told) => Boolean(told.sent && told.sent.state === "sending");
+  const showSent = (told) => {
+    const { sent } = told, busy = going(told);
+    for (const id of ["plan", "to"]) $(id).disabled = busy;
+    for (const id of ["prepare", "check"]) $(id).disabled = busy || !rows.length;
+    for (const one of document.querySelectorAll("#order [data-field]")) one.disabled = busy;
+    $("halt").hidden = !busy;
+    if (!sent) return;
+    $("sentbar").hidden = !busy;
+    $("sentbar").setAttribute("aria-label", say("sent", "已发送"));
+    $("sentbar").value = sent.total ? Math.min(1, sent.bytes / sent.total) : 0;
+    const text = say(...gone[sent.state]);
+    if ($("sentstate").textContent !== text) $("sentstate").textContent = text;
+    if (sent.error) wrong(sent.error);
+    $("sentlines").replaceChildren(...sent.entries.map((one) => {
+      const ids = Object.values(one.ids).filter((id) => typeof id === "string").join(" ");
+      return make("li", [one.source, say(...ways[one.status]), one.message, ids].filter(Boolean).join(" · "));
+    }));
+  };
+  const follow = (told) => {
+    clearInterval(sentTimer);
+    showSent(told);
+    if (!going(told)) return;
+    sentTimer = setInterval(async () => { try { const now = await ask("GET", `/batches/${batch}`); last = now; showSent(now); if (!going(now)) clearInterval(sentTimer); } catch (error) { clearInterval(sentTimer); wrong(error); } }, 400);
+  };
+  const offer = async (told) => {
+    forms = await ask("GET", `/batches/${batch}/orders`);
+    $("sendon").hidden = !forms.length;
+    $("to").replaceChildren(...forms.map((one) => option(one.to, one.to)));
+    draw();
+    follow(told);
+  };
+  const wish = () => JSON.stringify({ to: $("to").value, order: order(), lang: root.dataset.lang });
+  for (const event of ["input", "change"]) $("order").addEventListener(event, stale);
+  $("to").addEventListener("change", draw);
+  $("plan").addEventListener("click", async () => {
+    stale();
+    try {
+      const plan = await ask("POST", `/batches/${batch}/send/plan`, wish());
+      $("sentstate").textContent = say(`Nothing is sent yet. To ${plan.destination}:`, `尚未发送。目的地 ${plan.destination}：`);
+      for (const unit of plan.units) {
+        const li = make("li", `${unit.sources.join(", ")} · ${size(unit.bytes)}`);
+        for (const call of unit.calls) li.append(make("code", call));
+        $("sentlines").append(li);
+      }
+      for (const one of plan.refused) $("sentlines").append(make("li", `${say("stays here", "不发送")}: ${say(one.why.en, one.why.zh)}`));
+      $("send").disabled = !plan.units.length;
+    } catch (error) { wrong(error); }
+  });
+  $("send").addEventListener("click", async () => {
+    const asked = wish();
+    stale();
+    try { follow(await ask("POST", `/batches/${batch}/send`, asked)); } catch (error) { wrong(error); }
+  });
+  $("halt").addEventListener("click", () => ask("POST", `/batches/${batch}/stop`).catch(wrong));
+
   const finish = (told) => {
     const list = $("downloads");
     list.replaceChildren();
@@ -156,6 +264,7 @@
       $("report").src = `${here}/report.html`;
       $("result").hidden = false;
       $("resultname").focus();
+      offer(told).catch(wrong);
     }
   };
   const watch = (told) => {
@@ -260,7 +369,7 @@
     tell();
     for (const one of document.querySelectorAll("[data-en]")) one.textContent = one.dataset[lang];
     roles();
-    if (last) show(last);
+    if (last) { show(last); if (forms.length) { draw(); follow(last); } }
   };
   $("lang").addEventListener("click", () => { speak(root.dataset.lang === "zh" ? "en" : "zh"); keep("lang", root.dataset.lang); });
   $("theme").addEventListener("click", () => {

@@ -30,6 +30,7 @@ _NUMBERED: Final = Field(
     lambda v: isinstance(v, dict) and all(_scene(k) and isinstance(w, str) for k, w in v.items()),
     Text("a table of texts by the number of their scene", "以场景序号为键的文本表"),
     '{ 0 = "intro.srt" }',
+    opens=True,
 )
 
 
@@ -96,7 +97,9 @@ ASSET: Final = Table(
         "system_properties": order.pairs('{ "MATERIAL_IMG" = "Yes" }'),
         "image_use": order.one_of("background", "material"),
         "generate_cover": order.YES,
-        "covers": order.pairs('{ "intro.mp4" = "cover.png" }'),  # output -> a picture (category COVER, Table 4-178)
+        "covers": replace(
+            order.pairs('{ "intro.mp4" = "cover.png" }'), opens=True
+        ),  # output -> a picture (category COVER, Table 4-178)
         "replaces": order.pairs('{ "intro.mp4" = "6a3f0e" }'),  # output -> id of the asset whose main file it becomes
         "auto_analysis": order.YES,  # of a deck (Table 4-11)
         "asset_order": order.whole(0, 32767),
@@ -254,7 +257,7 @@ VOICE: Final = Table(
         "language": order.one_of("CN"),
         "description": order.text(0, 4096),
         "phone": order.text(1, 32),
-        "letter": order.text(1, 4096, "letter.pdf"),  # path of the authorisation letter
+        "letter": replace(order.text(1, 4096, "letter.pdf"), opens=True),  # path of the authorisation letter
     },
 )
 TABLES: Final = (ASSET, SCRIPT, ROOM, VIDEO, PHOTO, TRAINING, VOICE, UPDATE, AUDITION)
