@@ -98,7 +98,7 @@ def run(minor: tuple[int, int], python: Path, versions: str, tests: list[str]) -
     print(f"--- {name}: {python}", flush=True)
     ours = environment(python, name, RESOLUTIONS[versions])
     began = time.monotonic()
-    suite = [str(ours), "-m", "pytest", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider", *tests]
+    suite = [str(ours), "-m", "pytest", "-n", "3", "--dist", "worksteal", "-p", "no:cacheprovider", *tests]
     commands = [suite]
     if tests:
         commands.insert(0, [str(ours), "-m", "samples.tour", "--samples", "samples/out", "--out", f"out/compat-{name}"])

@@ -277,8 +277,7 @@ def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
 
     yield start
     for one in running:
-        if one.process.poll() is None:
-            one.process.communicate("\n", timeout=60)
+        one.process.communicate("\n" if one.process.poll() is None else None, timeout=60)
 
 
 def test_a_mark_is_seen(program: Callable[..., Program]) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import Drawn, Judged, Options, Repairs
+from pipeline.cli.options import Drawn, Judged, Options
 
 if TYPE_CHECKING:
     from pipeline.documents.spool import Line
     from pipeline.errors import AssetError
     from pipeline.model.job import Job
+    from pipeline.model.repairs import Repairs
 
 
 @dataclass(frozen=True, kw_only=True)

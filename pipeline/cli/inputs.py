@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.checks.person import ENDS
-from pipeline.checks.speech import SILENCES
-from pipeline.cli.options import ENCODINGS, Inputs, Judged, Repairs
+from pipeline.cli.options import ENCODINGS, Inputs, Judged
 from pipeline.cli.project import Project, Settings, near
 from pipeline.errors import PresetError, UsageError, nearest_word
-from pipeline.model.facts import Kind, Text, Value
+from pipeline.model.facts import Kind, Text
 from pipeline.model.job import Job
-from pipeline.model.rules import Preset, Safety
-from pipeline.model.units import NotAValue, parse
-from pipeline.rules import plan as planning
+from pipeline.model.repairs import CHOICES, Repairs
+from pipeline.model.rules import Preset
 from pipeline.rules import presets
+from pipeline.rules.asked import asked as asked_of
 from pipeline.storage import inputs, paths, urls
 
 
@@ -124,7 +122,7 @@ def run_of(
                 f"缺少参数 -o/--out：请指定输出目录（或在 {inputs.PROJECT} 的 [defaults] 中写 out）",
             )
     loaded = [preset_of(name, options.role) for name in names]
-    asked = _asked(repairs) if repairs else {}
+    asked = asked_of(repairs) if repairs else {}
     if names:
         asked |= {"preset": names[0], "role": options.role}
     jobs = jobs_of(options, plots=plots, outputs=[out] if out else [], asked=asked | {"replace": anew})
@@ -232,15 +230,8 @@ def _merged(settings: Settings, options: Judged, repairs: Repairs | None) -> dic
     said: dict[str, Any] = {"deep": options.deep or bool(settings.deep)}
     if repairs is None:
         return said
-    plain = {name: getattr(repairs, name) for name in (field.name for field in fields(Repairs))}
-    usual = {"at_least": "lossy", "background": None}
-    held = {
-        name: getattr(settings, name)
-        if value == usual.get(name, False) and getattr(settings, name) is not None
-        else value
-        for name, value in plain.items()
-    }
-    return said | _asked(Repairs(**held))
+    held = {one.name: getattr(settings if getattr(repairs, one.name) is None else repairs, one.name) for one in CHOICES}
+    return said | asked_of(Repairs(**held))
 
 
 def _placed(part: Portion, out: str | None, *, roof: bool) -> Portion:
@@ -270,23 +261,3 @@ def preset_of(name: str, role: str | None) -> Preset:
             f"预设 {preset.id} 没有角色 {role!r}；可用：{known}。{hint.zh}",
         )
     return preset
-
-
-def _asked(options: Repairs) -> dict[str, Any]:
-    """What was asked for, as a job has it: the safety, checks whose repair is made on request only, new files."""
-    allow = {"slides.pages": options.split, planning.PARTS: options.split, "media.duration": options.trim}
-    allow |= dict.fromkeys(ENDS, options.trim)
-    allow |= {"face.framed": options.crop, "face.share": options.crop}
-    allow |= {"face.roll": options.straighten, "image.enlarge": options.enlarge}
-    allow |= {"ssml.tag": options.strip_tags, **dict.fromkeys(SILENCES, options.trim_silence)}
-    deliver: dict[str, Value] = {"stamped_name": False} if options.plain_names else {}
-    if options.background is not None:
-        try:
-            deliver["background"] = parse("colour", options.background)
-        except NotAValue as error:
-            raise UsageError(f"--background: {error}", f"--background：{error.text.zh}") from None
-    return {
-        "at_least": Safety[options.at_least.upper()],
-        "allow": frozenset(check for check, wanted in allow.items() if wanted),
-        "deliver": tuple(sorted(deliver.items())),
-    }

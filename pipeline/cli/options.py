@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from dataclasses import dataclass, fields
-from typing import Any, Final, Self
+from dataclasses import dataclass, fields, make_dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pipeline.cli.arguments import Group, Parser
 from pipeline.model.facts import Text
 from pipeline.model.job import Running, Watch
+from pipeline.model.repairs import CHOICES, Repairs
 
 
 def language(asked: str | None) -> str:
@@ -317,81 +318,29 @@ class Judged(Inputs, Scenarios):
         )
 
 
+if TYPE_CHECKING:  # its fields are those of the table; who wants one asks `repairs`
+
+    class _Chosen: ...
+
+else:
+    _Chosen = make_dataclass("_Chosen", [(one.name, Any) for one in CHOICES], frozen=True, kw_only=True)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Repairs:
+class Repairing(_Chosen):
     """Which repairs are allowed."""
 
-    at_least: str
-    split: bool
-    strip_tags: bool
-    trim: bool
-    crop: bool
-    straighten: bool
-    enlarge: bool
-    background: str | None
-    plain_names: bool
-    trim_silence: bool
+    @property
+    def repairs(self) -> Repairs:
+        """What was chosen."""
+        return Repairs(**{one.name: getattr(self, one.name) for one in CHOICES})
 
     @staticmethod
     def declare(parser: Parser) -> None:
         """Add the arguments."""
         group = parser.group(REPAIRS)
-        group.add_argument(
-            "--at-least",
-            choices=["lossless", "lossy"],
-            default="lossy",
-            help=Text("the least safe repair allowed", "允许的修复中安全性最低的一级"),
-        )
-        group.add_argument(
-            "--split",
-            action="store_true",
-            help=Text(
-                "split decks of too many slides, and videos that are too long, into parts",
-                "将页数过多的演示文稿和过长的视频拆成多份",
-            ),
-        )
-        group.add_argument(
-            "--strip-tags",
-            action="store_true",
-            help=Text("remove SSML elements that the rules refuse, keep words", "删除规则不接受的 SSML 元素，保留文字"),
-        )
-        group.add_argument(
-            "--trim",
-            action="store_true",
-            help=Text(
-                "cut videos and sounds that are too long off at the limit, and black, still and empty ends off footage",
-                "将过长的视频和声音在上限处截断，并剪去素材首尾的黑屏、静止和无人时段",
-            ),
-        )
-        group.add_argument(
-            "--crop",
-            action="store_true",
-            help=Text("crop photos to head and shoulders of the person in them", "将照片裁剪为人物的头肩像"),
-        )
-        group.add_argument(
-            "--straighten",
-            action="store_true",
-            help=Text("turn photos so that the head in them is upright", "旋转照片，使头部竖直"),
-        )
-        group.add_argument(
-            "--enlarge",
-            action="store_true",
-            help=Text("enlarge pictures that are too small for the rules", "放大尺寸不足的图片"),
-        )
-        group.add_argument(
-            "--background",
-            metavar="#RRGGBB",
-            help=Text("the colour under transparency that a scenario does not take", "场景不接受透明时垫在下面的颜色"),
-        )
-        group.add_argument(
-            "--plain-names",
-            action="store_true",
-            help=Text(
-                "no date in names, where the platform's own tool writes one", "文件名不加日期（平台自带工具会加）"
-            ),
-        )
-        group.add_argument(
-            "--trim-silence",
-            action="store_true",
-            help=Text("cut long silence off both ends of recordings", "剪去录音首尾过长的静音"),
-        )
+        for one in CHOICES:
+            how: dict[str, Any] = {"action": "store_true", "default": None}
+            if one.values or one.form:
+                how = {"choices": one.values} if one.values else {"metavar": one.form}
+            group.add_argument(f"--{one.name.replace('_', '-')}", help=one.text, **how)

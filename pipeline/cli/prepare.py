@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.check import judge
-from pipeline.cli.options import OUTPUT, Drawn, Judged, Options, Repairs, overwriting
+from pipeline.cli.options import OUTPUT, Drawn, Judged, Options, Repairing, overwriting
 from pipeline.model.facts import Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareOptions(Judged, Repairs, Drawn):
+class PrepareOptions(Judged, Repairing, Drawn):
     """Of `preflight prepare`."""
 
     out: str | None
@@ -23,7 +23,7 @@ class PrepareOptions(Judged, Repairs, Drawn):
 def declare(parser: Parser) -> type[PrepareOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
-    Repairs.declare(parser)
+    Repairing.declare(parser)
     Drawn.declare(parser)
     parser.group(OUTPUT).add_argument(
         "-o",
@@ -44,7 +44,7 @@ def run(options: PrepareOptions) -> int:
     """Prepare all that was named, and tell how it ended. Raises UsageError."""
     _warm(options)
     if options.dry_run:
-        return judge(options, "plan", "planned", plots=options.plots, repairs=options)
+        return judge(options, "plan", "planned", plots=options.plots, repairs=options.repairs)
     # Imported while the server of the workers loads them too.
 
     from pipeline.cli import inputs, output
@@ -55,7 +55,7 @@ def run(options: PrepareOptions) -> int:
 
     asked = inputs.run_of(
         options,
-        repairs=options,
+        repairs=options.repairs,
         plots=options.plots,
         out=urls.local(options.out or ""),
         anew=options.overwrite == "always",

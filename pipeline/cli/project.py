@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
+from pipeline.model.repairs import Repairs
 from pipeline.rules import toml
 from pipeline.storage import beneath, paths, urls
 from pipeline.storage.inputs import PROJECT, matches
@@ -35,22 +36,12 @@ _FALSE: Final = re.compile(r"Expected `(\w+)(?: \| null)?`(?:, got `\w+`)?(?: - 
 _NUMBER: Final = re.compile(r"\[(\d+)\]")
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(Repairs, frozen=True, kw_only=True):
     """What may be said of all files, or of those that patterns match; None is not said."""
 
     preset: str | None = None
     role: str | None = None
     deep: bool | None = None
-    at_least: Literal["lossless", "lossy"] | None = None
-    split: bool | None = None
-    strip_tags: bool | None = None
-    trim: bool | None = None
-    crop: bool | None = None
-    straighten: bool | None = None
-    enlarge: bool | None = None
-    background: str | None = None
-    plain_names: bool | None = None
-    trim_silence: bool | None = None
 
 
 class Defaults(Settings, frozen=True, kw_only=True):
@@ -105,7 +96,9 @@ class Project:
 
 def said(one: Settings) -> str:
     """What is said of these files, as the file has it."""
-    held = {name: value for name, value in msgspec.structs.asdict(one).items() if value not in (None, ())}
+    told = msgspec.structs.asdict(one)
+    first = {name: told.pop(name) for name in ("preset", "role", "deep")}
+    held = {name: value for name, value in (first | told).items() if value not in (None, ())}
     return ", ".join(f"{name} = {msgspec.json.encode(value).decode()}" for name, value in held.items())
 
 

@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,13 +22,26 @@ from pipeline.model.units import NotAValue, byte_readings
 from pipeline.serve.people import Anybody, Team, add, listed, remove
 
 if TYPE_CHECKING:
-    from pipeline.serve.door import Door
+    from pipeline.serve.door import Door, Network
     from pipeline.serve.sessions import Room
 
 _TOKENS: Final = "tokens"  # in the folder of --data
 _KEEP: Final = 168.0  # hours
 _LONGEST: Final = 24 * 3660
+# What browsers send by themselves, and what means something else to a proxy or to us.
+_NO_PERSON: Final = re.compile(
+    r"(accept|access-control|cache-control|connection|content|cookie|dnt|expect|forwarded|from|host|if|keep-alive|last|"
+    r"origin|pragma|priority|proxy|range|referer|sec|te|trailer|transfer|tus|upgrade|upload|user-agent|via|"
+    r"x-forwarded-(for|host|proto|port|server|prefix|scheme)|x-preflight|x-real-ip|x-requested-with)(-.*)?"
+    r"|authorization"
+)
+_HEADER: Final = re.compile(
+    r"[a-z0-9!#$%&'*+.^`|~-]{1,64}"
+)  # of RFC 9110 5.1, but for _, which proxies drop or turn into -
 _HOST: Final = re.compile(r"(?:[\w-]+(?:\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+
+
+_NO_PROXY: Final = Text("no proxy is named", "未指定代理")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +57,7 @@ class ServeOptions(Options):
     data: str | None
     names: tuple[str, ...]
     proxies: tuple[str, ...]
+    person_header: str | None
     quota: str | None
     keep: float | None
     jobs: int | None
@@ -108,6 +123,14 @@ def declare(parser: Parser) -> type[ServeOptions]:
         ),
     )
     team.add_argument(
+        "--person-header",
+        metavar="HEADER",
+        help=Text(
+            "a header in which those proxies name who asks, who then needs no token",
+            "上述代理用来指明访问者的请求头；由此指明的人员无需令牌",
+        ),
+    )
+    team.add_argument(
         "--quota",
         metavar="SIZE",
         help=Text("most that one person's files may take (default: 50 GiB)", "每人全部文件的上限（默认：50 GiB）"),
@@ -168,7 +191,8 @@ def _room(options: ServeOptions, held: contextlib.ExitStack) -> tuple[Room, Anyb
 
     most = _bytes("--max-size", options.max_size)
     if options.data is None:
-        team = {"--name": options.names, "--proxy": options.proxies, "--quota": options.quota, "--keep": options.keep}
+        team: dict[str, object] = {"--name": options.names, "--proxy": options.proxies}
+        team |= {"--person-header": options.person_header, "--quota": options.quota, "--keep": options.keep}
         given = [name for name, value in team.items() if value]
         if given:
             raise UsageError(f"{given[0]} needs --data DIR", f"{given[0]} 需要同时给出 --data DIR")
@@ -181,7 +205,7 @@ def _room(options: ServeOptions, held: contextlib.ExitStack) -> tuple[Room, Anyb
     quota = _bytes("--quota", options.quota or "50 GiB")
     place = Path(options.data)
     made = held.enter_context(kept_room(place, most, quota, keep * 3600))
-    if not (place / _TOKENS).exists():
+    if options.person_header is None and not (place / _TOKENS).exists():
         raise UsageError(
             f"nobody has a token yet: preflight serve token add NAME --data {place}",
             f"尚无任何人员令牌：preflight serve token add NAME --data {place}",
@@ -208,6 +232,7 @@ def _door(options: ServeOptions, port: int, people: Anybody | Team) -> Door:
                 f"--proxy {one}: wanted an address such as 10.0.0.5 or a network such as 10.0.0.0/24",
                 f"--proxy {one}：应为 10.0.0.5 形式的地址或 10.0.0.0/24 形式的网络",
             ) from None
+    header = _person_header(options.person_header, proxies)
     names = _hosts(options.host, port)
     for name in options.names:
         if not _HOST.fullmatch(name):
@@ -217,7 +242,27 @@ def _door(options: ServeOptions, port: int, people: Anybody | Team) -> Door:
                 f"--name {name}：应为 preflight.example.org、192.168.1.5 或 [fd00::1] 形式的主机名，非默认端口需写明",
             )
         names |= {name.lower(), f"{name.lower()}:{port}"}
-    return Door(people, names, proxies, team=isinstance(people, Team))
+    return Door(people, names, proxies, team=isinstance(people, Team), header=header)
+
+
+def _person_header(given: str | None, proxies: Sequence[Network]) -> str:
+    """In small letters; empty where none was given. Raises UsageError when anybody could name himself by it."""
+    if given is None:
+        return ""
+    header = given.lower()
+    if not _HEADER.fullmatch(header) or _NO_PERSON.fullmatch(header):
+        raise UsageError(
+            f"--person-header {given}: wanted a header that the proxy alone sets, such as X-Forwarded-User",
+            f"--person-header {given}：应为仅由代理设置的请求头，例如 X-Forwarded-User",
+        )
+    wide = [str(one) for one in proxies if not one.prefixlen]
+    if wide or not proxies:
+        found = Text(f"--proxy {wide[0]} is everybody", f"--proxy {wide[0]} 包含所有人") if wide else _NO_PROXY
+        raise UsageError(
+            f"--person-header {given}: {found.en}; give --proxy ADDRESS of the proxy that knows who asks",
+            f"--person-header {given}：{found.zh}；请用 --proxy ADDRESS 指定负责认证的代理",
+        )
+    return header
 
 
 def _tokens(options: ServeOptions) -> int:

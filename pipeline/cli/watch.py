@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import INPUT, OUTPUT, WORK, Options, Repairs, Scenarios, overwriting, workers
+from pipeline.cli.options import INPUT, OUTPUT, WORK, Options, Repairing, Scenarios, overwriting, workers
 from pipeline.cli.prepare import PrepareOptions
 from pipeline.errors import OurFault, ToolMissing, UsageError
 from pipeline.model.facts import Text
@@ -30,7 +30,7 @@ _SHARE: Final = 10  # a tenth of the time at most goes into looking
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchOptions(Options, Scenarios, Repairs):
+class WatchOptions(Options, Scenarios, Repairing):
     """Of `preflight watch`."""
 
     folder: str
@@ -51,7 +51,7 @@ def declare(parser: Parser) -> type[WatchOptions]:
     )
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help=Text("not these", "排除这些文件"))
     Scenarios.declare(parser)
-    Repairs.declare(parser)
+    Repairing.declare(parser)
     workers(parser)
     parser.group(WORK).add_argument(
         "--settle",
@@ -94,7 +94,7 @@ def run(options: WatchOptions) -> int:
 
     asked = _asked(options)
     # What is wrong now is said before anything is waited for.
-    inputs.run_of(asked, repairs=asked, out=options.out, unplaced=lambda _: None)
+    inputs.run_of(asked, repairs=asked.repairs, out=options.out, unplaced=lambda _: None)
     out = os.path.realpath(options.out)
     if sys.platform == "linux":
         signal.signal(signal.SIGIO, signal.SIG_IGN)  # what is sent when somebody opens a file that is asked about
@@ -124,7 +124,7 @@ def run(options: WatchOptions) -> int:
                 continue
             parts: tuple[inputs.Portion, ...] = ()
             try:
-                parts = inputs.run_of(asked, repairs=asked, out=options.out, anew=anew, unplaced=mistaken).parts
+                parts = inputs.run_of(asked, repairs=asked.repairs, out=options.out, anew=anew, unplaced=mistaken).parts
             except UsageError as error:
                 mistaken(error)
             looked = now

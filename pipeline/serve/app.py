@@ -8,29 +8,27 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pipeline.documents.facts import encode
-from pipeline.errors import PresetError, system_words
-from pipeline.report.card import environment
-from pipeline.report.html import asset, digest
+from pipeline.errors import PresetError, UsageError, system_words
+from pipeline.model.repairs import Repairs
 from pipeline.rules import presets
-from pipeline.serve import http_api, log, runs
+from pipeline.rules.asked import asked as asked_of
+from pipeline.serve import http_api, log, page, runs
 from pipeline.serve.batches import DroppedBatch
-from pipeline.serve.door import PERSON, Door, Doorman
+from pipeline.serve.door import MINE, PERSON, Door, Doorman
 from pipeline.serve.messages import BUSY, Asked, BatchState, Chosen, OpenedBatch, StoredFile
 from pipeline.serve.sessions import Full, Room
 from pipeline.serve.turns import Turns
 from pipeline.serve.tus import SPOKEN, VERSION, Uploads
 from pipeline.storage import crash
 
-TEMPLATES: Final = Path(__file__).parent / "templates"
 _BODY: Final = 1 << 16  # bytes of a JSON request
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -41,6 +39,7 @@ def application(room: Room, door: Door, workers: int, lang: str) -> ASGIApp:
     base = "/{token}"
     one = f"{base}/batches/{{id}}"
     routes = [
+        Route("/", desk.home, methods=["GET"]),
         Route(f"{base}/", desk.page, methods=["GET"]),
         Route(f"{base}/batches", desk.mine, methods=["GET"]),
         Route(f"{base}/batches", desk.open, methods=["POST"]),
@@ -115,9 +114,13 @@ class _Desk:
             raise Full(404, "This batch is gone.", "该批次已不存在。")
         return batch
 
+    async def home(self, _: Request) -> Response:
+        """To the page of whom a proxy names: nobody else comes here."""
+        return RedirectResponse(f"/{MINE}/")
+
     async def page(self, _: Request) -> Response:
         """The page itself."""
-        return HTMLResponse(_page(self.lang, team=self.team), headers={"content-security-policy": _policy()})
+        return HTMLResponse(page.html(self.lang, team=self.team), headers={"content-security-policy": page.policy()})
 
     async def mine(self, request: Request) -> Response:
         """The batches of whoever asks, newest first."""
@@ -196,11 +199,17 @@ class _Desk:
         try:
             # Ids of shipped presets only: a request never makes the server open a file it names.
             preset = presets.load(asked.preset) if asked.preset in presets.names() else None
-        except PresetError as error:
+            asked_of(asked.repairs)
+        except (PresetError, UsageError) as error:
             raise Full(400, error.text.en, error.text.zh) from error
         if asked.verb == "fit":
-            if asked.preset or role or batch.document:  # what was made of the files would be gone
-                raise Full(409, "fit takes no scenario, and no batch that is done.", "fit 不需要场景，且批次须未处理。")
+            # What was made of the files would be gone.
+            if asked.preset or role or batch.document or asked.repairs != Repairs():
+                raise Full(
+                    409,
+                    "fit takes no scenario and no repairs, and no batch that is done.",
+                    "fit 不需要场景和修复选项，且批次须未处理。",
+                )
         elif preset is None or (role and preset.role(role) is None):
             raise Full(400, "Unknown scenario, use or action.", "未知的场景、用途或操作。")
         if batch.state != "collecting":
@@ -258,40 +267,3 @@ async def _body(request: Request, form: type[S]) -> S:
         raise Full(400, "Not what is asked for here: see the documents.", "请求内容不符合接口说明。") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Full(400, "Not a JSON object.", "不是 JSON 对象。") from None
-
-
-def _read(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _style() -> str:
-    return asset("report.css") + _read("serve.css")
-
-
-def _policy() -> str:
-    return (
-        f"default-src 'none'; img-src data:; style-src '{digest(_style())}'; script-src '{digest(_read('serve.js'))}'; "
-        "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-
-
-def _page(lang: str, *, team: bool) -> str:
-    scenarios: dict[str, list[dict[str, object]]] = {}  # as the template and its script read them
-    for name in presets.names():
-        preset = presets.load(name)
-        told: dict[str, object] = {
-            "id": preset.id,
-            "en": preset.title.en,
-            "zh": preset.title.zh,
-            "roles": [{"id": role.name, "en": role.title.en, "zh": role.title.zh} for role in preset.roles],
-        }
-        scenarios.setdefault(name.partition("/")[0], []).append(told)
-    ordered = sorted(scenarios.items(), key=lambda pair: pair[0] == "convert")  # platforms first
-    template = environment().from_string(_read("serve.html.jinja"))
-    return template.render(
-        lang=lang,
-        team=team,
-        scenarios=dict(ordered),
-        style=Markup(_style()),  # noqa: S704  our own file
-        script=Markup(_read("serve.js")),  # noqa: S704  our own file
-    )

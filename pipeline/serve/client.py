@@ -32,6 +32,7 @@ import msgspec
 from pipeline.documents.read import document
 from pipeline.documents.types import Document
 from pipeline.errors import PreflightError
+from pipeline.model.repairs import Repairs
 from pipeline.serve.messages import (
     API,
     BUSY,
@@ -177,9 +178,10 @@ class Served:
         verb: Literal["check", "prepare", "fit"] = "prepare",
         role: str | None = None,
         lang: Literal["en", "zh"] = "en",
+        repairs: Repairs | None = None,
     ) -> BatchState:
         """Begin its run, or run it once more; `fit` takes no preset, and tells scenarios in the state of each file."""
-        body = msgspec.json.encode(Asked(preset=preset, verb=verb, role=role, lang=lang))
+        body = msgspec.json.encode(Asked(preset=preset, verb=verb, role=role, lang=lang, repairs=repairs or Repairs()))
         tries = itertools.count(1)
 
         def attempt() -> BatchState:

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.documents.types import Frozen
 from pipeline.model.facts import Text
+from pipeline.model.repairs import Repairs
 from pipeline.model.results import Category, Status
 
 API: Final = "/api/v1"  # where programs ask
@@ -21,6 +22,7 @@ class Asked(msgspec.Struct, frozen=True):
     preset: str = ""  # of `fit` none: every scenario is tried
     role: str | None = None
     lang: Literal["en", "zh"] = "en"
+    repairs: Repairs = Repairs()
 
 
 class FitLine(Frozen, frozen=True, kw_only=True):

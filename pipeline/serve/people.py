@@ -1,4 +1,4 @@
-"""Who may ask: one token a person, of which a file keeps only the digest.
+"""Who may ask: one token a person, of which a file keeps only the digest; or whom a proxy names (`door`).
 
 A line of the file is a name and the SHA-256 of that person's token, in hex. Tokens are 32 random bytes, so nothing
 slower than a digest is needed to keep them from being guessed.
@@ -19,8 +19,14 @@ from pipeline.storage.atomic import replacing
 from pipeline.storage.state import HeldFolder
 
 _MOST: Final = 1 << 20  # bytes of the file
-_NAME: Final = re.compile(r"[\w.@+-]{1,64}")
+LONGEST: Final = 64  # characters of a name
+_NAME: Final = re.compile(rf"[\w.@+-]{{1,{LONGEST}}}")
 _LINE: Final = re.compile(rf"({_NAME.pattern})\t([0-9a-f]{{64}})")
+
+
+def is_name(text: str) -> bool:
+    """Whether somebody may be called so."""
+    return _NAME.fullmatch(text) is not None
 
 
 class People(Protocol):
@@ -45,10 +51,10 @@ class Team:
     """The people of a file, which is read again when it has changed: who is removed from it is a stranger at once."""
 
     def __init__(self, path: Path) -> None:
-        """Raises UsageError when the file is not to be believed."""
+        """Where there is no file, nobody has a token. Raises UsageError when one is not to be believed."""
         self.path = path
         self._seen = _looked(path)
-        self._names = {digest: name for name, digest in listed(path).items()}
+        self._names = {digest: name for name, digest in listed(path).items()} if self._seen else {}
 
     def named(self, token: str) -> str | None:
         """As the file has it now; nobody, while it cannot be read."""
@@ -100,10 +106,10 @@ def listed(path: Path) -> dict[str, str]:
 
 def add(path: Path, name: str) -> str:
     """A new token for a person that the file does not have; it is told once and kept nowhere. Raises UsageError."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UsageError(
-            f"{name!r} is no name for a person: 1 to 64 letters, figures, or one of . @ + - _",
-            f"{name!r} 不能用作人员名称：应为 1 至 64 个字母、数字或 . @ + - _",
+            f"{name!r} is no name for a person: 1 to {LONGEST} letters, figures, or one of . @ + - _",
+            f"{name!r} 不能用作人员名称：应为 1 至 {LONGEST} 个字母、数字或 . @ + - _",
         )
     people = listed(path) if path.exists() else {}
     if name in people:

@@ -40,6 +40,7 @@ from pipeline.model.results import Status
 from pipeline.report.html import write
 from pipeline.report.summary import LocatedDocument
 from pipeline.rules import presets
+from pipeline.rules.asked import asked as asked_of
 from pipeline.serve.batches import DroppedBatch
 from pipeline.serve.messages import FitLine
 from pipeline.serve.turns import Slice
@@ -127,10 +128,10 @@ def reported(traces: Iterable[str], what: str) -> Text:
 def _work(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
     asked = batch.asked
     assert asked is not None  # noqa: S101  what waits for its turn was asked for
-    preset, lang = presets.load(asked.preset), asked.lang
+    preset, lang, chosen = presets.load(asked.preset), asked.lang, asked_of(asked.repairs)
     out = batch.cleared()
     jobs = [
-        Job(path=str(file.path), stem=stem, preset=preset.id, role=asked.role, lang=lang, out=str(out))
+        Job(path=str(file.path), stem=stem, preset=preset.id, role=asked.role, lang=lang, out=str(out), **chosen)
         for file, stem in zip(batch.files, _stems(batch), strict=True)
     ]
     batch.state = "running"

@@ -54,6 +54,10 @@ def test_what_is_told_was_tried(capsys: pytest.CaptureFixture[str]) -> None:
     if not sys.platform.startswith("linux"):
         assert {found[name] for name in NAMES} == {"off"}
     for layer, on in program.items():
-        assert found[f"isolation: program: {layer}"] == ("on" if on else "off")
+        told = found[f"isolation: program: {layer}"]
+        if layer == "process namespace":  # a worker has no capability, and in a chroot nobody gets one by a namespace
+            assert told == "off" or on
+        else:
+            assert told == ("on" if on else "off")
     if program["file fence"] and program["system call filter"]:
         assert found["isolation: worker: file fence"] == found["isolation: worker: system call filter"] == "on"

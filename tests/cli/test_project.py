@@ -122,10 +122,16 @@ def test_options_of_an_entry_hold_for_its_files_alone(mixed: Path, capsys: pytes
 
     written(mixed, MIXED + 'trim = true\nat_least = "lossless"\ndeep = true\n')
     _, options = parsed(["plan", str(mixed)])
-    parts = {part.preset.id: part.jobs for part in run_of(options, repairs=options).parts}  # type: ignore[arg-type]
+    said = options.repairs  # type: ignore[attr-defined]
+    parts = {part.preset.id: part.jobs for part in run_of(options, repairs=said).parts}  # type: ignore[arg-type]
     (picture,), (sound,) = parts[LIBRARY], parts[WAV]
     assert (picture.allow, picture.at_least, picture.deep) == (frozenset(), Safety.LOSSY, False)
     assert (sound.allow, sound.at_least, sound.deep) == ({"media.duration", *ENDS}, Safety.LOSSLESS, True)
+    # What is said beside the command counts more, also where it is what would be usual.
+    _, options = parsed(["plan", str(mixed), "--at-least", "lossy"])
+    said = options.repairs  # type: ignore[attr-defined]
+    told = run_of(options, repairs=said).parts  # type: ignore[arg-type]
+    assert {job.at_least for part in told for job in part.jobs} == {Safety.LOSSY}
     del capsys
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import uuid
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -158,3 +159,53 @@ def test_a_file_of_a_camera_that_is_not_read_says_what_to_export(tmp_path: Path)
     assert report.facts.container == "mxf"
     assert [finding.rule.check for finding in report.findings] == ["file.kind"]
     assert "export it as MOV or MP4" in report.findings[0].rule.note.en
+
+
+# --- sound, and what stands behind it ---------------------------------------------------------------
+
+
+def heard(path: Path) -> int:
+    """Samples that ffmpeg makes of a mono recording."""
+    command = [programs.ffmpeg(), "-nostdin", "-v", "quiet", "-i", str(path), "-f", "s16le", "-"]
+    return len(subprocess.run(command, capture_output=True, check=True).stdout) // 2
+
+
+def _odd(data: bytes) -> bytes:
+    """An AIFF of which half a sample is left at its end."""
+    at = data.index(b"SSND") + 4
+    longer = (int.from_bytes(data[at : at + 4], "big") + 1).to_bytes(4, "big")
+    return data[:4] + (len(data) - 6).to_bytes(4, "big") + data[8:at] + longer + data[at + 4 :] + b"\1\0"
+
+
+@pytest.mark.parametrize(
+    ("name", "behind"),
+    [
+        ("a.flac", lambda data: data + b"TAG" + b"A Kind of Name".ljust(125, b"\0")),  # ID3v1
+        ("a.flac", lambda data: data + b"\0" * 7),
+        ("a.mp3", lambda data: data + b"\0"),
+        ("a.mp3", lambda data: data + b"TAG" + b"A Kind of Name".ljust(125, b"\0")),
+        ("a.aiff", _odd),
+    ],
+)
+def test_what_stands_behind_the_last_frame_of_sound_is_no_damage(
+    name: str, behind: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=2:sample_rate=16000", source)
+    whole = heard(source)
+    source.write_bytes(behind(source.read_bytes()))
+    job = Job(path=str(source), stem="a", preset="convert/mono-wav", out=str(tmp_path / "out"))
+    outcome = prepare(check(job), lambda _: None)
+    assert outcome.status is Status.FIXED, outcome.error
+    assert heard(tmp_path / "out" / outcome.outputs[0].path) == whole
+
+
+@pytest.mark.parametrize("codec", ["mp2", "aac"])
+def test_a_transport_stream_of_sound_alone_is_as_long_as_it_sounds(codec: str, tmp_path: Path) -> None:
+    """Its last packet holds many frames."""
+    source = tmp_path / "a.ts"
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=3.3:sample_rate=48000", "-c:a", codec, source)
+    info = probe(source)
+    assert info.duration is not None
+    assert abs(info.duration * 48000 - heard(source)) <= 1
+    assert info.audio[0].duration == info.duration

@@ -41,8 +41,8 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tried(names: list[str]) -> list[object]:
-    """Every twelfth in the suite, all with `make thorough`."""
-    return [pytest.param(name, marks=[pytest.mark.thorough] if at % 12 else []) for at, name in enumerate(names)]
+    """Every twentieth in the suite, all with `make thorough`."""
+    return [pytest.param(name, marks=[pytest.mark.thorough] if at % 20 else []) for at, name in enumerate(names)]
 
 
 @pytest.mark.slow

@@ -118,6 +118,22 @@ def test_a_place_recorded_in_a_tiff_is_seen(tmp_path: Path) -> None:
     assert probe(tmp_path / "a.tiff").image.has_location is True
 
 
+@pytest.mark.parametrize(
+    ("number", "called"), [(50001, "WebP"), (34712, "JPEG 2000"), (52546, "JPEG XL"), (65000, "number 65000")]
+)
+@pytest.mark.parametrize("order", ["II", "MM"])
+def test_a_packing_that_is_not_read_is_no_damage(tmp_path: Path, number: int, called: str, order: str) -> None:
+    plain = io.BytesIO()
+    mode, how = ("RGB", "<") if order == "II" else ("I;16B", ">")  # Pillow writes the latter with the high byte first
+    Image.new(mode, (8, 8)).save(plain, "TIFF")
+    said, wanted = (struct.pack(how + "HHIHH", 259, 3, 1, one, 0) for one in (1, number))
+    assert plain.getvalue().count(said) == 1
+    (tmp_path / "a.tiff").write_bytes(plain.getvalue().replace(said, wanted))
+    with pytest.raises(Unreadable, match=f"packed as {called}") as refused:
+        probe(tmp_path / "a.tiff", frozenset({"decode"}))
+    assert called.split()[-1] in refused.value.text.zh
+
+
 def test_exif_after_the_pixels_of_a_png_is_seen(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -43,11 +43,12 @@ def tokens(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(room: Room, tokens: Path, proxies: Any = ()) -> Iterator[httpx.Client]:
+def serving(room: Room, tokens: Path, proxies: Any = (), header: str = "") -> Iterator[httpx.Client]:
     """A team's server on a free port; its clients ask by its name."""
     listening = _listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    app = application(room, Door(Team(tokens), frozenset({NAME}), proxies, team=True), workers=1, lang="en")
+    door = Door(Team(tokens), frozenset({NAME}), proxies, team=True, header=header)
+    app = application(room, door, workers=1, lang="en")
     running = uvicorn.Server(server.config(app))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -208,6 +209,7 @@ def test_tokens_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
         ["token", "add", "anna"],
         ["token", "list", "anna", "--data", "DIR"],
         ["--name", "a.example"],
+        ["--person-header", "X-User", "--proxy", "10.0.0.5"],  # one machine, one person
         ["--data", "DIR"],  # nobody has a token
         ["--data", "DIR", "--keep", "0"],
         ["--data", "DIR", "--keep", "nan"],
@@ -219,7 +221,23 @@ def test_usage(words: list[str], tmp_path: Path) -> None:
     assert main(["serve", *[str(tmp_path / "team") if word == "DIR" else word for word in words]]) == 2
 
 
-@pytest.mark.parametrize("wrong", [["--name", "http://a.example"], ["--name", "a b"], ["--proxy", "a.example"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--name", "http://a.example"],
+        ["--name", "a b"],
+        ["--proxy", "a.example"],
+        ["--person-header", "X-Forwarded-User"],  # whose word is it?
+        ["--person-header", "X-Forwarded-User", "--proxy", "0.0.0.0/0"],
+        ["--person-header", "X-Forwarded-User", "--proxy", "10.0.0.5", "--proxy", "::/0"],
+        *(["--proxy", "10.0.0.5", "--person-header", one] for one in ("", "X User", "X_User", "用户", "x" * 65, "a:")),
+        # Browsers set these themselves, or they mean something else.
+        *(
+            ["--proxy", "10.0.0.5", "--person-header", one]
+            for one in ("Authorization", "cookie", "HOST", "User-Agent", "Forwarded", "X-Forwarded-For", "X-Preflight")
+        ),
+    ],
+)
 def test_names_and_proxies_of_another_form(wrong: list[str], tmp_path: Path) -> None:
     data = ["--data", str(tmp_path / "team")]
     assert main(["serve", "token", "add", "anna", *data]) == 0
@@ -288,6 +306,147 @@ def test_names_and_proxies(tmp_path: Path, tokens: Path, proxies: Any, headers: 
     token = add(tokens, "anna")
     with serving(Room(tmp_path, 1000), tokens, proxies) as client:
         assert client.post(f"/{token}/batches", headers=OURS | headers).status_code == status
+
+
+# --- who a proxy says one is --------------------------------------------------------------------------
+
+HEADER = "x-forwarded-user"
+FAR = (ipaddress.ip_network("10.0.0.0/8"),)  # nobody asks from there
+
+
+def test_whom_a_proxy_names_has_the_room_of_her_token(tmp_path: Path, tokens: Path) -> None:
+    anna = add(tokens, "anna")
+    with serving(Room(tmp_path, 1000), tokens, NEAR, HEADER) as client:
+        batch = batch_of(client, anna).rpartition("/")[2]
+        hers, other = {HEADER: "anna"}, {HEADER: "ben"}
+        assert client.get("/", headers=hers).headers["location"] == "/me/"
+        assert "<h1>" in client.get("/me/", headers=hers).text
+        for base in ("/me", "/api/v1", f"/{anna}"):
+            shown = hers if base != f"/{anna}" else {}
+            assert [one["id"] for one in client.get(f"{base}/batches", headers=shown).json()] == [batch]
+        for base in ("/me", "/api/v1"):
+            assert client.get(f"{base}/batches", headers=other).json() == []
+            assert client.get(f"{base}/batches/{batch}", headers=other).status_code == 404
+            assert client.delete(f"{base}/batches/{batch}", headers=OURS | other).status_code == 404
+        made = client.post("/me/batches", headers={"x-preflight": b"1", HEADER: "李雷".encode()})
+        assert made.status_code == 201
+        assert client.get(f"/me/batches/{made.json()['id']}", headers=hers).status_code == 404
+
+
+def test_who_has_no_token_needs_no_file_of_tokens(tmp_path: Path, tokens: Path) -> None:
+    with serving(Room(tmp_path, 1000), tokens, NEAR, HEADER) as client:
+        assert client.get("/me/batches", headers={HEADER: "anna@example.org"}).json() == []
+        assert client.get(f"/{'x' * 43}/batches").status_code == 404
+    assert not tokens.exists()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "header", "words"),
+    [
+        (FAR, HEADER, {HEADER: "anna"}),  # whoever asks is no proxy
+        ((), HEADER, {HEADER: "anna"}),
+        (NEAR, "", {HEADER: "anna"}),  # nothing was said of headers
+        (NEAR, HEADER, {}),
+        (NEAR, HEADER, {"x_forwarded_user": "anna"}),
+        (NEAR, HEADER, {"x-forwarded-user-": "anna"}),
+        (FAR, HEADER, {HEADER: "anna", "x-forwarded-for": "10.0.0.1", "forwarded": "for=10.0.0.1"}),
+    ],
+)
+def test_nobody_names_himself(tmp_path: Path, tokens: Path, proxies: Any, header: str, words: dict[str, str]) -> None:
+    token = add(tokens, "anna")
+    with serving(Room(tmp_path, 1000), tokens, proxies, header) as client:
+        for path in ("/", "/me/", "/me/batches", "/api/v1/batches", "/me/../me/batches", "//batches"):
+            assert client.get(path, headers=words).status_code in {401, 404}, path
+        # What counts for nothing takes nothing away either: a token is one as before.
+        assert client.get(f"/{token}/batches", headers=words).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [""], ["x" * 65], ["anna ben"], ["anna,ben"], ["anna\tben"], ["../anna"], ["anna/"], ["CORP\\anna"], ["<b>"],
+        ["anna\u202e"], ["a\u0301"], ["anna\u00a0"], ["\ufeffanna"], [b"\xff\xfe"], [b"\xc3"], [b"anna\xe9"],
+        ["anna", "ben"], ["anna", "anna"], ["anna", ""], ["anna;q=1"], ['"anna"'], ["accounts.example.com:anna"],
+    ],
+)  # fmt: skip
+def test_what_is_no_name_of_a_person_is_told(tmp_path: Path, tokens: Path, said: list[str | bytes]) -> None:
+    """Also beside a token that is in order: what the proxy meant cannot be known."""
+    token = add(tokens, "anna")
+    values = [one.encode() if isinstance(one, str) else one for one in said]
+    with serving(Room(tmp_path, 1000), tokens, NEAR, HEADER) as client:
+        for path in ("/me/", "/me/batches", f"/{token}/batches", "/api/v1/batches"):
+            words = [(b"host", NAME.encode()), *((HEADER.encode(), one) for one in values)]
+            answer = client.get(path, headers=words)
+            assert answer.status_code == 400
+            assert "proxy" in answer.text
+            assert "代理" in answer.text
+
+
+def test_two_who_say_who_asks_have_to_agree(tmp_path: Path, tokens: Path) -> None:
+    anna, ben = add(tokens, "anna"), add(tokens, "ben")
+    with serving(Room(tmp_path, 1000), tokens, NEAR, HEADER) as client:
+        for token, named, status in (
+            (anna, "anna", 200),
+            (anna, "ben", 403),
+            (ben, "anna", 403),
+            ("x" * 43, "anna", 0),
+        ):
+            words = {HEADER: named}
+            assert client.get(f"/{token}/batches", headers=words).status_code == (status or 404)
+            shown = words | {"authorization": f"Bearer {token}"}
+            assert client.get("/api/v1/batches", headers=shown).status_code == (status or 401)
+        # Words that a proxy was given by somebody who signed on there are none of ours.
+        assert client.get("/api/v1/batches", headers={HEADER: "anna", "authorization": "Basic YTpi"}).status_code == 200
+        assert client.get("/api/v1/batches", headers={"authorization": "Basic YTpi"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "words", "status"),
+    [
+        ("POST", "/api/v1/batches", {}, 403),  # a form of another site sends the cookies of the proxy with it
+        ("POST", "/api/v1/batches", OURS, 201),
+        ("POST", "/api/v1/batches", OURS | {"origin": "https://evil.example"}, 403),
+        ("POST", "/me/batches", {}, 403),
+        ("POST", "/me/batches", OURS | {"sec-fetch-site": "cross-site"}, 403),
+        ("GET", "/api/v1/batches", {"sec-fetch-site": "cross-site"}, 403),
+        ("GET", "/me/batches", {"sec-fetch-site": "same-site"}, 403),
+        # From where one signs on, a browser comes to the page itself, and to nothing else.
+        (
+            "GET",
+            "/me/",
+            {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+            200,
+        ),
+        ("GET", "/", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, 307),
+        (
+            "GET",
+            "/me/",
+            {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+            403,
+        ),
+        ("GET", "/me/", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "script"}, 403),
+        (
+            "GET",
+            "/me/batches",
+            {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+            403,
+        ),
+    ],
+)
+def test_no_other_site_asks_in_the_name_of_whom_the_proxy_knows(
+    tmp_path: Path, tokens: Path, method: str, path: str, words: dict[str, str], status: int
+) -> None:
+    with serving(Room(tmp_path, 1000), tokens, NEAR, HEADER) as client:
+        assert client.request(method, path, headers={HEADER: "anna"} | words).status_code == status
+
+
+def test_a_page_without_its_last_stroke_is_found_by_the_address_that_was_asked_for(
+    tmp_path: Path, tokens: Path
+) -> None:
+    token = add(tokens, "anna")
+    with serving(Room(tmp_path, 1000), tokens, NEAR) as client:
+        words = {"host": "inner:8765", "x-forwarded-host": NAME, "x-forwarded-proto": "https"}
+        assert client.get(f"/{token}", headers=words).headers["location"] == f"https://{NAME}/{token}/"
 
 
 def test_whether_it_is_well_can_be_asked_by_anybody_and_nothing_else(tmp_path: Path, tokens: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import ntpath
 import os
@@ -522,9 +523,9 @@ def test_nor_while_somebody_swaps_a_folder_for_a_link(tmp_path: Path, monkeypatc
     over, swaps = threading.Event(), [0]
 
     def swap() -> None:
-        while not over.is_set():
+        for number in itertools.takewhile(lambda _: not over.is_set(), itertools.count()):
             with contextlib.suppress(OSError):  # the other side made a folder in between
-                (out / "sub").rename(out / f"aside{swaps[0]}")
+                (out / "sub").rename(out / f"aside{number}")
                 (out / "sub").symlink_to(outside)
                 swaps[0] += 1
             with contextlib.suppress(OSError):

@@ -143,7 +143,9 @@ def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
     return source, folder
 
 
-@pytest.mark.parametrize("ruin", RUINS)
+@pytest.mark.parametrize(
+    "ruin", [pytest.param(ruin, marks=[pytest.mark.thorough] if at % 3 else []) for at, ruin in enumerate(RUINS)]
+)
 def test_one_ruined_second_is_found_where_it_is(ruin: str, twelve_seconds: tuple[Path, Path], tmp_path: Path) -> None:
     source, _ = twelve_seconds
     made, followed, role = converted(source, tmp_path, PLAIN)

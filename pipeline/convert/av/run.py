@@ -16,6 +16,8 @@ from pipeline.model import ceilings
 from pipeline.model.facts import MediaInfo
 from pipeline.model.results import Category, Made, Plan, Reference, Step
 from pipeline.model.rules import Role
+from pipeline.probe.av.decode import decode_all
+from pipeline.probe.sniff import sniff
 from pipeline.tools import process
 from pipeline.tools.ffmpeg import Meter, Share, complaints, link_input, pulse
 
@@ -89,8 +91,10 @@ def run(
             "The source may be damaged; try to play it.",
             f"{info.name}：ffmpeg 以代码 {ended.code} 中止：{said or '未说明原因'}。源文件可能已损坏，请尝试播放。",
         )
-    # A decoder paints over what it cannot read and goes on; the output would look whole and not be so.
-    if complaint := next((line for line in grave if _DAMAGE.search(line)), None):
+    # A decoder paints over what it cannot read and goes on; the output would look whole and not be so. Of sound it says
+    # the same about a tag or an odd byte behind the last frame, which `check --deep` rightly passes over.
+    complaint = next((line for line in grave if _DAMAGE.search(line)), None)
+    if complaint and (info.video or not _sounds_whole(source)):
         said = complaint.rpartition("] ")[2][:200]
         raise ToolFailed(
             f"{info.name} is damaged inside: its decoder says {said!r}. Export it again from the original.",
@@ -109,3 +113,8 @@ def run(
         path=str(target), category=Category.MAIN, name=name, part=part, peak_memory=ended.peak_memory, reference=kept
     )
     return (made,), ended.stderr
+
+
+def _sounds_whole(source: Path) -> bool:
+    _, format_ = sniff(source)
+    return format_ is not None and decode_all(source, format_).intact is True

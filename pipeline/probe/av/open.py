@@ -102,11 +102,9 @@ def opened(path: Path, format_: str, efforts: tuple[dict[str, str], ...] | None 
                 f"{path.name} 声明的流超过 {MAX_STREAMS} 条，或其索引所需内存超过单个文件的上限，未打开。"
                 "请确认文件或重新导出。",
             ) from error
-        reason = getattr(error, "strerror", None) or str(error)
         raise Unreadable(
-            f"{path.name} begins like {format_} but cannot be opened: {reason}. "
-            "It is damaged or cut short: export it again.",
-            f"{path.name} 的开头为 {format_} 格式，但无法打开：{reason}。文件已损坏或被截断，请重新导出。",
+            f"{path.name} begins like {format_} but cannot be opened: it is damaged or cut short. Export it again.",
+            f"{path.name} 的开头为 {format_} 格式，但无法打开：文件已损坏或被截断。请重新导出。",
         ) from error
     if container is None:
         raise ValueError("no effort given")

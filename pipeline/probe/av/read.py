@@ -166,11 +166,16 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
                 "文件在其声明的媒体数据结束之前终止：文件被截断。",
             )
         )
-    if untimed := [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]:
+    untimed = [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]
+    # A transport stream tells when the last packet of sound begins, and a packet holds many frames.
+    late = OPENS[format_] == "mpegts" and not pictures
+    if untimed or late:
         # Containers that tell the length of each stream are believed; these have only one for all.
-        unmeasured = container.streams.audio if OPENS[format_] in _ONE_LENGTH else ()
+        unmeasured = container.streams.audio if late or OPENS[format_] in _ONE_LENGTH else ()
         times = timing.read(container, untimed, unmeasured, cut=cut)  # last: it reads on
         video, audio = tuple(map(times.picture, video)), tuple(map(times.sound, audio))
+    if late and all(sound.duration is not None for sound in audio):
+        length = max(sound.duration for sound in audio if sound.duration is not None)
     video = tuple(map(_moving, video))
     _within_ceilings(path, video, audio, length)
     return replace(

@@ -136,6 +136,21 @@ def tiff_pages(file: BinaryIO, most: int) -> int | None:
     return len(seen)
 
 
+def tiff_packing(file: BinaryIO) -> int | None:
+    """The number of how the pixels of the first page are packed (TIFF 6, 3: tag 259); None where it does not say."""
+    head = file.read(16)
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    wide = int.from_bytes(head[2:4], order) == 43
+    counted, entry, value = (8, 20, 12) if wide else (2, 12, 8)
+    file.seek(int.from_bytes(head[8:16] if wide else head[4:8], order))
+    for _ in range(int.from_bytes(file.read(counted), order)):
+        if len(tag := file.read(entry)) < entry:
+            break
+        if int.from_bytes(tag[:2], order) == 259:
+            return int.from_bytes(tag[value : value + 2], order)
+    return None
+
+
 def jpeg_scans(file: BinaryIO, most: int) -> int:
     """Scans of a JPEG, counted up to `most` by their markers (ITU-T T.81 B.2.3), previews inside it included."""
     file.seek(0)

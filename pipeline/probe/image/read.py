@@ -27,6 +27,7 @@ from pipeline.probe.image.headers import (
     heif_window,
     jpeg_scans,
     profile_name,
+    tiff_packing,
     tiff_pages,
     webp_frames,
 )
@@ -50,6 +51,21 @@ PILLOW: Final[dict[str, tuple[str, ...]]] = {
     "heif": ("HEIF",),  # see `pipeline.probe.heic`
 }
 _MULTIPLE: Final = frozenset({"gif", "png", "webp", "tiff", "avif", "heif"})  # may hold more frames than one
+# How pixels in a TIFF may be packed that every build of Pillow reads; and what others are called.
+_TIFF_READ: Final = frozenset({None, 1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
+_TIFF_OTHERS: Final = {
+    32809: "ThunderScan",
+    34676: "SGI LogLuv",
+    34677: "SGI LogLuv",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "JPEG (DNG)",
+    34933: "PNG",
+    34934: "JPEG XR",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
 _PSD_MODES: Final = {0: "1", 1: "L", 2: "P", 3: "RGB", 4: "CMYK", 9: "LAB"}
 
 
@@ -131,12 +147,28 @@ def _pillow(name: str, file: BinaryIO, format_: str, decode: bool, remarks: list
         warnings.simplefilter("always")
         if format_ == "webp" and (moving := webp_frames(file, MAX_FRAMES_IMAGE + 1)):
             guard(name, *moving)  # first: to open an animation is to have memory for two of its pictures
+        if format_ == "tiff":
+            _packed(name, file)
         file.seek(0)
         try:
             with _opened(name, file, format_) as picture:
                 return _facts(name, file, format_, picture, decode, warned, remarks)
         except Image.DecompressionBombError as error:
             raise oversize(name, error) from error
+
+
+def _packed(name: str, file: BinaryIO) -> None:
+    """Raise Unreadable for a TIFF of a packing that no reader of ours knows: that is no damage."""
+    file.seek(0)
+    packing = tiff_packing(file)
+    if packing not in _TIFF_READ:
+        called = _TIFF_OTHERS.get(packing or 0)
+        raise Unreadable(
+            f"{name} is a TIFF whose pixels are packed as {called or f'number {packing}'}, which is not read here "
+            "nor by most programs. Save it anew without compression or with LZW, or as PNG.",
+            f"{name} 是 TIFF，其像素压缩方式为 {called or f'编号 {packing}'}，此处及多数软件均无法读取。"
+            "请以无压缩或 LZW 方式重新保存，或另存为 PNG。",
+        )
 
 
 def _opened(name: str, file: BinaryIO, format_: str) -> Image.Image:

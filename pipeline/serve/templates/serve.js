@@ -113,7 +113,7 @@
   const ready = () => { for (const id of ["prepare", "check", "fit"]) $(id).disabled = sending > 0 || !rows.length; };
   const OVER = ["collecting", "done", "failed", "stopped"];
   const option = (value, text) => { const one = document.createElement("option"); one.value = value; one.textContent = text; return one; };
-  const choices = (shown, fits) => {
+  const scenariosOf = (shown, fits) => {
     const chosen = shown.own.value;
     shown.own.replaceChildren(option("", say("as above", "同上")));
     for (const one of fits) shown.own.append(option(`${one.preset} ${one.role}`, `${one.preset}, ${say(one.title.en, one.title.zh)}: ${say(...(words[one.status] || [one.status, one.status]))}`));
@@ -129,7 +129,7 @@
       if (!shown) return;
       shown.bar.value = Math.max(shown.bar.value, SENT + (1 - SENT) * file.fraction);
       shown.li.className = file.status ? `s-${file.status}` : "";
-      choices(shown, file.fits);
+      scenariosOf(shown, file.fits);
       shown.badge.textContent = file.status ? say(...(words[file.status] || [file.status, file.status])) : "";
     });
     const ahead = told.state === "waiting" && told.place ? say(`: ${told.place} before yours`, `：前面还有 ${told.place} 个批次`) : "";
@@ -141,7 +141,7 @@
     for (const id of ["pick", "pickfolder"]) $(id).disabled = !open;
     for (const id of ["drop", "dropfolder"]) $(id).classList.toggle("closed", !open);
     for (const one of rows) { one.out.hidden = !open; one.own.hidden = !open || !one.fitted; }
-    for (const id of ["preset", "role"]) $(id).disabled = !over;
+    for (const id of ["preset", "role", "choices"]) $(id).disabled = !over;
     if (over) clearInterval(timer);
     if (told.state === "done") finish(told);
   };
@@ -164,7 +164,17 @@
     clearInterval(timer);
     timer = setInterval(async () => { try { show(await ask("GET", `/batches/${batch}`)); } catch (error) { clearInterval(timer); fault(error); } }, 400);
   };
-  const begin = (id, asked) => ask("POST", `/batches/${id}/run`, JSON.stringify({ ...asked, lang: root.dataset.lang }));
+  // What was chosen of the repairs; what was not said is left out.
+  const choices = [...document.querySelectorAll("[data-repair]")];
+  const chosen = () => Object.fromEntries(choices.map((one) => [one.dataset.repair, one.type === "checkbox" ? one.checked : one.value.trim()]).filter(([, value]) => value));
+  const counted = () => { const n = Object.keys(chosen()).length; $("repairscount").textContent = n ? `(${n})` : ""; };
+  const choose = (repairs) => {
+    for (const one of choices) { const value = repairs[one.dataset.repair]; if (one.type === "checkbox") one.checked = Boolean(value); else one.value = value || ""; }
+    counted();
+    $("repairs").open = Object.keys(chosen()).length > 0;
+  };
+  $("choices").addEventListener("input", counted);
+  const begin = (id, asked) => ask("POST", `/batches/${id}/run`, JSON.stringify({ ...asked, lang: root.dataset.lang, repairs: asked.verb === "fit" ? {} : chosen() }));
   // Files of other scenarios become batches of their own, which wait their turn behind this one.
   const split = async () => {
     const first = rows[0].own.value, others = new Map();
@@ -178,7 +188,7 @@
     return [first, begun];
   };
   // What the first files are run as stands in the form from then on.
-  const chosen = (value) => {
+  const above = (value) => {
     if (value) { [$("preset").value] = value.split(" "); roles(); [, $("role").value] = value.split(" "); }
     for (const one of rows) one.own.value = "";
     return { preset: $("preset").value, role: $("role").value };
@@ -193,11 +203,11 @@
     $("fault").hidden = true;
     try {
       const [first, begun] = last && last.state !== "collecting" ? ["", []] : await split();
-      const above = { preset: $("preset").value, role: $("role").value };
-      const told = await begin(batch, { ...chosen(first), verb });
+      const form = { preset: $("preset").value, role: $("role").value };
+      const told = await begin(batch, { ...above(first), verb });
       for (const [id, value] of begun) {
         const [preset, role] = value.split(" ");
-        await begin(id, { ...(value ? { preset, role } : above), verb });
+        await begin(id, { ...(value ? { preset, role } : form), verb });
       }
       if (begun.length) past(await ask("GET", "/batches"));
       $("result").hidden = true;
@@ -267,7 +277,7 @@
   const again = (told) => {
     take(told.id);
     for (const file of told.files) { const shown = row(file.name, file.size); arrived(shown, file); }
-    if (told.asked && told.asked.preset) { $("preset").value = told.asked.preset; roles(); $("role").value = told.asked.role || ""; }
+    if (told.asked && told.asked.preset) { $("preset").value = told.asked.preset; roles(); $("role").value = told.asked.role || ""; choose(told.asked.repairs); }
     ready(); watch(told);
   };
   const past = (listed) => {
