@@ -19,7 +19,7 @@ Stretches = Callable[[Person], Sequence[Span]]
 _NAMED: Final = 6  # stretches that are named; of more it is said how many there are
 
 
-def _at(spans: Sequence[Span]) -> Text | None:
+def when(spans: Sequence[Span]) -> Text | None:
     """Where in time, as "12.5-20 s, 31-33 s"."""
     if not spans:
         return None
@@ -40,7 +40,7 @@ def _longest(of: Stretches) -> Read:
             return
         spans = of(info.person)
         lengths = (Fraction(span.end) - Fraction(span.start) for span in spans)
-        yield Reading(max(lengths, default=Fraction(0)), None, _at(spans))
+        yield Reading(max(lengths, default=Fraction(0)), None, when(spans))
 
     return read
 

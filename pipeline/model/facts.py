@@ -209,6 +209,7 @@ class ArchiveEntry(Struct, frozen=True, kw_only=True):
     unsafe: bool = False  # absolute, climbing, with a drive, a NUL or a link
     format: str | None = None  # by content: wav, txt, mp3, ...
     audio: AudioStream | None = None
+    speech: Speech | None = None  # of a recording; None: not measured
     text: str | None = None  # of a small text entry
     encoding: str | None = None
 

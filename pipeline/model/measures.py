@@ -55,9 +55,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
         patience=DEEP,
     ),
     "speech": Measure(
-        needs=("audio",),
-        reader="pipeline.probe.speech.measure:add",
-        block=lambda info: info.speech,
+        needs=("audio", "archive"),
+        reader="pipeline.probe.voices:add",
+        block=lambda info: info.speech or (info.archive and any(e.speech for e in info.archive.entries)) or None,
         unknown=Text("the recording was not measured", "未测量录音质量"),
         delivers=("channels", 1),
         patience=DEEP,

@@ -24,6 +24,7 @@ from pipeline.model.results import Category, Status, Verdict
 from pipeline.model.units import both
 from pipeline.report.findings import grouped, passed, rules_of, solved, stopped, unmeasured
 from pipeline.report.labels import UNSEEN, WORDS
+from pipeline.report.strip import Lane, lanes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -140,12 +141,19 @@ def render(job: CardJob, pictures: Pictures | None) -> str:
             proof=made.proof if made else (),
             error=entry.error.said if entry.error else None,
             rules=" ".join(map(str, job.rules)),
+            lanes=[(lane, pictures.stills(lane) if pictures else []) for lane in _lanes(entry)],
             pictures=list(pictures.all()) if pictures else [],
             waves=pictures.waves() if pictures else [],
             excerpt=pictures.excerpt() if pictures else None,
             missing=pictures.missing if pictures else None,
         )
     )
+
+
+def _lanes(entry: AssetEntry) -> list[Lane]:
+    """The faults of footage over its length."""
+    info = _known(entry.facts)
+    return lanes(info, {f.check for f in entry.findings if f.verdict is Verdict.FAIL}) if info else []
 
 
 def _known(raw: msgspec.Raw) -> MediaInfo | None:
@@ -286,6 +294,14 @@ class Pictures:
             with tempfile.TemporaryDirectory(prefix="preflight-") as work:
                 yield from _contact(pdf_pages(path, Path(work), _PAGES), slides.pages)
 
+    def stills(self, lane: Lane) -> list[Figure]:
+        """What the source shows where it has this fault."""
+        source, info = self.source, self.info
+        if source is None or info is None:
+            return []
+        seen = ((_still(source, info, at, _SMALL), caption) for at, caption in lane.moments)
+        return [Figure(_uri(data), caption) for data, caption in seen if data]
+
     def waves(self) -> list[tuple[Text, tuple[float, ...]]]:
         """The loudness of the source over its length, and of what was made of it."""
         waves = [(self._caption, self._wave(self.source, self.info))]
@@ -326,10 +342,16 @@ def _shot(path: Path, info: MediaInfo, box: tuple[int, int]) -> bytes | None:
 
     if info.image:
         return still.picture(path, info.image.format, box)
-    if info.video and info.container:
-        at = (info.duration or Fraction(0)) / 3
-        return still.frame(path, _OPENED_AS.get(info.container, info.container), at, info.video[0].rotation or 0, box)
-    return None
+    return _still(path, info, (info.duration or Fraction(0)) / 3, box)
+
+
+def _still(path: Path, info: MediaInfo, at: Fraction, box: tuple[int, int]) -> bytes | None:
+    """What a video shows at `at` seconds."""
+    from pipeline.plots import still
+
+    if not info.video or not info.container:
+        return None
+    return still.frame(path, _OPENED_AS.get(info.container, info.container), at, info.video[0].rotation or 0, box)
 
 
 def _contact(pages: list[Path], count: int) -> Iterator[Figure]:

@@ -73,6 +73,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "before": Text("before", "修复前"),
     "after": Text("after", "修复后"),
     "enlarge": Text("Enlarge", "放大"),
+    "over-time": Text("Faults over its length", "问题时段"),
     "compare": Text("Before and after", "修复前后对比"),
     "close": Text("Close", "关闭"),
     "unfold": Text("Open all", "全部展开"),

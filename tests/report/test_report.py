@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -17,6 +18,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from PIL import Image
 
 from pipeline.cli.main import main
 from pipeline.documents import entry as document
@@ -41,8 +43,10 @@ from pipeline.errors import AssetError, UsageError
 from pipeline.model.facts import Kind, Size, Text, Value
 from pipeline.model.job import Job
 from pipeline.model.limits import Aspect, AtLeastBox, Between, FitsBox, OneOf, OneSize
+from pipeline.model.measured import Person, Span
 from pipeline.model.results import Category, Proof, Status, Verdict
 from pipeline.model.rules import Level, Limit
+from pipeline.probe import probe
 from pipeline.report import formats as export
 from pipeline.report.card import CardJob, bare, card_entry
 from pipeline.report.findings import grouped, rules_of, stopped
@@ -54,6 +58,7 @@ from pipeline.rules import presets
 from pipeline.stages.check import check
 from samples import build
 from tests import ROOT, factory
+from tests.repairing import ffmpeg
 
 OUT = ROOT / "samples" / "out"
 PRESET = "metastudio/video-production"
@@ -610,3 +615,31 @@ def test_what_kept_an_asset_from_repair_says_why_and_promises_nothing() -> None:
     assert [f.fix for f in stopped(entry)] == [None]
     listed, _ = grouped(stopped(entry), {})
     assert (listed[0].fix, listed[0].rest.zh) == (None, "需要求")
+
+
+def test_faults_of_footage_are_marked_in_time_with_what_is_seen_there(tmp_path: Path) -> None:
+    """Half of the film is red, half blue: which half a picture is of, its colour says."""
+    path = tmp_path / "clip.mp4"
+    halves = "color=red:s=64x48:r=5:d=5[a];color=blue:s=64x48:r=5:d=5[b];[a][b]concat"
+    ffmpeg("-f", "lavfi", "-i", halves, "-pix_fmt", "yuv420p", path)
+    spans = {"black": (Span(Fraction(1), Fraction(4)),), "several": (Span(Fraction(6), Fraction(9)),)}
+    info = msgspec.structs.replace(
+        probe(path), person=Person(step=Fraction(1, 2), pictures=20, looked=9, seen=9, **spans)
+    )
+    broke = finding(rule="test.several", check="person.several")
+    entry = asset(source="clip.mp4", facts=encoded(info), findings=(broke,))
+    html = card_entry(card(entry, tmp_path), lambda _: None)
+    strip = html[html.index('<section class="strip">') : html.index("</section>")]
+    lanes = strip.split("<li ")[1:]
+    assert [lane.partition(">")[0] for lane in lanes] == ['class="borne"', 'class="wrong"']
+    marked = [re.findall(r'class="hit" x="([\d.]+)" width="([\d.]+)"', lane) for lane in lanes]
+    assert marked == [[("100.0", "300.0")], [("600.0", "300.0")]]  # of a thousand: ten seconds
+    for lane, words in zip(
+        lanes, (("black", "黑屏", "at 1-4 s"), ("more than one face", "多张人脸", "at 6-9 s")), strict=True
+    ):
+        assert all(word in lane for word in words)
+    pictures = [re.findall(r"data:image/webp;base64,([^\"]+)", lane) for lane in lanes]
+    colours = [Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB").getpixel((9, 9)) for (one,) in pictures]
+    assert [max(range(3), key=colour.__getitem__) for colour in colours] == [0, 2]  # type: ignore[arg-type, union-attr]  # of RGB
+    assert "<img" not in bare(card(entry, tmp_path))
+    assert "at 6-9 s" in bare(card(entry, tmp_path))

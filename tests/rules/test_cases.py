@@ -103,14 +103,15 @@ def entries(raw: list[Any]) -> Iterator[ArchiveEntry]:
     """Entries of a package: names, or tables with more facts; "{0-19}" in a name counts."""
     for each in raw:
         table = {"name": each} if isinstance(each, str) else dict(each)
-        audio = table.pop("audio", None)
+        audio, speech = table.pop("audio", None), table.pop("speech", None)
         table.setdefault("format", table["name"].rpartition(".")[2])
         counted = re.search(r"\{(\d+)-(\d+)\}", table["name"])
         numbers = range(int(counted[1]), int(counted[2]) + 1) if counted else [0]
         for number in numbers:
             name = table["name"].replace(counted[0], str(number)) if counted else table["name"]
             sound = block(AudioStream, audio, index=0) if audio else None
-            yield block(ArchiveEntry, table | {"name": name}, audio=sound)
+            heard = block(Speech, speech) if speech else None
+            yield block(ArchiveEntry, table | {"name": name}, audio=sound, speech=heard)
 
 
 def info(table: Table) -> MediaInfo:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from pipeline.errors import AssetError
-from pipeline.model.ceilings import GiB
 from pipeline.model.facts import MediaInfo, Text
+from pipeline.probe.archive.copied import MOST, copied
 from pipeline.probe.archive.zip import BadZip, Member, Zip
 from pipeline.probe.av.decode import DecodeResult, decode_all
 from pipeline.probe.av.open import OPENS, opens_as
-
-_COPIED = GiB  # bytes of a recording that are copied at most
 
 
 def clips_decoded(path: Path, info: MediaInfo) -> MediaInfo:
@@ -38,14 +35,10 @@ def clips_decoded(path: Path, info: MediaInfo) -> MediaInfo:
 def _decoded(archive: Zip, member: Member) -> DecodeResult:
     from pipeline.probe import probe
 
-    if member.size > _COPIED:
+    if member.size > MOST:
         return DecodeResult(None, (Text("not decoded: larger than a recording is", "未解码：超过单条录音的大小上限"),))
-    with tempfile.NamedTemporaryFile(prefix="entry-") as copy:
-        try:
-            for piece in archive.unpack(member):
-                copy.write(piece)
-            copy.flush()
-            here = Path(copy.name)
+    try:
+        with copied(archive, member) as here:
             return decode_all(here, opens_as(str(probe(here).container)))  # probing keeps to the ceilings
-        except (AssetError, BadZip) as error:
-            return DecodeResult(False, (error.text,))
+    except (AssetError, BadZip) as error:
+        return DecodeResult(False, (error.text,))

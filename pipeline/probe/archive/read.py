@@ -14,8 +14,8 @@ from typing import IO, Final
 from msgspec.structs import replace
 
 from pipeline.errors import AssetError
-from pipeline.model.ceilings import GiB
 from pipeline.model.facts import ArchiveEntry, ArchiveInfo, AudioStream, Kind, MediaInfo, Text
+from pipeline.probe.archive.copied import MOST
 from pipeline.probe.archive.zip import BadZip, Member, Zip
 from pipeline.probe.av.wav import sound
 from pipeline.probe.sniff import sniff_head
@@ -26,7 +26,6 @@ HEAD: Final = 1 << 16  # bytes of an entry that are looked at
 # sniff's word for text that is nothing else; packages call it by its extension.
 _WORDS: Final = {"plain": "txt"}
 _OPENED: Final = frozenset({"mp3", "m4a", "mp4", "aac", "asf", "flac", "ogg", "aiff"})
-_COPIED: Final = GiB  # bytes of a recording that are copied at most
 _PACKED: Final = frozenset({"zip", "rar", "7z", "gzip", "bzip2", "xz", "zstd"})
 
 
@@ -77,12 +76,12 @@ def _contents(archive: Zip, member: Member) -> tuple[bytes, int, AudioStream | N
     head, size, copy = bytearray(), 0, None
     try:
         for piece in archive.unpack(member):
-            if not size and sniff_head(piece).format in _OPENED and member.size <= _COPIED:
+            if not size and sniff_head(piece).format in _OPENED and member.size <= MOST:
                 copy = tempfile.NamedTemporaryFile(prefix="entry-")  # noqa: SIM115  closed below, whatever happens
             if len(head) < HEAD:
                 head += piece[: HEAD - len(head)]
             size += len(piece)
-            if copy and size <= _COPIED:
+            if copy and size <= MOST:
                 copy.write(piece)
         return bytes(head), size, _opened(copy) if copy else None
     finally:

@@ -72,7 +72,7 @@ class Ear:
         self.frames = BandLevels(rate)
         self.channel = channel
         decided = decided or channels == 1
-        self._channels = channels
+        self.channels = channels
         self._bytes = bytearray()
         self._wanted = max(1, round(rate * _BLOCK)) * channels * 4
         self._waiting: list[Samples] | None = None if decided else []
@@ -91,16 +91,16 @@ class Ear:
 
     def _work(self) -> None:
         """Take up a block: always the same parts of the recording, however they came."""
-        whole = min(self._wanted, len(self._bytes) - len(self._bytes) % (4 * self._channels))
+        whole = min(self._wanted, len(self._bytes) - len(self._bytes) % (4 * self.channels))
         if not whole:
             return
-        samples = np.frombuffer(bytes(self._bytes[:whole]), "<f4").reshape(-1, self._channels)
+        samples = np.frombuffer(bytes(self._bytes[:whole]), "<f4").reshape(-1, self.channels)
         del self._bytes[:whole]
         rows = samples.T.copy()
         if not np.isfinite(rows).all():  # float files may hold anything
             np.nan_to_num(rows, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
         np.clip(rows, -1e3, 1e3, out=rows)
-        mix = rows[0] if self._channels == 1 else rows.mean(axis=0)
+        mix = rows[0] if self.channels == 1 else rows.mean(axis=0)
         self.levels.add(rows, mix)
         if self.frames.trace is not None:
             self.frames.trace.add(rows)
