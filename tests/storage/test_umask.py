@@ -1,4 +1,4 @@
-"""Whatever a user lets others do with new files (Debian lets their group write), what we made is known again as ours."""
+"""Whatever a user lets others do with new files (Debian lets a group write), what we made is known again as ours."""
 
 from __future__ import annotations
 
