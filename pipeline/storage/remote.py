@@ -146,7 +146,7 @@ def fetch(url: str, folder: Path) -> Path:
         waited(url, most, lambda: found.get_file(path, str(target), callback=pace.callback()))
         if not target.is_file():
             raise AssetError(f"{urls.shown(url)} is no file", f"{urls.shown(url)} 不是文件")  # noqa: TRY301  the sentence is made where it is known
-        # A library made it, with the rights that are usual here (a group may write, in many houses); it may be our state.
+        # A library made it, with the rights that are usual here (often a group may write); it may be state of ours.
         target.chmod(target.stat().st_mode & ~0o022)
         found.invalidate_cache()
         grown = size is not None and target.stat().st_size != size
