@@ -422,6 +422,7 @@ def test_a_batch_is_told_as_the_page_reads_it(held: Room, client: Client) -> Non
         "files": [{"number": 1, "name": "你好.txt", "size": 3, "fraction": 0.5, "status": "ready", "fits": []}],
         "summary": None,
         "outputs": [],
+        "sent": None,
     }
     assert answer.content.decode() == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))
 
