@@ -20,10 +20,10 @@ from pipeline.rules import plan as planning
 Findings = tuple[Finding, ...]
 _Key = tuple[str, int | None]  # rule and stream: where something is may move when what is before it is cut off
 
-_NOTHING: Final = Text("were its ends cut off (--trim), nothing would be left", "若剪去首尾（--trim），将一无所剩")
+_NOTHING: Final = Text("Were its ends cut off (--trim), nothing would be left.", "若剪去首尾（--trim），将一无所剩。")
 _LOSSY: Final = Text(
-    "its ends are not cut off, for the picture may have to be encoded for it (--at-least)",
-    "未剪去首尾，因为可能需要重新编码画面（--at-least）",
+    "Its ends are not cut off, for the picture may have to be encoded for it (--at-least).",
+    "未剪去首尾，因为可能需要重新编码画面（--at-least）。",
 )
 
 
@@ -70,7 +70,9 @@ def _refuses(finding: Finding, check: str, lasts: Fraction) -> bool:
 
 def _left(kept: Span) -> Text:
     span = f"{float(kept.start):g}-{float(kept.end):g} s"
-    return Text(f"of what is left once its ends are cut off (--trim): {span}", f"剪去首尾（--trim）后所剩：{span}")
+    return Text(
+        f"That is what is left once its ends are cut off (--trim): {span}.", f"此为剪去首尾（--trim）后所剩：{span}。"
+    )
 
 
 def _mended(finding: Finding, rest: Findings) -> Finding:

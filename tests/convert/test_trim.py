@@ -168,7 +168,7 @@ def test_where_too_little_is_left_it_is_said_and_nothing_is_made(
     assert told in outcome.findings
     assert told.actual == 5
     assert told.reason is not None
-    assert told.reason.en == "of what is left once its ends are cut off (--trim): 3-8 s"
+    assert told.reason.en == "That is what is left once its ends are cut off (--trim): 3-8 s."
 
 
 def test_where_nothing_is_left_it_is_said(tmp_path: Path, scenario: Callable[..., str]) -> None:
