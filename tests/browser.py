@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,12 @@ def press(driver: Any, keys: str) -> None:
     from selenium.webdriver import ActionChains
 
     ActionChains(driver).send_keys(keys).perform()
+
+
+def until(ready: Callable[[], Any]) -> None:
+    """Waits until it is."""
+    for _ in range(400):
+        if ready():
+            return
+        time.sleep(0.05)
+    raise AssertionError("did not happen")

@@ -161,18 +161,18 @@ class Sender:
 
     def _asked(self, batch: DroppedBatch, asked: Sending, *, dry: bool) -> tuple[Target, list[Item]]:
         """Where to, and what. Raises Full."""
-        if asked.to not in [form.to for form in self.forms(batch)]:
+        document = batch.document  # once: a run that begins meanwhile takes it away
+        if not isinstance(document, ManifestDocument) or asked.to not in [form.to for form in self.forms(batch)]:
             raise Full(
                 404,
                 "This batch cannot be sent there: it was not prepared for it, or this server sends nothing there.",
                 "该批次不能发往此处：并非为其准备，或本服务未开启向其发送。",
             )
-        assert isinstance(batch.document, ManifestDocument)  # noqa: S101  else nothing is offered
         document = replace(
-            batch.document,
+            document,
             assets=tuple(
                 replace(one, outputs=tuple(replace(o, path=o.path.removeprefix(_OUT)) for o in one.outputs))
-                for one in batch.document.assets
+                for one in document.assets
             ),
         )
         try:

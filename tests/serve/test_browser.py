@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from pipeline.serve.sessions import Room
 from samples import build
 from tests import ROOT
-from tests.browser import browser, needs_browser, press, select, violations
+from tests.browser import browser, needs_browser, press, select, until, violations
 from tests.serve.test_serve import TOKEN, served
 
 pytestmark = [pytest.mark.slow, needs_browser]
@@ -21,14 +19,6 @@ pytestmark = [pytest.mark.slow, needs_browser]
 OUT = ROOT / "samples" / "out"
 NAMES = ("images/over-4k.png", "texts/fast.ssml")
 TAB, ENTER = "\ue004", "\ue007"
-
-
-def until(ready: Callable[[], Any]) -> None:
-    for _ in range(400):
-        if ready():
-            return
-        time.sleep(0.05)
-    raise AssertionError("did not happen")
 
 
 def tab_to(driver: Any, wanted: str) -> None:

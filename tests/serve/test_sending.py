@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from PIL import Image
+from starlette.types import ASGIApp
 
 from pipeline.cli.main import main
-from pipeline.cli.serve import _listen
-from pipeline.serve import sending, server
+from pipeline.serve import sending
 from pipeline.serve.app import application
 from pipeline.serve.door import Door
 from pipeline.serve.messages import API
@@ -31,7 +28,8 @@ from pipeline.upload import order as orders
 from pipeline.upload.emulator.faults import Faults
 from pipeline.upload.emulator.server import Emulator
 from tests import ROOT
-from tests.browser import browser, needs_browser, press, violations
+from tests.browser import browser, needs_browser, press, until, violations
+from tests.serve.answering import answering, asking
 from tests.serve.test_http_api import bearer, events
 from tests.serve.test_team import NAME
 
@@ -54,21 +52,15 @@ def far(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 @contextmanager
 def sending_to(places: tuple[str, ...], room: Room, tokens: Path, *, browsed: bool = False) -> Iterator[httpx.Client]:
     """A team's server that may send there; `browsed`: by its address."""
-    listening = _listen("127.0.0.1", 0)
-    name = f"127.0.0.1:{listening.getsockname()[1]}" if browsed else NAME
-    door = Door(Team(tokens), frozenset({name}), team=True)
-    with Sender(places, room, team=True) as sender:
-        running = uvicorn.Server(server.config(application(room, door, 1, "en", sender)))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        try:
-            base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            with httpx.Client(base_url=base, timeout=30, trust_env=False, headers={"host": name}) as client:
-                yield client
-        finally:
-            running.should_exit = True
-            thread.join(10)
-            listening.close()
+
+    def name(port: int) -> str:
+        return f"127.0.0.1:{port}" if browsed else NAME
+
+    def made(port: int) -> ASGIApp:
+        return application(room, Door(Team(tokens), frozenset({name(port)}), team=True), 1, "en", sender)
+
+    with Sender(places, room, team=True) as sender, answering(made) as port, asking(port, name(port)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -96,14 +88,6 @@ def sent(client: httpx.Client, batch: str, me: dict[str, str], order: str = "", 
 
 def stored(far: Emulator) -> list[bytes]:
     return [one.path.read_bytes() for one in far.backend.objects.values()]
-
-
-def until(ready: Callable[[], bool]) -> None:
-    for _ in range(400):
-        if ready():
-            return
-        time.sleep(0.05)
-    raise AssertionError("did not happen")
 
 
 def test_what_is_ready_goes_and_goes_once(

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -20,10 +19,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from pipeline.cli.main import main
-from pipeline.cli.serve import _hosts, _listen, _loopback
+from pipeline.cli.serve import _hosts, _loopback
 from pipeline.model.facts import Text
 from pipeline.serve import server
 from pipeline.serve import sessions as rooms
@@ -36,6 +34,7 @@ from pipeline.storage.publish import WORK
 from pipeline.tools.ffmpeg import Share
 from samples import build
 from tests import ROOT
+from tests.serve.answering import answering
 
 OUT = ROOT / "samples" / "out"
 TOKEN = "t" * 32
@@ -52,18 +51,10 @@ def held(tmp_path: Path) -> Room:
 @contextmanager
 def served(held: Room) -> Iterator[int]:
     """The page behind a real server on a free port of this machine."""
-    listening = _listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    app = application(held, Door(Anybody(TOKEN), _hosts("127.0.0.1", port)), workers=1, lang="en")
-    running = uvicorn.Server(server.config(app))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
+    with answering(
+        lambda port: application(held, Door(Anybody(TOKEN), _hosts("127.0.0.1", port)), workers=1, lang="en")
+    ) as port:
         yield port
-    finally:
-        running.should_exit = True
-        thread.join(10)
-        listening.close()
 
 
 @pytest.fixture

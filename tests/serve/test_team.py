@@ -16,12 +16,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from pipeline.cli.main import main
-from pipeline.cli.serve import _listen
 from pipeline.errors import UsageError
-from pipeline.serve import server
 from pipeline.serve import sessions as rooms
 from pipeline.serve.app import application
 from pipeline.serve.batches import DroppedBatch
@@ -30,6 +27,7 @@ from pipeline.serve.messages import Asked
 from pipeline.serve.people import Team, add, listed, remove
 from pipeline.serve.sessions import Room, kept_room
 from pipeline.serve.turns import Slice, Turns
+from tests.serve.answering import answering, asking
 
 PRESET = "metastudio/video-production"
 OURS = {"x-preflight": "1"}
@@ -45,21 +43,9 @@ def tokens(tmp_path: Path) -> Path:
 @contextmanager
 def serving(room: Room, tokens: Path, proxies: Any = (), header: str = "") -> Iterator[httpx.Client]:
     """A team's server on a free port; its clients ask by its name."""
-    listening = _listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
     door = Door(Team(tokens), frozenset({NAME}), proxies, team=True, header=header)
-    app = application(room, door, workers=1, lang="en")
-    running = uvicorn.Server(server.config(app))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        base = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base, timeout=30, trust_env=False, headers={"host": NAME}) as client:
-            yield client
-    finally:
-        running.should_exit = True
-        thread.join(10)
-        listening.close()
+    with answering(lambda _: application(room, door, workers=1, lang="en")) as port, asking(port, NAME) as client:
+        yield client
 
 
 def finished(client: httpx.Client, batch: str) -> dict[str, Any]:
