@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.options import Options, access
 from pipeline.cli.output import print_line
+from pipeline.documents.upload import UploadRecord
 from pipeline.errors import UploadError, UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.report import console
@@ -30,24 +31,6 @@ class StatusOptions(Options):
     secrets: str | None
     region: str | None
     project: str | None
-
-
-class _Preset(msgspec.Struct):
-    id: str = ""
-
-
-class _Entry(msgspec.Struct):
-    source: str
-    status: str
-    ids: dict[str, Any] = {}
-
-
-class _Record(msgspec.Struct):
-    """What is read of a record; the rest of it is for people."""
-
-    destination: str
-    assets: list[_Entry]
-    preset: _Preset | None = None
 
 
 def declare(parser: Parser) -> type[StatusOptions]:
@@ -89,11 +72,11 @@ def run(options: StatusOptions) -> int:
     return 5 if bad else 0
 
 
-def _read(path: Path) -> _Record:
+def _read(path: Path) -> UploadRecord:
     try:
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"{path}: too large for a record", f"{path}：文件过大，不是上传记录")
-        return msgspec.json.decode(path.read_bytes(), type=_Record)
+        return msgspec.json.decode(path.read_bytes(), type=UploadRecord)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", f"{path}：{in_chinese(error)}") from None
     except msgspec.MsgspecError as error:

@@ -19,7 +19,18 @@ from pipeline.cli.output import print_line
 from pipeline.documents import read
 from pipeline.documents.entry import plain
 from pipeline.documents.read import ReadDocument
-from pipeline.documents.types import Frozen, ManifestDocument, PresetName
+from pipeline.documents.types import ManifestDocument
+from pipeline.documents.upload import (
+    STATUSES,
+    LongTaskEvent,
+    RefusedAsset,
+    UploadEntry,
+    UploadPlan,
+    UploadRecord,
+    UploadSummary,
+    Writer,
+    event,
+)
 from pipeline.errors import UsageError, in_chinese
 from pipeline.model.facts import Text
 from pipeline.report import console
@@ -29,13 +40,12 @@ from pipeline.storage.state import replaceable
 from pipeline.upload import destinations
 from pipeline.upload import items as entries
 from pipeline.upload.credentials import Secrets, hush
-from pipeline.upload.deliver import STATUSES, How, UploadEntry, planned, send_all
+from pipeline.upload.deliver import How, planned, send_all
 from pipeline.upload.destination import Destination, Target
 from pipeline.upload.items import Item
 from pipeline.upload.journal import UploadJournal
 from pipeline.upload.rate_limit import amount
 
-SCHEMA: Final = "media-preflight/upload/1"
 RECORD: Final = "upload.json"
 # bytes that went out, an entry that has ended, how far a long task is
 _Watch = tuple[Callable[[int], None], Callable[[UploadEntry], None], Callable[[str, Text], None]]
@@ -56,26 +66,6 @@ class UploadOptions(Options):
     wait: float  # seconds
     dry_run: bool
     force: bool
-
-
-class Writer(Frozen, frozen=True, kw_only=True):
-    """What wrote the record."""
-
-    version: str
-
-
-class UploadRecord(Frozen, frozen=True, kw_only=True):
-    """What was delivered, and what was not: upload.json."""
-
-    schema: str
-    tool: Writer
-    preset: PresetName | None  # as the manifest has it
-    manifest: str
-    manifests: tuple[str, ...]  # all that were sent together; the record lies beside the first
-    destination: str
-    forced: bool
-    assets: tuple[UploadEntry, ...]
-    summary: dict[str, int]
 
 
 def declare(parser: Parser) -> type[UploadOptions]:
@@ -175,10 +165,9 @@ def run(options: UploadOptions) -> int:
                 found[number] = entry
                 ended(entry)
                 if options.jsonl:
-                    print_line({"event": "uploaded", "index": number, **entry})
+                    print_line(event(number, entry))
         told = tuple(entry for entry in found if entry is not None)
         document = UploadRecord(
-            schema=SCHEMA,
             tool=Writer(version=pipeline.__version__),
             preset=manifest.preset,
             manifest=names[0],
@@ -186,11 +175,11 @@ def run(options: UploadOptions) -> int:
             destination=place.place,
             forced=options.force,
             assets=told,
-            summary={status: sum(entry["status"] == status for entry in told) for status in STATUSES},
+            summary={status: sum(entry.status == status for entry in told) for status in STATUSES},
         )
     _record(folders[0], document)
     _tell(document, options)
-    return 5 if doubtful else _exit_code({entry["status"] for entry in told})
+    return 5 if doubtful else _exit_code({entry.status for entry in told})
 
 
 def _apart(items: Sequence[Item], where: str) -> None:
@@ -232,10 +221,9 @@ def _jobs(asked: int | None) -> int:
 def _dry_run(place: Destination, items: Sequence[Item], how: How, options: UploadOptions) -> int:
     """Every call that would be made; nothing is sent and nothing is written."""
     units, left = planned(place, items, force=how.force)
-    refused = [{"source": item.source, "why": item.refusal.of(how.lang)} for item in left if item.refusal]
-    told = {"schema": SCHEMA, "dry_run": True, "destination": place.place, "units": units, "refused": refused}
+    refused = [RefusedAsset(source=item.source, why=item.refusal.of(how.lang)) for item in left if item.refusal]
     if options.json or options.jsonl:
-        print_line(told)
+        print_line(UploadPlan(destination=place.place, units=tuple(units), refused=tuple(refused)))
     else:
         out = console.console()
         for unit in units:
@@ -243,7 +231,7 @@ def _dry_run(place: Destination, items: Sequence[Item], how: How, options: Uploa
             for call in unit.calls:
                 out.print(f"  {console.clean(call)}", soft_wrap=True)
         for one in refused:
-            out.print(f"[red]{console.clean(one['why'])}[/red]", soft_wrap=True)
+            out.print(f"[red]{console.clean(one.why)}[/red]", soft_wrap=True)
     return 1 if refused else 0
 
 
@@ -255,7 +243,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
     def line(name: str, words: Text) -> None:
         with guard:
             if options.jsonl:
-                print_line({"event": "progress", "name": name, "message": words.of(lang)})
+                print_line(LongTaskEvent(name=name, message=words.of(lang)))
             elif not (options.quiet or options.json):
                 sys.stderr.write(f"{console.clean(name)}: {console.clean(words.of(lang))}\n")
 
@@ -280,7 +268,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
             with guard:
                 done += 1
                 now = bar.tasks[0]
-                gone = 0 if entry["status"] in ("sent", "pending", "waiting", "refused") else _bytes(entry)
+                gone = 0 if entry.status in ("sent", "pending", "waiting", "refused") else _bytes(entry)
                 total = max(now.completed, (now.total or 0) - gone)
                 bar.update(task, description=f"upload {done}/{len(items)}", total=total)
 
@@ -291,7 +279,7 @@ def _progress(options: UploadOptions, items: Sequence[Item]) -> Iterator[_Watch]
 
 
 def _bytes(entry: UploadEntry) -> int:
-    return sum(int(file["size"]) for file in entry["files"])
+    return sum(file.size for file in entry.files)
 
 
 def _record(folder: Path, document: UploadRecord) -> None:
@@ -323,19 +311,18 @@ def _tell(document: UploadRecord, options: UploadOptions) -> None:
         sys.stdout.write("\n")
         return
     if options.jsonl:
-        last = {"schema": document.schema, "destination": document.destination, "summary": document.summary}
-        print_line({"event": "summary", **last})
+        print_line(UploadSummary(destination=document.destination, summary=document.summary))
         return
     out, lang = console.console(), options.lang
     if not options.quiet:
         few = len(document.assets) <= 500
-        shown = [e for e in document.assets if few or e["status"] not in ("sent", "skipped")]
+        shown = [e for e in document.assets if few or e.status not in ("sent", "skipped")]
         rows = []
         for entry in shown:
-            left = "; ".join(f"{a['asset_id']}: {a['state']}" for a in entry["abandoned"])
-            ids = " ".join(str(value) for value in entry["ids"].values() if isinstance(value, str))
-            said = " · ".join(part for part in (entry["message"], ids, left) if part)
-            rows.append((_STATUSES[entry["status"]].of(lang), entry["source"], said))
+            left = "; ".join(f"{a['asset_id']}: {a['state']}" for a in entry.abandoned)
+            ids = " ".join(str(value) for value in entry.ids.values() if isinstance(value, str))
+            said = " · ".join(part for part in (entry.message, ids, left) if part)
+            rows.append((_STATUSES[entry.status].of(lang), entry.source, said))
         out.print(console.rows_table(rows))
     parts = [f"{count} {_STATUSES[status].of(lang)}" for status, count in document.summary.items() if count]
     out.print(console.clean(f"{document.destination}: {', '.join(parts) or '0'}"))

@@ -20,6 +20,7 @@ from pipeline.documents.types import (
     ManifestDocument,
     PlanDocument,
 )
+from pipeline.documents.upload import LINES, UPLOAD, UploadPlan, UploadRecord
 from pipeline.errors import UsageError, nearest_word
 
 Json = dict[str, Any]
@@ -27,6 +28,7 @@ _TYPES: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "report": (REPORT, (CheckDocument, PlanDocument)),
     "manifest": (MANIFEST, (ManifestDocument,)),
     "event": ("media-preflight/event/2", (Event, VerifiedSummary)),
+    "upload": (UPLOAD, (UploadRecord, UploadPlan, *LINES)),
 }
 NAMES: Final = tuple(_TYPES)
 

@@ -6,11 +6,12 @@ Fractions in them are exact and become strings: "25", "30000/1001". The facts of
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from pipeline.model.facts import Embedded, Kind, Text
+from pipeline.model.fields import Fields
 from pipeline.model.results import Category, Part, Proof, Status, Verdict
 from pipeline.model.rules import Level, Source
 
@@ -383,7 +384,7 @@ class ScenesDocument(Head, frozen=True, kw_only=True):
 
     source: str
     role: str
-    request: dict[str, Any] | None  # the body of the request that makes them, ready to send; None: it would be refused
+    request: Fields | None  # the body of the request that makes them, ready to send; None: it would be refused
     scenes: tuple[Scene, ...]
     findings: tuple[SumFinding, ...]
     summary: ScenesSummary

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from pipeline.documents.types import Frozen
+from pipeline.documents.upload import Delivery
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.model.repairs import Repairs
 from pipeline.model.results import Category, Status
 
@@ -86,9 +88,9 @@ class SentLine(Frozen, frozen=True, kw_only=True):
     """What became of an asset that was sent."""
 
     source: str
-    status: Literal["sent", "skipped", "pending", "waiting", "refused", "failed"]
+    status: Delivery
     message: str
-    ids: dict[str, Any]  # given by the far end
+    ids: Fields  # given by the far end
 
 
 class SendState(Frozen, frozen=True, kw_only=True):

@@ -205,8 +205,8 @@ class Sender:
                 closing(send_all(place, items, journal, secrets, how, sent, told)) as ending,
             ):
                 for _, entry in ending:
-                    said = _told(batch, secrets, entry["message"])
-                    line = SentLine(source=entry["source"], status=entry["status"], message=said, ids=entry["ids"])
+                    said = _told(batch, secrets, entry.message)
+                    line = SentLine(source=entry.source, status=entry.status, message=said, ids=entry.ids)
                     self._note(batch, line)
         except PreflightError as refused:
             error = _refused(batch, secrets, refused).text

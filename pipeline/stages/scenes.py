@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,7 @@ from pipeline.documents.types import (
 )
 from pipeline.errors import AssetError
 from pipeline.model.facts import Kind, MediaInfo
+from pipeline.model.fields import Fields
 from pipeline.model.job import Job, Progress
 from pipeline.model.results import Verdict
 from pipeline.model.rules import Level, Role, Rule
@@ -118,7 +119,7 @@ def holds(scenes: Sequence[Scene], findings: Sequence[SumFinding]) -> bool:
     return not told and all(one.verdict is Verdict.PASS for one in findings)
 
 
-def _request(name: str, role: Role, scenes: Sequence[Scene], info: MediaInfo) -> dict[str, Any] | None:
+def _request(name: str, role: Role, scenes: Sequence[Scene], info: MediaInfo) -> Fields | None:
     """The body that the scenario has for them, where it has one."""
     word = role.wants("request")
     if not isinstance(word, str):
@@ -126,7 +127,7 @@ def _request(name: str, role: Role, scenes: Sequence[Scene], info: MediaInfo) ->
     from pipeline.upload.bodies import body_of
 
     size = info.slides.page_size if info.slides else None
-    body: dict[str, Any] = body_of(word)(
+    body: Fields = body_of(word)(
         name, [scene.text_config.text for scene in scenes], size[1] > size[0] if size else None
     )
     return body

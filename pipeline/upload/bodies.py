@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pkgutil import resolve_name
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from pipeline.errors import PresetError, nearest_word
+from pipeline.model.fields import Fields
 
 # The word of `deliver.request` -> what makes the body from a name, the texts of the scenes in their order, and whether
 # their pictures are higher than wide (None: there are none). Imported when one is asked for.
 _BODIES: Final = {"video-script": "pipeline.upload.metastudio.scripts:body_of"}
-Body = Callable[[str, Sequence[str], bool | None], dict[str, Any]]
+Body = Callable[[str, Sequence[str], bool | None], Fields]
 
 
 def body_of(word: str) -> Body:

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +24,7 @@ from pipeline.documents import strict
 from pipeline.documents.facts import KINDS, Misfit, named, wrong
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload import allowance
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.error_codes import ErrorCodes
@@ -53,7 +54,7 @@ class Answer(Struct, frozen=True):
     body: bytes
     asked: str = ""  # the call: method and path
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Fields:
         """The body as an object; empty when there is none. Raises Misfit for a body that is something else."""
         if not self.body.strip():
             return {}
@@ -63,7 +64,7 @@ class Answer(Struct, frozen=True):
             raise Misfit(wrong(KINDS["object"], named(data)))
         return data
 
-    def _said(self) -> dict[str, Any]:
+    def _said(self) -> Fields:
         try:
             return self.json()
         except Misfit:  # it has no fields then; its status and its text are told

@@ -5,30 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.documents.upload import Delivery, PlannedUnit, UploadEntry, UploadFault, UploadFile
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Destination, GaveUp, Receipt, Stopped, Tools, Unit
 from pipeline.upload.items import Item, fresh
 from pipeline.upload.journal import UploadJournal
 from pipeline.upload.rate_limit import Bucket
 
-UploadEntry = dict[str, Any]
 _INTERRUPTED: Final = Text("interrupted; run again to continue", "已中断，重新运行即可继续")
-STATUSES: Final = ("sent", "skipped", "pending", "waiting", "refused", "failed")
-
-
-class PlannedUnit(Struct, frozen=True, kw_only=True):
-    """What sending a unit would call."""
-
-    sources: tuple[str, ...]
-    bytes: int
-    calls: tuple[str, ...]
 
 
 class How(Struct, frozen=True):
@@ -145,34 +137,31 @@ def _unchanged(items: Sequence[Item]) -> None:
                 )
 
 
-def _entry(item: Item, status: str, message: str) -> UploadEntry:
-    return {
-        "source": item.source,
-        "role": item.role,
-        "status": status,
-        "message": message,
-        "files": [
-            {"path": file.place, "category": file.category, "size": file.size, "md5": file.md5} for file in item.files
-        ],
-        "ids": {},
-        "verified": [],
-        "abandoned": [],
-        "forced": list(item.forced),
-        "error": None,
-    }
+def _entry(item: Item, status: Delivery, message: str) -> UploadEntry:
+    return UploadEntry(
+        source=item.source,
+        role=item.role,
+        status=status,
+        message=message,
+        files=tuple(
+            UploadFile(path=file.place, category=file.category, size=file.size, md5=file.md5) for file in item.files
+        ),
+        forced=item.forced,
+    )
 
 
 def _delivered(item: Item, receipt: Receipt, lang: str) -> UploadEntry:
-    return _entry(item, receipt.status, receipt.message.of(lang)) | {
-        "ids": receipt.ids,
-        "verified": receipt.verified,
-        "abandoned": receipt.abandoned,
-    }
+    return replace(
+        _entry(item, receipt.status, receipt.message.of(lang)),
+        ids=receipt.ids,
+        verified=tuple(receipt.verified),
+        abandoned=tuple(receipt.abandoned),
+    )
 
 
 def _failed(
-    item: Item, error: UploadError | UsageError, secrets: Secrets, how: How, left: list[UploadEntry]
+    item: Item, error: UploadError | UsageError, secrets: Secrets, how: How, left: Sequence[Fields]
 ) -> UploadEntry:
     said = secrets.redact(error.text.of(how.lang))
-    told = {"type": type(error).__name__, "message": said}
-    return _entry(item, "failed", said) | {"abandoned": left, "error": told}
+    told = UploadFault(type=type(error).__name__, message=said)
+    return replace(_entry(item, "failed", said), abandoned=tuple(left), error=told)

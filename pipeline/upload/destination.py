@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from pipeline.documents.upload import Delivery
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.items import File, Item
 from pipeline.upload.journal import UploadJournal
 from pipeline.upload.multipart import Parts, Stretch, UploadPart
@@ -49,11 +51,11 @@ class Unit(Struct, frozen=True):
 class Receipt:
     """What became of a unit."""
 
-    status: str  # sent, skipped, pending, waiting (for a person), failed
+    status: Delivery
     message: Text = field(default_factory=lambda: Text("", ""))
-    ids: dict[str, Any] = field(default_factory=dict)  # given by the far end
-    verified: list[dict[str, Any]] = field(default_factory=list)  # per file: what the far end says it holds
-    abandoned: list[dict[str, Any]] = field(default_factory=list)  # begun at the far end and marked as given up
+    ids: Fields = field(default_factory=dict)  # given by the far end
+    verified: list[Fields] = field(default_factory=list)  # per file: what the far end says it holds
+    abandoned: list[Fields] = field(default_factory=list)  # begun at the far end and marked as given up
 
 
 # Ids that the far end gave -> how each thing stands there, in its own word and in words; empty where nothing is known
@@ -145,6 +147,6 @@ def together(name: str, items: Sequence[Item], *asked: object, keys: Sequence[st
 class GaveUp(UploadError):
     """Ended for good; what had been begun at the far end was marked as given up there."""
 
-    def __init__(self, error: UploadError, abandoned: list[dict[str, Any]]) -> None:
+    def __init__(self, error: UploadError, abandoned: list[Fields]) -> None:
         super().__init__(error.text.en, error.text.zh)
         self.abandoned = abandoned

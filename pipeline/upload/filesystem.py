@@ -9,11 +9,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import AssetError, UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.storage import remote
 from pipeline.storage.pace import lasting, waited
 from pipeline.storage.state import HeldFolder, beneath
@@ -207,6 +208,6 @@ def _differs(name: str, file: File) -> UploadError:
     )
 
 
-def _receipt(verified: list[dict[str, Any]], *, skipped: bool) -> Receipt:
+def _receipt(verified: list[Fields], *, skipped: bool) -> Receipt:
     said = Text("the same bytes are there already", "目标已有相同内容") if skipped else Text("", "")
     return Receipt("skipped" if skipped else "sent", said, {}, verified)

@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from pipeline.errors import UsageError
+from pipeline.model.fields import Fields
 from pipeline.storage import state
 
 NAME: Final = ".preflight-upload.sqlite"
@@ -112,14 +113,14 @@ class UploadJournal:
             self._db.close()
             self._lock.close()
 
-    def facts(self, key: str) -> dict[str, Any]:
+    def facts(self, key: str) -> Fields:
         """What is known of this item: ids given by the far end, what has been sent. Raises UsageError."""
         try:
             with self._guard:
                 row = self._db.execute(
                     "SELECT facts FROM item WHERE place = ? AND key = ?", (self._place, key)
                 ).fetchone()
-            found = msgspec.json.decode(row[0], type=dict[str, Any]) if row else {}
+            found = msgspec.json.decode(row[0], type=Fields) if row else {}
             msgspec.convert(found, _Known)
         except _DAMAGE as error:
             raise self._unusable(error) from None
@@ -133,7 +134,7 @@ class UploadJournal:
         """A step has ended well; `facts` are added to what is known (None takes one away). Raises UsageError."""
         self._write(key, step, "end", facts)
 
-    def _write(self, key: str, step: str, phase: str, facts: dict[str, Any]) -> None:
+    def _write(self, key: str, step: str, phase: str, facts: Fields) -> None:
         try:
             with self._guard, self._db:
                 if facts:

@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from pipeline.errors import UsageError, nearest_word
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.rules import toml
 from pipeline.storage import beneath
 
-Order = dict[str, dict[str, Any]]  # table -> field -> value, as it was written
+Order = dict[str, Fields]  # table -> field -> value, as it was written
 _SHOWN: Final = 120  # characters of a value that an error shows
 
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.retry import Retryable
 from pipeline.upload.transfer import Unknown
 
@@ -203,7 +204,7 @@ class Reply:
 
     def __init__(self, tables: ApiTables, fields: Mapping[str, ApiField], data: object, where: str) -> None:
         self._tables, self._fields, self._where = tables, fields, where
-        self.raw: dict[str, Any] = data if isinstance(data, dict) else {}
+        self.raw: Fields = data if isinstance(data, dict) else {}
 
     def __bool__(self) -> bool:
         return bool(self.raw)
@@ -325,7 +326,7 @@ def _number(value: object) -> float | None:
 @cache
 def load(folder: Path) -> ApiTables:
     """The tables of a platform: every TOML file of a folder."""
-    merged: dict[str, dict[str, Any]] = {"calls": {}, "types": {}, "hosts": {}}
+    merged: dict[str, Fields] = {"calls": {}, "types": {}, "hosts": {}}
     for file in sorted(folder.glob("*.toml")):
         for part, rows in tomllib.loads(file.read_text(encoding="utf-8")).items():
             merged[part] |= rows

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pipeline.documents import read
+from pipeline.documents.entry import plain
 from pipeline.upload import items as entries
 from pipeline.upload import rate_limit
 from pipeline.upload.credentials import Secrets
-from pipeline.upload.deliver import How, UploadEntry, send_all
+from pipeline.upload.deliver import How, send_all
 from pipeline.upload.destination import Destination
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.faults import KINDS as KINDS_OF_FAULT
@@ -183,8 +184,8 @@ def tencent(running: Emulator, order: dict[str, dict[str, Any]] | None = None, *
 
 def deliver(
     place: Destination, manifest: Path, *, force: bool = False, jobs: int = 4, wait: float = 5.0, keep: bool = False
-) -> list[UploadEntry]:
-    """Send a manifest; the entries in its order. The place is closed afterwards unless it is to be kept."""
+) -> list[dict[str, Any]]:
+    """Send a manifest; the entries in its order, as the record has them. `keep` leaves the place open."""
     try:
         return _deliver(place, manifest, How(jobs=jobs, force=force, wait=wait, bandwidth=None, lang="en"))
     finally:
@@ -192,13 +193,13 @@ def deliver(
             place.close()
 
 
-def _deliver(place: Destination, manifest: Path, how: How) -> list[UploadEntry]:
+def _deliver(place: Destination, manifest: Path, how: How) -> list[dict[str, Any]]:
     items = items_of(manifest)
-    found: list[UploadEntry | None] = [None] * len(items)
+    found: list[dict[str, Any] | None] = [None] * len(items)
     secrets = Secrets(environment={})
     with UploadJournal(manifest.parent, place.place) as journal:
         for number, entry in send_all(place, items, journal, secrets, how, lambda _: None):
-            found[number] = entry
+            found[number] = plain(entry)
     assert None not in found
     return [entry for entry in found if entry is not None]
 
@@ -208,7 +209,7 @@ def items_of(manifest: Path) -> list[entries.Item]:
     return entries.items(read.manifest(str(manifest)).document, manifest.parent)
 
 
-def statuses(told: list[UploadEntry]) -> dict[str, int]:
+def statuses(told: list[dict[str, Any]]) -> dict[str, int]:
     return {status: sum(e["status"] == status for e in told) for status in {e["status"] for e in told}}
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
+from pipeline.documents.entry import plain
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
 from pipeline.storage.digest import content_md5
@@ -65,7 +66,7 @@ def sent(stub: Stub, *items: Item, how: How = HOW) -> list[dict[str, Any]]:
     secrets.learn(HELD)
     told = sorted(send_all(stub, items, journal, secrets, how, lambda _: None), key=lambda one: one[0])
     assert [number for number, _ in told] == list(range(len(items)))
-    return [cast("dict[str, Any]", entry) for _, entry in told]
+    return [plain(entry) for _, entry in told]
 
 
 def raising(error: BaseException) -> Callable[[Unit, Tools], Receipt]:
@@ -153,7 +154,7 @@ def test_what_has_not_begun_when_a_run_ends_is_interrupted(tmp_path: Path) -> No
     tools = cast("Tools", None)  # it is not looked at
     one = single([item(tmp_path, "a")])[0]
     (entry,) = deliver._deliver(Stub(), one, tools, Secrets(environment={}), HOW, stop)
-    assert (entry["status"], entry["message"]) == ("failed", "interrupted; run again to continue")
+    assert (entry.status, entry.message) == ("failed", "interrupted; run again to continue")
 
 
 # --- what a destination is given --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator.faults import Faults
 
 URL_AGE: Final = 24 * 3600.0  # seconds; upload URLs (Table 4-180)
@@ -76,21 +77,21 @@ class Backend:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.guard = threading.RLock()
-        self.assets: dict[str, dict[str, Any]] = {}
-        self.files: dict[str, dict[str, Any]] = {}
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.tasks: dict[str, dict[str, Any]] = {}
+        self.assets: dict[str, Fields] = {}
+        self.files: dict[str, Fields] = {}
+        self.jobs: dict[str, Fields] = {}
+        self.tasks: dict[str, Fields] = {}
         self.urls: dict[str, Url] = {}
         self.objects: dict[str, Stored] = {}
         self.parts: dict[str, dict[int, Stored]] = {}  # by object or upload id
-        self.scripts: dict[str, dict[str, Any]] = {}
-        self.videos: dict[str, dict[str, Any]] = {}
-        self.rooms: dict[str, dict[str, Any]] = {}
+        self.scripts: dict[str, Fields] = {}
+        self.videos: dict[str, Fields] = {}
+        self.rooms: dict[str, Fields] = {}
         self.subtitles: set[str] = set()  # subtitle files that have been made
         self.uploads: dict[str, str] = {}  # COS upload id -> key
-        self.credentials: dict[str, dict[str, Any]] = {}
+        self.credentials: dict[str, Fields] = {}
         self.calls: list[str] = []  # "METHOD path status", in order
-        self.transcript: list[tuple[str, dict[str, Any], int, Any]] = []  # call of the tables, body, status, answer
+        self.transcript: list[tuple[str, Fields, int, Any]] = []  # call of the tables, body, status, answer
         self.stored: dict[str, int] = {}  # how often each object or part was stored
         self._numbers = itertools.count(1)
         self._seen: dict[str, deque[float]] = {}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator import library, rooms, scripts, training
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.messages import Request, Response, fail
@@ -92,9 +93,9 @@ def _call(backend: Backend, request: Request, name: str, ids: dict[str, str]) ->
     return answer
 
 
-def _typed(rows: Mapping[str, ApiField], query: dict[str, str]) -> dict[str, Any]:
+def _typed(rows: Mapping[str, ApiField], query: dict[str, str]) -> Fields:
     """A query as its table types it: in a URL every value is a text."""
-    found: dict[str, Any] = {}
+    found: Fields = {}
     for key, value in query.items():
         kind = rows[key].type if key in rows else ""
         if kind in ("Integer", "Long") and value.lstrip("-").isdecimal():
@@ -112,7 +113,7 @@ def shaped(rows: Mapping[str, ApiField], record: object) -> Any:
     """A record with the fields that its table has, and no others."""
     if not isinstance(record, dict):
         return record
-    found: dict[str, Any] = {}
+    found: Fields = {}
     for key, field in rows.items():
         value = record.get(key)
         if value is None:

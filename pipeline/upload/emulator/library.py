@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator.backend import Backend, Url, b64
 from pipeline.upload.emulator.messages import Request, Response, fail, listed
 from pipeline.upload.metastudio import fields
@@ -27,7 +28,7 @@ _CONTENT_TYPES: Final = {
 }
 
 
-def _create_asset(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _create_asset(backend: Backend, _request: Request, body: Fields) -> Response:
     name, kind, tags = str(body.get("asset_name", "")), body.get("asset_type"), body.get("tags", [])
     properties = body.get("system_properties", [])
     own = kind in ("VOICE_MODEL", "HUMAN_MODEL_2D")  # nobody may bring these (Table 4-3)
@@ -56,7 +57,7 @@ def _create_asset(backend: Backend, _request: Request, body: dict[str, Any]) -> 
     return Response.json({"asset_id": asset_id})
 
 
-def _analysed(asset: dict[str, Any]) -> None:
+def _analysed(asset: Fields) -> None:
     """A deck that is to be taken apart is so a little later than it is accepted; one that cannot be says so."""
     deck = asset["asset_extra_meta"].get("ppt_meta", {})
     if not deck.get("auto_analysis") or asset["asset_state"] != "ACTIVED":
@@ -68,7 +69,7 @@ def _analysed(asset: dict[str, Any]) -> None:
         deck["error_info"] = {"error_code": "MSS.10001030", "error_msg": "the deck is too complex"}
 
 
-def _now(asset: dict[str, Any]) -> dict[str, Any]:
+def _now(asset: Fields) -> Fields:
     """The asset as it stands at this moment: review ends with time."""
     if asset["asset_state"] == "CREATING" and asset.get("ready_at", float("inf")) <= time.monotonic():
         for file in asset["files"]:
@@ -82,7 +83,7 @@ def _now(asset: dict[str, Any]) -> dict[str, Any]:
     return asset
 
 
-def _list_assets(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+def _list_assets(backend: Backend, request: Request, _body: Fields) -> Response:
     tag, name = request.query.get("tag", ""), request.query.get("name", "")
     found = [
         _now(asset)
@@ -92,12 +93,12 @@ def _list_assets(backend: Backend, request: Request, _body: dict[str, Any]) -> R
     return listed(request, "assets", found)
 
 
-def _show_asset(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
+def _show_asset(backend: Backend, _request: Request, _body: Fields, asset_id: str) -> Response:
     asset = backend.assets.get(asset_id)
     return Response.json(_now(asset)) if asset else fail(404, "MSS.10001001", "Asset not found")
 
 
-def _update_asset(backend: Backend, _request: Request, body: dict[str, Any], asset_id: str) -> Response:
+def _update_asset(backend: Backend, _request: Request, body: Fields, asset_id: str) -> Response:
     asset = backend.assets.get(asset_id)
     if asset is None:
         return fail(404, "MSS.10001001", "Asset not found")
@@ -123,7 +124,7 @@ def _update_asset(backend: Backend, _request: Request, body: dict[str, Any], ass
     return Response.json(asset)
 
 
-def _delete_asset(backend: Backend, request: Request, _body: dict[str, Any], asset_id: str) -> Response:
+def _delete_asset(backend: Backend, request: Request, _body: Fields, asset_id: str) -> Response:
     """To the bin; with mode=force for good (Table 4-111)."""
     asset = backend.assets.get(asset_id)
     if asset is None:
@@ -132,7 +133,7 @@ def _delete_asset(backend: Backend, request: Request, _body: dict[str, Any], ass
     return Response(200)
 
 
-def _restore_asset(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
+def _restore_asset(backend: Backend, _request: Request, _body: Fields, asset_id: str) -> Response:
     """Out of the bin; what was deleted for good stays so (Table 4-118, asset_state)."""
     asset = backend.assets.get(asset_id)
     if asset is None or asset["asset_state"] not in ("WAITING_DELETE", "DELETING"):
@@ -141,15 +142,15 @@ def _restore_asset(backend: Backend, _request: Request, _body: dict[str, Any], a
     return Response(200)
 
 
-def _create_small(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _create_small(backend: Backend, request: Request, body: Fields) -> Response:
     return _create_file(backend, request, body, large=False)
 
 
-def _create_large(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _create_large(backend: Backend, request: Request, body: Fields) -> Response:
     return _create_file(backend, request, body, large=True)
 
 
-def _create_file(backend: Backend, request: Request, body: dict[str, Any], *, large: bool) -> Response:
+def _create_file(backend: Backend, request: Request, body: Fields, *, large: bool) -> Response:
     asset = backend.assets.get(str(body.get("asset_id")))
     if asset is None:
         return fail(404, "MSS.10001001", "Asset not found")
@@ -190,7 +191,7 @@ def _create_file(backend: Backend, request: Request, body: dict[str, Any], *, la
     return Response.json(answer)
 
 
-def _complete(backend: Backend, _request: Request, body: dict[str, Any], file_id: str) -> Response:
+def _complete(backend: Backend, _request: Request, body: Fields, file_id: str) -> Response:
     file, state = backend.files.get(file_id), body.get("state")
     if file is None:
         return fail(404, "MSS.10001004", "File not found")
@@ -219,7 +220,7 @@ def _complete(backend: Backend, _request: Request, body: dict[str, Any], file_id
     return Response(200)
 
 
-def _delete_file(backend: Backend, _request: Request, _body: dict[str, Any], file_id: str) -> Response:
+def _delete_file(backend: Backend, _request: Request, _body: Fields, file_id: str) -> Response:
     if file_id not in backend.files:
         return fail(404, "MSS.10001004", "File not found")
     file = backend.files[file_id]
@@ -229,7 +230,7 @@ def _delete_file(backend: Backend, _request: Request, _body: dict[str, Any], fil
     return Response(200)
 
 
-def _replication(backend: Backend, _request: Request, _body: dict[str, Any], asset_id: str) -> Response:
+def _replication(backend: Backend, _request: Request, _body: Fields, asset_id: str) -> Response:
     """What another region needs to copy an asset; sealed there, here only its id."""
     if backend.assets.get(asset_id, {}).get("asset_state") != "ACTIVED":
         return fail(404, "MSS.10001001", "Asset not found")
@@ -238,7 +239,7 @@ def _replication(backend: Backend, _request: Request, _body: dict[str, Any], ass
     return Response.json(told | {"expire_time": int((backend.now() + 3600) * 1000)})
 
 
-def _replicated(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _replicated(backend: Backend, _request: Request, body: Fields) -> Response:
     asset = backend.assets.get(str(body.get("asset_id")))
     if asset is None or body.get("asset_info") != f"sealed:{asset['asset_id']}":
         return fail(400, "MSS.10000003", "Invalid parameter")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.messages import Request, Response, fail, listed
 
 
-def _wrong(backend: Backend, body: dict[str, Any]) -> Response | None:
+def _wrong(backend: Backend, body: Fields) -> Response | None:
     """What no table says: every asset that a room names is in the library, and every scene says something."""
     for script in body.get("scene_scripts", []):
         shots = script["shoot_scripts"]
@@ -24,7 +25,7 @@ def _wrong(backend: Backend, body: dict[str, Any]) -> Response | None:
     return None
 
 
-def _create(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _create(backend: Backend, _request: Request, body: Fields) -> Response:
     wrong = _wrong(backend, body)
     if wrong:
         return wrong
@@ -35,18 +36,18 @@ def _create(backend: Backend, _request: Request, body: dict[str, Any]) -> Respon
     return Response.json({"room_id": room_id})
 
 
-def _list(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+def _list(backend: Backend, request: Request, _body: Fields) -> Response:
     name = request.query.get("room_name", "")
     rooms = [one for one in backend.rooms.values() if name in one["room_name"]]
     return listed(request, "smart_live_rooms", rooms)
 
 
-def _show(backend: Backend, _request: Request, _body: dict[str, Any], room_id: str) -> Response:
+def _show(backend: Backend, _request: Request, _body: Fields, room_id: str) -> Response:
     room = backend.rooms.get(room_id)
     return Response.json(room) if room else fail(404, "MSS.00000003", "The room does not exist")
 
 
-def _update(backend: Backend, _request: Request, body: dict[str, Any], room_id: str) -> Response:
+def _update(backend: Backend, _request: Request, body: Fields, room_id: str) -> Response:
     if room_id not in backend.rooms:
         return fail(404, "MSS.00000003", "The room does not exist")
     wrong = _wrong(backend, body)
@@ -56,7 +57,7 @@ def _update(backend: Backend, _request: Request, body: dict[str, Any], room_id: 
     return Response.json(backend.rooms[room_id])
 
 
-def _delete(backend: Backend, _request: Request, _body: dict[str, Any], room_id: str) -> Response:
+def _delete(backend: Backend, _request: Request, _body: Fields, room_id: str) -> Response:
     return Response(200) if backend.rooms.pop(room_id, None) else fail(404, "MSS.00000003", "The room does not exist")
 
 

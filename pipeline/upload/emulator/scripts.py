@@ -6,8 +6,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator.backend import Backend, Stored, Url, b64
 from pipeline.upload.emulator.messages import Request, Response, fail, listed
 
@@ -15,36 +16,36 @@ _SOUND: Final = 100 * (1 << 20)  # bytes
 _OCTETS: Final = "application/octet-stream"
 
 
-def _list(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+def _list(backend: Backend, request: Request, _body: Fields) -> Response:
     name = request.query.get("name", "")
     rows = [one for one in backend.scripts.values() if name in one["script_name"]]
     return listed(request, "video_scripts", rows)
 
 
-def _show(backend: Backend, request: Request, _body: dict[str, Any], script_id: str) -> Response:
+def _show(backend: Backend, request: Request, _body: Fields, script_id: str) -> Response:
     script = backend.scripts.get(script_id)
     if script is None:
         return fail(404, "MSS.20010014", "The script does not exist")
     return Response.json(_shown(backend, request, script))
 
 
-def _delete(backend: Backend, _request: Request, _body: dict[str, Any], script_id: str) -> Response:
+def _delete(backend: Backend, _request: Request, _body: Fields, script_id: str) -> Response:
     if backend.scripts.pop(script_id, None) is None:
         return fail(404, "MSS.20010014", "The script does not exist")
     return Response(200)
 
 
-def _create(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _create(backend: Backend, request: Request, body: Fields) -> Response:
     return _saved(backend, request, body, backend.new_id("script"))
 
 
-def _update(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+def _update(backend: Backend, request: Request, body: Fields, script_id: str) -> Response:
     if script_id not in backend.scripts:
         return fail(404, "MSS.20010014", "The script does not exist")
     return _saved(backend, request, backend.scripts[script_id] | body, script_id)
 
 
-def _saved(backend: Backend, request: Request, body: dict[str, Any], script_id: str) -> Response:
+def _saved(backend: Backend, request: Request, body: Fields, script_id: str) -> Response:
     wrong = _wrong(backend, body, script_id)
     if wrong:
         return wrong
@@ -60,7 +61,7 @@ def _saved(backend: Backend, request: Request, body: dict[str, Any], script_id: 
     return Response.json({"script_id": script_id, "audio_files": {"audio_file_url": urls}})
 
 
-def _wrong(backend: Backend, body: dict[str, Any], script_id: str | None) -> Response | None:
+def _wrong(backend: Backend, body: Fields, script_id: str | None) -> Response | None:
     name, scenes = str(body.get("script_name", "")), body.get("shoot_scripts") or []
     numbers = [scene.get("sequence_no") for scene in scenes]
     if not scenes or len(set(numbers)) != len(numbers):
@@ -75,7 +76,7 @@ def _wrong(backend: Backend, body: dict[str, Any], script_id: str | None) -> Res
     return None
 
 
-def _shown(backend: Backend, request: Request, script: dict[str, Any]) -> dict[str, Any]:
+def _shown(backend: Backend, request: Request, script: Fields) -> Fields:
     """A script as the query shows it: where sound can be fetched, where subtitle files can be fetched and replaced."""
     script_id, sounds, scenes = script["script_id"], [], []
     for scene in script["shoot_scripts"]:
@@ -90,7 +91,7 @@ def _shown(backend: Backend, request: Request, script: dict[str, Any]) -> dict[s
     return script | {"audio_files": {"audio_file_url": sounds}, "shoot_scripts": scenes}
 
 
-def _file(backend: Backend, request: Request, script_id: str, number: int) -> dict[str, Any]:
+def _file(backend: Backend, request: Request, script_id: str, number: int) -> Fields:
     name = f"{script_id}-subtitle-{number}"
     return {
         "subtitle_file_state": "GENERATE_SUCCEED",
@@ -104,7 +105,7 @@ def _url(backend: Backend, request: Request, name: str, kind: str | None, *, get
     return backend.presign(request.base, Url(name, backend.now() + backend.url_age, kind, None, get=get, most=most))
 
 
-def _subtitle(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _subtitle(backend: Backend, _request: Request, body: Fields) -> Response:
     if body["script_id"] not in backend.scripts:
         return fail(404, "MSS.20010014", "The script does not exist")
     job_id = backend.new_id("subtitlejob")
@@ -112,7 +113,7 @@ def _subtitle(backend: Backend, _request: Request, body: dict[str, Any]) -> Resp
     return Response.json({"job_id": job_id})
 
 
-def _subtitles(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _subtitles(backend: Backend, request: Request, _body: Fields, job_id: str) -> Response:
     task = backend.tasks.get(job_id)
     if task is None:
         return fail(404, "MSS.20010014", "The job does not exist")
@@ -123,12 +124,12 @@ def _subtitles(backend: Backend, request: Request, _body: dict[str, Any], job_id
     return Response.json({"job_state": "GENERATED", "subtitle_file_info": rows})
 
 
-def _scenes(backend: Backend, script_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = backend.scripts[script_id]["shoot_scripts"]
+def _scenes(backend: Backend, script_id: str) -> list[Fields]:
+    found: list[Fields] = backend.scripts[script_id]["shoot_scripts"]
     return found
 
 
-def _made(backend: Backend, request: Request, script_id: str, scene: dict[str, Any]) -> dict[str, Any]:
+def _made(backend: Backend, request: Request, script_id: str, scene: Fields) -> Fields:
     """The subtitles of a scene, made from its text, or from its sound if it has been uploaded."""
     number = scene["sequence_no"]
     if (
@@ -144,7 +145,7 @@ def _made(backend: Backend, request: Request, script_id: str, scene: dict[str, A
 # --- videos ---------------------------------------------------------------------------------------------
 
 
-def _order_video(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _order_video(backend: Backend, _request: Request, body: Fields) -> Response:
     script = backend.scripts.get(str(body.get("script_id")))
     if script is None and not body.get("shoot_scripts"):
         return fail(404, "MSS.20010014", "The script does not exist")
@@ -156,13 +157,13 @@ def _order_video(backend: Backend, _request: Request, body: dict[str, Any]) -> R
     return Response.json({"job_id": job_id})
 
 
-def _list_videos(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+def _list_videos(backend: Backend, request: Request, _body: Fields) -> Response:
     wanted = request.query.get("script_id")
     rows = [one for one in backend.videos.values() if wanted in (None, one.get("script_id"))]
     return listed(request, "jobs", rows)
 
 
-def _show_video(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _show_video(backend: Backend, request: Request, _body: Fields, job_id: str) -> Response:
     """A task one step further with every look; a finished one has an asset of the library."""
     job = backend.videos.get(job_id)
     if job is None:
@@ -176,7 +177,7 @@ def _show_video(backend: Backend, request: Request, _body: dict[str, Any], job_i
     return Response.json(job | {"output_asset_config": job.get("made")})
 
 
-def _film(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, Any]:
+def _film(backend: Backend, request: Request, job: Fields) -> Fields:
     """The finished video as an asset."""
     data, asset_id, file_id = b"a film of " + job["name"].encode(), backend.new_id("asset"), backend.new_id("file")
     digest = _kept(backend, file_id, data)
@@ -189,7 +190,7 @@ def _film(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, 
     return {"asset_id": asset_id, "asset_name": job["name"]}
 
 
-def _cancel_video(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _cancel_video(backend: Backend, _request: Request, _body: Fields, job_id: str) -> Response:
     job = backend.videos.get(job_id)
     if job is None or job["state"] != "WAITING":
         return fail(400, "MSS.20010014", "Only a waiting job can be cancelled")
@@ -208,7 +209,7 @@ def _picture(text: str) -> bytes | None:
         return None
 
 
-def _check_photo(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _check_photo(backend: Backend, _request: Request, body: Fields) -> Response:
     picture = _picture(body["human_image"])
     if picture is None:
         return fail(400, "MSS.00000003", "Invalid parameter: human_image")
@@ -217,18 +218,18 @@ def _check_photo(backend: Backend, _request: Request, body: dict[str, Any]) -> R
     return Response.json({"job_id": job_id})
 
 
-def _checked_photo(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _checked_photo(backend: Backend, _request: Request, _body: Fields, job_id: str) -> Response:
     task = backend.tasks.get(job_id)
     if task is None or "faceless" not in task:
         return fail(404, "MSS.00000003", "The job does not exist")
     task["looks"] += 1
-    told: dict[str, Any] = {"job_id": job_id, "state": ["WAITING", "PROCESSING", "SUCCEED"][min(task["looks"], 3) - 1]}
+    told: Fields = {"job_id": job_id, "state": ["WAITING", "PROCESSING", "SUCCEED"][min(task["looks"], 3) - 1]}
     if told["state"] == "SUCCEED" and task["faceless"]:
         told |= {"state": "FAILED", "error_info": {"error_code": "MSS.20010200", "error_msg": "no face was found"}}
     return Response.json(told)
 
 
-def _order_photo(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _order_photo(backend: Backend, request: Request, body: Fields) -> Response:
     if _picture(body["human_image"]) is None or body.get("authorize_use_human_image") is not True:
         return fail(400, "MSS.00000003", "Invalid parameter: human_image, authorize_use_human_image")
     if len(body.get("shoot_scripts", [])) > 1:
@@ -239,7 +240,7 @@ def _order_photo(backend: Backend, request: Request, body: dict[str, Any]) -> Re
 # --- auditions ------------------------------------------------------------------------------------------
 
 
-def _audition(backend: Backend, _request: Request, body: dict[str, Any]) -> Response:
+def _audition(backend: Backend, _request: Request, body: Fields) -> Response:
     if not body["text"].strip() or not body["emotion"]:
         return fail(400, "MSS.00000003", "Invalid parameter")
     job_id = backend.new_id("audition")
@@ -247,7 +248,7 @@ def _audition(backend: Backend, _request: Request, body: dict[str, Any]) -> Resp
     return Response.json({"job_id": job_id})
 
 
-def _auditioned(backend: Backend, request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _auditioned(backend: Backend, request: Request, _body: Fields, job_id: str) -> Response:
     """Sentence by sentence: a file more with every look, as the list holds what has been made so far (10.2)."""
     task = backend.tasks.get(job_id)
     if task is None or "text" not in task:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator import cos
 from pipeline.upload.emulator.backend import Backend
 from pipeline.upload.emulator.messages import Request, Response
@@ -63,7 +64,7 @@ def _held(backend: Backend, url: str) -> bool:
     return cos.mine(split.netloc) and unquote(split.path).lstrip("/") in backend.objects
 
 
-def _task(backend: Backend, payload: dict[str, Any], url: str, folder: str) -> Response:
+def _task(backend: Backend, payload: Fields, url: str, folder: str) -> Response:
     if f"/{folder}/" not in url or not _held(backend, url):
         return _said(backend, {}, 200002 if folder == "photo" else 100002, "the file cannot be downloaded")
     task = str(payload.get("RequestId") or backend.new_id("task"))
@@ -71,23 +72,23 @@ def _task(backend: Backend, payload: dict[str, Any], url: str, folder: str) -> R
     return _said(backend, {"TaskId": task})
 
 
-def _face(backend: Backend, payload: dict[str, Any]) -> Response:
+def _face(backend: Backend, payload: Fields) -> Response:
     return _task(backend, payload, payload["ImageUrl"], "photo")
 
 
-def _audio(backend: Backend, payload: dict[str, Any]) -> Response:
+def _audio(backend: Backend, payload: Fields) -> Response:
     if payload["AudioUrl"].lower().endswith(".zip"):
         return _said(backend, {}, 100002, "AudioUrl is no recording")
     return _task(backend, payload, payload["AudioUrl"], "audio")
 
 
-def _zeroshot(backend: Backend, payload: dict[str, Any]) -> Response:
+def _zeroshot(backend: Backend, payload: Fields) -> Response:
     if {"TextId", "ReferenceText"} <= payload.keys():
         return _said(backend, {}, 100002, "TextId or ReferenceText")
     return _task(backend, payload, payload["AudioUrl"], "zeroshot")
 
 
-def _looked(backend: Backend, payload: dict[str, Any]) -> dict[str, Any] | None:
+def _looked(backend: Backend, payload: Fields) -> Fields | None:
     """A check one step further with every look."""
     task = backend.tasks.get(payload["TaskId"])
     if task is not None:
@@ -95,16 +96,16 @@ def _looked(backend: Backend, payload: dict[str, Any]) -> dict[str, Any] | None:
     return task
 
 
-def _face_state(backend: Backend, payload: dict[str, Any]) -> Response:
+def _face_state(backend: Backend, payload: Fields) -> Response:
     task = _looked(backend, payload)
     if task is None:
         return _said(backend, {}, 200003, "no such task")
-    told: dict[str, Any] = {"TaskId": payload["TaskId"], "TaskState": "PROCESSING" if task["looks"] < 2 else "SUCCESS"}
+    told: Fields = {"TaskId": payload["TaskId"], "TaskState": "PROCESSING" if task["looks"] < 2 else "SUCCESS"}
     if told["TaskState"] == "SUCCESS" and "badquality" in task["url"]:
         return _said(backend, told | {"TaskState": "FAILED", "ErrorCode": 300001, "ErrorMsg": "no face"})
     if told["TaskState"] == "SUCCESS":
         box = {"Left": 85, "Top": 103, "Width": 320, "Height": 406}
-        face: dict[str, Any] = {"Box": box, "Rotation": -7, "Score": 1}
+        face: Fields = {"Box": box, "Rotation": -7, "Score": 1}
         if task["asked"].get("CheckerVersion") == 2:
             face |= {"Yaw": 11.4, "Pitch": -3.9, "AreaRatio": 0.49, "FaceRadio": 0, "FeatureRadio": 0, "MaxCrop": box}
         passed = "turnedaway" not in task["url"]
@@ -112,7 +113,7 @@ def _face_state(backend: Backend, payload: dict[str, Any]) -> Response:
     return _said(backend, told)
 
 
-def _audio_state(backend: Backend, payload: dict[str, Any]) -> Response:
+def _audio_state(backend: Backend, payload: Fields) -> Response:
     """By a name of its own a recording is answered for as the sample of the documents does, with Status."""
     task = _looked(backend, payload)
     if task is None:
@@ -132,7 +133,7 @@ def _audio_state(backend: Backend, payload: dict[str, Any]) -> Response:
     return _said(backend, {state: "SUCCESS", "Result": result, "ErrorMsg": ""})
 
 
-def _zeroshot_state(backend: Backend, payload: dict[str, Any]) -> Response:
+def _zeroshot_state(backend: Backend, payload: Fields) -> Response:
     task = _looked(backend, payload)
     if task is None:
         return _said(backend, {}, 110006, "no such task")
@@ -143,11 +144,11 @@ def _zeroshot_state(backend: Backend, payload: dict[str, Any]) -> Response:
     return _said(backend, {"TaskState": "SUCCESS", "AudioId": "audio-" + task["url"][-12:]} | verdict)
 
 
-def _texts(backend: Backend, _payload: dict[str, Any]) -> Response:
+def _texts(backend: Backend, _payload: Fields) -> Response:
     return _said(backend, {"Texts": [{"TextId": "text-1", "Text": "one sentence to read"}]})
 
 
-def _make(backend: Backend, payload: dict[str, Any]) -> Response:
+def _make(backend: Backend, payload: Fields) -> Response:
     kind, name = payload.get("MakeType"), str(payload.get("AnchorName", ""))
     urls: list[str] = [str(payload[key]) for key in payload if key.endswith("CosUrl") or key == "VoiceDriverCosFile"]
     if not _NAME.fullmatch(name):
@@ -172,7 +173,7 @@ def _make(backend: Backend, payload: dict[str, Any]) -> Response:
 _STAGES: Final = [("SUBMIT", "PROCESSING"), ("AUDIT", "PROCESSING"), ("AUDIT", "SUCCESS"), ("TRAIN", "PROCESSING")]
 
 
-def _progress(backend: Backend, payload: dict[str, Any]) -> Response:
+def _progress(backend: Backend, payload: Fields) -> Response:
     """A task one step further with every look; what is no photo waits for the demo to be confirmed."""
     task = backend.tasks.get(str(payload.get("TaskId")))
     if task is None:
@@ -190,14 +191,14 @@ def _progress(backend: Backend, payload: dict[str, Any]) -> Response:
         return _said(backend, waits | {"StageInfo": info})
     if task["decided"] == "REJECT":
         return _said(backend, {"Status": "FAIL", "StageV2": "CONFIRM", "StatusV2": "FAIL", "FailMessage": "rejected"})
-    asset: dict[str, Any] = {"MakeType": task["kind"]}
+    asset: Fields = {"MakeType": task["kind"]}
     voice = task["kind"] in ("VOICE", "ZERO_SHOT_VOICE")
     asset |= {"TimbreKey": payload["TaskId"]} if voice else {"VirtualmanKey": payload["TaskId"], "Resolution": "1080"}
     ended = {"Status": "SUCCESS", "StageV2": "END", "StatusV2": "SUCCESS", "FailMessage": ""}
     return _said(backend, ended | {"AssetList": [asset]})
 
 
-def _confirm(backend: Backend, payload: dict[str, Any]) -> Response:
+def _confirm(backend: Backend, payload: Fields) -> Response:
     task = backend.tasks.get(str(payload.get("TaskId")))
     if task is None:
         return _said(backend, {}, 110006, "record not found")
@@ -210,7 +211,7 @@ def _confirm(backend: Backend, payload: dict[str, Any]) -> Response:
     return _said(backend, {})
 
 
-_HANDLERS: Final[dict[str, Callable[[Backend, dict[str, Any]], Response]]] = {
+_HANDLERS: Final[dict[str, Callable[[Backend, Fields], Response]]] = {
     "make": _make,
     "getprogress": _progress,
     "customerconfirm": _confirm,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from pipeline.model.fields import Fields
 from pipeline.upload.emulator.backend import Backend, Url
 from pipeline.upload.emulator.messages import Request, Response, fail, listed
 
@@ -29,17 +30,17 @@ def _url(backend: Backend, request: Request, job: str, slot: str, kind: str, par
 # --- avatar ---------------------------------------------------------------------------------------------
 
 
-def _create_avatar(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+def _create_avatar(backend: Backend, request: Request, body: Fields) -> Response:
     return _opened(backend, request, body, backend.new_id("job"))
 
 
-def _list_avatars(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+def _list_avatars(backend: Backend, request: Request, _body: Fields) -> Response:
     wanted = request.query.get("batch_name")
     jobs = [job for job in backend.jobs.values() if "voice_name" not in job]
     return listed(request, "jobs", [job for job in jobs if wanted in (None, job["batch_name"])])
 
 
-def _show_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _show_avatar(backend: Backend, _request: Request, _body: Fields, job_id: str) -> Response:
     job = backend.jobs.get(job_id)
     if job is None:
         return fail(404, "MSS.41000003", "The job does not exist")
@@ -47,11 +48,11 @@ def _show_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job
     return Response.json(job)
 
 
-def _delete_avatar(backend: Backend, _request: Request, _body: dict[str, Any], job_id: str) -> Response:
+def _delete_avatar(backend: Backend, _request: Request, _body: Fields, job_id: str) -> Response:
     return Response(200) if backend.jobs.pop(job_id, None) else fail(404, "MSS.41000003", "The job does not exist")
 
 
-def _update_avatar(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _update_avatar(backend: Backend, request: Request, body: Fields, job_id: str) -> Response:
     job = backend.jobs.get(job_id)
     if job is None:
         return fail(404, "MSS.41000003", "The job does not exist")
@@ -60,7 +61,7 @@ def _update_avatar(backend: Backend, request: Request, body: dict[str, Any], job
     return _opened(backend, request, {"name": job["name"]} | body, job_id)
 
 
-def _opened(backend: Backend, request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _opened(backend: Backend, request: Request, body: Fields, job_id: str) -> Response:
     """A new job, or new addresses for the files of one that review refused."""
     counts = [body.get("video_multipart_count", 1), body.get("action_video_multipart_count", 1)]
     for held in (backend.objects, backend.parts):
@@ -77,7 +78,7 @@ def _opened(backend: Backend, request: Request, body: dict[str, Any], job_id: st
         "parts": counts,
         "confirmed": [],
     }
-    answer: dict[str, Any] = {"job_id": job_id}
+    answer: Fields = {"job_id": job_id}
     for slot, count in zip(("training_video", "action_video"), counts, strict=True):
         numbers = range(1, count + 1)
         answer[f"{slot}_upload_url"] = [_url(backend, request, job_id, slot, _OCTETS, n) for n in numbers]
@@ -86,7 +87,7 @@ def _opened(backend: Backend, request: Request, body: dict[str, Any], job_id: st
     return Response.json(answer)
 
 
-def _command(backend: Backend, _request: Request, body: dict[str, Any], job_id: str) -> Response:
+def _command(backend: Backend, _request: Request, body: Fields, job_id: str) -> Response:
     """A command is heard with 200; whether it was done stands in the answer (Table 8-51)."""
     job, command = backend.jobs.get(job_id), str(body["command"])
     if job is None:
@@ -119,7 +120,7 @@ def _done(**more: Any) -> Response:
     return Response.json({"commond_result": "EXCUTE_SUCCESS"} | more)
 
 
-def _submitted(backend: Backend, job: dict[str, Any]) -> Response:
+def _submitted(backend: Backend, job: Fields) -> Response:
     if job["state"] != "WAIT_FILE_UPLOAD":
         return fail(400, "MSS.41000001", "Wrong job state")
     needed = ["id_card_image1", "id_card_image2", "grant_file"]
@@ -133,7 +134,7 @@ def _submitted(backend: Backend, job: dict[str, Any]) -> Response:
     return _done()
 
 
-def _walk(job: dict[str, Any]) -> None:
+def _walk(job: Fields) -> None:
     """Every look moves a submitted job one state on."""
     if job["state"] == "AUTO_VERIFYING" and "failme" in job["name"]:
         job["state"] = "AUTO_VERIFY_FAILED"
@@ -154,7 +155,7 @@ def _walk(job: dict[str, Any]) -> None:
 
 
 def _create_voice(edition: str) -> Callable[..., Response]:
-    def create(backend: Backend, request: Request, body: dict[str, Any]) -> Response:
+    def create(backend: Backend, request: Request, body: Fields) -> Response:
         kind = body.get("create_type", "PACKAGE")
         if (kind == "SEGMENT" and edition == "advance") or body.get("language", "CN") != "CN":
             return fail(400, "MSS.10000003", "Invalid parameter")
@@ -177,7 +178,7 @@ def _create_voice(edition: str) -> Callable[..., Response]:
     return create
 
 
-def _list_voices(backend: Backend, request: Request, _body: dict[str, Any]) -> Response:
+def _list_voices(backend: Backend, request: Request, _body: Fields) -> Response:
     name = request.query.get("voice_name", "")
     return listed(request, "jobs", [job for job in backend.jobs.values() if name in job.get("voice_name", "")])
 
@@ -185,34 +186,34 @@ def _list_voices(backend: Backend, request: Request, _body: dict[str, Any]) -> R
 def _voice(do: Callable[..., Response]) -> Callable[..., Response]:
     """A call about one voice job, which the path or the query names."""
 
-    def call(backend: Backend, request: Request, _body: dict[str, Any], job_id: str = "") -> Response:
+    def call(backend: Backend, request: Request, _body: Fields, job_id: str = "") -> Response:
         job = backend.jobs.get(job_id or request.query.get("job_id", ""))
         return do(backend, request, job) if job else fail(404, "MSS.20020001", "The job does not exist")
 
     return call
 
 
-def _show_voice(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+def _show_voice(_backend: Backend, _request: Request, job: Fields) -> Response:
     if job["state"] == "SYSTEM_AUDITING":
         job["state"] = "AUDIT_FAILED" if "failme" in job["voice_name"] else "AUDITING"
     return Response.json(job)
 
 
-def _delete_voice(backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+def _delete_voice(backend: Backend, _request: Request, job: Fields) -> Response:
     del backend.jobs[job["job_id"]]
     return Response(200)
 
 
-def _audit(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+def _audit(_backend: Backend, _request: Request, job: Fields) -> Response:
     error = {"audio_name": "3.wav", "text_name": "3.txt", "error_code": "MSS.20020028", "error_message": "mismatch"}
     return Response.json({"system_audit_result": {"errors": [error] if job["state"] == "AUDIT_FAILED" else []}})
 
 
-def _show_addresses(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _show_addresses(backend: Backend, request: Request, job: Fields) -> Response:
     return Response.json(_addresses(backend, request, job))
 
 
-def _addresses(backend: Backend, request: Request, job: dict[str, Any]) -> dict[str, Any]:
+def _addresses(backend: Backend, request: Request, job: Fields) -> Fields:
     """Where the files of a job go; of a job in sentences an array with the addresses of all (Tables 9-5, 9-44)."""
     letter = _url(backend, request, job["job_id"], "letter", _OCTETS)
     if job["create_type"] == "PACKAGE":
@@ -229,7 +230,7 @@ def _addresses(backend: Backend, request: Request, job: dict[str, Any]) -> dict[
     return {"segment_url": urls, "authorization_letter_uploading_url": letter}
 
 
-def _begun(backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+def _begun(backend: Backend, _request: Request, job: Fields) -> Response:
     if job["state"] != "CREATING":
         return fail(400, "MSS.20020001", "Wrong job state")
     if job["create_type"] == "PACKAGE" and f"{job['job_id']}-package" not in backend.objects:
@@ -242,11 +243,11 @@ def _begun(backend: Backend, _request: Request, job: dict[str, Any]) -> Response
     return Response(200)
 
 
-def _confirmed(_backend: Backend, _request: Request, job: dict[str, Any]) -> Response:
+def _confirmed(_backend: Backend, _request: Request, job: Fields) -> Response:
     return Response.json({"confirmed_index": job["confirmed"]})
 
 
-def _heard(backend: Backend, request: Request, job: dict[str, Any]) -> Response:
+def _heard(backend: Backend, request: Request, job: Fields) -> Response:
     """Confirm a sentence: its recording and its text must have been put, and say the same."""
     index = int(request.query["index"])
     names = [f"{job['job_id']}-{index}.{ending}" for ending in ("wav", "txt")]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from pipeline.errors import UploadError, UsageError
+from pipeline.model.fields import Fields
 from pipeline.upload.client import Answer, Caller
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.metastudio import fields, protocol, signing
@@ -96,12 +97,12 @@ class Api:
     def call(
         self,
         name: str,
-        body: dict[str, Any] | None = None,
+        body: Fields | None = None,
         *,
         what: str,
         gives: tuple[str, ...] = (),
         again: bool = True,
-        query: dict[str, Any] | None = None,
+        query: Fields | None = None,
         **ids: str,
     ) -> Reply:
         """One call of the documents, its query and body checked against their tables before they go.
@@ -110,7 +111,7 @@ class Api:
         question is asked again, and what was to be made counts as not known. Raises Refused, Unknown, UploadError.
         """
         row = TABLES.calls[name]
-        sides: tuple[tuple[Side, dict[str, Any] | None], ...] = (("query", query), ("body", body))
+        sides: tuple[tuple[Side, Fields | None], ...] = (("query", query), ("body", body))
         for side, given in sides:
             for wrong in TABLES.wrong(name, side, given or {}):
                 raise UploadError(
@@ -139,7 +140,7 @@ class Api:
 
         return retry(self.caller.patience.times(_ANSWERS), attempt)
 
-    def listed(self, name: str, key: str, query: dict[str, Any], *, what: str) -> Iterator[Reply]:
+    def listed(self, name: str, key: str, query: Fields, *, what: str) -> Iterator[Reply]:
         """All entries of a list, page after page; `key` is the field of the answer that holds them."""
         seen = 0
         while True:
@@ -215,7 +216,7 @@ class Api:
 class ProjectDestination:
     """What all destinations in a project share."""
 
-    def __init__(self, api: Api, order: dict[str, Any]) -> None:
+    def __init__(self, api: Api, order: Fields) -> None:
         self.api, self.order, self.place = api, order, api.place
 
     def close(self) -> None:

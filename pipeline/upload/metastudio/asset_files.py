@@ -10,9 +10,10 @@ What makes it exactly once:
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import UploadError
+from pipeline.model.fields import Fields
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import Tools
 from pipeline.upload.items import File, Item
@@ -83,7 +84,7 @@ class AssetFiles:
         if not self._confirmed(item, file, step, known | {"put": True}, asset_id, tools):
             raise Retryable(UploadError(f"{file.name}: the store did not keep it", f"{file.name}：存储没有保存"))
 
-    def note(self, item: Item, step: str, entry: dict[str, Any] | None, tools: Tools) -> None:
+    def note(self, item: Item, step: str, entry: Fields | None, tools: Tools) -> None:
         """Write down how far a file is, or (None) that nothing of it is left. Raises UsageError."""
         files = dict(tools.journal.facts(item.key).get("files", {}))
         files.pop(step, None)
@@ -91,7 +92,7 @@ class AssetFiles:
             files[step] = entry
         tools.journal.end(item.key, step, files=files)
 
-    def _adopt(self, item: Item, file: File, step: str, asset_id: str, tools: Tools) -> dict[str, Any]:
+    def _adopt(self, item: Item, file: File, step: str, asset_id: str, tools: Tools) -> Fields:
         """A file the platform knows and the journal does not: after a lost answer or from another machine."""
         for one in shown(self.api, asset_id).many("files"):
             if one.text("file_name") != file.name or one.text("asset_file_category") != file.category:
@@ -106,7 +107,7 @@ class AssetFiles:
 
     def _create(
         self, item: Item, file: File, kind: str, asset_id: str, step: str, tools: Tools
-    ) -> tuple[dict[str, Any], list[str]]:
+    ) -> tuple[Fields, list[str]]:
         body = fields.file_body(file, kind, asset_id)
         large = "file_multipart_count" in body
         call, gives = ("create_large_file", ("file_id",)) if large else ("create_file", ("file_id", "upload_url"))
@@ -130,7 +131,7 @@ class AssetFiles:
         self.note(item, step, entry, tools)
         return entry, urls
 
-    def _put(self, item: Item, file: File, step: str, known: dict[str, Any], urls: list[str], tools: Tools) -> None:
+    def _put(self, item: Item, file: File, step: str, known: Fields, urls: list[str], tools: Tools) -> None:
         if len(urls) == 1:
             tools.journal.begin(item.key, f"put {step}")
             self.note(item, step, known | {"put": True}, tools)
@@ -164,7 +165,7 @@ class AssetFiles:
             self.note(item, step, known | {"parts": done}, tools)
         self.note(item, step, known | {"parts": done, "put": True}, tools)
 
-    def _confirmed(self, item: Item, file: File, step: str, known: dict[str, Any], asset_id: str, tools: Tools) -> bool:
+    def _confirmed(self, item: Item, file: File, step: str, known: Fields, asset_id: str, tools: Tools) -> bool:
         """Whether the platform has the object; then its own record is compared with the file. Raises UploadError."""
         tools.journal.begin(item.key, f"confirm {step}")
         taken = True

@@ -6,10 +6,11 @@ Without either a deck is only a file that no video or live room can show.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import Tools
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields
@@ -63,10 +64,10 @@ def parsed(show: Callable[[], Reply], item: Item, asset: Reply, tools: Tools) ->
         asset = show()
 
 
-def _pages(item: Item, asset: Reply) -> list[dict[str, Any]]:
+def _pages(item: Item, asset: Reply) -> list[Fields]:
     """What each page picture is, in the order of the manifest."""
     held = {f.text("file_name"): f.text("file_id") for f in asset.many("files") if f.text("state") in fields.THERE}
-    pages: list[dict[str, Any]] = []
+    pages: list[Fields] = []
     for number, file in _numbered(item):
         if file.name in held:
             words = {"page_content": file.text} if file.text else {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import UploadError, UsageError
+from pipeline.model.fields import Fields
 from pipeline.upload.items import File, Item, digest_ok
 
 # MS-API 4.1.1 Table 4-3
@@ -74,7 +75,7 @@ def _usage(en: str, zh: str) -> UsageError:
     return UsageError(f"order: {en}", f"订单：{zh}")
 
 
-def asset_body(item: Item, order: Mapping[str, Any]) -> dict[str, Any]:
+def asset_body(item: Item, order: Mapping[str, Any]) -> Fields:
     """The body of "create asset". `order` is the table [asset] of the order file. Raises UsageError, UploadError."""
     kind = str(order.get("asset_type") or item.asset_type or BY_KIND.get(item.kind, ""))
     if kind not in TYPES:
@@ -86,7 +87,7 @@ def asset_body(item: Item, order: Mapping[str, Any]) -> dict[str, Any]:
         )
     checked(order)
     properties = _properties(kind, order)
-    body: dict[str, Any] = {
+    body: Fields = {
         "asset_name": asset_name(item.name),
         "asset_type": kind,
         "tags": [*order.get("tags", ()), item.marker],
@@ -144,7 +145,7 @@ def _properties(kind: str, order: Mapping[str, Any]) -> dict[str, str]:
     return found | {str(key): str(value) for key, value in order.get("system_properties", {}).items()}
 
 
-def file_body(file: File, kind: str, asset_id: str) -> dict[str, Any]:
+def file_body(file: File, kind: str, asset_id: str) -> Fields:
     """The body of "create file", or of "create large file" above 5 GiB. Raises UploadError."""
     allowed = CATEGORIES.get(kind, frozenset({"MAIN"}))
     kind_of = Path(file.name).suffix.lower().lstrip(".")

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
+from pipeline.documents.upload import Delivery
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, single
 from pipeline.upload.items import MARKER, File, Item
 from pipeline.upload.metastudio import decks, fields
@@ -33,7 +35,7 @@ _GONE: Final = frozenset({"FAILED", "DELETING", "DELETED", "WAITING_DELETE"})  #
 class AssetLibrary(ProjectDestination):
     """The asset library of one project."""
 
-    def __init__(self, api: Api, order: dict[str, Any]) -> None:
+    def __init__(self, api: Api, order: Fields) -> None:
         super().__init__(api, order)
         self._files = AssetFiles(api)
 
@@ -116,7 +118,7 @@ class AssetLibrary(ProjectDestination):
         ]
         return min(alive)[1] if alive else None
 
-    def _asset(self, item: Item, body: dict[str, Any], tools: Tools) -> tuple[str, Reply | None]:
+    def _asset(self, item: Item, body: Fields, tools: Tools) -> tuple[str, Reply | None]:
         """The asset's id, and what is known of it if it was there. A lost answer leads back to the question, never to
         a second asset."""
         known = tools.journal.facts(item.key).get("asset_id")
@@ -160,7 +162,7 @@ class AssetLibrary(ProjectDestination):
         """The id of the asset that the order has this item replace the main file of; empty for an asset of its own."""
         return str(self.order.get("replaces", {}).get(item.files[0].place, ""))
 
-    def _theirs(self, item: Item, asset_id: str, body: dict[str, Any]) -> Reply:
+    def _theirs(self, item: Item, asset_id: str, body: Fields) -> Reply:
         """The asset to be given another main file. Raises UploadError where it is gone, or of another type."""
         asset = shown(self.api, asset_id)
         state, kind = asset.word("asset_state"), asset.text("asset_type")
@@ -244,7 +246,7 @@ class AssetLibrary(ProjectDestination):
                 )
                 return self._receipt("pending", item, asset, said)
 
-    def _parsed(self, item: Item, asset: Reply, status: str, tools: Tools) -> Receipt:
+    def _parsed(self, item: Item, asset: Reply, status: Delivery, tools: Tools) -> Receipt:
         """The receipt of an accepted asset; of a deck, once the platform knows its pages."""
         if decks.tell(self.api, item, asset, tools):
             status = "sent"
@@ -256,7 +258,7 @@ class AssetLibrary(ProjectDestination):
         there = Text("the library holds it already", "资产库中已存在")
         return self._receipt(status, item, asset, there if status == "skipped" else Text("", ""))
 
-    def _receipt(self, status: str, item: Item, asset: Reply, said: Text) -> Receipt:
+    def _receipt(self, status: Delivery, item: Item, asset: Reply, said: Text) -> Receipt:
         held = {f.text("file_name"): f for f in asset.many("files") if there(f)}
         return Receipt(
             status=status,
@@ -266,7 +268,7 @@ class AssetLibrary(ProjectDestination):
         )
 
 
-def _proof(file: File, held: Reply | None) -> dict[str, Any]:
+def _proof(file: File, held: Reply | None) -> Fields:
     """What the platform says of a file."""
     return {
         "name": file.name,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields, videos
@@ -32,7 +33,7 @@ _MOST: Final = fields.SIGNED_BODY // 4 * 3 - (1 << 16)  # bytes of a photo, so t
 class PhotoVideo(ProjectDestination):
     """One photo, and what it says."""
 
-    def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
+    def __init__(self, api: Api, order: Fields, library: AssetLibrary) -> None:
         super().__init__(api, order)
         self.voice = {key: order[key] for key in fields.VOICE if key in order}
         script = {"script_name": order["asset_name"]} | self.voice
@@ -89,10 +90,10 @@ class PhotoVideo(ProjectDestination):
             return waits
         (script,) = self.scripts.units([self._scene(said)])
         receipt = self.scripts.send(script, tools)
-        shot: dict[str, Any] = {"script_type": "AUDIO"}
+        shot: Fields = {"script_type": "AUDIO"}
         if said.role == "text":
             shot = {"script_type": "TEXT", "text_config": {"text": spoken(said.files[0])}}
-        body: dict[str, Any] = {
+        body: Fields = {
             "human_image": image,
             "shoot_scripts": [{"sequence_no": 0, "shoot_script": shot}],
             "output_asset_config": {"asset_name": self.order["asset_name"]},

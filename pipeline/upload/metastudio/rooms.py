@@ -9,10 +9,11 @@ person, and the keys of a stream are no matter of an order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio.api import Api, ProjectDestination
@@ -34,7 +35,7 @@ _MARK: Final = "preflight "
 class Rooms(ProjectDestination):
     """Live rooms of one project, and its library for what they show."""
 
-    def __init__(self, api: Api, order: dict[str, Any], library: AssetLibrary) -> None:
+    def __init__(self, api: Api, order: Fields, library: AssetLibrary) -> None:
         super().__init__(api, order)
         self.library = library
 
@@ -67,9 +68,7 @@ class Rooms(ProjectDestination):
     def _is_asset(item: Item) -> bool:
         return item.role not in ("text", _REPLY)
 
-    def _body(
-        self, items: Sequence[Item], assets: dict[str, str], mark: str, words: Callable[[File], str]
-    ) -> dict[str, Any]:
+    def _body(self, items: Sequence[Item], assets: dict[str, str], mark: str, words: Callable[[File], str]) -> Fields:
         """The body of "create room" (Table 6-3); `assets` is what each file became in the library, `words` reads what a
         file says. Raises UsageError, UploadError."""
         used = set[str]()
@@ -84,7 +83,7 @@ class Rooms(ProjectDestination):
                 shots.append({"sequence_no": number, "text_config": {"text": words(item.files[0])}})
             else:
                 shots.append({"sequence_no": number, "audio_config": {"asset_id": asset(self._place(item))}})
-        script: dict[str, Any] = {"script_name": self.order["room_name"], "shoot_scripts": shots}
+        script: Fields = {"script_name": self.order["room_name"], "shoot_scripts": shots}
         if "model_asset_id" in self.order:
             script["model_asset_id"] = self.order["model_asset_id"]
         voice = {key: self.order[key] for key in VOICE if key in self.order}
@@ -110,7 +109,7 @@ class Rooms(ProjectDestination):
             )
         return body
 
-    def _rules(self, items: Sequence[Item], used: set[str], words: Callable[[File], str]) -> list[dict[str, Any]]:
+    def _rules(self, items: Sequence[Item], used: set[str], words: Callable[[File], str]) -> list[Fields]:
         """A rule for each reply: when a comment matches, its text is said (Tables 6-17 to 6-20)."""
         texts = {self._place(item): item for item in items if item.role == _REPLY}
         rules = []
@@ -159,7 +158,7 @@ class Rooms(ProjectDestination):
             sent = sent or receipt.status == "sent"
             if receipt.status == "pending":
                 waits.append(item.name)
-        ids: dict[str, Any] = {"assets": assets}
+        ids: Fields = {"assets": assets}
         if waits:
             names = ", ".join(waits)
             later = Text(
@@ -196,7 +195,7 @@ class Rooms(ProjectDestination):
                 return one.must("room_id"), one.text("priv_data")
         return None
 
-    def _room(self, unit: Unit, body: dict[str, Any], tools: Tools) -> tuple[str, bool]:
+    def _room(self, unit: Unit, body: Fields, tools: Tools) -> tuple[str, bool]:
         """The room's id, and whether it is new or newly so. A lost answer leads back to the question."""
 
         def attempt(_: int) -> tuple[str, bool]:
@@ -223,7 +222,7 @@ class Rooms(ProjectDestination):
         return room, made
 
     @staticmethod
-    def _compared(unit: Unit, body: dict[str, Any], shown: Reply) -> None:
+    def _compared(unit: Unit, body: Fields, shown: Reply) -> None:
         """Whether the platform holds what was said: the number and the words of its scenes. Raises UploadError."""
         held = [one for script in shown.many("scene_scripts") for one in script.many("shoot_scripts")]
         wanted = body["scene_scripts"][0]["shoot_scripts"]

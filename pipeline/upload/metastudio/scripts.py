@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import Receipt, Tools, Unit, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import videos
@@ -34,7 +35,7 @@ _PLAIN: Final = ("script_description", "view_mode", "model_asset_id", "video_con
 _BY_SCENE: Final = ("background_config", "layer_config")
 
 
-def body_of(name: str, texts: Sequence[str], vertical: bool | None) -> dict[str, Any]:
+def body_of(name: str, texts: Sequence[str], vertical: bool | None) -> Fields:
     """The body of "create script" (Table 5-3) for scenes that speak these texts; the name is made to fit.
 
     Who speaks, with which voice and before which picture are ids of the library, which nobody but its user knows.
@@ -50,9 +51,7 @@ def body_of(name: str, texts: Sequence[str], vertical: bool | None) -> dict[str,
 class Production(ProjectDestination):
     """Scripts of one project, and its library for what is no scene."""
 
-    def __init__(
-        self, api: Api, order: dict[str, Any], library: AssetLibrary, video: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, api: Api, order: Fields, library: AssetLibrary, video: Fields | None = None) -> None:
         """`video` is the table [video] of the order: a video is made of the script."""
         SCRIPT.check("order", order)
         super().__init__(api, order)
@@ -84,11 +83,11 @@ class Production(ProjectDestination):
     def _subtitles(self) -> dict[int, Path]:
         return {int(number): Path(path) for number, path in self.order.get("subtitles", {}).items()}
 
-    def _body(self, unit: Unit) -> dict[str, Any]:
+    def _body(self, unit: Unit) -> Fields:
         """The body of "create script" and of "update script" (Table 5-3). Raises UploadError."""
         scenes = []
         for number, item in sorted(self._numbered(unit.items).items()):
-            shot: dict[str, Any] = {"script_type": "AUDIO"}
+            shot: Fields = {"script_type": "AUDIO"}
             if item.role == "text":
                 shot = {"script_type": "TEXT", "text_config": {"text": spoken(item.files[0])}}
             for field in _BY_SCENE:
@@ -96,7 +95,7 @@ class Production(ProjectDestination):
                 if rows:
                     shot[field] = rows
             scenes.append({"sequence_no": number, "shoot_script": shot})
-        body: dict[str, Any] = {key: self.order[key] for key in _PLAIN if key in self.order}
+        body: Fields = {key: self.order[key] for key in _PLAIN if key in self.order}
         if "model_asset_id" in body:
             body["model_asset_type"] = "HUMAN_MODEL_2D"
         voice = {key: self.order[key] for key in VOICE if key in self.order}
@@ -194,7 +193,7 @@ class Production(ProjectDestination):
                 return script
         return None
 
-    def _script(self, unit: Unit, body: dict[str, Any], tools: Tools) -> tuple[str, dict[int, str], bool]:
+    def _script(self, unit: Unit, body: Fields, tools: Tools) -> tuple[str, dict[int, str], bool]:
         """The script's id, the upload URLs that came with it, whether it is new."""
         known = tools.journal.facts(unit.key).get("script_id")
         if known:
@@ -243,7 +242,7 @@ class Production(ProjectDestination):
         number: int,
         there: Callable[[int], str],
         tools: Tools,
-    ) -> tuple[bool, dict[str, Any]]:
+    ) -> tuple[bool, Fields]:
         """Whether it was sent, and what the far end says of it. `there` is where it can be fetched from."""
         proof = {"name": file.name, "size": file.size, "md5": file.md5}
         wanted = (file.size, file.hex_md5)
@@ -337,7 +336,7 @@ def _of(told: Reply, number: int) -> str:
     return urls[0] if urls else ""
 
 
-def numbered(order: dict[str, Any], items: Sequence[Item], table: str) -> dict[int, Item]:
+def numbered(order: Fields, items: Sequence[Item], table: str) -> dict[int, Item]:
     """Scene number -> its item: as this table of the order says, the others in the order of the manifest.
 
     Raises UsageError: a number twice, a file that is no scene.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
+from pipeline.documents.upload import Delivery
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload import fetch
 from pipeline.upload.credentials import seal, unseal
 from pipeline.upload.destination import GaveUp, Receipt, Tools, Unit, together
@@ -48,7 +50,7 @@ _WAITS: Final = "WAIT_USER_CONFIRM"
 class TrainingJob(ProjectDestination):
     """What both kinds of job share."""
 
-    def __init__(self, api: Api, order: dict[str, Any], table: Table, name: str) -> None:
+    def __init__(self, api: Api, order: Fields, table: Table, name: str) -> None:
         """`name` is what the calls of this kind of job have in common, like _voice_training_job."""
         table.check("order", order)
         super().__init__(api, order)
@@ -70,7 +72,7 @@ class TrainingJob(ProjectDestination):
         return next((job for job in jobs if job.text("batch_name") == marker), None)
 
     def _create(
-        self, unit: Unit, call: str, body: dict[str, Any], tools: Tools, find: Callable[[], Reply | None]
+        self, unit: Unit, call: str, body: Fields, tools: Tools, find: Callable[[], Reply | None]
     ) -> Reply | None:
         """The answer with job id and URLs; None when a job is there whose answer was lost."""
         if tools.journal.open(unit.key, "create job") and find():
@@ -110,7 +112,7 @@ class TrainingJob(ProjectDestination):
 class Avatar(TrainingJob):
     """An avatar training job, standard or Flexus."""
 
-    def __init__(self, api: Api, order: dict[str, Any], *, flexus: bool) -> None:
+    def __init__(self, api: Api, order: Fields, *, flexus: bool) -> None:
         super().__init__(api, order, TRAINING, "2d_model_training_job")
         self.flexus = flexus
         if flexus and not {"job_tag", "sex"} <= set(order):
@@ -129,8 +131,8 @@ class Avatar(TrainingJob):
         """Which file goes where. Raises UsageError."""
         return papers.placed(items, self.order.get("files", {}))
 
-    def _body(self, unit: Unit, slots: dict[str, File]) -> dict[str, Any]:
-        body: dict[str, Any] = {key: value for key, value in self.order.items() if key not in _OURS}
+    def _body(self, unit: Unit, slots: dict[str, File]) -> Fields:
+        body: Fields = {key: value for key, value in self.order.items() if key not in _OURS}
         body |= {
             "name": self.order["name"],
             "model_version": "V3.2",  # V2 and V3 are retired (Table 8-3)
@@ -170,7 +172,7 @@ class Avatar(TrainingJob):
 
     def send(self, unit: Unit, tools: Tools) -> Receipt:
         """See the module's text."""
-        slots, abandoned = self.slots(unit.items), list[dict[str, Any]]()
+        slots, abandoned = self.slots(unit.items), list[Fields]()
 
         def attempt(_: int) -> Receipt:
             job_id, state, urls = self._job(unit, slots, tools, abandoned)
@@ -192,7 +194,7 @@ class Avatar(TrainingJob):
 
         return retry(self.api.caller.patience.times(_TRIES), attempt)
 
-    def _delete(self, unit: Unit, job_id: str, tools: Tools, abandoned: list[dict[str, Any]]) -> None:
+    def _delete(self, unit: Unit, job_id: str, tools: Tools, abandoned: list[Fields]) -> None:
         try:
             self.api.call("delete2d_model_training_job", what="delete job", job_id=job_id)
             state = "deleted"
@@ -202,8 +204,8 @@ class Avatar(TrainingJob):
         self._forget(unit, tools)
 
     def _job(
-        self, unit: Unit, slots: dict[str, File], tools: Tools, abandoned: list[dict[str, Any]]
-    ) -> tuple[str, str, dict[str, Any]]:
+        self, unit: Unit, slots: dict[str, File], tools: Tools, abandoned: list[Fields]
+    ) -> tuple[str, str, Fields]:
         """The job, its state, its URLs while it waits for files."""
         known = tools.journal.facts(unit.key)
         body = self._body(unit, slots)
@@ -232,7 +234,7 @@ class Avatar(TrainingJob):
             if made is not None:
                 return made.must("job_id"), "WAIT_FILE_UPLOAD", self._noted(unit, made, tools)
 
-    def _noted(self, unit: Unit, made: Reply, tools: Tools) -> dict[str, Any]:
+    def _noted(self, unit: Unit, made: Reply, tools: Tools) -> Fields:
         """The URLs of a job that has just been made or reopened; nothing has been put to them."""
         slots = (key.removesuffix(_UPLOADS) for key in made.raw if key.endswith(_UPLOADS))
         urls = {slot: made.each(f"{slot}{_UPLOADS}") for slot in slots}
@@ -251,7 +253,7 @@ class Avatar(TrainingJob):
                 raise
             return None  # deleted meanwhile: another is made
 
-    def _updated(self, job_id: str, body: dict[str, Any]) -> Reply | None:
+    def _updated(self, job_id: str, body: Fields) -> Reply | None:
         """New URLs for a job that review refused (8.5); None when the answer was lost: the job says how it stands."""
         fields = {key: value for key, value in body.items() if key in TABLES.calls["update2d_model_training_job"].body}
         call = "update2d_model_training_job"
@@ -261,7 +263,7 @@ class Avatar(TrainingJob):
             self.api.caller.patience.pause(1)
             return None
 
-    def _slot(self, unit: Unit, job_id: str, slot: str, file: File, urls: dict[str, Any], tools: Tools) -> None:
+    def _slot(self, unit: Unit, job_id: str, slot: str, file: File, urls: Fields, tools: Tools) -> None:
         if slot in tools.journal.facts(unit.key).get("done", ()):
             return
         given, kind = urls.get(slot) or [""], ZIP if slot == "audio" else OCTETS
@@ -321,7 +323,7 @@ class Avatar(TrainingJob):
 
     def _command(self, job_id: str, command: str, comment: str = "") -> Reply:
         """A command (Table 8-48); its result says whether it was done, whatever the HTTP status. Raises UploadError."""
-        body: dict[str, Any] = {"command": command}
+        body: Fields = {"command": command}
         if comment:
             body["comment_data"] = {"comment_message": comment}
         told = self.api.call(_COMMAND, body, what=command, gives=("commond_result",), job_id=job_id)
@@ -335,7 +337,7 @@ class Avatar(TrainingJob):
             )
         return told
 
-    def _accepted(self, unit: Unit, job: Reply, status: str, tools: Tools) -> Receipt:
+    def _accepted(self, unit: Unit, job: Reply, status: Delivery, tools: Tools) -> Receipt:
         state, job_id = job.word("state"), job.must("job_id")
         if state.endswith("FAILED"):
             said = [one.text("comment_message") or one.text("comment_title") for one in job.many("comment_logs")]

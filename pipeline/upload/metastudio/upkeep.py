@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import UploadError, UsageError, in_chinese
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload import fetch
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.destination import Action, ActionInput, Do, Done, Target
@@ -82,7 +83,7 @@ def _updated(api: Api, asset_id: str, asked: ActionInput) -> tuple[str, str, Tex
     said = {key: value for key, value in asked.order.get("system_properties", {}).items() if value}
     checked({**asked.order, "system_properties": said})
     names = {"description": "asset_description"}
-    body: dict[str, Any] = {names.get(key, key): value for key, value in asked.order.items()}
+    body: Fields = {names.get(key, key): value for key, value in asked.order.items()}
     if not body:
         raise UsageError("order: [update] says nothing", "订单：[update] 没有内容")
     if "tags" in body:
@@ -158,7 +159,7 @@ def _copied(here: Api, there: Api, asset_id: str) -> tuple[str, str, Text]:
     """Not repeated: each time makes a copy, and no answer names it (4.1.10)."""
     told = here.call("show_asset_replication_info", what="query copy", gives=("asset_info",), asset_id=asset_id)
     sealed = told.one("encryption_info")
-    body: dict[str, Any] = {"asset_id": told.must("asset_id"), "asset_info": told.must("asset_info")}
+    body: Fields = {"asset_id": told.must("asset_id"), "asset_info": told.must("asset_info")}
     body["encryption_info"] = {key: sealed.text(key) for key in ("algorithm", "key_id", "iv") if sealed.text(key)}
     if (until := told.number("expire_time")) is not None:
         body["expire_time"] = int(until)

@@ -5,12 +5,13 @@ A task is found again by its script: one video is made of each.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.storage.digest import content_md5
 from pipeline.upload import fetch
 from pipeline.upload.destination import Receipt, Tools, Unit
@@ -43,14 +44,14 @@ def plan(api: Api, task: Task = SCRIPTED) -> list[str]:
     ]
 
 
-def asked(order: dict[str, Any]) -> dict[str, Any]:
+def asked(order: Fields) -> Fields:
     """What the table [video] of an order says, as the body of "create video" has it."""
     body = {key: value for key, value in order.items() if key != "asset_name"}
     return body | ({"output_asset_config": {"asset_name": order["asset_name"]}} if "asset_name" in order else {})
 
 
 def made(
-    api: Api, body: dict[str, Any], script: str, unit: Unit, tools: Tools, so_far: Receipt, task: Task = SCRIPTED
+    api: Api, body: Fields, script: str, unit: Unit, tools: Tools, so_far: Receipt, task: Task = SCRIPTED
 ) -> Receipt:
     """Order the video of a script, or go on with what is ordered: the receipt of the script with what came of it.
 
@@ -80,7 +81,7 @@ def made(
             return Receipt("pending", later, ids, so_far.verified)
 
 
-def _ordered(api: Api, body: dict[str, Any], unit: Unit, tools: Tools, task: Task) -> str:
+def _ordered(api: Api, body: Fields, unit: Unit, tools: Tools, task: Task) -> str:
     """The task of this script: known, found at the platform, or ordered now."""
     known = tools.journal.facts(unit.key).get("video_job")
     if known:

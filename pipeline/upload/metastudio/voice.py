@@ -15,9 +15,11 @@ from typing import IO, Any, Final
 
 from msgspec.structs import replace
 
+from pipeline.documents.upload import Delivery
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.ceilings import MAX_ENTRY
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.storage.digest import content_md5
 from pipeline.upload.destination import Receipt, Tools, Unit
 from pipeline.upload.items import File, Item
@@ -43,7 +45,7 @@ Locate = Callable[[Reply], str]  # finds an address in the platform's answer
 class Voice(TrainingJob):
     """A voice training job: basic, middle or advanced."""
 
-    def __init__(self, api: Api, order: dict[str, Any], edition: str) -> None:
+    def __init__(self, api: Api, order: Fields, edition: str) -> None:
         super().__init__(api, order, VOICE, "_voice_training_job")
         self.create = f"create_training_{'advance' if edition == 'advanced' else edition}_job"
         self.kind = str(order.get("create_type", "PACKAGE"))
@@ -63,7 +65,7 @@ class Voice(TrainingJob):
         named(Path(self.order["letter"]))
         return [Unit(item.key, item.name, (item,)) for item in items]
 
-    def _body(self, unit: Unit) -> dict[str, Any]:
+    def _body(self, unit: Unit) -> Fields:
         body = {key: value for key, value in self.order.items() if key != "letter"}
         name = {"voice_name": self.order["voice_name"], "language": self.order.get("language", "CN")}
         return body | name | {"create_type": self.kind, "batch_name": self._marker(unit)}
@@ -94,7 +96,7 @@ class Voice(TrainingJob):
         paper = named(Path(self.order["letter"]))
         job_id = self._job(unit, tools)
         job = self._show(job_id)
-        status = "skipped"
+        status: Delivery = "skipped"
         if job.word("state") == "CREATING":
             status, file = "sent", unit.items[0].files[0]
             if self.kind == "SEGMENT":

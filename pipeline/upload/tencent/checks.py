@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import Tools, Unit
 from pipeline.upload.items import Item
 from pipeline.upload.protocol import Reply
@@ -40,7 +41,7 @@ _CHECKS: Final = {
 }
 
 
-def asked(order: dict[str, Any], item: Item) -> PlatformCheck | None:
+def asked(order: Fields, item: Item) -> PlatformCheck | None:
     """The check of this file, where the order asks for one. Raises UsageError for what no check takes."""
     switch = CHECKS.get(item.preset, ("",))[0]
     if not order.get(switch):
@@ -60,7 +61,7 @@ def asked(order: dict[str, Any], item: Item) -> PlatformCheck | None:
     return _CHECKS[switch]
 
 
-def idle(order: dict[str, Any], items: Sequence[Item]) -> None:
+def idle(order: Fields, items: Sequence[Item]) -> None:
     """Whether every check that the order asks for has a file, and every field a check. Raises UsageError."""
     known = {CHECKS[item.preset][0] for item in items if item.preset in CHECKS}
     for name in order:
@@ -76,14 +77,12 @@ def idle(order: dict[str, Any], items: Sequence[Item]) -> None:
         )
 
 
-def run(
-    call: Call, order: dict[str, Any], unit: Unit, item: Item, url: str, tools: Tools, patience: Patience
-) -> Reply | None:
+def run(call: Call, order: Fields, unit: Unit, item: Item, url: str, tools: Tools, patience: Patience) -> Reply | None:
     """The platform's verdict, where the order asks for it. Raises UploadError."""
     check = asked(order, item)
     if check is None:
         return None
-    body: dict[str, Any] = {check.address: url} | {key: order[key] for key in check.more if key in order}
+    body: Fields = {check.address: url} | {key: order[key] for key in check.more if key in order}
     if check.ask == "facedetect":
         edition = MADE[item.preset][1] or 0  # the fast edition has version 1 of the check, the premium one version 2
         body |= {"RequestId": str(uuid.uuid4()), "CheckerVersion": order.get("CheckerVersion", edition + 1)}
@@ -116,7 +115,7 @@ def _state(check: PlatformCheck, answer: Reply) -> str:
     return answer.word("Status" if status else "TaskState")
 
 
-def _against(check: PlatformCheck, ended: Reply, state: str, order: dict[str, Any]) -> list[Text]:
+def _against(check: PlatformCheck, ended: Reply, state: str, order: Fields) -> list[Text]:
     """What the platform has against a file; nothing only where its answer says so."""
     if check.ask == "facedetect":
         code = ended.text("ErrorCode")

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from pipeline.errors import UploadError, UsageError
+from pipeline.model.fields import Fields
 from pipeline.upload.credentials import Secrets, hush
 from pipeline.upload.destination import Tools
 from pipeline.upload.error_codes import ErrorCodes
@@ -293,7 +294,7 @@ class Store:
         tools.journal.end(journal_key, f"complete {key}", uploads=self._others(journal_key, key, tools))
 
     @staticmethod
-    def _others(journal_key: str, key: str, tools: Tools) -> dict[str, Any]:
+    def _others(journal_key: str, key: str, tools: Tools) -> Fields:
         """The multipart uploads of the other files, which go on."""
         return {k: v for k, v in tools.journal.facts(journal_key).get("uploads", {}).items() if k != key}
 

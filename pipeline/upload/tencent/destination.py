@@ -10,13 +10,14 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from msgspec.structs import replace
 
 from pipeline.errors import UploadError, UsageError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload import fetch
 from pipeline.upload.client import Caller
 from pipeline.upload.credentials import Secrets
@@ -45,7 +46,7 @@ class Tencent:
     def __init__(
         self,
         secrets: Secrets,
-        order: dict[str, dict[str, Any]],
+        order: dict[str, Fields],
         patience: Patience | None = None,
         region: str | None = None,
         *,
@@ -92,7 +93,7 @@ class Tencent:
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def call(self, name: str, payload: dict[str, Any], *, gives: tuple[str, ...] = (), again: bool = True) -> Reply:
+    def call(self, name: str, payload: Fields, *, gives: tuple[str, ...] = (), again: bool = True) -> Reply:
         """One call of the tables, checked before it goes; the payload of its answer.
 
         `gives` are the fields without which the answer is none. Raises Refused, Unknown, UploadError.
@@ -223,7 +224,7 @@ class Tencent:
         before, patience = tools.journal.facts(unit.key).get("delivered"), self.caller.patience
         sent, verified, urls = False, [], dict[str, str]()
         given: dict[str, str] = {}
-        passed: dict[str, Any] = {}
+        passed: Fields = {}
         for item in unit.items:
             if making.is_text(item) and "make" in self.order:
                 given[str(item.files[0].path)] = making.read(item.files[0].path)
@@ -240,7 +241,7 @@ class Tencent:
                     del given[str(file.path)]
                     if ended is not None:
                         given[str(file.path)] = ended.must("AudioId")
-        ids: dict[str, Any] = {"urls": urls} | ({"checks": passed} if passed else {})
+        ids: Fields = {"urls": urls} | ({"checks": passed} if passed else {})
         if "make" in self.order:
             body = making.payload(self.order, unit.items, given)
             task = tasks.make(self.call, body, unit, tools, patience)
@@ -259,7 +260,7 @@ class Tencent:
         said = Text("", "") if sent else Text("the store holds it already", "存储中已有相同内容")
         return Receipt("sent" if sent else "skipped", said, ids, verified)
 
-    def _file(self, unit: Unit, item: Item, file: File, tools: Tools) -> tuple[bool, str, dict[str, Any]]:
+    def _file(self, unit: Unit, item: Item, file: File, tools: Tools) -> tuple[bool, str, Fields]:
         """One object: whether it was sent, its URL, what the store says of it."""
         name = f"{item.folder}/{file.name}"
         known = tools.journal.facts(unit.key).get("objects", {}).get(name)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import UsageError
+from pipeline.model.fields import Fields
 from pipeline.upload.items import Item
 from pipeline.upload.tencent.order import MADE, MAKE, TIMBRE
 
@@ -36,7 +37,7 @@ def is_text(item: Item) -> bool:
     return field(item) == "TextDriver"
 
 
-def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
+def made(order: Fields, items: Sequence[Item]) -> Fields:
     """The make request without what files fill in: type and edition from the presets where the order leaves them open.
 
     Raises UsageError where the order and the presets disagree.
@@ -67,7 +68,7 @@ def made(order: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
     return body
 
 
-def payload(order: dict[str, dict[str, Any]], items: Sequence[Item], given: dict[str, str]) -> dict[str, Any]:
+def payload(order: dict[str, Fields], items: Sequence[Item], given: dict[str, str]) -> Fields:
     """The whole make request; `given` is what each file became: its path -> URL, AudioId or text.
 
     Raises UsageError: a field that is missing, two files for one field, a file for a field that the order has.

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from pipeline.documents.upload import Delivery
 from pipeline.errors import UploadError
 from pipeline.model.facts import Text
+from pipeline.model.fields import Fields
 from pipeline.upload.destination import Tools, Unit
 from pipeline.upload.protocol import Reply
 from pipeline.upload.retry import Patience, Retryable, Waiting, retry
@@ -28,9 +30,7 @@ _STAGES: Final = {
 class Call(Protocol):
     """A signed call of the tables; the payload of its answer. Raises Refused, Unknown, UploadError."""
 
-    def __call__(
-        self, name: str, payload: dict[str, Any], *, gives: tuple[str, ...] = (), again: bool = True
-    ) -> Reply: ...
+    def __call__(self, name: str, payload: Fields, *, gives: tuple[str, ...] = (), again: bool = True) -> Reply: ...
 
 
 def looks(patience: Patience, tools: Tools) -> Waiting:
@@ -38,7 +38,7 @@ def looks(patience: Patience, tools: Tools) -> Waiting:
     return Waiting(tools.wait, patience.first / 2, patience.cap)
 
 
-def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: Patience) -> str:
+def make(call: Call, body: Fields, unit: Unit, tools: Tools, patience: Patience) -> str:
     """Order it, once; the task. Raises UploadError."""
     task = tools.journal.facts(unit.key).get("task_id")
     if task:
@@ -72,12 +72,12 @@ def make(call: Call, body: dict[str, Any], unit: Unit, tools: Tools, patience: P
 def follow(
     call: Call,
     task: str,
-    decision: dict[str, Any] | None,
+    decision: Fields | None,
     unit: Unit,
     tools: Tools,
     patience: Patience,
     bring: Callable[[list[str]], list[str]],
-) -> tuple[str, Text, dict[str, Any]]:
+) -> tuple[Delivery, Text, Fields]:
     """Look at a task until it has ended, wants its demo confirmed, or time is over: status, words, what is known of it.
 
     Every change of stage is told. With a `decision` the demo is agreed to or rejected; without one it is fetched
@@ -142,7 +142,7 @@ def demo(progress: Reply) -> list[str]:
     return [str(url) for url in Reply(TABLES, fields, content, table).each("TrainResult")]
 
 
-def _confirm(call: Call, task: str, decision: dict[str, Any], unit: Unit, tools: Tools) -> None:
+def _confirm(call: Call, task: str, decision: Fields, unit: Unit, tools: Tools) -> None:
     """Agree to the demo or reject it. After a lost answer the progress says whether it was heard."""
     tools.journal.begin(unit.key, f"confirm {decision['Operate']}")
     try:
