@@ -43,13 +43,13 @@ def _until(condition: object, seconds: float = 120.0) -> bool:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of 1080p that is cheap to make and takes long to encode anew."""
+    """Half a minute of film that is cheap to make and takes long to encode anew."""
     path = tmp_path_factory.mktemp("long") / "long.mkv"
     second = path.with_name("second.mkv")
     head = [programs.ffmpeg(), "-nostdin", "-v", "error"]
-    picture = ["-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=60:duration=0.25"]
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=60:duration=0.25"]
     subprocess.run([*head, *picture, "-c:v", "mpeg4", "-q:v", "4", second], check=True)
-    subprocess.run([*head, "-stream_loop", "79", "-i", second, "-c", "copy", path], check=True)
+    subprocess.run([*head, "-stream_loop", "119", "-i", second, "-c", "copy", path], check=True)
     return path
 
 

@@ -133,22 +133,23 @@ RUINS = {
 
 
 @pytest.fixture(scope="module")
-def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Moving noise with structure that has one entry point, as telephones and recorders of screens write it."""
+def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Recipe, Role]:
+    """Moving noise with structure that has one entry point, as telephones and screen recorders write it; made anew."""
     folder = tmp_path_factory.mktemp("ruins")
     source = folder / "source.mp4"
     moving = "testsrc2=s=320x180:r=25:d=12,rotate=a=t/3,noise=alls=8:allf=t"
     ffmpeg("-f", "lavfi", "-i", moving, "-c:v", "libx265", "-preset", "ultrafast", "-g", "999", "-x265-params",
            "log-level=error:scenecut=0", "-pix_fmt", "yuv420p", source)  # fmt: skip
-    return source, folder
+    return converted(source, folder, PLAIN)
 
 
 @pytest.mark.parametrize(
     "ruin", [pytest.param(ruin, marks=[pytest.mark.thorough] if at % 3 else []) for at, ruin in enumerate(RUINS)]
 )
-def test_one_ruined_second_is_found_where_it_is(ruin: str, twelve_seconds: tuple[Path, Path], tmp_path: Path) -> None:
-    source, _ = twelve_seconds
-    made, followed, role = converted(source, tmp_path, PLAIN)
+def test_one_ruined_second_is_found_where_it_is(
+    ruin: str, twelve_seconds: tuple[Made, Recipe, Role], tmp_path: Path
+) -> None:
+    made, followed, role = twelve_seconds
     assert followed.picture is not None
     assert made.reference is not None
     bad = tmp_path / "bad.mp4"
