@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from pipeline.engine.record import Record, Worked
 from pipeline.errors import PreflightError
 from pipeline.model import budget
 from pipeline.model.case import Case
+from pipeline.model.ceilings import MAX_FILE
 from pipeline.model.facts import Kind
 from pipeline.model.job import Job
 from pipeline.model.measures import MEASURES
@@ -157,9 +159,9 @@ def journaled_entry(job: Job, progress: Progress, *, valued: bool = False) -> Wo
 
     With `valued`, the outcomes that the record tells of are there too.
     """
-    path = Path(job.path)
-    try:
-        seen = (file_state(path), journal.content(path))
-    except OSError:
-        seen = ("", "")  # what cannot be read says so where it is probed
+    path, seen = Path(job.path), ("", "")
+    # What cannot be read, or is too large to be, says so where it is probed.
+    with contextlib.suppress(OSError):
+        if path.stat().st_size <= MAX_FILE:
+            seen = (file_state(path), journal.content(path))
     return _prepared(job, progress, seen, valued=valued)

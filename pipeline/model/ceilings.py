@@ -86,8 +86,9 @@ PREPARE: Final = JobTime(cpu=24 * 3600, wall=7 * 3600)  # above FFMPEG.wall, so 
 MEMORY_SHARE: Final = 0.45
 LEAST_MEMORY: Final = 256 * MiB  # bytes of a worker, however many there are
 
+MAX_FILE: Final = 64 * GiB  # bytes of a source: more than ten times what any platform takes; ten minutes to read
+
 # A source at an address.
-MAX_FETCHED: Final = 64 * GiB  # bytes
 FETCH_WALL: Final = 6 * 3600.0  # seconds
 LISTED: Final = 1800.0  # seconds for what lies in a folder: a store tells a million objects in a thousand answers
 

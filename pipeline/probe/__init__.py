@@ -9,6 +9,8 @@ from typing import Final, Protocol, cast
 
 from msgspec.structs import replace
 
+from pipeline.errors import CeilingExceeded
+from pipeline.model.ceilings import MAX_FILE
 from pipeline.model.facts import DOCUMENTS, Kind, MediaInfo
 from pipeline.model.measures import MEASURES
 from pipeline.probe.sniff import sniff
@@ -66,6 +68,11 @@ def probe(
     if format_ == "gif" and moving:
         kind = Kind.VIDEO
     size = path.stat().st_size
+    if size > MAX_FILE:
+        raise CeilingExceeded(
+            f"{path.name} has {size} bytes, above the ceiling of {MAX_FILE}. Export it smaller, or in parts.",
+            f"{path.name} 为 {size} 字节，超过上限 {MAX_FILE}。请导出更小的文件，或拆分。",
+        )
     if format_ is None or kind is Kind.UNKNOWN:
         return replace(unopened(path, kind, size), container=format_)
     read = reader(kind, format_)

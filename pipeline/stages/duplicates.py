@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.documents.types import PreparedAsset
+from pipeline.model.ceilings import MAX_FILE
 from pipeline.model.job import Job
 from pipeline.model.results import Category, Made
 from pipeline.storage import publish
@@ -67,9 +68,11 @@ def suspects(jobs: Sequence[Job], todo: Iterable[int]) -> list[int]:
     sizes: dict[int, list[int]] = defaultdict(list)
     for index in todo:
         try:
-            sizes[Path(jobs[index].path).stat().st_size].append(index)
+            size = Path(jobs[index].path).stat().st_size
         except OSError:  # no twin of another; its own check tells what is wrong with it
             continue
+        if size <= MAX_FILE:  # what is larger is not read
+            sizes[size].append(index)
     ends: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     for size, indices in sizes.items():
         if len(indices) > 1:

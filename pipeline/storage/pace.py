@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from pipeline.errors import AssetError, CeilingExceeded
-from pipeline.model.ceilings import ANSWERED, FETCH_WALL, LEAST_SPEED, MAX_FETCHED
+from pipeline.model.ceilings import ANSWERED, FETCH_WALL, LEAST_SPEED, MAX_FILE
 from pipeline.storage import urls
 
 R = TypeVar("R")
@@ -58,13 +58,13 @@ class Pace:
     def __init__(self, url: str, size: int | None, *, pieces: bool) -> None:
         """`size` is what was told before, in bytes; without `pieces` it comes in large parts at once."""
         self._url, self._size, self._pieces, self._begun = url, size, pieces, time.monotonic()
-        if size is not None and size > MAX_FETCHED:
+        if size is not None and size > MAX_FILE:
             raise _much(url)
 
     def see(self, received: int) -> None:
         """So many bytes have come. Raises CeilingExceeded, and AssetError for more than was told."""
         seconds = time.monotonic() - self._begun
-        if received > MAX_FETCHED:
+        if received > MAX_FILE:
             raise _much(self._url)
         if self._size is not None and received > self._size:
             raise AssetError(
@@ -124,6 +124,6 @@ def _slow(url: str) -> CeilingExceeded:
 
 def _much(url: str) -> CeilingExceeded:
     return CeilingExceeded(
-        f"{urls.shown(url)}: more than {MAX_FETCHED >> 30} GiB, which one file may have",
-        f"{urls.shown(url)}：超过单个文件上限 {MAX_FETCHED >> 30} GiB",
+        f"{urls.shown(url)}: more than {MAX_FILE >> 30} GiB, which one file may have",
+        f"{urls.shown(url)}：超过单个文件上限 {MAX_FILE >> 30} GiB",
     )

@@ -157,14 +157,7 @@ def _moving() -> list[Attack]:
         "a.bin": b"",
     }
     return [
-        # What stands before it may be a whole picture: it is judged by that, as every decoder would.
-        Attack(
-            MOVING,
-            f"a tebibyte of nothing after {name[2:]}",
-            _sparse(name, head),
-            complies=name in ("a.png", "a.jpg"),
-            quick=name not in ("a.mkv", "a.pdf"),
-        )
+        Attack(MOVING, f"a tebibyte of nothing after {name[2:]}", _sparse(name, head), complies=False)
         for name, head in sparse.items()
     ]
 

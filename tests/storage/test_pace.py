@@ -108,7 +108,7 @@ def test_what_never_ends_ends_at_the_largest_file(tmp_path: Path, monkeypatch: p
         while not head.startswith(b"HEAD"):
             made.sendall(bytes(1 << 16))
 
-    monkeypatch.setattr(pace, "MAX_FETCHED", 1 << 20)
+    monkeypatch.setattr(pace, "MAX_FILE", 1 << 20)
     with server(flood) as url, pytest.raises(CeilingExceeded, match="more than"):
         remote.fetch(url, tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 16 << 20  # a few pieces above

@@ -234,7 +234,7 @@ def test_what_grows_beyond_its_ceiling_is_not_fetched(
     top: str, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(memory, top, in__a_bin=bytes(100))
-    monkeypatch.setattr(pace, "MAX_FETCHED", 99)
+    monkeypatch.setattr(pace, "MAX_FILE", 99)
     with pytest.raises(CeilingExceeded):
         remote.fetch(f"{top}/in/a.bin", tmp_path)
 
