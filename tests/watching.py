@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -47,6 +48,11 @@ def _walk(top: str, leaving: frozenset[str]) -> Iterator[tuple[str, tuple[object
         try:
             yield one.path, _seen(one.path, one.stat(follow_symlinks=False))
         except FileNotFoundError:  # a working file of something that still ends; it is seen where it stays
+            continue
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            yield one.path, ("deeper than a path can name",)
             continue
         if one.is_dir(follow_symlinks=False):
             yield from _walk(one.path, leaving)
