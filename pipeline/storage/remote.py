@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from pipeline.errors import AssetError, PreflightError, UsageError
 from pipeline.model.ceilings import ANSWERED, FETCH_WALL, LISTED
+from pipeline.model.facts import Text
 from pipeline.storage import beneath, urls
 from pipeline.storage.pace import Pace, lasting, waited, web
 
@@ -34,6 +35,18 @@ _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "upd
 _BLOCK: Final = 1 << 20
 E = TypeVar("E", bound=PreflightError)
 _QUERY: Final = re.compile(r"\?[^\s'\")]*")
+_NOTHING: Final = Text("nothing is there", "该处没有内容")
+_DENIED: Final = Text("access is denied", "无权访问")
+_ANSWERS: Final = {401: _DENIED, 403: _DENIED, 404: _NOTHING, 410: _NOTHING}  # HTTP status
+_KINDS: Final[tuple[tuple[type[BaseException], Text], ...]] = (
+    (ConnectionError, Text("it cannot be reached", "无法连接")),
+    (TimeoutError, Text("it does not answer in time", "未在时限内应答")),
+    (PermissionError, _DENIED),
+    (FileNotFoundError, Text("nothing is there, or it cannot be reached", "该处没有内容，或无法连接")),
+    (NotADirectoryError, Text("a file is where a folder should be", "应为文件夹处是文件")),
+    (IsADirectoryError, Text("a folder is where a file should be", "应为文件处是文件夹")),
+)
+_UNTOLD: Final = Text("it fails and does not say why", "出错，但未说明原因")
 
 
 class There(Struct, frozen=True):
@@ -71,18 +84,28 @@ def inside(url: str, top: str) -> bool:
     return type(one) is type(other) and f"{path}/".startswith(f"{above.rstrip('/')}/")
 
 
-def told(url: str, error: BaseException) -> str:
-    """What went wrong there, without passwords and signatures."""
-    said = str(error).replace(url, urls.shown(url))
-    return f"{urls.shown(url)}: {type(error).__name__}: {_QUERY.sub('', said)}".rstrip(": ")
+def why(error: BaseException) -> Text:
+    """What went wrong at a far end, in our words where there are any, without signatures."""
+    chain = [one for one in (error, error.__cause__) if one]
+    told = (getattr(one, "status", None) for one in chain)
+    status = next((one for one in told if isinstance(one, int)), 0)
+    if status in _ANSWERS:
+        return _ANSWERS[status]
+    if status:
+        return Text(f"the server answers {status}", f"服务器返回 {status}")
+    for kind, words in _KINDS:
+        if any(isinstance(one, kind) for one in reversed(chain)):  # the cause knows better
+            return words
+    return Text.same(_QUERY.sub("", str(error))) if str(error).strip() else _UNTOLD
 
 
 def failed(kind: type[E], url: str, error: BaseException, en: str = "", zh: str = "") -> E:
-    """What went wrong there as an error of this kind: in our words where they are ours, else as `told` has it."""
+    """What went wrong there as an error of this kind: in our words where they are ours, else as `why` has it."""
     for one in (error, error.__cause__):  # fsspec calls missing whatever it could not ask for
         if isinstance(one, PreflightError):
             return one if isinstance(one, kind) else kind(one.text.en, one.text.zh)
-    return kind(f"{en}{told(url, error)}", f"{zh}{told(url, error)}")
+    said, shown = why(error), urls.shown(url)
+    return kind(f"{en}{shown}: {said.en.replace(url, shown)}", f"{zh}{shown}：{said.zh.replace(url, shown)}")
 
 
 def _state(info: dict[str, Any]) -> str:

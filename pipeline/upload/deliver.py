@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.documents.upload import Delivery, PlannedUnit, UploadEntry, UploadFault, UploadFile
-from pipeline.errors import UploadError, UsageError
+from pipeline.errors import UploadError, UsageError, system_words
 from pipeline.model.facts import Text
 from pipeline.model.fields import Fields
 from pipeline.upload.credentials import Secrets
@@ -121,7 +121,8 @@ def _deliver(
     except Stopped:  # the run is being interrupted; what has been done is in the journal
         return [_entry(item, "failed", _INTERRUPTED.of(how.lang)) for item in items]
     except Exception as error:  # noqa: BLE001  one asset never stops a batch; its entry names the fault
-        wrapped = UploadError(f"{type(error).__name__}: {error}", f"{type(error).__name__}：{error}")
+        said = system_words(error) if isinstance(error, OSError) else Text(f"unexpected: {error}", f"意外错误：{error}")
+        wrapped = UploadError(said.en, said.zh)
         return [_failed(item, wrapped, secrets, how, []) for item in items]
     return [_delivered(item, receipt, how.lang) for item in items]
 

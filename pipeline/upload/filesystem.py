@@ -145,9 +145,9 @@ class Anywhere:
             except UploadError:
                 raise
             except Exception as error:  # noqa: BLE001  each file system of fsspec raises its own
+                said = remote.why(error)
                 raise UploadError(
-                    f"{self.place}: {file.name}: {type(error).__name__}: {error}",
-                    f"{self.place}：{file.name}：{type(error).__name__}：{error}",
+                    f"{self.place}: {file.name}: {said.en}", f"{self.place}：{file.name}：{said.zh}"
                 ) from None
             verified.append({"name": f"{self.place}/{file.place}", "size": file.size, "md5": file.md5})
         return _receipt(verified, skipped=skipped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -343,3 +344,9 @@ def test_what_lies_beside_an_address(url: str, path: str, there: str) -> None:
 def test_a_signed_address_is_of_one_file() -> None:
     with pytest.raises(UsageError, match="one file only"):
         remote.beside("https://h/out/manifest.json?signature=1", "a.png")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.mp4", "memory://nobody/x.mp4", "nope://a/b.mp4"])
+def test_what_fails_there_is_told_without_names_of_exceptions(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", address]) == 2
+    assert not re.search(r"Error\b|Exception\b", capsys.readouterr().err)
