@@ -53,6 +53,7 @@ def application(room: Room, door: Door, workers: int, lang: str, sender: Sender 
         Route(f"{one}/stop", desk.stop, methods=["POST"]),
         Route(f"{one}/report.html", desk.report, methods=["GET"]),
         Route(f"{one}/outputs/{{number:int}}", desk.output, methods=["GET"]),
+        Route(f"{one}/fetched/{{number:int}}", desk.fetched, methods=["GET"]),
         Route(f"{one}/all.zip", desk.packed, methods=["GET"]),
     ]
     uploads, programs = Uploads(room, desk.batch).handlers(), http_api.Programs(room, desk.batch, desk.told).handlers()
@@ -102,7 +103,7 @@ class _Desk:
     def handlers(self) -> dict[str, http_api.Handler]:
         """What page and programs both ask for, by name."""
         names = ("mine", "open", "state", "close", "upload", "remove", "split", "run", "stop")
-        return {name: getattr(self, name) for name in (*names, "report", "output", "packed")}
+        return {name: getattr(self, name) for name in (*names, "report", "output", "fetched", "packed")}
 
     def saved(self, batch: DroppedBatch) -> None:
         """Its run waits, or has ended: noted for the next start, and told to who looks after a team's server."""
@@ -237,6 +238,13 @@ class _Desk:
         """One prepared file, always as a download: nothing a stranger made is shown by the browser."""
         batch = self.batch(request)
         path = batch.output(request.path_params["number"])
+        if path is None:
+            raise Full(404, "There is no such file.", "没有该文件。")
+        return _download(path, path.name)
+
+    async def fetched(self, request: Request) -> Response:
+        """A file that a platform made of what was sent."""
+        path = self.batch(request).fetched(request.path_params["number"])
         if path is None:
             raise Full(404, "There is no such file.", "没有该文件。")
         return _download(path, path.name)

@@ -123,10 +123,16 @@ class DroppedBatch:
     def output(self, number: int) -> Path | None:
         """The file of an output. Numbers reach files, names never do."""
         held = self.outputs()
-        if not 0 <= number < len(held):
-            return None
+        return self._made(held[number].path) if 0 <= number < len(held) else None
+
+    def fetched(self, number: int) -> Path | None:
+        """A file that the far end made, as `output` finds its own."""
+        held = [name for line in self.sent.entries for name in line.fetched] if self.sent else []
+        return self._made(held[number]) if 0 <= number < len(held) else None
+
+    def _made(self, name: str) -> Path | None:
         top = Path(os.path.realpath(self.folder / "out"))
-        path = Path(os.path.realpath(self.folder / held[number].path))
+        path = Path(os.path.realpath(self.folder / name))
         return path if path.is_relative_to(top) and path.is_file() else None
 
     def line(self) -> BatchLine:

@@ -249,7 +249,10 @@ class Served:
         return document(str(target)).document
 
     def fetch(self, batch: str, what: str, target: Path) -> None:
-        """Write to `target` what a batch has: `result`, `report.html`, `all.zip`, or `outputs/N`. Raises OSError."""
+        """Write to `target` what a batch has. Raises OSError.
+
+        `what` is `result`, `report.html`, `all.zip`, `outputs/N` or `fetched/N`.
+        """
         part = target.with_name(f".{target.name}.part")
 
         def attempt() -> None:

@@ -96,6 +96,14 @@ CALLS: Final = (
     RouteRow("GET", "/batches/{id}/orders", "orders", "Where it may be sent on, and the orders", 200, list[OrderForm]),
     RouteRow("POST", "/batches/{id}/send/plan", "send_plan", "What sending would do", 200, SendPlan, Sending),
     RouteRow("POST", "/batches/{id}/send", "send", "Send it on to a platform", 202, BatchState, Sending),
+    RouteRow(
+        "GET",
+        "/batches/{id}/fetched/{number}",
+        "fetched",
+        "A demo or film that the platform made",
+        200,
+        "application/octet-stream",
+    ),
     RouteRow("GET", "/metrics", "metrics", "Figures for Prometheus", 200, "text/plain"),
     RouteRow("GET", "/openapi.json", "described", "This description", 200, dict[str, Any]),
 )

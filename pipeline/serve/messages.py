@@ -91,6 +91,7 @@ class SentLine(Frozen, frozen=True, kw_only=True):
     status: Delivery
     message: str
     ids: Fields  # given by the far end
+    fetched: tuple[str, ...] = ()  # what the far end made and shows: `fetched/N` of the batch, counted over all lines
 
 
 class SendState(Frozen, frozen=True, kw_only=True):

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
+import msgspec
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -178,8 +181,11 @@ class Sender:
         try:
             tables = destinations.order_tables()
             order = orders.parsed(asked.order.encode("utf-8", "replace"), "order", tables)
-            order = orders.located(order, tables, lambda name: _own(batch, name))
-            items = entries.items(document, batch.folder / _OUT)
+            named: set[str] = set()
+            order = orders.located(order, tables, partial(_own, batch, named=named))
+            found = entries.items(document, batch.folder / _OUT)
+            # What goes with the order is no asset that stays behind.
+            items = [one for one in found if not (one.refusal and str(batch.folder / one.source) in named)]
         except PreflightError as error:
             raise Full(400, error.text.en, error.text.zh) from None
         preset = document.preset.id if document.preset else ""
@@ -206,7 +212,9 @@ class Sender:
             ):
                 for _, entry in ending:
                     said = _told(batch, secrets, entry.message)
-                    line = SentLine(source=entry.source, status=entry.status, message=said, ids=entry.ids)
+                    fetched = tuple(_fetched(batch, entry.ids))
+                    ids = msgspec.json.decode(_told(batch, secrets, msgspec.json.encode(entry.ids).decode()))
+                    line = SentLine(source=entry.source, status=entry.status, message=said, ids=ids, fetched=fetched)
                     self._note(batch, line)
         except PreflightError as refused:
             error = _refused(batch, secrets, refused).text
@@ -271,12 +279,24 @@ def _told(batch: DroppedBatch, secrets: Secrets, text: str) -> str:
     return secrets.redact(text)
 
 
+def _fetched(batch: DroppedBatch, held: object) -> Iterator[str]:
+    """Files of the batch, by their paths in it, which what the far end gave names: a demo, a film."""
+    if isinstance(held, dict | list):
+        for one in held.values() if isinstance(held, dict) else held:
+            yield from _fetched(batch, one)
+    elif isinstance(held, str) and Path(held).is_relative_to(os.path.realpath(batch.folder)) and Path(held).is_file():
+        yield str(Path(held).relative_to(os.path.realpath(batch.folder)))
+
+
 def _refused(batch: DroppedBatch, secrets: Secrets, error: PreflightError) -> Full:
     return Full(400, _told(batch, secrets, error.text.en), _told(batch, secrets, error.text.zh))
 
 
-def _own(batch: DroppedBatch, name: str) -> str:
-    """A file of the batch by its name: an output, else one that was dropped. Raises UsageError for any other."""
+def _own(batch: DroppedBatch, name: str, named: set[str]) -> str:
+    """A file of the batch by its name: an output, else one that was dropped, which is added to `named`.
+
+    Raises UsageError for any other.
+    """
     for number, output in enumerate(batch.outputs()):
         if output.path.removeprefix(_OUT) == name:
             path = batch.output(number)
@@ -288,6 +308,7 @@ def _own(batch: DroppedBatch, name: str) -> str:
             f"order: {name[:100]!r} is no file of this batch; drop it with the others, and name it as it is listed",
             f"订单：{name[:100]!r} 不是本批次的文件；请与其他文件一起上传，并按列表中的名称填写",
         )
+    named.add(str(dropped.path))
     return str(dropped.path)
 
 

@@ -108,6 +108,8 @@ def test_a_round_as_it_describes_itself(tmp_path: Path, tokens: Path) -> None:
         assert all(re.fullmatch(r'# TYPE \w+ gauge|\w+(\{\w+="\w+"\})? \d+', line) for line in figures.splitlines())
         asked("GET", "/openapi.json")
         assert asked("GET", "/batches/{id}/orders").json() == []  # this server sends nothing
+        assert client.get(f"{API}/batches/{held['id']}/fetched/0", headers=me).status_code == 404
+        seen.add(("GET", "/batches/{id}/fetched/{number}"))
         for path in ("/batches/{id}/send/plan", "/batches/{id}/send"):
             refused = client.post(
                 f"{API}{path.replace('{id}', held['id'])}", headers=me, content=b'{"to": "metastudio"}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -352,3 +352,54 @@ def test_on_the_page_by_keyboard_planned_first_in_both_languages_and_on_a_phone(
         driver.refresh()
         until(lambda: "已送达" in named("sentlines").text)
         assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "400" not in e["message"]] == []
+
+
+MAKE = '[make]\nAnchorName = "anchor_01"\nSexType = "FEMALE"\n'
+# Preset: what is dropped, the order, how it ends, and what the platform was asked that only this road asks.
+ROADS = {
+    "metastudio/video-production": (
+        ["texts/bom.txt"],
+        '[script]\nscript_name = "autumn"\n',
+        ["sent"],
+        "/digital-human-video-scripts 200",
+    ),
+    "metastudio/voice-basic": (
+        ["packages/basic-good.zip", "decks/good.pdf"],
+        '[voice]\nvoice_name = "anna"\nletter = "good.pdf"\n',
+        ["sent"],
+        "/package 200",
+    ),
+    "tencent/photo-premium": (
+        ["images/head-front.jpg"],
+        f'[check]\nface = true\n{MAKE}TimbreCode = "timbre-1"\n',
+        ["sent"],
+        "/facedetect 200",
+    ),
+    "tencent/voice-instant": (
+        ["audio/speech-24k.wav"],
+        f'[check]\nzeroshot = true\nReferenceText = "words"\n{MAKE}',
+        ["waiting"],
+        "/detectaudioquality 200",
+    ),
+}
+
+
+@pytest.mark.parametrize("preset", ROADS)
+def test_every_road_of_the_platforms_begins_here(
+    preset: str, tmp_path: Path, tokens: Path, far: Emulator, sample: Callable[[str], Path]
+) -> None:
+    """Scripts, voices and what is ordered from Tencent: more than files in a library."""
+    names, order, statuses, call = ROADS[preset]
+    me, where = bearer(add(tokens, "anna")), preset.partition("/")[0]
+    with kept_room(tmp_path / "data", 10**8, 10**9, 3600) as room, sending_to((where,), room, tokens) as client:
+        files = {name.partition("/")[2]: sample(name).read_bytes() for name in names}
+        batch = prepared(client, me, files, preset)
+        told = sent(client, batch, me, order, where)
+        assert [one["status"] for one in told["entries"]] == statuses, told
+        assert any(one.startswith("POST") and one.endswith(call) for one in far.backend.calls)
+        assert str(tmp_path) not in json.dumps(told), "where the batch lies is nobody's business"
+        for number, name in enumerate(name for one in told["entries"] for name in one["fetched"]):
+            assert name.startswith("out/demo/")
+            assert client.get(f"{batch}/fetched/{number}", headers=me).content == b"demo"
+        assert client.get(f"{batch}/fetched/9", headers=me).status_code == 404
+        assert statuses != ["waiting"] or told["entries"][0]["fetched"]

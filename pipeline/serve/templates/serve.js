@@ -211,9 +211,17 @@
     const text = say(...gone[sent.state]);
     if ($("sentstate").textContent !== text) $("sentstate").textContent = text;
     if (sent.error) wrong(sent.error);
+    let number = 0;
     $("sentlines").replaceChildren(...sent.entries.map((one) => {
-      const ids = Object.values(one.ids).filter((id) => typeof id === "string").join(" ");
-      return make("li", [one.source, say(...ways[one.status]), one.message, ids].filter(Boolean).join(" · "));
+      const ids = Object.values(one.ids).filter((id) => typeof id === "string" && !one.fetched.some((file) => file.endsWith(id))).join(" ");
+      const li = make("li", [one.source, say(...ways[one.status]), one.message, ids].filter(Boolean).join(" · "));
+      for (const file of one.fetched) {
+        const link = make("a", file.split("/").pop());
+        link.href = `${base}/batches/${batch}/fetched/${number++}`;
+        link.download = "";
+        li.append(" ", link);
+      }
+      return li;
     }));
   };
   const follow = (told) => {
