@@ -367,7 +367,7 @@ ROADS = {
         ["packages/basic-good.zip", "decks/good.pdf"],
         '[voice]\nvoice_name = "anna"\nletter = "good.pdf"\n',
         ["sent"],
-        "/package 200",
+        "/user/basic-jobs 200",
     ),
     "tencent/photo-premium": (
         ["images/head-front.jpg"],
