@@ -92,7 +92,9 @@ class _Row(Struct, frozen=True):
 def _causes(asset: AssetEntry, lang: str) -> tuple[tuple[_Cause, ...], int, bool]:
     """The causes, worst first, each once; how much was not measured; whether damage was not looked for."""
     if asset.error:
-        return (_Cause("level-error", asset.error.said.of(lang)),), 0, False
+        said, name = asset.error.said.of(lang), os.path.basename(asset.source)  # noqa: PTH119  also of addresses
+        # The name stands on the line already, and what went wrong alike is one cause.
+        return (_Cause("level-error", said.removeprefix(name).lstrip(" :：") or said),), 0, False
     stuck = {f.place for f in asset.blocked} if isinstance(asset, PlannedAsset | PreparedAsset) else set()
     found: dict[Key, _Cause] = {}
     unmeasured, unseen = 0, False

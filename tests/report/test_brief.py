@@ -53,6 +53,14 @@ def test_one_line_a_file_below_the_folder_of_all_and_equal_causes_once() -> None
     assert " ".join(shown[61:]) == "60 × error faces: 0; wanted >= 1. Nobody is seen. Look up"
 
 
+def test_what_went_wrong_alike_is_one_cause_without_the_names_of_files() -> None:
+    failed = [
+        asset(source=name, status=Status.ERROR, findings=(), error=error(f"{name} is damaged. Export it again."))
+        for name in ("a.pdf", "b.pdf")
+    ]
+    assert printed(*failed)[-1] == "2 × error is damaged. Export it again."
+
+
 def test_causes_that_differ_in_the_figure_are_one_and_keep_what_holds_for_all() -> None:
     shown = printed(
         photo("a.jpg", faces("0.7", "The figure is ours. It is 70 % open")),

@@ -142,8 +142,8 @@ def strip(source: Path, target: Path, format_: str, orientation: int) -> None:
         ):
             for piece in _STRIPPERS[format_](data, orientation):
                 out.write(piece)
-    except (ValueError, IndexError, struct.error) as error:
+    except (ValueError, IndexError, struct.error):
         raise Unreadable(
-            f"the {format_} picture is damaged: {error}. Open it in an image program and save it again.",
-            f"{format_} 图片已损坏：{error}。请用图片软件打开并重新保存。",
+            f"the {format_} picture is damaged. Open it in an image program and save it again.",
+            f"{format_} 图片已损坏。请用图片软件打开并重新保存。",
         ) from None

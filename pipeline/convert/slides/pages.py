@@ -29,10 +29,10 @@ def opened(pdf: Path, name: str) -> Iterator[Any]:
 
     try:
         document = pdfium.opened(pdf)
-    except (pypdfium2.PdfiumError, OSError) as error:
+    except (pypdfium2.PdfiumError, OSError):
         raise Unreadable(
-            f"{name} does not open as a PDF: {error}. Export it again.",
-            f"{name} 无法作为 PDF 打开：{error}。请重新导出。",
+            f"{name} does not open as a PDF: it is damaged. Export it again.",
+            f"{name} 无法作为 PDF 打开：已损坏。请重新导出。",
         ) from None
     with document:
         # Before any page: what is filled in is drawn with it. This build runs no scripts, and no action is asked for.
@@ -97,10 +97,10 @@ def drawn(document: Any, number: int, box: Size, name: str) -> Image:
         scale = min(limit.width / width, limit.height / height) * (1 - 1e-6)
         # Four bytes a pixel in Pillow's order: PDFium draws straight into what Pillow reads.
         bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=True)
-    except pypdfium2.PdfiumError as error:
+    except pypdfium2.PdfiumError:
         raise Unreadable(
-            f"{name}: page {number + 1} cannot be drawn: {error}. Export the PDF again.",
-            f"{name}：第 {number + 1} 页无法渲染：{error}。请重新导出 PDF。",
+            f"{name}: page {number + 1} cannot be drawn: it is damaged. Export the PDF again.",
+            f"{name}：第 {number + 1} 页无法渲染：已损坏。请重新导出 PDF。",
         ) from None
     picture: Image = bitmap.to_pil().convert("RGB")
     bitmap.close()

@@ -110,10 +110,10 @@ def split_pptx(source: Path, name: str, limit: int, work: Path) -> list[Path]:
             path = work / f"part{number}.pptx"
             deck.save(str(path))
             made.append(path)
-    except (PythonPptxError, KeyError, ValueError, AttributeError) as error:
+    except (PythonPptxError, KeyError, ValueError, AttributeError):
         raise Unreadable(
-            f"{name} cannot be split: {error}. Split it in PowerPoint.",
-            f"{name} 无法拆分：{error}。请在 PowerPoint 中拆分。",
+            f"{name} cannot be split here. Split it in PowerPoint.",
+            f"{name} 无法在此拆分。请在 PowerPoint 中拆分。",
         ) from None
     return made
 

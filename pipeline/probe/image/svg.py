@@ -45,7 +45,7 @@ def svg_size(name: str, file: BinaryIO) -> tuple[Size, bool]:
     except BadXml as error:
         raise Unreadable(
             f"{name} is not a safe SVG: {error}. Export the drawing as PNG.",
-            f"{name} 不是安全的 SVG：{error}。请将图形导出为 PNG。",
+            f"{name} 不是安全的 SVG：{error.text.zh}。请将图形导出为 PNG。",
         ) from error
     width, height = _pixels(root.get("width")), _pixels(root.get("height"))
     box = [float(n) for n in re.findall(r"-?\d*\.?\d+", root.get("viewBox", "")[:200])[:4]]

@@ -54,8 +54,8 @@ def read(path: Path, size: int, format: str) -> MediaInfo:  # noqa: A002  the wo
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) != _WITHOUT_PASSWORD:
             raise Unreadable(
-                f"{path.name} cannot be opened as a PDF ({error}). Export it as PDF again.",
-                f"{path.name} 无法作为 PDF 打开（{error}）。请重新导出为 PDF。",
+                f"{path.name} cannot be opened as a PDF: it is damaged, or cut short. Export it as PDF again.",
+                f"{path.name} 无法作为 PDF 打开：已损坏或被截断。请重新导出为 PDF。",
             ) from error
         slides = SlidesInfo(format=format, encrypted=True)
     else:
@@ -77,11 +77,11 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
     for number in range(pages):
         try:
             width, height, text, playing = _page(document, number, drawn)
-        except pypdfium2.PdfiumError as error:
+        except pypdfium2.PdfiumError:
             remarks.append(
                 Text(
-                    f"{name}: page {number + 1} cannot be read: {error}.",
-                    f"{name}：第 {number + 1} 页无法读取：{error}。",
+                    f"{name}: page {number + 1} cannot be read: it is damaged.",
+                    f"{name}：第 {number + 1} 页无法读取：已损坏。",
                 )
             )
             continue
