@@ -45,6 +45,16 @@ def _longest(of: Stretches) -> Read:
     return read
 
 
+def _places(of: Stretches) -> Read:
+    """How many, and where they are."""
+
+    def read(info: MediaInfo) -> Iterator[Reading]:
+        spans = of(info.person) if info.person else ()
+        yield Reading(len(spans) if info.person else None, None, when(spans))
+
+    return read
+
+
 def _shown(person: Person) -> Fraction:
     empty = sum((span.end - span.start for span in (*person.black, *person.white)), Fraction(0))
     return 1 - empty / (person.pictures * person.step)
@@ -96,9 +106,11 @@ def within(person: Person, kept: Span) -> Person:
     """
 
     def cut(spans: Sequence[Span]) -> tuple[Span, ...]:
-        inside = [Span(max(span.start, kept.start), min(span.end, kept.end)) for span in spans]
+        inside = [(span, max(span.start, kept.start), min(span.end, kept.end)) for span in spans]
         return tuple(
-            Span(one.start - kept.start, one.end - kept.start) for one in inside if one.end - one.start >= person.step
+            Span(start - kept.start, end - kept.start)
+            for span, start, end in inside
+            if end - start >= min(person.step, span.end - span.start)
         )
 
     spans = {name: cut(of) for name, of in asdict(person).items() if isinstance(of, tuple)}
@@ -219,6 +231,14 @@ CHECKS = (
         read=_longest(ENDS["person.frozen"]),
         advise=_cut_off("person.frozen"),
         help=Text("Cut it out by filming again in one take.", "请一镜到底重新拍摄，勿含静止画面。"),
+    ),
+    _check(
+        "person.joined",
+        "places where takes seem to be joined",
+        "疑似拼接处数量",
+        "count",
+        read=_places(lambda p: p.joined),
+        help=Text("Film one take without a cut.", "请一镜到底拍摄，勿剪辑拼接。"),
     ),
     _check(
         "person.background",

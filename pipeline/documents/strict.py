@@ -35,9 +35,11 @@ def whole(text: bytes) -> None:
     In UTF-8, every key of an object once, numbers that are numbers and below 2^63, no half characters, not too deep.
     """
     try:
-        json.loads(
+        found = json.loads(
             text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_none, parse_float=_float, parse_int=_int
         )
+        if _odd(found):  # a number in no object
+            raise Misfit(_NO_NUMBER)
         if re.search(rb"\\u[dD][89a-fA-F]", text):
             msgspec.json.decode(text)
     except UnicodeDecodeError:
@@ -58,8 +60,12 @@ def _object(pairs: list[tuple[str, Any]]) -> None:
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise Misfit(Text("stands there twice", "重复出现"), short(twice))
     for key, value in pairs:
-        if value is _ODD or (isinstance(value, list) and _ODD in value):
+        if _odd(value):
             raise Misfit(_NO_NUMBER, short(key))
+
+
+def _odd(value: object) -> bool:
+    return value is _ODD or (isinstance(value, list) and any(map(_odd, value)))
 
 
 def _none(_: str) -> _Odd:

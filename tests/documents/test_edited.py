@@ -172,6 +172,8 @@ def _raw(manifest: Path, old: str, new: str) -> None:
         ('"seconds": 0.5', '"seconds": 1e999', "seconds: holds a number that is too large"),
         ('"covers": 0', f'"covers": {"9" * 5000}', "covers: holds a number that is too large"),
         ('"actual": 7', f'"actual": {"9" * 5000}', "actual: holds a number that is too large"),
+        ('"actual": 7', f'"actual": [[{"9" * 5000}]]', "actual: holds a number that is too large"),
+        ('"assets": [', f'"assets": [{"9" * 5000}, ', "holds a number that is too large"),
         ('"words"', '"half \\ud800"', "half a character"),
         ('"30000/1001"', '"1e999999999"', "duration: wanted a number such as"),
         ('"30000/1001"', '"1/0"', "duration: wanted a number such as"),

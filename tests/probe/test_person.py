@@ -4,6 +4,7 @@ many more cases.
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from pipeline.cli.output import exit_code
 from pipeline.documents import entry
 from pipeline.documents.spool import Spool, line
 from pipeline.documents.types import AssetEntry
+from pipeline.model.facts import Size
 from pipeline.model.job import Job
 from pipeline.model.measured import Person
 from pipeline.model.results import Verdict
 from pipeline.probe import probe
 from pipeline.probe.face import models
+from pipeline.probe.person import frames
 from pipeline.probe.person.background import behind
 from pipeline.probe.person.frames import step_of
 from pipeline.stages.check import check
+from pipeline.tools import programs
 from samples._footage import BLUE, GREEN, SIZE, WHITE, Shot, film, person, plain
 from samples._pictures import scene
 
@@ -141,3 +145,20 @@ def test_without_the_networks_footage_is_not_judged_but_said_what_to_install(
     with Spool(1, AssetEntry) as spool:
         spool.put(0, line(entry.report(case.report, "en")))
         assert exit_code(spool) == 3
+
+
+def test_takes_that_are_joined_are_told_where_they_are(tmp_path: Path) -> None:
+    """A moving person and a jump of its own footage; drawn, since what counts is that all changes at once."""
+    film, still = tmp_path / "joined.mp4", tmp_path / "whole.mp4"
+    moving = "testsrc2=s=320x180:r=25:d=8"
+    cut = "select='not(between(n,75,125))',setpts=N/25/TB"
+    for target, filters in ((film, cut), (still, "null")):
+        words = [programs.ffmpeg(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", moving, "-vf", filters]
+        subprocess.run([*words, "-c:v", "libx264", "-preset", "ultrafast", target], check=True)
+
+    def joins(path: Path) -> list[float]:
+        stream, size = probe(path).video[0], Size(320, 180)
+        return [float(span.end) for span in frames.watch(path, stream, size, Fraction(2), lambda *_: None)[1]]
+
+    assert [round(at, 2) for at in joins(film)] == [3.0]
+    assert joins(still) == []

@@ -164,8 +164,14 @@ def measure(path: Path, stream: VideoStream, length: Fraction | None) -> Person 
     if stream.size is None or min(stream.size) < 1:
         return None
     watcher = Watcher(frames.step_of(length))
-    count = frames.watch(path, stream, frames.small(stream.size), watcher.step, watcher.take)
-    return watcher.end() if count else None
+    count, joins = frames.watch(path, stream, frames.small(stream.size), watcher.step, watcher.take)
+    if not count:
+        return None
+    seen = watcher.end()
+    # Into black and out of it is no join of takes.
+    dark = [Span(one.start - seen.step, one.end + seen.step) for one in (*seen.black, *seen.white)]
+    joined = tuple(one for one in joins if not any(gap.start <= one.start and one.end <= gap.end for gap in dark))
+    return replace(seen, joined=joined)
 
 
 def add(path: Path, info: MediaInfo) -> MediaInfo:

@@ -137,7 +137,7 @@ def demo(progress: Reply) -> list[str]:
     fields, table = TABLES.rows("CustomerConfirmContent")
     try:
         content = json.loads(told)
-    except ValueError:  # read as an answer without fields: what is needed is said to be missing
+    except (ValueError, RecursionError):  # read as an answer without fields: what is needed is said to be missing
         content = {}
     return [str(url) for url in Reply(TABLES, fields, content, table).each("TrainResult")]
 
