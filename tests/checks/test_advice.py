@@ -55,8 +55,10 @@ def test_too_many_and_too_few() -> None:
     assert nobody.en.startswith("No face is seen.")
     cropped = face(max_crop=(10, 20, 300, 400), min_crop=(1, 2, 3, 4))
     beside, within = face(box=(F(310), F(100), F(200), F(200))), face(box=(F(309), F(100), F(200), F(200)))
+    left = face(box=(F(0), F(100), F(10), F(200)))  # it ends where the crop begins
     for first, second, ending in (
         (cropped, beside, "Take the picture alone, or crop it to 300x400+10+20 around the largest face."),
+        (cropped, left, "Take the picture alone, or crop it to 300x400+10+20 around the largest face."),
         (cropped, within, "Take the picture alone."),
         (replace(cropped, max_crop=None), beside, "Take the picture alone."),
         (face(), beside, "Take the picture alone."),

@@ -87,12 +87,14 @@ def test_a_plan_is_empty_without_edits_and_obstacles() -> None:
 def test_what_is_not_said_is_not_the_case() -> None:
     plan = Plan()
     assert (plan.fixes, plan.advised, plan.blocked, plan.parts, plan.allowed) == ((), (), (), (), frozenset())
-    assert plan.split is False
+    assert (plan.split, plan.slack) == (False, 0)
     outcome = Outcome(source="a", source_md5=None, kind=Kind.VIDEO, role=None, status=Status.READY)
     assert (outcome.seconds, outcome.outputs, outcome.proof, outcome.receipt) == (0.0, (), (), "")
     part = Part(number=1, of=2)
     assert (part.start, part.length, part.frames) == (None, None, None)
-    assert (part.recut, part.label) == (False, "")
+    assert (part.recut, part.label, part.alone) == (False, "", False)
+    assert Part(number=1, of=1).alone
+    assert not Part(number=1, of=1, label="page 1").alone
     assert Made(path="a").category is Category.MAIN
     assert Step(does=Text.same("x")).command == ()
     assert Fraction(outcome.seconds) == 0

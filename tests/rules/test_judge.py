@@ -16,7 +16,7 @@ from pipeline.model.limits import Between, FitsBox, OneOf
 from pipeline.model.measured import Face, Speech
 from pipeline.model.results import Finding, Fix, Status, Verdict
 from pipeline.model.rules import Condition, Level, Rule, Safety
-from pipeline.rules.judge import holds, judge, needs
+from pipeline.rules.judge import _together, holds, judge, needs
 from pipeline.rules.plan import plan
 from tests import factory
 
@@ -360,3 +360,13 @@ def test_only_the_stream_itself_stands_in_the_way_of_its_edit() -> None:
     sounds = (factory.audio_stream(index=0, codec="ra_288"), factory.audio_stream(index=1))
     mono = factory.rule("audio.channels", OneOf((1,), "count"))
     assert [f.fix is None for f in judge(factory.audio(audio=sounds), factory.role(mono))] == [True, False]
+
+
+@pytest.mark.parametrize("places", [("one.wav",), ("one.wav", "two.wav")])
+def test_what_fails_at_several_places_is_one_finding_that_names_them(places: tuple[str, ...]) -> None:
+    rule = factory.rule("video.codec", OneOf(("h264",)))
+    failed = [
+        Finding(rule=rule, verdict=Verdict.FAIL, actual=False, where=Text.same(place)) for place in places
+    ]  # fmt: skip
+    (told,) = _together(failed)
+    assert (told.actual, told.where) == (False, Text(", ".join(places), "、".join(places)))
