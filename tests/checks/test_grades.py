@@ -25,6 +25,7 @@ from pipeline.model.facts import (
     Text,
     Value,
 )
+from pipeline.model.limits import OneOf
 from pipeline.model.measured import Speech
 from pipeline.model.rules import Safety
 from tests import factory
@@ -119,6 +120,15 @@ GRADES: list[tuple[str, Value, Value, Safety]] = [
     ("text.characters", "x", 5, NOBODY),
     ("text.characters", 5, "x", NOBODY),
     ("ssml.break_time", F(20), F(10), ANEW),
+    ("face.share", F(1, 100), F(1, 20), ANEW),  # what a face fills of a portrait, and no more
+    ("face.share", F(1, 100), F(51, 1000), NOBODY),
+    ("face.share", F(1, 20), F(1, 20), NOBODY),
+    ("face.framed", False, True, ANEW),
+    ("face.framed", True, False, NOBODY),
+    ("face.framed", True, True, NOBODY),
+    ("face.framed", False, False, NOBODY),
+    ("text.encoding", "gbk", "utf-8", COPY),
+    ("text.encoding", "docx", "utf-8", ANEW),  # all but its words goes
     ("ssml.break_time", "long", F(10), NOBODY),
 ]
 
@@ -363,6 +373,8 @@ def test_repairs_of_scripts_are_said() -> None:
         return told.en
 
     assert said("ssml.tag", "b", "x") == "remove the tags of <b>, keep their words"
+    assert said("text.encoding", "gbk", "utf-8") == "gbk -> utf-8"
+    assert said("text.encoding", "docx", "utf-8") == "write its words as text in utf-8"
     assert said("text.hidden", 3, 0) == "remove 3 of them"
     assert said("text.characters", 9, 5) == "split at sentence ends, at most 5 characters each"
     assert said("text.bytes", 9, 5) == "split at sentence ends, at most 5 bytes each"
@@ -387,3 +399,35 @@ def test_where_in_subtitles() -> None:
     assert values("subtitle.cues", replace(film, text=replace(film.text, characters=None))) == [None]
     assert values("subtitle.cues", replace(film, text=None)) == [None]
     assert values("subtitle.format", film) == ["srt"]
+
+
+def test_what_is_no_script_is_told_for_what_it_is() -> None:
+    advise, text = CHECKS["text.format"].advise, factory.text()
+    assert advise is not None
+    assert text.text is not None
+    code = advise(replace(text, text=replace(text.text, format="code")), OneOf(("plain",)))
+    assert code is not None
+    assert code.en.startswith("It is the source of a program")
+    assert advise(text, OneOf(("plain",))) is None
+    assert advise(replace(text, text=None), OneOf(("plain",))) is None
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [(None, True), ("docx", True), ("gbk", False)])
+def test_what_was_remarked_stands_with_an_encoding_that_is_in_doubt(encoding: str | None, shown: bool) -> None:
+    text = factory.text()
+    assert text.text is not None
+    info = replace(text, text=replace(text.text, encoding=encoding), remarks=(Text("odd.", "异常。"),))
+    assert read("text.encoding", info) == [(encoding, "odd" if shown else None)]
+
+
+@pytest.mark.parametrize("name", ["speech.long_silences", "speech.music"])
+def test_of_a_package_the_worst_recording_comes_first(name: str) -> None:
+    made = factory.archive()
+    assert made.archive is not None
+    key = name.partition(".")[2]
+    entries = tuple(
+        ArchiveEntry(name=f"{worth}.wav", size=1, packed=1, format="wav", speech=Speech(**{key: worth}))
+        for worth in (1, 3, 2)
+    )
+    info = replace(made, archive=replace(made.archive, valid=True, entries=entries))
+    assert read(name, info) == [(3, "3.wav"), (2, "2.wav"), (1, "1.wav")]

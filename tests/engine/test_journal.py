@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from pipeline.documents import entry as document
 from pipeline.engine import journal as module
@@ -210,8 +210,7 @@ def test_words_do_not_run_together() -> None:
     assert len(set(names)) == len(names)
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     words: frozenset[str]
     pattern: re.Pattern[str]
 
@@ -290,3 +289,13 @@ def test_what_an_earlier_version_made_is_ours_and_made_again(tmp_path: Path, sou
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nosuch"):
         Journal(tmp_path / "nosuch")
+
+
+def test_the_manifest_that_was_written_last_is_known(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        assert journal.manifest() == ""
+        journal.wrote("first")
+        journal.wrote("second")
+        assert journal.manifest() == "second"
+    with pytest.raises(AttributeError):
+        SLOT.name = "other"  # type: ignore[misc]  # it is frozen

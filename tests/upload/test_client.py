@@ -37,7 +37,7 @@ def _serving(answer: Callable[[BaseHTTPRequestHandler, int], None]) -> Iterator[
             seen.append(f"{self.command} {self.path}")
             answer(self, len(seen))
 
-        do_PUT = do_POST  # noqa: N815  the name the base class looks for
+        do_PUT = do_GET = do_POST  # noqa: N815  the names the base class looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name of the base class
             """Quiet."""
@@ -74,6 +74,15 @@ def caller() -> Iterator[Caller]:
 
 def _call(caller: Caller, url: str, *, again: bool) -> Any:
     return caller.call("POST", url, lambda _: {}, {"a": 1}, bucket=Bucket(1e6, 1e6), again=again, what="call")
+
+
+def test_a_file_is_fetched_piece_by_piece_and_no_page_in_its_place(caller: Caller) -> None:
+    pieces: list[bytes] = []
+    with _serving(_say(200, b"a film")) as (url, _):
+        assert caller.fetch(url, pieces.append, 1 << 20, what="film") == 6
+        assert b"".join(pieces) == b"a film"
+    with _serving(_say(404, b"gone")) as (url, _), pytest.raises(UploadError, match="HTTP 404"):
+        caller.fetch(url, pieces.append, 1 << 20, what="film")
 
 
 def test_redirects_are_not_followed(caller: Caller) -> None:

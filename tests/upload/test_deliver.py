@@ -17,7 +17,7 @@ from pipeline.storage.digest import content_md5
 from pipeline.upload import deliver, destination
 from pipeline.upload.credentials import Secrets
 from pipeline.upload.deliver import How, send_all
-from pipeline.upload.destination import GaveUp, Receipt, Stopped, Tools, Unit, single
+from pipeline.upload.destination import Action, GaveUp, Receipt, Stopped, Target, Tools, Unit, single, together
 from pipeline.upload.items import File, Item
 from pipeline.upload.journal import UploadJournal
 
@@ -172,3 +172,43 @@ def test_bodies_and_parts_hold_the_bytes_they_name(tmp_path: Path) -> None:
     assert [b"".join(tools.part(file, part)) for part in parts] == [b"abcde", b"fgh"]
     assert (made.size, single([made])[0].size, made.beside) == (8, 8, tmp_path)
     assert destination.Target("file:///x", "p").dry is False
+
+
+# --- what is handed on ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Target, Unit, Action, How])
+def test_what_is_handed_on_is_not_changed(kind: type[Any]) -> None:
+    made = kind(**dict.fromkeys(kind.__struct_fields__))
+    for name in kind.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(made, name, None)
+
+
+def test_an_action_takes_one_argument_unless_it_says_otherwise() -> None:
+    action = Action(takes="ID", does=Text("show", "显示"))
+    assert (action.table, action.least, action.most) == ("", 1, 1)
+
+
+def test_what_goes_together_is_known_again_by_its_files_and_what_is_asked_for(tmp_path: Path) -> None:
+    first, second = item(tmp_path, "a"), item(tmp_path, "b")
+    unit = together("job", [first, second], "order")
+    assert (unit.name, unit.items) == ("job", (first, second))
+    assert unit.key == together("another", [second, first], "order").key
+    others = [
+        together("job", [first], "order"),
+        together("job", [first, second], "another"),
+        together("job", [first, second], "order", keys=["c"]),
+    ]
+    assert len({unit.key, *(one.key for one in others)}) == 4
+    assert together("job", [first], keys=["c"]).key == together("job", [second], keys=["c"]).key
+
+
+def test_what_would_be_called_is_told_and_what_would_be_refused(tmp_path: Path) -> None:
+    good = item(tmp_path, "a")
+    bad = item(tmp_path, "b", refusal=Text("blocked", "受阻"))
+    for force, sends, left in ((False, ["in/a.tiff"], [bad]), (True, ["in/a.tiff", "in/b.tiff"], [])):
+        units, refused = deliver.planned(Stub(), [good, bad], force=force)
+        assert [unit.sources[0] for unit in units] == sends
+        assert refused == left
+    assert (units[0].bytes, units[0].calls) == (1, ("a",))

@@ -148,3 +148,19 @@ def test_only_where_something_goes_on_there_is_somebody_to_ask() -> None:
 def test_a_code_is_explained_by_the_platform_that_has_it() -> None:
     assert destinations.meaning("MSS.20010115") is not None
     assert destinations.meaning("no such code") is None
+
+
+def test_an_order_is_read_in_the_tables_of_every_destination(tmp_path: Path) -> None:
+    assert destinations.read_order(None) == {}
+    order = tmp_path / "order.toml"
+    order.write_text('[asset]\ntags = ["one"]\n[check]\nface = true\n', encoding="utf-8")
+    assert destinations.read_order(order) == {"asset": {"tags": ["one"]}, "check": {"face": True}}
+    names = [table.name for table in destinations.order_tables()]
+    assert {"asset", "training", "make", "check"} <= set(names)
+    assert destinations.table("metastudio", "training").name == "training"
+
+
+def test_only_where_something_is_kept_is_somebody_to_look_after_it() -> None:
+    assert destinations.upkeep("metastudio").ACTIONS
+    with pytest.raises(UsageError, match="nothing is done there but uploads"):
+        destinations.upkeep("file:///folder")

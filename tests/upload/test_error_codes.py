@@ -96,3 +96,8 @@ def test_a_platforms_own_meaning_goes_before_that_of_all_stores() -> None:
 )
 def test_which_server_errors_may_pass(codes: shared.ErrorCodes, code: str, right: bool) -> None:
     assert codes.may_pass(code) is right
+
+
+def test_codes_are_not_changed() -> None:
+    with pytest.raises(AttributeError):
+        metastudio.CODES.busy = frozenset()  # type: ignore[misc]  # it is frozen

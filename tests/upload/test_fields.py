@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import PreflightError, UsageError
 from pipeline.upload import destinations
+from pipeline.upload import order as orders
 from pipeline.upload.items import File, Item
 from pipeline.upload.metastudio import fields, training
 from pipeline.upload.metastudio import order as metastudio_order
@@ -221,3 +222,15 @@ def test_an_order_file_is_read_and_its_mistakes_are_named(tmp_path: Path) -> Non
         destinations.read_order(file)
     with pytest.raises(UsageError, match="No such file"):
         destinations.read_order(tmp_path / "none.toml")
+
+
+def test_what_a_field_accepts() -> None:
+    length = 2000 - len("https://")
+    assert orders.url().accepts("https://" + "x" * length)
+    assert not orders.url().accepts("https://" + "x" * (length + 1))
+    assert [orders.YES.accepts(value) for value in (True, False, 1, 0)] == [True, True, False, False]
+    assert [value for value in (0, 1, 3, 4, 2.5) if orders.whole(1, 3).accepts(value)] == [1, 3]
+    assert [value for value in (0.9, 1, 2.5, 3, 3.1) if orders.number(1, 3).accepts(value)] == [1, 2.5, 3]
+    assert not orders.whole(1, 3).accepts(True)
+    assert not orders.number(1, 3).accepts(True)
+    assert (orders.one_of("a", "b").example, orders.one_of("a", "b").values) == ('"a"', ('"a"', '"b"'))

@@ -164,3 +164,14 @@ def test_a_damaged_journal_is_not_ignored(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"this is no database at all, not even nearly" * 100)
     with pytest.raises(UsageError, match="could be sent twice"):
         UploadJournal(tmp_path, "here")
+
+
+def test_folders_are_made_and_files_are_as_the_user_wants_new_ones(near: Path, tmp_path: Path) -> None:
+    asset = made.asset("image", "image", [made.output(near, "a.png", b"a")])
+    manifest = made.write(near, "metastudio/asset-library", [asset])
+    before = os.umask(0)
+    try:
+        assert made.statuses(made.deliver(Folder(f"file://{tmp_path}/x/y/z"), manifest)) == {"sent": 1}
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x/y/z/a.png").stat().st_mode) == 0o666

@@ -81,3 +81,8 @@ def test_waiting_ends_when_its_time_is_over_and_not_later(slept: list[float], se
         pass
     assert sum(slept) == pytest.approx(seconds)
     assert len(slept) == looks
+
+
+def test_patience_is_not_changed() -> None:
+    with pytest.raises(AttributeError):
+        Patience().attempts = 1  # type: ignore[misc]  # it is frozen

@@ -37,6 +37,7 @@ def test_tencent_vector() -> None:
             "https://metastudio.cn-north-4.myhuaweicloud.com/v1/p1/digital-assets?tag=b&limit=10&name=a%20%2B",
             b"",
         ),
+        ("GET", "https://metastudio.cn-north-4.myhuaweicloud.com/v1/p1/digital-assets?name=&limit=10", b""),
         ("POST", "https://metastudio.cn-north-4.myhuaweicloud.com/v1/p1/files", '{"file_name": "片头.mp4"}'.encode()),
         ("PUT", "http://127.0.0.1:8080/v1/p1/digital-assets/a~b%20c", b'{"asset_state": "ACTIVED"}'),
         ("DELETE", "https://metastudio.ap-southeast-3.myhuaweicloud.com/v1/p1/files/%E7%89%87", b""),

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import UploadError, UsageError
 from pipeline.upload import multipart, transfer
 from pipeline.upload.items import File
-from pipeline.upload.rate_limit import Bucket, amount
+from pipeline.upload.rate_limit import BELOW, Bucket, amount
 from pipeline.upload.transfer import Body, Changed, late, secure, what
 
 DATA = bytes(range(256)) * 40  # 10,240 bytes
@@ -76,6 +76,13 @@ def test_a_bucket_waits_as_long_as_its_debt_lasts() -> None:
     now[0] = 200.0
     bucket.take(5.0)  # four more than are there
     assert waited[5:] == [2.0]
+
+
+def test_what_is_there_is_not_waited_for() -> None:
+    waited: list[float] = []
+    Bucket(2.0, depth=1.5, clock=lambda: 0.0, sleep=waited.append).take()  # half of one is left
+    assert waited == []
+    assert 0.5 < BELOW < 1, "several machines share the rate that is stated"
 
 
 def test_a_deep_bucket_gives_a_burst() -> None:

@@ -240,6 +240,7 @@ def summed(mean: str, count: int, low: str, worst: str) -> str:
         # One bad second among good ones: the mean is fine.
         ((99, 99, 49.9), False, summed("82.6", 3, "49.9", "49.9 at 0:01")),
         ((99,) * 80 + (10,), False, summed("97.9", 81, "99.0", "10.0 at 1:10")),
+        ((99,) * 69 + (10,) + (99,) * 11, False, summed("97.9", 81, "99.0", "10.0 at 1:00")),
         # Of 20 the lowest; of 21 the second lowest, which one in 21 lies below.
         ((60, *(90,) * 19), True, summed("88.5", 20, "60.0", "75.0 at 0:00")),
         ((60, *(90,) * 20), True, summed("88.6", 21, "90.0", "75.0 at 0:00")),
