@@ -27,10 +27,10 @@ class Page:
     token: str
     top: Path
 
-    def ask(self, request: bytes, *, more: bytes = b"") -> bytes:
-        """What the server says to these bytes, until it closes or is silent for a second."""
+    def ask(self, request: bytes, *, more: bytes = b"", patience: float = 1.0) -> bytes:
+        """What the server says to these bytes, until it closes or is silent for so many seconds."""
         with socket.create_connection(("127.0.0.1", self.port), 10) as one:
-            one.settimeout(1)
+            one.settimeout(patience)
             told = b""
             try:
                 one.sendall(request.replace(b"@host", self.host).replace(b"@token", self.token.encode()))
@@ -141,7 +141,7 @@ def test_a_stranger_gets_nothing(request_: bytes, page: Page) -> None:
     assert page.token.encode() not in told
     assert SECRET[:30] not in told
     assert differences(before, snapshot(page.top / "canary")) == []
-    alive = page.ask(_get("/@token/"))
+    alive = page.ask(_get("/@token/"), patience=30.0)  # the machine may be busy
     assert alive.startswith(b"HTTP/1.1 200 "), "the page no longer answers its own visitor"
 
 

@@ -77,7 +77,7 @@ def _facts(name: str, document: Any, remarks: list[Text]) -> SlidesInfo:
     for number in range(pages):
         try:
             width, height, text, playing = _page(document, number, drawn)
-        except pypdfium2.PdfiumError:
+        except pypdfium2.PdfiumError:  # the others are read; this one is told
             remarks.append(
                 Text(
                     f"{name}: page {number + 1} cannot be read: it is damaged.",
