@@ -1,7 +1,7 @@
 """Peak memory of the whole process tree over small files that claim much, as `check -j 8` and `prepare -j 8` have it.
 
 Proportional shares (`Pss`) of the command and all processes below it, so that what workers share is counted once.
-Innocent files lie between them; what is said of these must be what is said of them alone.
+Innocent files lie between them. What is said is counted and not judged: `tests/tools/test_bombs.py` does that.
 """
 
 from __future__ import annotations
