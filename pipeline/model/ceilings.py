@@ -86,7 +86,7 @@ PREPARE: Final = JobTime(cpu=24 * 3600, wall=7 * 3600)  # above FFMPEG.wall, so 
 MEMORY_SHARE: Final = 0.45
 LEAST_MEMORY: Final = 256 * MiB  # bytes of a worker, however many there are
 
-MAX_FILE: Final = 64 * GiB  # bytes of a source: more than ten times what any platform takes; ten minutes to read
+MAX_FILE: Final = 64 * GiB  # bytes of a source: six times what any platform takes (10 GB)
 
 # A source at an address.
 FETCH_WALL: Final = 6 * 3600.0  # seconds

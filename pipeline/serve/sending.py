@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
-import msgspec
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -213,7 +211,7 @@ class Sender:
                 for _, entry in ending:
                     said = _told(batch, secrets, entry.message)
                     fetched = tuple(_fetched(batch, entry.ids))
-                    ids = msgspec.json.decode(_told(batch, secrets, msgspec.json.encode(entry.ids).decode()))
+                    ids = _shown(entry.ids, partial(_told, batch, secrets))
                     line = SentLine(source=entry.source, status=entry.status, message=said, ids=ids, fetched=fetched)
                     self._note(batch, line)
         except PreflightError as refused:
@@ -279,13 +277,23 @@ def _told(batch: DroppedBatch, secrets: Secrets, text: str) -> str:
     return secrets.redact(text)
 
 
+def _shown(held: Any, told: Callable[[str], str]) -> Any:
+    """The same with every text in it as it may be told."""
+    if isinstance(held, dict):
+        return {key: _shown(one, told) for key, one in held.items()}
+    if isinstance(held, list):
+        return [_shown(one, told) for one in held]
+    return told(held) if isinstance(held, str) else held
+
+
 def _fetched(batch: DroppedBatch, held: object) -> Iterator[str]:
-    """Files of the batch, by their paths in it, which what the far end gave names: a demo, a film."""
+    """Paths in the batch of what was fetched from the far end, wherever they stand in what it gave: a demo, a film."""
     if isinstance(held, dict | list):
         for one in held.values() if isinstance(held, dict) else held:
             yield from _fetched(batch, one)
-    elif isinstance(held, str) and Path(held).is_relative_to(os.path.realpath(batch.folder)) and Path(held).is_file():
-        yield str(Path(held).relative_to(os.path.realpath(batch.folder)))
+    elif isinstance(held, str):
+        tops = (os.path.realpath(batch.folder), str(batch.folder))
+        yield from {held.removeprefix(f"{top}/") for top in tops if held.startswith(f"{top}/{_OUT}")}
 
 
 def _refused(batch: DroppedBatch, secrets: Secrets, error: PreflightError) -> Full:
