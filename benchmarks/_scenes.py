@@ -1,4 +1,4 @@
-"""Moving scenes that look like footage, made from photographs that come with scikit-image, as H.265 sources."""
+"""Moving scenes as H.265 sources: two that look like footage, made from photographs, a fractal, and drawn worlds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+from benchmarks._worlds import WORLDS
 from pipeline.tools import programs
 from samples._pictures import picture_file
 from samples._speech import passage
@@ -16,10 +17,13 @@ from samples._tools import wav_bytes
 RATE = 25
 
 
+def _head() -> list[str]:
+    return [programs.ffmpeg(), "-nostdin", "-hide_banner", "-v", "error", "-y"]
+
+
 def ffmpeg(*words: str | Path) -> None:
     """One plain run of the pinned ffmpeg. Raises CalledProcessError."""
-    head = [programs.ffmpeg(), "-nostdin", "-hide_banner", "-v", "error", "-y"]
-    subprocess.run([*head, *map(str, words)], check=True)
+    subprocess.run([*_head(), *map(str, words)], check=True)
 
 
 def _texture(width: int, height: int) -> np.ndarray:
@@ -82,7 +86,15 @@ def _talk(width: int, height: int, folder: Path) -> tuple[list[str | Path], str]
     return inputs, graph
 
 
-SCENES = {"street": _street, "talk": _talk}
+def _fractal(width: int, height: int, _: Path) -> tuple[list[str | Path], str]:
+    """A zoom into the Mandelbrot set: detail everywhere, and all of it moves."""
+    return ["-f", "lavfi", "-i", f"mandelbrot=s={width}x{height}:r={RATE}:maxiter=500:end_pts=400"], "[0:v]null"
+
+
+SCENES = {"street": _street, "talk": _talk, "fractal": _fractal}
+TEN = ("talk", "street", "water", "grain", "dark", "scroll", "slides", "confetti", "fractal", "gradient")
+_COLOURS = "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+_CODING = "-c:v libx265 -preset ultrafast -crf 20 -x265-params log-level=error -tag:v hvc1 -c:a aac -b:a 128k"
 
 
 def make(scene: str, width: int, height: int, seconds: int, folder: Path) -> Path:
@@ -92,9 +104,20 @@ def make(scene: str, width: int, height: int, seconds: int, folder: Path) -> Pat
         return path
     speech = folder / f"speech-{seconds}.wav"
     speech.write_bytes(wav_bytes(passage(seconds, 48000), 48000))
-    inputs, graph = SCENES[scene](width, height, folder)
-    colours = "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
-    maps = ["-filter_complex", f"{graph},{colours}[v]", "-map", "[v]", "-map", "2:a", "-t", str(seconds)]
-    coding = "-c:v libx265 -preset ultrafast -crf 20 -x265-params log-level=error -tag:v hvc1 -c:a aac -b:a 128k"
-    ffmpeg(*inputs, "-i", speech, *maps, *coding.split(), path)
+    if scene in SCENES:
+        inputs, graph = SCENES[scene](width, height, folder)
+        heard = len([word for word in inputs if word == "-i"])
+        maps = ["-filter_complex", f"{graph},{_COLOURS}[v]", "-map", "[v]", "-map", f"{heard}:a", "-t", str(seconds)]
+        ffmpeg(*inputs, "-i", speech, *maps, *_CODING.split(), path)
+        return path
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(RATE), "-i", "-"]
+    words = [*_head(), *raw, "-i", speech, "-vf", f"scale=out_color_matrix=bt709,{_COLOURS}", *_CODING.split(), path]
+    draw = WORLDS[scene](width, height)
+    with subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE) as running:
+        if running.stdin is None:
+            raise OSError("no pipe")
+        for number in range(seconds * RATE):
+            running.stdin.write(draw(number / RATE).tobytes())
+    if running.returncode:
+        raise SystemExit(f"{scene} was not made")
     return path

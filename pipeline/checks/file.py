@@ -248,6 +248,8 @@ CHECKS = (
         "flag",
         SOUNDING | {Kind.ARCHIVE},
         of_file(lambda i: i.intact),
+        advise=lambda info, _: info.remarks[-1] if info.remarks else None,  # whoever saw the damage says where
+        help=Text("Export it again, or send the whole file.", "请重新导出，或重新发送完整文件。"),
     ),
     check("media.has_sound", "has sound", "含有声音", "flag", SOUNDING, of_file(lambda i: bool(i.audio))),
     check(

@@ -142,7 +142,9 @@ def _prepared(job: Job, progress: Progress, seen: tuple[str, str], *, valued: bo
     from pipeline.stages import prepare as preparing  # as above
 
     progress("check")
-    case = _judged(replace(job, deep=True))  # what is called ready was decoded, as `check --deep` decodes it
+    # What is called ready was decoded, as `check --deep` decodes it.
+    case = check(replace(job, deep=True), spared=preparing.decodes)
+    _had_room(case.error)
     made, found = preparing.prepare(case, progress), tuple[Outcome, ...]()
     _had_room(made.error)
     if case.kind is Kind.SLIDES:

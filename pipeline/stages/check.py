@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -50,8 +51,12 @@ _SEEN: Final = frozenset({"faces", "person"})  # blocks that faces are looked fo
 _DEEPER: Final = frozenset(name for name, one in MEASURES.items() if one.deep == "yes")
 
 
-def check(job: Job) -> Case:
-    """One asset against the rules of its role, and what would be done about it."""
+def check(job: Job, spared: Callable[[Case], bool] = lambda _: False) -> Case:
+    """One asset against the rules of its role, and what would be done about it.
+
+    A job that is `deep` has it decoded whole, unless it is a video that is `spared` it as the case then stands: whose
+    case says `deep=False`.
+    """
     started = time.monotonic()
     role: Role | None = None
     info: MediaInfo | None = None
@@ -67,13 +72,26 @@ def check(job: Job) -> Case:
             findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
             plan = planning.plan(findings, job.at_least, job.allow, info.kind)
         else:
-            info = measured(job, info, judging.needs(role, info.kind))
-            findings = judged(job, info, role)
-            findings, plan = trim.plan(job, info, findings, partial(judged, job, role=role))
-            plan = _cut(job, plan)
+            needs = judging.needs(role, info.kind)
+            if job.deep and info.kind is Kind.VIDEO:
+                shallow = replace(job, deep=False)
+                info, needs = measured(shallow, info, needs), frozenset()
+                findings, plan = _planned(shallow, info, role)
+                case = Case(job=shallow, role=role, facts=info, findings=findings, plan=plan)
+                if spared(case):
+                    return replace(case, seconds=time.monotonic() - started)
+            info = measured(job, info, needs)
+            findings, plan = _planned(job, info, role)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
     return Case(job=job, role=role, facts=info, findings=findings, plan=plan, seconds=time.monotonic() - started)
+
+
+def _planned(job: Job, info: MediaInfo, role: Role) -> tuple[tuple[Finding, ...], Plan]:
+    """What the rules of its role say of measured facts, and what would be done about it."""
+    findings = judged(job, info, role)
+    findings, plan = trim.plan(job, info, findings, partial(judged, job, role=role))
+    return findings, _cut(job, plan)
 
 
 def _cut(job: Job, plan: Plan) -> Plan:

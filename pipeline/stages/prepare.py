@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.convert.av import mono
 from pipeline.convert.av import split as parts
+from pipeline.convert.av.recipe import recipe
 from pipeline.convert.requirements import NAMING
 from pipeline.errors import AssetError, ProofFailed
 from pipeline.model.case import Case
@@ -27,7 +28,7 @@ from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
 from pipeline.stages import duplicates
-from pipeline.stages.check import problem
+from pipeline.stages.check import check, judged, problem
 from pipeline.storage import publish
 from pipeline.storage.digest import content_md5, content_type, file_state
 from pipeline.verify import media as proving
@@ -68,8 +69,32 @@ def converter(kind: Kind) -> Converter:
     return cast(Converter, importlib.import_module(_CONVERTERS[kind]))
 
 
+def decodes(case: Case) -> bool:
+    """Whether one run decodes all that is in the source, and the proof of what it made the rest.
+
+    Nothing is lost by that: where either fails, the source is decoded on its own, and what `check --deep` says holds.
+    """
+    info, role, plan = case.facts, case.role, case.plan
+    if info is None or role is None or info.kind is not Kind.VIDEO or plan.blocked or plan.split:
+        return False
+    try:
+        return converts(plan, role, info) and recipe(info, without_names(plan), role).strict
+    except AssetError:  # said where it is carried out
+        return False
+
+
+_DOUBTFUL: Final = frozenset({"ToolFailed", "ProofFailed"})  # ends of a run that may be the fault of the source
+
+
 def prepare(case: Case, progress: Progress) -> Outcome:
     """A checked asset through every further stage, its outputs published below `job.out`. Never raises for it."""
+    outcome = _ended(case, progress)
+    if outcome.error and outcome.error.type in _DOUBTFUL and not case.job.deep and decodes(case):
+        return _ended(check(replace(case.job, deep=True)), progress)
+    return outcome
+
+
+def _ended(case: Case, progress: Progress) -> Outcome:
     started = time.monotonic()
     report = case.report
     outcome = Outcome(
@@ -97,7 +122,7 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
     job, role, info, plan = case.job, case.role, case.facts, case.plan
     if info is None or role is None:
         raise AssetError("there is nothing to prepare", "没有可处理的内容")
-    source = Path(job.path)
+    source, facts = Path(job.path), info
     before = file_state(source)
     with publish.workshop(Path(job.out)) as work, ThreadPoolExecutor(1) as beside:
         read: Future[str] | None = None
@@ -128,12 +153,15 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
         )
         promised = [(Path(file.path), (one.path, one.size, one.md5)) for file, one in zip(made, finished, strict=True)]
         publish.publish_all(promised, Path(job.out), work, ours=lambda name: ours(job, name))
-    if case.facts and info.speech != case.facts.speech:
-        outcome = replace(outcome, facts=replace(case.facts, speech=info.speech))
+    facts = replace(facts, speech=info.speech)
+    if decodes(case):
+        facts = replace(facts, begins=True, intact=True)
+        outcome = replace(outcome, findings=judged(replace(job, deep=True), facts, role))
     kept = len(finished) == 1 and not (plan.fixes or plan.parts)
     changed = bool(plan.fixes or plan.parts) or len(finished) > 1 or Path(named[0]).suffix != source.suffix
     return replace(
         outcome,
+        facts=facts,
         source_md5=finished[0].md5 if kept else read.result() if read else content_md5(source),
         status=Status.FIXED if changed else Status.READY,
         steps=steps,

@@ -110,9 +110,10 @@ def test_two_recordings_in_one_stream_are_told(clip: Path, tmp_path: Path) -> No
     ffmpeg("-i", clip, "-c", "copy", one)
     two.write_bytes(one.read_bytes() * 2)
     outcome = prepared(two, tmp_path / "out")
-    assert outcome.status is Status.FAILED
-    assert outcome.error is not None
-    assert "starts again" in outcome.error.message.en
+    assert outcome.status is Status.BLOCKED
+    (damaged,) = [finding for finding in outcome.blocked if finding.rule.check == "media.intact"]
+    assert damaged.advice is not None
+    assert "damaged packet" in damaged.advice.en
 
 
 # --- made right -------------------------------------------------------------------------------------

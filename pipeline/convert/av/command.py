@@ -175,6 +175,8 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
     if recipe.part and recipe.picture is None:
         head = (*head, "-copyts", "-start_at_zero")
     more = ("-ignore_length", "1") if recipe.to_the_end else ()
+    if recipe.strict:
+        head, more = (*head, "-xerror"), (*more, "-err_detect:v", "explode")
     return (*head, *graph[:at], *reading(SOURCE, *more, *decoders, *seek), *graph[at + 2 :], *also)
 
 

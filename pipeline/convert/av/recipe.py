@@ -57,6 +57,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     container: str
     source: str | None = None  # container of the source
     to_the_end: bool = False  # whatever its header says of where it ends
+    strict: bool = False  # the first that decodes the source, from end to end: what is damaged ends the run
     video: VideoStream | None = None
     picture: Picture | None = None
     audio: tuple[AudioStream, ...] = ()
@@ -172,6 +173,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
         container=name,
         source=info.container,
         to_the_end=info.sizes is Stated.SHORT,
+        strict=info.intact is None and bool(picture_why) and part is None and _all(info, video, audio, wishes),
         video=video[0] if video else None,
         picture=picture.design(info, video[0], wishes, name, audio, sounds) if picture_why else None,
         listened=listened,
@@ -185,6 +187,15 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
         dropped=tuple(_dropped(info, len(audio), others=others)) if video else (),
         reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check not in _OF_STREAMS),
     )
+
+
+def _all(info: MediaInfo, video: tuple[VideoStream, ...], audio: tuple[AudioStream, ...], wishes: Wishes) -> bool:
+    """Whether whoever decodes these streams and proves what is made of them has decoded all that is in the source.
+
+    Of a GIF, FFmpeg shows whatever part of a picture there is, and says nothing.
+    """
+    whole = video == info.video and audio == info.audio and not info.covers and wishes.length(None) is None
+    return whole and info.container != "gif"
 
 
 _NO_ENTRY: Final = Text("no entry point to cut at without encoding lies there", "该处没有无需重新编码的切分点")
