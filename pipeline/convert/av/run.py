@@ -17,6 +17,7 @@ from pipeline.model.facts import MediaInfo
 from pipeline.model.results import Category, Made, Plan, Reference, Step
 from pipeline.model.rules import Role
 from pipeline.probe.av.decode import decode_all
+from pipeline.probe.av.open import opens_as
 from pipeline.probe.sniff import sniff
 from pipeline.tools import process
 from pipeline.tools.ffmpeg import Meter, Share, complaints, link_input, pulse
@@ -94,7 +95,11 @@ def run(
     # A decoder paints over what it cannot read and goes on; the output would look whole and not be so. Of sound it says
     # the same about a tag or an odd byte behind the last frame, which `check --deep` rightly passes over.
     complaint = next((line for line in grave if _DAMAGE.search(line)), None)
-    if complaint and (info.video or not _sounds_whole(source)):
+    if complaint is None and chosen.strict and any(map(str.strip, grave)) and not _whole(source):
+        complaint = grave[0]  # of the container, say: what came after it was never seen
+    elif complaint and not info.video and _whole(source):
+        complaint = None
+    if complaint:
         said = complaint.rpartition("] ")[2][:200]
         raise ToolFailed(
             f"{info.name} is damaged inside: its decoder says {said!r}. Export it again from the original.",
@@ -115,6 +120,6 @@ def run(
     return (made,), ended.stderr
 
 
-def _sounds_whole(source: Path) -> bool:
+def _whole(source: Path) -> bool:
     _, format_ = sniff(source)
-    return format_ is not None and decode_all(source, format_).intact is True
+    return format_ is not None and decode_all(source, opens_as(format_)).intact is True
