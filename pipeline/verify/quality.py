@@ -28,8 +28,8 @@ from pipeline.model.rules import Role
 from pipeline.tools.ffmpeg import link_input
 from pipeline.verify.decode import Beside, decoded
 
-# Floors of the mean, where the preset sets none. CRF 17 gives 90 to 99; a picture below 70 is called poor by most
-# viewers (the model's own scale has 20 for bad and 100 for excellent).
+# Floors of the mean, where the preset sets none. Our settings give 83 (noise in the dark) to 99; a picture below 70 is
+# called poor by most viewers (the model's own scale has 20 for bad and 100 for excellent).
 VMAF_FLOOR: Final = Fraction(70)
 SSIM_FLOOR: Final = Fraction(85, 100)
 # How far below the floor of the mean the worst second may lie.
@@ -174,7 +174,7 @@ def _floor(role: Role, key: str, usual: Fraction) -> Fraction:
 
 def _again(proof: Proof, made: Picture) -> Proof:
     """The proof, short only where it can be helped: of what was encoded as usual, by what can be set finer."""
-    return replace(proof, short=proof.short and made.encoder.finer is not None and not made.finer)
+    return replace(proof, short=proof.short and made.encoder.finer not in (None, made.crf))
 
 
 def _judged(

@@ -452,4 +452,4 @@ def test_what_is_finer_and_not_right_gives_way_to_what_was(tmp_path: Path, monke
     job = Job(path=str(source), stem="film", preset="convert/h264-1080p", out=str(tmp_path / "out"))
     outcome = prepare(check(job), lambda _: None)
     assert (outcome.status, tries) == (Status.FIXED, [False, True, False])
-    assert "-crf:0 17" in " ".join(outcome.steps[0].command)
+    assert "-crf:0 20.3" in " ".join(outcome.steps[0].command)

@@ -293,7 +293,7 @@ def test_where_no_rate_is_known_frames_are_named(measure: Measure) -> None:
     )["VMAF"].found.en  # fmt: skip
 
 
-FINER = replace(PLAIN, finer=True)
+FINER = replace(PLAIN, crf=PLAIN.encoder.finer)
 EVEN = Picture(codec="prores", pixel_format="yuv422p10le", playing=F(25))
 
 

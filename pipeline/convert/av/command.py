@@ -89,9 +89,6 @@ def filtered(stream: Any, chain: tuple[Filter, ...]) -> Any:
     return stream
 
 
-_FINE: Final = 2560 * 1440  # pixels; above, those of one picture are too small for single ones to be seen
-
-
 def _numbered(number: int, options: EncoderOptions) -> dict[str, str]:
     """Options of the output's stream `number`."""
     return {f"{key}:{number}": value for key, value in options}
@@ -100,10 +97,8 @@ def _numbered(number: int, options: EncoderOptions) -> dict[str, str]:
 def _picture_options(made: Picture) -> EncoderOptions:
     options = dict(made.encoder.options) | (dict(made.encoder.alpha_options) if made.alpha else {})
     options["pix_fmt"] = made.pixel_format
-    if made.encoder.fine and made.shown and made.shown.width * made.shown.height > _FINE:
-        options["crf"] = made.encoder.fine
-    if made.finer and made.encoder.finer:
-        options["crf"] = made.encoder.finer
+    if made.crf:
+        options["crf"] = made.crf
     if made.group and made.encoder.capped:
         options["g"] = str(made.group)
     if made.cap:

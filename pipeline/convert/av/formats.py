@@ -75,38 +75,40 @@ class VideoEncoder(Struct, frozen=True, kw_only=True):
     alpha: str | None = None
     alpha_options: EncoderOptions = ()
     capped: bool = True  # its rate can be kept below a figure
-    fine: str | None = None  # quality (crf) of pictures with more pixels than a screen of 1440 rows
-    finer: str | None = None  # ... and of any picture that fell short of what is aimed at
+    crf: str | None = None  # constant quality; None: it knows none
+    fine: str | None = None  # ... of pictures with more pixels than a screen of 1440 rows
+    aimed: str | None = None  # ... of any picture for a role that states what it aims at
+    finer: str | None = None  # ... and of any picture that fell short of that
 
 
-# H.264: preset superfast with what it leaves out and what costs little in a thread of its own: bits where later
-# frames look (mbtree, five frames ahead), and by the variance of a block (aq-mode 2). Motion in whole pixels only and
-# undivided blocks cost neither score nor size at this quality. At CRF 17 that takes a quarter of the processor time of
-# ffmpeg's own default (medium, CRF 23) and scores within 0.5 VMAF of it; see docs/benchmarks.md; at 4K CRF 18 does.
-# Closed groups of pictures let the far end cut anywhere.
+# H.264: preset superfast with what it leaves out and what costs little in a thread of its own: bits where the next
+# twenty frames look (mbtree), by which a scene that lasts is given finer quantisers and noise coarser ones, as ffmpeg's
+# default (medium, CRF 23, forty frames) does it. So one CRF scores as that does on scenes of every kind, in a third of
+# its time; see docs/benchmarks.md. Closed groups of pictures let the far end cut anywhere.
 # VP9: CRF 24 in constant-quality mode (b:v 0). ProRes: 422 HQ without, 4444 with transparency; with one quantiser
 # for all, prores_ks spares itself the search for one that fits its rate, five sixths of its time. At 4 its error is
 # that of rounding to 8 bits (57 dB), and alpha is kept without loss, which prores_aw does not do.
 VIDEO_ENCODERS: Final[dict[str, VideoEncoder]] = {
     "h264": VideoEncoder(
         pixel_format="yuv420p",
-        fine="18",
+        crf="20.3",
+        fine="21",
+        aimed="17",
         finer="12",
         options=(
             ("c", "libx264"),
             ("preset", "superfast"),
-            ("crf", "17"),
-            ("x264-params", "mbtree=1:rc-lookahead=5:b-adapt=0:aq-mode=2:weightp=0:analyse=none:subme=0"),
+            ("x264-params", "mbtree=1:rc-lookahead=20:b-adapt=0:weightp=0"),
             ("profile", "high"),
             ("flags", "+cgop"),
         ),
     ),
     "vp9": VideoEncoder(
         pixel_format="yuv420p",
+        crf="24",
         finer="16",
         options=(
             ("c", "libvpx-vp9"),
-            ("crf", "24"),
             ("b", "0"),
             ("deadline", "good"),
             ("cpu-used", "4"),

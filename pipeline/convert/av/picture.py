@@ -21,7 +21,10 @@ _UNKNOWN_SOUND: Final = 320_000  # bit/s set aside for a copied sound stream tha
 _POOREST: Final = 100_000  # bit/s; below this no picture is worth handing over
 # Seconds between entry points: x264's own at 25 fps. Every two seconds would cost a calm picture half its size again.
 _ENTRY: Final = 10
-_NO_CAP: Final = 80_000_000  # bit/s; more than CRF 17 asks for at 4K, so a cap there would only raise the level
+_NO_CAP: Final = (
+    80_000_000  # bit/s; more than the finest picture asks for at 4K, so a cap there would only raise the level
+)
+_FINE: Final = 2560 * 1440  # pixels; above, those of one picture are too small for single ones to be seen
 _WIDE: Final = frozenset({"bt2020", "smpte431", "smpte432"})
 
 
@@ -45,7 +48,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     frame: str = "#000000"  # colour of the padding
     decoder: str | None = None
     cap: int | None = None  # bits per second, greatest
-    finer: bool = False  # than usual
+    crf: str | None = None  # constant quality, in the encoder's own measure
     group: int | None = None  # frames between two entry points
     shown: Size | None = None  # of the new stream
     playing: Fraction | None = None  # frames per second of the new stream
@@ -224,6 +227,16 @@ def _untagged_matrix(stream: VideoStream) -> str | None:
     return "bt709" if stream.coded.height >= 720 or stream.coded.width >= 1280 else "smpte170m"
 
 
+def _crf(encoder: VideoEncoder, shown: Size | None, wishes: Wishes) -> str | None:
+    """The constant quality of a picture of this size."""
+    if wishes.plan.finer and encoder.finer:
+        return encoder.finer
+    if encoder.aimed and wishes.role.wants("aim_vmaf") is not None:
+        return encoder.aimed
+    large = shown is not None and shown.width * shown.height > _FINE
+    return encoder.fine if large and encoder.fine else encoder.crf
+
+
 def design(
     info: MediaInfo,
     stream: VideoStream,
@@ -263,7 +276,7 @@ def design(
         background=None if alpha or not stream.alpha else colour,
         frame=colour,
         decoder=ALPHA_DECODERS.get(str(stream.codec)) if stream.alpha else None,
-        finer=wishes.plan.finer and encoder.finer is not None,
+        crf=_crf(encoder, pad or size or stream.size, wishes),
         cap=_cap(info, stream, wishes, audio, sounds) if encoder.capped else None,
         group=round(_ENTRY * playing) if playing else None,
         shown=pad or size or stream.size,
