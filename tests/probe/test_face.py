@@ -22,7 +22,7 @@ from pipeline.probe.face import models as face_models
 from pipeline.probe.face.detect import candidates
 from pipeline.probe.face.lighting import drawing, sharpness
 from pipeline.probe.face.measure import measured
-from pipeline.probe.face.mesh import fit
+from pipeline.probe.face.mesh import fit, mouth_open
 from pipeline.probe.face.pose import angles, head, pose, turn
 from samples.heads import View, draw, model
 
@@ -158,6 +158,22 @@ def test_the_mouth_opens_with_the_lips() -> None:
     assert wide is not None
     # 0.3 is where mouths are refused; releases of OpenCV differ by a few hundredths.
     assert closed < 0.15 < 0.3 < parted < wide
+
+
+@pytest.mark.parametrize(
+    ("smile", "gap", "refused"),
+    [(0.9, 0.0, False), (0.9, 0.03, False), (0.8, 0.11, True), (0.6, 0.12, True), (0.02, 0.11, False)],
+)
+def test_a_gap_in_a_smile_is_teeth(smile: float, gap: float, refused: bool) -> None:
+    """Smiles of public photos, by eye: lips shut, shut, teeth, teeth; and one that does not smile, with its lips apart.
+
+    Of each how much it smiles and the gap between the lips in widths of the mouth, as the networks see them.
+    """
+    told, found = np.zeros(52), np.zeros((478, 2))
+    told[[44, 45]] = smile
+    found[[61, 291], 0] = 0, 1
+    found[14, 1] = gap
+    assert (mouth_open(told, found) > 0.3) is refused
 
 
 def test_a_face_cut_by_the_edge_is_incomplete_and_its_pose_unknown(sample: Sampled) -> None:

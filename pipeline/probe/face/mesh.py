@@ -25,8 +25,11 @@ INNER_LIPS: Final = [
 NOSE: Final = [168, 417, 465, 343, 437, 420, 279, 331, 294, 460, 2, 240, 64, 102, 49, 198, 217, 114, 245, 193]
 _CORNERS: Final = ((33, 133), (263, 362))  # of each eye
 # Among the 52 coefficients of the expression (kBlendshapeNames of MediaPipe's face_blendshapes_graph.cc).
-_BLINK, _JAW_OPEN, _LIPS_SHUT, _LOWER_DOWN, _UPPER_UP = (9, 10), 25, 27, (34, 35), (48, 49)
+_BLINK, _JAW_OPEN, _LIPS_SHUT, _LOWER_DOWN, _SMILE, _UPPER_UP = (9, 10), 25, 27, (34, 35), (44, 45), (48, 49)
 _JAW: Final = 2.0
+# A smile draws the lips apart sideways and thin: a gap between them, in widths of the mouth, is then teeth.
+_TEETH: Final = 4.5
+_MIDDLE, _ENDS = (13, 14), (61, 291)  # of the lips: upper and lower edge of the gap, corners of the mouth
 _ROOM: Final = 1.5  # side of the square the networks get / longer side of the face (MediaPipe's)
 _DIAGONAL: Final = 1.4143  # of a square, in sides
 _PASSES: Final = 2  # the first places the square by the detector's box, the second by the mesh
@@ -107,7 +110,7 @@ class Expression(NamedTuple):
     """What a trained network reads off the finer points of a face."""
 
     irises: tuple[Numbers, Numbers]  # right and left: five points (x, y) each, the middle, then four on the rim
-    mouth_open: float  # 0 closed, to 1: by the jaw, or by the lips of a smile that shows teeth
+    mouth_open: float  # 0 closed, to 1: by the jaw, by lips drawn off the teeth, or by the gap in a smile
     eyes_open: float  # 0 closed, to 1: of the eye that is less open
 
 
@@ -118,10 +121,20 @@ def express(picture: Pixels, fitted: Mesh) -> Expression:
     told = expression(found)
     matrix = square.to_picture(POINTS_SIDE)
     ring = found[-10:] @ matrix[:, :2].T + matrix[:, 2]
+    return Expression((ring[:5], ring[5:]), mouth_open(told, found), 1 - float(told[list(_BLINK)].max()))
+
+
+def mouth_open(told: Numbers, found: Numbers) -> float:
+    """0 closed, to 1, of the 52 coefficients and the 478 points of a face: the most of what jaw, lips and teeth say."""
     # A jaw may be down with the lips still closed over it. A little jaw shows as much as a good part of the lips.
     jaw = _JAW * (told[_JAW_OPEN] - told[_LIPS_SHUT])
     lips = max(told[list(pair)].mean() for pair in (_LOWER_DOWN, _UPPER_UP))
-    return Expression((ring[:5], ring[5:]), float(np.clip(max(jaw, lips), 0, 1)), 1 - float(told[list(_BLINK)].max()))
+    teeth = _TEETH * told[list(_SMILE)].mean() * _apart(found, _MIDDLE) / _apart(found, _ENDS)
+    return float(np.clip(max(jaw, lips, teeth), 0, 1))
+
+
+def _apart(found: Numbers, ends: tuple[int, int]) -> float:
+    return float(np.hypot(*(found[ends[0]] - found[ends[1]])))
 
 
 def gaze(placed: Numbers, eyes: tuple[Numbers, Numbers]) -> float:
