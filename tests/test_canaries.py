@@ -141,9 +141,10 @@ def _opencv(folder: Path) -> None:
     presence, mesh = face_models.mesh(np.zeros((face_models.MESH_SIDE, face_models.MESH_SIDE, 3), np.uint8))
     assert 0 <= presence <= 1
     assert mesh.shape == (468, 3)
-    points = face_models.points(np.zeros((face_models.POINTS_SIDE, face_models.POINTS_SIDE, 3), np.uint8))
-    assert points.shape == (478, 2)
-    told = face_models.expression(points)
+    found = face_models.points(np.zeros((face_models.POINTS_SIDE, face_models.POINTS_SIDE, 3), np.uint8))
+    assert found.places.shape == (478, 2)
+    assert [seen.shape for seen in found.seen] == [(64, 32, 32), (128, 16, 16), (128, 8, 8)]
+    told = face_models.expression(found.places)
     assert told.shape == (52,)
     assert ((told >= 0) & (told <= 1)).all()
     nobody = face_models.person(np.full((face_models.PERSON_SIDE, face_models.PERSON_SIDE, 3), 128, np.uint8))
@@ -153,9 +154,9 @@ def _opencv(folder: Path) -> None:
     camera = np.array([[500, 0, 250], [0, 500, 250], [0, 0, 1]], np.float64)
     turn, shift = np.array([0.1, -0.2, 0.3]), np.array([0.0, 0.0, 8.0])
     seen, _ = cv2.projectPoints(solid, turn, shift, camera, None)
-    good, found, _ = cv2.solvePnP(solid, seen, camera, None, np.zeros(3), shift.copy(), True, cv2.SOLVEPNP_ITERATIVE)
+    good, vector, _ = cv2.solvePnP(solid, seen, camera, None, np.zeros(3), shift.copy(), True, cv2.SOLVEPNP_ITERATIVE)
     assert good
-    assert np.asarray(found).ravel() == pytest.approx(turn, abs=1e-3)
+    assert np.asarray(vector).ravel() == pytest.approx(turn, abs=1e-3)
 
 
 @canary("pypdfium2")

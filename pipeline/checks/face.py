@@ -165,6 +165,15 @@ CHECKS = (
         advise=advice.eyes,
     ),
     _check(
+        "face.red_eyes",
+        "redness of the pupils (0 dark, to 1)",
+        "瞳孔发红程度（0 为黑，最大 1）",
+        "number",
+        read=_of(lambda f: f.red_eyes),
+        help=Text("Light the face without a flash on the camera.", "请不要使用机顶闪光灯。"),
+        advise=advice.red_eyes,
+    ),
+    _check(
         "face.gaze",
         "gaze beside the camera (half eye widths)",
         "视线偏离（半眼宽）",

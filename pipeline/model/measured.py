@@ -38,6 +38,7 @@ class Face(Struct, frozen=True, kw_only=True):
     feature_occlusion: Measured | None = None  # how surely the worst of eyes, nose and mouth is covered
     eye_distance: Measured | None = None  # between the middles of the irises
     eyes_open: Measured | None = None  # 0 closed, to 1: of the eye that is less open
+    red_eyes: Measured | None = None  # how red the redder pupil is, 0 to 1
     gaze: Measured | None = None  # irises beside the middle of the eyes, in half eye widths; positive: right
     off_centre: tuple[Measured, Measured] | None = None  # of the box, in shares of the picture: right, down
     brightness: Measured | None = None  # mean luminance of the skin

@@ -182,6 +182,7 @@ def test_mouth_light_and_gaze() -> None:
 
 FIGURES = {
     "eyes_open": (advice.eyes, "Open both eyes", "Relax your eyes"),
+    "red_eyes": (advice.red_eyes, "Use a photo with redder", "Light the face without a flash"),
     "outline_share": (advice.outline_share, "Step closer", "Step back"),
     "contrast": (advice.contrast, "Use clearer light", "Use softer light"),
     "over_exposed": (advice.over_exposed, "Put more light", "Put less light"),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +23,7 @@ from pipeline.probe.face import models as face_models
 from pipeline.probe.face.detect import candidates
 from pipeline.probe.face.lighting import drawing, sharpness
 from pipeline.probe.face.measure import measured
-from pipeline.probe.face.mesh import fit, mouth_open
+from pipeline.probe.face.mesh import LEFT_EYE, RIGHT_EYE, fit, mouth_open
 from pipeline.probe.face.pose import angles, head, pose, turn
 from samples.heads import View, draw, model
 
@@ -224,6 +225,21 @@ def test_light_is_measured_on_the_skin(sample: Sampled) -> None:
     assert dark[0].brightness is not None
     assert good[0].brightness is not None
     assert dark[0].brightness < 0.15 < 0.4 < good[0].brightness
+
+
+def test_pupils_in_a_flash_are_red_and_a_red_room_is_not() -> None:
+    """Red as the pupils of flash photos are (200, 40, 50), over the middle half of each iris as it was drawn."""
+    drawn = draw(FRONT)
+    lit, warm = drawn.picture.copy(), drawn.picture * np.array([1.0, 0.7, 0.6])
+    for rows in (RIGHT_EYE, LEFT_EYE):
+        x, y = drawn.points[rows].mean(axis=0)
+        cv2.circle(lit, (round(float(x)), round(float(y))), 8, (200, 40, 50), -1, cv2.LINE_AA)
+    found = [faces(np.asarray(one, np.uint8))[0].red_eyes for one in (drawn.picture, warm, lit)]
+    assert None not in found
+    plain, tinted, red = (float(one or 0) for one in found)
+    assert plain < 0.3
+    assert tinted < 0.5
+    assert red > 0.5
 
 
 def test_one_side_in_shadow_is_uneven() -> None:

@@ -17,6 +17,12 @@ _STILL: Final = 1.0  # steps of luminance between neighbours that count as an ev
 _RANGE: Final = 128.0  # what the 5th to the 95th percentile of luminance is stretched to
 # Shares of even area in the crop: photographs stay below the first, flat drawings lie above the second.
 _PHOTO, _DRAWING = 0.45, 0.70
+# A pupil that a flash lights up is redder than the skin around it; in warm light all of the face is red. The middle of
+# the iris is looked at, where it is wide enough for a colour; what is dark has none.
+_PUPIL: Final = 0.45  # of the radius of the iris
+_WIDE: Final = 2.0  # pixels of that radius
+_DARK: Final = 110.0  # 8-bit red below which redness counts less
+_SKIN: Final = 0.25  # redness of the skin in plain light
 _SPREAD: Final = 40.0  # standard deviation of 8-bit luminance of a background that is as uneven as can be
 
 
@@ -49,6 +55,31 @@ def light(flat: Pixels, known: Mask) -> Light | None:
         under_exposed=float((seen <= _BLACK).mean()),
         evenness=min(halves) / max(1.0, *halves),
     )
+
+
+def _red(colours: Pixels) -> float:
+    """The median of how far red stands out, in shares of it; `colours` is (n, 3)."""
+    most = colours.astype(float)
+    return float(np.median((most[:, 0] - most[:, 1:].max(axis=1)) / np.maximum(most[:, 0], _DARK)))
+
+
+def red_eyes(picture: Pixels, irises: tuple[Numbers, Numbers], flat: Pixels, known: Mask) -> float | None:
+    """How red the redder pupil is, 0 to 1, less what the skin is redder than in plain light; None where it is too small.
+
+    `irises` are the middle and four points on the rim of each, in pixels of the picture; `flat` is the face laid flat.
+    """
+    bare = flat[skin() & known]
+    tinted = max(0.0, _red(bare) - _SKIN) if len(bare) else 0.0
+    found = []
+    for middle, *rim in irises:
+        radius = float(np.hypot(*(np.array(rim) - middle).T).mean()) * _PUPIL
+        low = np.clip(np.floor(middle - radius), 0, None).astype(int)
+        part = picture[low[1] : int(middle[1] + radius) + 2, low[0] : int(middle[0] + radius) + 2]
+        down, across = np.mgrid[: part.shape[0], : part.shape[1]]
+        pupil = part[np.hypot(across + low[0] - middle[0], down + low[1] - middle[1]) <= radius]
+        if radius >= _WIDE and len(pupil):
+            found.append(_red(pupil))
+    return min(1.0, max(0.0, max(found) - tinted)) if found else None
 
 
 def crop(picture: Pixels, box: Numbers) -> Pixels:

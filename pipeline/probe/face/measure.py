@@ -23,12 +23,12 @@ from pipeline.probe.face import lighting
 from pipeline.probe.face.crop import SHAPES, TIGHT, loose, portrait
 from pipeline.probe.face.detect import DetectedFace, candidates, overlap
 from pipeline.probe.face.hair import whole_head
-from pipeline.probe.face.mesh import OUTLINE, Mesh, express, fit, gaze
+from pipeline.probe.face.mesh import OUTLINE, Expression, Mesh, express, fit, gaze
 from pipeline.probe.face.models import Numbers, Pixels, load
-from pipeline.probe.face.occlusion import COVERED, cover
+from pipeline.probe.face.occlusion import COVERED, covered_share, covers
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.face.pose import pose
-from pipeline.probe.face.texture import unwrapped
+from pipeline.probe.face.texture import Mask, unwrapped
 
 _FIRST: Final = 480  # pixels on the longer side that finding a face takes
 _FINE: Final = 130  # pixels of detector box that measuring it takes (the mesh network sees the face at about 130)
@@ -39,6 +39,7 @@ _DOUBTFUL, _DETECTED = 0.05, 0.8
 _MANY: Final = 20  # faces that are measured; a picture with more has too many anyway
 _SAME: Final = 0.4  # overlap from which two meshes are of one face
 _ENOUGH: Final = 0.95  # of the box, that has to be in the picture for pose and expression to be measured
+_AWAKE: Final = 0.5  # opening of the eyes from which on their pupils are seen
 _EDGE: Final = 0.01  # of the box, by which the outline may pass the edge of the picture: the mesh is no finer
 
 Closer = Callable[[int], Pixels]
@@ -183,22 +184,23 @@ def _face(view: _View, found: DetectedFace, mesh: Mesh, bounds: Numbers) -> Face
     if mesh.presence < _CERTAIN:
         return face
     seen = float(np.prod(cut[2:] - cut[:2]) / np.prod(bounds[2:] - bounds[:2]))
-    face = face if view.briefly else _lit(face, view, mesh, close)
-    return _posed(face, view, mesh) if seen > _ENOUGH else face
+    shown = express(view.pixels, mesh) if seen > _ENOUGH else None
+    face = face if view.briefly else _lit(face, view, mesh, shown, close)
+    return _posed(face, view, mesh, shown) if shown else face
 
 
-def _lit(face: Face, view: _View, mesh: Mesh, close: Pixels) -> Face:
+def _lit(face: Face, view: _View, mesh: Mesh, shown: Expression | None, close: Pixels) -> Face:
     """With what the surface inside the mesh tells."""
     flat, known = unwrapped(view.pixels, mesh.points)
-    covered = cover(flat, known)
     lit = lighting.light(flat, known)
     outline = mesh.points[OUTLINE, :2]
+    if shown:
+        face = _covered(face, flat, known, covers(shown.points))
+        if shown.eyes_open >= _AWAKE:
+            face = replace(face, red_eyes=_known(lighting.red_eyes(view.pixels, shown.irises, flat, known)))
     return replace(
         face,
         outline_share=_exact(_area_inside(outline, view.pixels)),
-        occlusion=_exact(covered.face),
-        covered=tuple(name for name, share in covered.features.items() if share > COVERED),
-        feature_occlusion=_exact(covered.worst),
         brightness=_known(lit.brightness if lit else None),
         contrast=_known(lit.contrast if lit else None),
         over_exposed=_known(lit.over_exposed if lit else None),
@@ -209,9 +211,17 @@ def _lit(face: Face, view: _View, mesh: Mesh, close: Pixels) -> Face:
     )
 
 
-def _posed(face: Face, view: _View, mesh: Mesh) -> Face:
+def _covered(face: Face, flat: Pixels, known: Mask, shares: dict[str, float]) -> Face:
+    return replace(
+        face,
+        occlusion=_exact(covered_share(flat, known, shares)),
+        covered=tuple(name for name, share in shares.items() if share > COVERED),
+        feature_occlusion=_exact(max(shares.values())),
+    )
+
+
+def _posed(face: Face, view: _View, mesh: Mesh, shown: Expression) -> Face:
     """With what the places of the points tell; of a face that is cut off they are guesses."""
-    shown = express(view.pixels, mesh)
     eyes = shown.irises
     head = pose(mesh.points)
     return replace(

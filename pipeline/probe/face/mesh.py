@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.probe.face.detect import DetectedFace
-from pipeline.probe.face.models import MESH_SIDE, POINTS_SIDE, Numbers, Pixels, expression, mesh, points
+from pipeline.probe.face.models import MESH_SIDE, POINTS_SIDE, Numbers, Pixels, Points, expression, mesh, points
 
 # Rows of the mesh (MediaPipe face mesh topology). Right and left are the person's; rings run in order.
 OUTLINE: Final = [
@@ -82,7 +82,7 @@ def _of_found(found: DetectedFace) -> Square:
     return Square(middle, size * _ROOM, atan2(left[1] - right[1], left[0] - right[0]))
 
 
-def _of_mesh(placed: Numbers) -> Square:
+def square_of(placed: Numbers) -> Square:
     flat = placed[:, :2]
     right, left = flat[33], flat[263]
     turn = atan2(left[1] - right[1], left[0] - right[0])
@@ -102,13 +102,14 @@ def fit(picture: Pixels, found: DetectedFace) -> Mesh:
         matrix = square.to_picture(MESH_SIDE)
         flat = local[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         result = Mesh(presence, np.column_stack([flat, local[:, 2] * square.side / MESH_SIDE]))
-        square = _of_mesh(result.points)
+        square = square_of(result.points)
     return result
 
 
 class Expression(NamedTuple):
     """What a trained network reads off the finer points of a face."""
 
+    points: Points
     irises: tuple[Numbers, Numbers]  # right and left: five points (x, y) each, the middle, then four on the rim
     mouth_open: float  # 0 closed, to 1: by the jaw, by lips drawn off the teeth, or by the gap in a smile
     eyes_open: float  # 0 closed, to 1: of the eye that is less open
@@ -116,12 +117,13 @@ class Expression(NamedTuple):
 
 def express(picture: Pixels, fitted: Mesh) -> Expression:
     """The expression of the face in the picture that the mesh was fitted to."""
-    square = _of_mesh(fitted.points)
+    square = square_of(fitted.points)
     found = points(square.view(picture, POINTS_SIDE))
-    told = expression(found)
+    told = expression(found.places)
     matrix = square.to_picture(POINTS_SIDE)
-    ring = found[-10:] @ matrix[:, :2].T + matrix[:, 2]
-    return Expression((ring[:5], ring[5:]), mouth_open(told, found), 1 - float(told[list(_BLINK)].max()))
+    ring = found.places[-10:] @ matrix[:, :2].T + matrix[:, 2]
+    opened = mouth_open(told, found.places)
+    return Expression(found, (ring[:5], ring[5:]), opened, 1 - float(told[list(_BLINK)].max()))
 
 
 def mouth_open(told: Numbers, found: Numbers) -> float:

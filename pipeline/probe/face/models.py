@@ -66,6 +66,9 @@ FULL: Final = Detector(
 _MESH: Final = ("face_landmark.tflite", ("conv2d_30", "conv2d_20"))  # presence, points
 _TASK: Final = "face_landmarker.task"  # a zip with the next two inside
 _POINTS: Final = ("face_landmarks_detector.tflite", ("Identity",))
+# What this network has seen before it says where the points are, as maps of 64 and twice 128 figures on 32, 16 and 8
+# cells a side: the last sums before each of three halvings.
+_SEEN: Final = tuple(f"model_5/model_4/model_3/add_{number}/add" for number in (69, 74, 79))
 _EXPRESSION: Final = ("face_blendshapes.tflite", ("StatefulPartitionedCall:0",))
 # The last layer but one: the last doubles rows and columns, and takes as long as all before it.
 _PERSON: Final = ("selfie_segmenter.tflite", ("add_13__xeno_compat__1",))
@@ -177,13 +180,20 @@ def mesh(pixels: Pixels) -> tuple[float, Numbers]:
     return float(_sigmoid(presence.reshape(-1))[0]), points.reshape(-1, 3).astype(np.float64)
 
 
-def points(pixels: Pixels) -> Numbers:
-    """478 points (x, y) in input pixels; the last ten are the irises, right then left: middle, then four on the rim.
+class Points(NamedTuple):
+    """478 points (x, y) in pixels of the input, and what the network saw: maps (figures, cells, cells)."""
+
+    places: Numbers
+    seen: tuple[Numbers, ...]
+
+
+def points(pixels: Pixels) -> Points:
+    """The points; the last ten are the irises, right then left: middle, then four on the rim.
 
     `pixels` is RGB (256, 256, 3), the face upright in its middle. Lips and lids are finer than those of `mesh`.
     """
-    (found,) = _run(_POINTS[0], _POINTS[1], pixels[None], 0.0)
-    return found.reshape(-1, 3)[:, :2].astype(np.float64)
+    found, *seen = _run(_POINTS[0], (*_POINTS[1], *_SEEN), pixels[None], 0.0)
+    return Points(found.reshape(-1, 3)[:, :2].astype(np.float64), tuple(one[0].astype(np.float64) for one in seen))
 
 
 def expression(found: Numbers) -> Numbers:

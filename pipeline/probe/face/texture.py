@@ -1,15 +1,12 @@
 """A face laid flat: every face becomes the same 64x64 picture, whatever its place, size and pose.
 
 Each cell of the flat picture belongs to a triangle of the mean head; where that triangle is in the photo, its
-colour is taken. The mean head's own look in that picture (`face_mean.csv`) is the mean of 32 drawn heads, each wearing
-a photo and painted.
+colour is taken.
 """
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 import cv2
@@ -86,14 +83,6 @@ def skin() -> Mask:
     mask[: SIDE // 3] = False
     kernel = np.ones((7, 7), np.uint8)
     return mask & (cv2.erode(inside().astype(np.uint8), kernel, borderValue=0) > 0)
-
-
-@cache
-def look() -> Numbers:
-    """The mean look (64, 64): luminance with mean 0 and spread 1 over the face, times one."""
-    with (files("pipeline.probe.face") / "mean.csv").open(encoding="ascii") as file:
-        half = np.array([[int(cell) for cell in row] for row in csv.reader(file)], float) / 100
-    return np.concatenate([half, half[:, ::-1]], axis=1)
 
 
 @cache
