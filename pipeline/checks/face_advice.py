@@ -273,7 +273,9 @@ eyes = _figure(
 red_eyes = _figure(
     lambda f: f.red_eyes,
     Text("Use a photo with redder pupils: they are red to", "请使用瞳孔更红的照片：发红程度为 "),
-    Text("Light the face without a flash on the camera: the pupils are red to", "请不要使用机顶闪光灯：瞳孔发红程度为 "),
+    Text(
+        "Light the face without a flash on the camera: the pupils are red to", "请不要使用机顶闪光灯：瞳孔发红程度为 "
+    ),
     _share_of,
 )
 eye_distance = _figure(

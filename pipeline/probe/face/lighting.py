@@ -64,7 +64,7 @@ def _red(colours: Pixels) -> float:
 
 
 def red_eyes(picture: Pixels, irises: tuple[Numbers, Numbers], flat: Pixels, known: Mask) -> float | None:
-    """How red the redder pupil is, 0 to 1, less what the skin is redder than in plain light; None where it is too small.
+    """How red the redder pupil is, 0 to 1, less what the skin is redder than in plain light; None where too small.
 
     `irises` are the middle and four points on the rim of each, in pixels of the picture; `flat` is the face laid flat.
     """
