@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Any, Final
 from pipeline.errors import PreflightError
 from pipeline.model.facts import Kind, MediaInfo
 from pipeline.probe import probe
+from pipeline.probe.sniff import sniff
 
 Facts = dict[str, Any]  # a fact by its word; left out is what the witness cannot tell
 _TIME: Final = 60  # seconds for one file
@@ -149,6 +151,17 @@ def _python_pptx(path: Path) -> Facts:
     return {"pages": sum(slide.element.get("show") not in {"0", "false"} for slide in Presentation(str(path)).slides)}
 
 
+def _office(path: Path) -> Facts:
+    """Pages that a plain LibreOffice makes of it, with a profile of its own."""
+    if path.suffix.lower() == ".pdf":
+        return {}
+    with tempfile.TemporaryDirectory() as name:
+        profile = f"-env:UserInstallation=file://{tempfile.gettempdir()}/crosscheck-office"
+        _said("soffice", profile, "--headless", "--convert-to", "pdf", "--outdir", name, str(path))
+        (made,) = Path(name).glob("*.pdf")
+        return {"pages": _poppler(made)["pages"]}
+
+
 def _importable() -> bool:
     try:
         import pyvips  # noqa: F401
@@ -171,6 +184,7 @@ WITNESSES: Final = (
     Witness("MediaInfo", _SOUNDING, _mediainfo, _program("mediainfo")),
     Witness("qpdf", frozenset({Kind.SLIDES}), _qpdf, _program("qpdf")),
     Witness("poppler", frozenset({Kind.SLIDES}), _poppler, _program("pdfinfo")),
+    Witness("LibreOffice", frozenset({Kind.SLIDES}), _office, _program("soffice")),
     Witness("python-pptx", frozenset({Kind.SLIDES}), _python_pptx, lambda: True),
 )
 
@@ -204,6 +218,22 @@ def disagreements(path: Path, info: MediaInfo, witness: Witness) -> Iterator[tup
         yield word, str(mine[word]), str(theirs)
 
 
+def refused(
+    path: Path, folder: Path, witnesses: tuple[Witness, ...], error: PreflightError, counts: Counter[tuple[str, str]]
+) -> Iterator[str]:
+    """A row for each witness that reads what we refuse."""
+    kind, _ = sniff(path)
+    for witness in witnesses:
+        try:
+            theirs = witness.read(path) if kind in witness.kinds else None
+        except Exception:  # noqa: BLE001  as above: then nobody reads it
+            counts[witness.name, "could not read either"] += 1
+            continue
+        if theirs:
+            counts[witness.name, "reads what we refuse"] += 1
+            yield f"| {path.relative_to(folder)} | read | no: {error.text.en[:120]} | {theirs} ({witness.name}) |"
+
+
 def compare(folder: Path, witnesses: tuple[Witness, ...]) -> tuple[Counter[tuple[str, str]], list[str]]:
     """How often each witness was asked, agreed, differed or failed, and the differences as rows of a table."""
     counts: Counter[tuple[str, str]] = Counter()
@@ -211,8 +241,9 @@ def compare(folder: Path, witnesses: tuple[Witness, ...]) -> tuple[Counter[tuple
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
         try:
             info = probe(path)
-        except PreflightError:  # told by the check; a witness may be more lenient
+        except PreflightError as error:
             counts["we", "refused"] += 1
+            rows += refused(path, folder, witnesses, error, counts)
             continue
         counts["we", "read"] += 1
         for witness in witnesses:
