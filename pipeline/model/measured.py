@@ -105,6 +105,7 @@ class Person(Struct, frozen=True, kw_only=True):
     lying: tuple[Span, ...] = ()  # the face is tilted by more than 45 degrees
     turned: tuple[Span, ...] = ()  # ... or turned away, up or down by more than 30
     cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
+    identity: str | None = None  # same, cannot tell or different: as on a card beside it; None: nobody asked
     joined: tuple[Span, ...] = ()  # two pictures between which all changes at once, as where takes are joined
 
 

@@ -107,7 +107,7 @@ class Watcher:
         """All that was seen, when there is no more."""
         sights = self._filled()
         spans = {sight.value: self._spans(sight in each for each in sights) for sight in Sight}
-        return Person(
+        seen = Person(
             step=self.step,
             pictures=len(sights),
             looked=len(self._looks),
@@ -116,8 +116,8 @@ class Watcher:
             background=self._background(),
             background_evenness=_exact(median(each.evenness for each in self._behind)) if self._behind else None,
             frozen=self._frozen(),
-            **spans,
         )
+        return replace(seen, **spans)
 
     def _filled(self) -> list[Sights]:
         """What is said of every picture; of one that was not looked at what is said of the one before."""
