@@ -51,9 +51,9 @@ def on_card(path: Path, number: int) -> Numbers | None:
         photo = photo.convert("RGB")
         (wide, tall), place = PORTRAIT
         scale = min(photo.width / wide, photo.height / tall)
-        box = (photo.width / 2 - wide * scale / 2, photo.height / 2 - tall * scale / 2)
-        box += (photo.width / 2 + wide * scale / 2, photo.height / 2 + tall * scale / 2)
-        card.paste(photo.resize(PORTRAIT[0], Image.Resampling.LANCZOS, box), place)
+        left, top = int((photo.width - wide * scale) / 2), int((photo.height - tall * scale) / 2)
+        part = photo.crop((left, top, photo.width - left, photo.height - top))
+        card.paste(part.resize((wide, tall), Image.Resampling.LANCZOS), place)
     shown = {"size": (1600, 1200), "share": rng.uniform(0.6, 0.8), "angle": rng.uniform(-10, 10)}
     taken = papers.photographed(card, rng, **shown, aslant=0.05, blur=rng.uniform(0, 2), noise=rng.uniform(1, 5))
     return identity.vector(np.ascontiguousarray(taken))

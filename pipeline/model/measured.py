@@ -124,6 +124,16 @@ class Card(Struct, frozen=True, kw_only=True):
     number: bool | None = None  # whether the last figure of its number is the one that follows from the others
 
 
+class PagePart(NamedTuple):
+    """A part of a page: the page from 1, and its edges in shares of the page from its upper left corner."""
+
+    page: int
+    left: Measured
+    top: Measured
+    right: Measured
+    bottom: Measured
+
+
 class Letter(Struct, frozen=True, kw_only=True):
     """A letter by which somebody grants something, page by page; see `docs/papers.md`."""
 
@@ -132,3 +142,6 @@ class Letter(Struct, frozen=True, kw_only=True):
     legible: bool | None = None  # None: nobody could read, or there is nothing to read
     signed: bool | None = None  # something stands where it is to be signed; None: no such place is found
     grantee: str | None = None  # to whom it is granted; None: it is not found
+    blank: tuple[int, ...] = ()  # pages without words, from 1
+    unsigned: tuple[PagePart, ...] = ()  # where it is to be signed and nothing stands, if it is signed nowhere
+    unread: tuple[PagePart, ...] = ()  # lines that could not be read for sure, if it is not legible
