@@ -89,7 +89,7 @@ def main() -> None:
         doubt = told[identity.CANNOT_TELL]
         wrong = told.total() - told[right] - doubt
         rows.append([name, "same" if same else "other", told.total(), told[right], doubt, wrong])
-    sys.stdout.write(table(["set", "of", "pairs", "right", "cannot tell", "wrong"], rows) + "\n")
+    table([("set", "of", "pairs", "right", "cannot tell", "wrong"), *(tuple(map(str, row)) for row in rows)])
     for name, part in (("photos", False), ("cards", True)):
         mine = [row for row in rows if str(row[0]).endswith(", cards") is part]
         total, right, doubt, wrong = (sum(int(str(row[column])) for row in mine) for column in (2, 3, 4, 5))

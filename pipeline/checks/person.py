@@ -143,6 +143,14 @@ def _cut_off(name: str) -> Callable[[MediaInfo, Limit], Text | None]:
     return advise
 
 
+def _shaking(info: MediaInfo) -> Iterator[Reading]:
+    """Seconds of the longest stretch; unknown where nothing behind the person could be followed."""
+    if info.person is None or info.person.followed:
+        yield from _longest(lambda p: p.shaking)(info)
+    else:
+        yield Reading(None)
+
+
 _check = partial(check, kinds=MOVING, needs=PERSON)
 
 CHECKS = (
@@ -246,6 +254,26 @@ CHECKS = (
         "count",
         read=_places(lambda p: p.joined),
         help=Text("Film one take without a cut.", "请一镜到底拍摄，勿剪辑拼接。"),
+    ),
+    _check(
+        "person.shaking",
+        "longest stretch with a moving camera",
+        "最长镜头晃动时段",
+        "seconds",
+        read=_shaking,
+        untold=Text(
+            "nothing behind the person can be followed, as on a plain screen",
+            "人物背后没有可跟踪的内容（如纯色幕布）",
+        ),
+        help=Text("Put the camera on a tripod.", "请使用三脚架固定拍摄。"),
+    ),
+    _check(
+        "person.head_room",
+        "room above the hair, of the picture's height",
+        "头顶以上空间占画面高度",
+        "share",
+        read=_of(lambda p: p.head_room),
+        help=Text("Leave some room above the head.", "请在头顶上方留出空间。"),
     ),
     _check(
         "person.identity",

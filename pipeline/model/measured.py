@@ -95,6 +95,8 @@ class Person(Struct, frozen=True, kw_only=True):
     looked: int  # ... that faces were looked for in
     seen: int  # ... and found
     share: Measured | None = None  # of the picture, by the face of the person: the median
+    head_room: Measured | None = None  # from the top of the hair to that of the picture, in shares of it: the median
+    followed: int = 0  # places at which it could be told whether the camera moves
     background: str | None = None  # green, blue, white or mixed, outside the person; None: nobody, or too little of it
     background_evenness: Measured | None = None  # 1: one lightness
     black: tuple[Span, ...] = ()  # nothing to see
@@ -106,6 +108,7 @@ class Person(Struct, frozen=True, kw_only=True):
     turned: tuple[Span, ...] = ()  # ... or turned away, up or down by more than 30
     cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
     identity: str | None = None  # same, cannot tell or different: as on a card beside it; None: nobody asked
+    shaking: tuple[Span, ...] = ()  # the camera moves: what is behind the person goes elsewhere within half a second
     joined: tuple[Span, ...] = ()  # two pictures between which all changes at once, as where takes are joined
 
 
