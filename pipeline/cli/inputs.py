@@ -243,7 +243,7 @@ def _named(project: Project, why: str, name: str, role: str | None) -> Preset:
 
 def _merged(settings: Settings, options: Judged, repairs: Repairs | None) -> dict[str, Any]:
     """What is asked of a file: what its project says and what was said beside the command, which counts more."""
-    said: dict[str, Any] = {"deep": options.deep or bool(settings.deep)}
+    said: dict[str, Any] = {"deep": options.deep or bool(settings.deep), "company": settings.company}
     if repairs is None:
         return said
     held = {one.name: getattr(settings if getattr(repairs, one.name) is None else repairs, one.name) for one in CHOICES}

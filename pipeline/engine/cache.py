@@ -171,6 +171,7 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
         str(first.at_least),
         str(sorted(first.allow)),
         str(first.deliver),
+        first.company or "",
     )
     return _Memory(db, digest(verb, preset.id, *asked, _machine())[:32], preset, first.role)
 

@@ -145,6 +145,8 @@ class Letter(Struct, frozen=True, kw_only=True):
     legible: bool | None = None  # None: nobody could read, or there is nothing to read
     signed: bool | None = None  # something stands where it is to be signed; None: no such place is found
     grantee: str | None = None  # to whom it is granted; None: it is not found
+    expected: str | None = None  # to whom it is to be granted, as `preflight.toml` says; None: nobody says
+    company: bool | None = None  # whether it is; None: nobody says who, or it cannot be told
     blank: tuple[int, ...] = ()  # pages without words, from 1
     unsigned: tuple[PagePart, ...] = ()  # where it is to be signed and nothing stands, if it is signed nowhere
     unread: tuple[PagePart, ...] = ()  # lines that could not be read for sure, if it is not legible

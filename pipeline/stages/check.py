@@ -29,7 +29,7 @@ from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages import foreign, trim
+from pipeline.stages import company, foreign, trim
 from pipeline.storage import crash
 from pipeline.tools import allowance
 
@@ -110,6 +110,8 @@ def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
     needs |= _DEEPER if job.deep else frozenset()
     allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
     info = measure(Path(job.path), info, needs)
+    if job.company is not None and info.letter is not None:
+        info = replace(info, letter=company.compared(info.letter, job.company))
     if job.cards is None or info.person is None:
         return info
     from pipeline.probe.person import identity  # an extra stands behind it
