@@ -105,8 +105,8 @@ def main() -> None:
         widths.append(float(found.glare or 0) if case.what == "glare" else 0.0)
     spent = time.process_time() - spent
     total = sum(row[0] for row in counts.values())
-    rows = [[name, row[0], row[1], row[2], row[3]] for name, row in counts.items()]
-    print(table(["cards", "drawn", "legible or not, right", "side right", "all edges seen"], rows))
+    rows = [(name, *map(str, row)) for name, row in counts.items()]
+    table([("cards", "drawn", "legible or not, right", "side right", "all edges seen"), *rows])
     print(f"number right or wrong: {numbers} of {numbered}; {spent / max(1, total):.1f} s of processor each")
     wrong = {name: _said(found) for name, px in _no_cards() if (found := card.look(px)).side != card.NO_CARD}
     print(f"no cards: {len(NO_CARDS) + 3}, taken for one or not told: {wrong or 'none'}")
@@ -148,9 +148,10 @@ def _letters(every: int) -> None:
         blank += letter.told([words.read(empty, 80)], readable=True).written == 0
     each = (time.process_time() - spent) / max(1, total + 2 * len(range(0, 20, every)))
     few = len(range(0, 20, every))
-    head = ["letters", "right", "of"]
-    told = [["grantee", grantees, total], ["signed or not", signed, total], ["legible", legible, total]]
-    print(table(head, [*told, ["blurred", blurred, few], ["blank", blank, few]]), f"{each:.1f} s of processor each")
+    told = [("grantee", grantees, total), ("signed or not", signed, total), ("legible", legible, total)]
+    told += [("blurred", blurred, few), ("blank", blank, few)]
+    table([("letters", "right", "of"), *((name, str(right), str(of)) for name, right, of in told)])
+    print(f"{each:.1f} s of processor each")
 
 
 if __name__ == "__main__":

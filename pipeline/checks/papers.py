@@ -43,6 +43,12 @@ def _written(value: Callable[[Letter], Value | None]) -> Read:
     return read
 
 
+def _company(info: MediaInfo) -> Iterator[Reading]:
+    """Nothing to read where nobody says to whom it is to grant, or every page is blank."""
+    if info.letter is not None and info.letter.written and info.letter.expected is not None:
+        yield Reading(info.letter.company)
+
+
 _card = partial(check, kinds=_PICTURE, needs=frozenset({"card"}))
 _letter = partial(check, kinds=_PAPER, needs=frozenset({"letter"}))
 
@@ -159,6 +165,21 @@ CHECKS = (
             "未找到签字处，或未识读文字（pip install 'media-preflight[ocr]'）",
         ),
         help=Text("Have it signed or sealed, and scan it again.", "请签字或盖章后重新扫描。"),
+    ),
+    _letter(
+        "letter.company",
+        "granted to the company of preflight.toml",
+        "被授权人为 preflight.toml 中的公司",
+        "flag",
+        read=_company,
+        untold=Text(
+            "the grantee was not found, or reads nearly like the company that preflight.toml names: compare them",
+            "未找到被授权人，或与 preflight.toml 中的公司仅略有出入：请自行核对",
+        ),
+        help=Text(
+            "Have the letter made out to your company, or correct `company` in preflight.toml.",
+            "请将授权书开具给贵公司，或更正 preflight.toml 中的 company。",
+        ),
     ),
     _letter(
         "letter.grantee",

@@ -45,6 +45,13 @@ def _longest(of: Stretches) -> Read:
     return read
 
 
+def _identity(info: MediaInfo) -> Iterator[Reading]:
+    """Nothing to read where nobody asked."""
+    asked = info.person.identity if info.person else None
+    if asked is not None:
+        yield Reading(None if asked == "cannot tell" else asked)
+
+
 def _places(of: Stretches) -> Read:
     """How many, and where they are."""
 
@@ -134,6 +141,14 @@ def _cut_off(name: str) -> Callable[[MediaInfo, Limit], Text | None]:
         return _TRIM if rest is not None and all(limit.accepts(one.end - one.start) for one in rest) else None
 
     return advise
+
+
+def _shaking(info: MediaInfo) -> Iterator[Reading]:
+    """Seconds of the longest stretch; unknown where nothing behind the person could be followed."""
+    if info.person is None or info.person.followed:
+        yield from _longest(lambda p: p.shaking)(info)
+    else:
+        yield Reading(None)
 
 
 _check = partial(check, kinds=MOVING, needs=PERSON)
@@ -239,6 +254,42 @@ CHECKS = (
         "count",
         read=_places(lambda p: p.joined),
         help=Text("Film one take without a cut.", "请一镜到底拍摄，勿剪辑拼接。"),
+    ),
+    _check(
+        "person.shaking",
+        "longest stretch with a moving camera",
+        "最长镜头晃动时段",
+        "seconds",
+        read=_shaking,
+        untold=Text(
+            "nothing behind the person can be followed, as on a plain screen",
+            "人物背后没有可跟踪的内容（如纯色幕布）",
+        ),
+        help=Text("Put the camera on a tripod.", "请使用三脚架固定拍摄。"),
+    ),
+    _check(
+        "person.head_room",
+        "room above the hair, of the picture's height",
+        "头顶以上空间占画面高度",
+        "share",
+        read=_of(lambda p: p.head_room),
+        help=Text("Leave some room above the head.", "请在头顶上方留出空间。"),
+    ),
+    _check(
+        "person.identity",
+        "the person on the card beside it",
+        "与证件上的人是否一致",
+        "word",
+        read=_identity,
+        untold=Text(
+            "whether it is the person on the card cannot be told: compare them yourself, and see that a clear picture "
+            "of the front lies beside the footage, of one person in one folder",
+            "无法判断是否为证件上的人：请自行比对，并确认素材旁有清晰的证件正面照片，且每人单独一个文件夹",
+        ),
+        help=Text(
+            "Send the card of the person who is filmed, or compare both yourself: an old photo may mislead.",
+            "请提交出镜人本人的证件，或自行比对：证件照过旧可能导致误判。",
+        ),
     ),
     _check(
         "person.background",

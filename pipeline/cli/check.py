@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.cli.arguments import Parser
-from pipeline.cli.options import Drawn, Judged, Options
+from pipeline.cli.options import Compared, Drawn, Judged, Options
 
 if TYPE_CHECKING:
     from pipeline.documents.spool import Line
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckOptions(Judged, Drawn):
+class CheckOptions(Judged, Compared, Drawn):
     """Of `preflight check`."""
 
 
 def declare(parser: Parser) -> type[CheckOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
+    Compared.declare(parser)
     Drawn.declare(parser)
     Options.declare(parser)
     return CheckOptions
@@ -33,7 +34,7 @@ def declare(parser: Parser) -> type[CheckOptions]:
 def run(options: CheckOptions) -> int:
     """Hold all that was named against the rules, and tell how it ended. Raises UsageError."""
     warm(options, plans=False)
-    return judge(options, "check", "checked", plots=options.plots)
+    return judge(options, "check", "checked", identity=options.identity, plots=options.plots)
 
 
 def warm(options: Judged, *, plans: bool) -> None:
@@ -50,7 +51,15 @@ def warm(options: Judged, *, plans: bool) -> None:
     fork_server.warm(fork_server.REPAIRING if plans else fork_server.LOOKING)
 
 
-def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, repairs: Repairs | None = None) -> int:
+def judge(
+    options: Judged,
+    verb: str,
+    event: str,
+    *,
+    identity: bool,
+    plots: str | None = None,
+    repairs: Repairs | None = None,
+) -> int:
     """The work of `check` and of `plan` (`verb`), which differ in what was asked for and in what is told."""
     # Imported while the server of the workers loads them too.
     from pipeline.cli import inputs, output
@@ -62,7 +71,7 @@ def judge(options: Judged, verb: str, event: str, *, plots: str | None = None, r
     from pipeline.engine import cache as remembered
     from pipeline.stages.check import patience
 
-    asked = inputs.run_of(options, repairs=repairs, plots=plots)
+    asked = inputs.run_of(options, repairs=repairs, plots=plots, identity=identity)
     type_: type[AssetEntry] = PlannedAsset if verb == "plan" else AssetEntry
 
     def lost(job: Job, error: AssetError) -> Line:

@@ -127,6 +127,14 @@ def _words(lang: str) -> ToolState:
     return _tool(Text("words on papers", "证件与文书文字"), found, Text.same(INSTALL), lang, needed=False)
 
 
+def _identity(lang: str) -> ToolState:
+    """What tells whether two faces are of one person."""
+    from pipeline.probe.person.identity import INSTALL, comparable
+
+    found = f"dlib-bin {metadata.version('dlib-bin')}" if comparable() else None
+    return _tool(Text("faces compared", "人脸比对"), found, Text.same(INSTALL), lang, needed=False)
+
+
 def _fonts(lang: str) -> list[ToolState]:
     """The fonts that most decks need, or those of their widths."""
     from pipeline.tools.fonts import doctored
@@ -241,6 +249,7 @@ def examine(lang: str, *, strict: bool) -> list[ToolState]:
         _faces(lang),
         _heic(lang),
         _words(lang),
+        _identity(lang),
     ]
     tools += [*_fonts(lang), *_project(lang)]
     for of, found in _layers().items():

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.checks.person import ENDS
+from pipeline.cli.compared import beside
 from pipeline.cli.options import ENCODINGS, Inputs, Judged
 from pipeline.cli.project import Project, Settings, near
 from pipeline.errors import PresetError, UsageError, nearest_word
@@ -97,6 +98,7 @@ def run_of(
     plots: str | None = None,
     out: str | None = None,
     anew: bool = False,
+    identity: bool = False,
     unplaced: Callable[[UsageError], None] | None = None,
 ) -> Assignment:
     """What was asked for, a part for each scenario: of presets that were named, else of `preflight.toml`.
@@ -135,6 +137,8 @@ def run_of(
         for part in parts:
             if not _trims(part):
                 _say_untrimmed(part.preset.id, options.lang)
+    if identity:
+        parts = tuple(_compared(part, options) for part in parts)
     roof = len(names) != 1
     return Assignment(tuple(_placed(part, out, roof=roof) for part in parts), roof, len(parts) > 1 and bool(names))
 
@@ -155,6 +159,18 @@ def _say_untrimmed(name: str, lang: str) -> None:
         f"--trim：{name} 不检测视频中的人物，首尾的黑屏、静止和无人时段将保留；仅截去超长部分",
     )
     sys.stderr.write(f"preflight: {said.of(lang)}\n")
+
+
+def _compared(part: Portion, options: Judged) -> Portion:
+    """The part with every job of footage naming the pictures beside it that may show the card of who is in it."""
+    groups, asks = beside(part.preset, part.groups)
+    if not asks and not options.quiet:
+        said = Text(
+            f"--identity: {part.preset.id} does not ask whose card it is; no faces are compared",
+            f"--identity：{part.preset.id} 不核对证件与本人，不会比对人脸",
+        )
+        sys.stderr.write(f"preflight: {said.of(options.lang)}\n")
+    return replace(part, groups=groups)
 
 
 def _for(jobs: list[Job], name: str) -> list[Job]:
@@ -227,7 +243,7 @@ def _named(project: Project, why: str, name: str, role: str | None) -> Preset:
 
 def _merged(settings: Settings, options: Judged, repairs: Repairs | None) -> dict[str, Any]:
     """What is asked of a file: what its project says and what was said beside the command, which counts more."""
-    said: dict[str, Any] = {"deep": options.deep or bool(settings.deep)}
+    said: dict[str, Any] = {"deep": options.deep or bool(settings.deep), "company": settings.company}
     if repairs is None:
         return said
     held = {one.name: getattr(settings if getattr(repairs, one.name) is None else repairs, one.name) for one in CHOICES}

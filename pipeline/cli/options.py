@@ -318,6 +318,26 @@ class Judged(Inputs, Scenarios):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Whether faces are compared, which is done where somebody asks for it and not else."""
+
+    identity: bool
+
+    @staticmethod
+    def declare(parser: Parser) -> None:
+        """Add the arguments."""
+        parser.group(WORK).add_argument(
+            "--identity",
+            action="store_true",
+            help=Text(
+                "compare who is filmed with the portrait on the identity card in the same folder (extra: identity); "
+                "only the verdict is kept",
+                "将素材中的人物与同一文件夹中身份证上的人像比对（需 identity 组件）；仅保留结论",
+            ),
+        )
+
+
 if TYPE_CHECKING:  # its fields are those of the table; who wants one asks `repairs`
 
     class _Chosen: ...

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pipeline.cli.arguments import Parser
 from pipeline.cli.check import judge
-from pipeline.cli.options import OUTPUT, Drawn, Judged, Options, Repairing, overwriting
+from pipeline.cli.options import OUTPUT, Compared, Drawn, Judged, Options, Repairing, overwriting
 from pipeline.model.facts import Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareOptions(Judged, Repairing, Drawn):
+class PrepareOptions(Judged, Compared, Repairing, Drawn):
     """Of `preflight prepare`."""
 
     out: str | None
@@ -23,6 +23,7 @@ class PrepareOptions(Judged, Repairing, Drawn):
 def declare(parser: Parser) -> type[PrepareOptions]:
     """Add the arguments; they become what is returned."""
     Judged.declare(parser)
+    Compared.declare(parser)
     Repairing.declare(parser)
     Drawn.declare(parser)
     parser.group(OUTPUT).add_argument(
@@ -44,7 +45,9 @@ def run(options: PrepareOptions) -> int:
     """Prepare all that was named, and tell how it ended. Raises UsageError."""
     _warm(options)
     if options.dry_run:
-        return judge(options, "plan", "planned", plots=options.plots, repairs=options.repairs)
+        return judge(
+            options, "plan", "planned", identity=options.identity, plots=options.plots, repairs=options.repairs
+        )
     # Imported while the server of the workers loads them too.
 
     from pipeline.cli import inputs, output
@@ -59,6 +62,7 @@ def run(options: PrepareOptions) -> int:
         plots=options.plots,
         out=urls.local(options.out or ""),
         anew=options.overwrite == "always",
+        identity=options.identity,
     )
     with output.Ending(
         options, PREPARED, roof=asked.roof, matrix=asked.matrix, explain=options.explain, fail_fast=options.fail_fast

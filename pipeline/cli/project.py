@@ -42,6 +42,7 @@ class Settings(Repairs, frozen=True, kw_only=True):
     preset: str | None = None
     role: str | None = None
     deep: bool | None = None
+    company: str | None = None  # to whom letters grant
 
 
 class Defaults(Settings, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ class Project:
 def said(one: Settings) -> str:
     """What is said of these files, as the file has it."""
     told = msgspec.structs.asdict(one)
-    first = {name: told.pop(name) for name in ("preset", "role", "deep")}
+    first = {name: told.pop(name) for name in ("preset", "role", "deep", "company")}
     held = {name: value for name, value in (first | told).items() if value not in (None, ())}
     return ", ".join(f"{name} = {msgspec.json.encode(value).decode()}" for name, value in held.items())
 

@@ -258,9 +258,18 @@ def _untouched(job: Job, seen: tuple[str, str]) -> bool:
 
 def _slot(job: Job, preset: Preset) -> Slot:
     tools = (pipeline.__version__, *states())
-    asked = (str(job.at_least), str(sorted(job.allow)), str(job.deliver), str(job.cuts), job.lang, job.encoding or "")
-    made_by = digest(*asked, *tools)
+    asked = (str(job.at_least), str(sorted(job.allow)), str(job.deliver), str(job.cuts), job.lang)
+    said = (job.encoding or "", job.company or "")
+    beside = () if job.cards is None else ("identity", *(f"{card} {_state(card)}" for card in job.cards))
+    made_by = digest(*asked, *said, *tools, *beside)
     return Slot(digest(preset.id, job.role or "", job.stem), made_by)
+
+
+def _state(path: str) -> str:
+    try:
+        return file_state(path)
+    except OSError:  # gone: it is not what it was
+        return ""
 
 
 def _rules_of(preset: Preset) -> Callable[[str | None, Record], str]:

@@ -139,8 +139,12 @@ def _connected(place: Path) -> sqlite3.Connection:
 
 
 def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) -> _Memory | None:
-    """None where nothing is to be remembered: the work has other results than its verdict, or is done elsewhere."""
+    """None where nothing is to be remembered: the work has other results than its verdict, hangs on other files too, or
+    is done elsewhere.
+    """
     if not running.resume or running.executor != "local" or not jobs or jobs[0].plots:
+        return None
+    if any(job.cards is not None for job in jobs):
         return None
     place = _place()
     if place is None:
@@ -167,6 +171,7 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
         str(first.at_least),
         str(sorted(first.allow)),
         str(first.deliver),
+        first.company or "",
     )
     return _Memory(db, digest(verb, preset.id, *asked, _machine())[:32], preset, first.role)
 

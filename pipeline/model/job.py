@@ -34,6 +34,8 @@ class Job(Struct, frozen=True, kw_only=True):
     allow: frozenset[str] = frozenset()  # checks whose repair is made on request only, and was asked for
     deliver: tuple[tuple[str, Value], ...] = ()  # what is asked for in place of the role's own `deliver`
     replace: bool = False
+    company: str | None = None  # to whom a letter is to grant, as `preflight.toml` says; None: nobody says
+    cards: tuple[str, ...] | None = None  # pictures that may show the card of who is filmed; None: not asked
     cuts: tuple[tuple[str, Fraction, Fraction], ...] = ()  # clips of a video: what each is called, start, end (seconds)
     ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
     twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`

@@ -96,6 +96,8 @@ class Person(Struct, frozen=True, kw_only=True):
     looked: int  # ... that faces were looked for in
     seen: int  # ... and found
     share: Measured | None = None  # of the picture, by the face of the person: the median
+    head_room: Measured | None = None  # from the top of the hair to that of the picture, in shares of it: the median
+    followed: int = 0  # places at which it could be told whether the camera moves
     background: str | None = None  # green, blue, white or mixed, outside the person; None: nobody, or too little of it
     background_evenness: Measured | None = None  # 1: one lightness
     black: tuple[Span, ...] = ()  # nothing to see
@@ -106,6 +108,8 @@ class Person(Struct, frozen=True, kw_only=True):
     lying: tuple[Span, ...] = ()  # the face is tilted by more than 45 degrees
     turned: tuple[Span, ...] = ()  # ... or turned away, up or down by more than 30
     cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
+    identity: str | None = None  # same, cannot tell or different: as on a card beside it; None: nobody asked
+    shaking: tuple[Span, ...] = ()  # the camera moves: what is behind the person goes elsewhere within half a second
     joined: tuple[Span, ...] = ()  # two pictures between which all changes at once, as where takes are joined
 
 
@@ -124,6 +128,16 @@ class Card(Struct, frozen=True, kw_only=True):
     number: bool | None = None  # whether the last figure of its number is the one that follows from the others
 
 
+class PagePart(NamedTuple):
+    """A part of a page: the page from 1, and its edges in shares of the page from its upper left corner."""
+
+    page: int
+    left: Measured
+    top: Measured
+    right: Measured
+    bottom: Measured
+
+
 class Letter(Struct, frozen=True, kw_only=True):
     """A letter by which somebody grants something, page by page; see `docs/papers.md`."""
 
@@ -132,3 +146,8 @@ class Letter(Struct, frozen=True, kw_only=True):
     legible: bool | None = None  # None: nobody could read, or there is nothing to read
     signed: bool | None = None  # something stands where it is to be signed; None: no such place is found
     grantee: str | None = None  # to whom it is granted; None: it is not found
+    expected: str | None = None  # to whom it is to be granted, as `preflight.toml` says; None: nobody says
+    company: bool | None = None  # whether it is; None: nobody says who, or it cannot be told
+    blank: tuple[int, ...] = ()  # pages without words, from 1
+    unsigned: tuple[PagePart, ...] = ()  # where it is to be signed and nothing stands, if it is signed nowhere
+    unread: tuple[PagePart, ...] = ()  # lines that could not be read for sure, if it is not legible

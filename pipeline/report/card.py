@@ -19,7 +19,7 @@ from pipeline.checks.base import at
 from pipeline.documents.facts import decoded
 from pipeline.documents.types import AssetEntry, OutputEntry, PlannedAsset, PreparedAsset
 from pipeline.errors import PreflightError
-from pipeline.model.facts import MediaInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.results import Category, Status, Verdict
 from pipeline.model.units import both
 from pipeline.report.findings import grouped, passed, rules_of, solved, stopped, unmeasured
@@ -263,6 +263,16 @@ class Pictures:
     def all(self) -> Iterator[Figure]:
         """Source first, then what was made of it."""
         box = _LARGE if self.job.open else _SMALL
+        if self._asked("card"):  # of whatever is given as a card nothing but this is shown
+            yield from _card(self.source, self.info)
+            return
+        if self.source is not None and self.info is not None and self.info.letter is not None:
+            from pipeline.plots import papers
+
+            yield from (
+                Figure(_uri(page), said) for page, said in papers.pages(self.source, self.info, self.info.letter)
+            )
+            return
         if self.source is not None and self.info is not None:
             drawn = list(_drawn(self.source, self.info))
             # A photo with its face drawn onto it needs no second picture of itself, but to be compared with.
@@ -276,6 +286,19 @@ class Pictures:
             if after:
                 yield Figure(_uri(after), WORDS["after"], part="after")
         yield from self._sheet()
+
+    def _asked(self, block: str) -> bool:
+        """Whether the role of the asset is one whose rules ask for this block of facts."""
+        from pipeline.rules import presets
+        from pipeline.rules.judge import needs
+
+        if self.info is not None and getattr(self.info, block) is not None:
+            return True
+        try:
+            role = presets.load(self.job.preset).role(self.entry.role or "")
+        except PreflightError:  # a preset of somebody else: the facts alone tell
+            return False
+        return role is not None and block in needs(role, Kind(self.entry.kind))
 
     def _sheet(self) -> Iterator[Figure]:
         """The pages of a deck side by side: those that were made, else those of a PDF."""
@@ -352,6 +375,14 @@ def _still(path: Path, info: MediaInfo, at: Fraction, box: tuple[int, int]) -> b
     if not info.video or not info.container:
         return None
     return still.frame(path, _OPENED_AS.get(info.container, info.container), at, info.video[0].rotation or 0, box)
+
+
+def _card(path: Path | None, info: MediaInfo | None) -> Iterator[Figure]:
+    from pipeline.plots import papers
+
+    data = papers.blurred(path, info) if path and info else None
+    if data:
+        yield Figure(_uri(data), Text("card, blurred; edges blue, glare red", "证件（已模糊）；蓝框为边缘，红框为反光"))
 
 
 def _contact(pages: list[Path], count: int) -> Iterator[Figure]:

@@ -24,6 +24,7 @@ _KINDS: Final[Mapping[str, Text]] = {
     "lying": Text("lying on its side", "人脸横躺"),
     "turned": Text("turned away", "面部转开"),
     "cut_off": Text("beyond the edge", "超出画面"),
+    "shaking": Text("camera moves", "镜头晃动"),
     "joined": Text("takes joined", "疑似拼接"),
 }
 

@@ -29,7 +29,7 @@ from pipeline.probe import measure, probe
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.rules import presets
-from pipeline.stages import foreign, trim
+from pipeline.stages import company, foreign, trim
 from pipeline.storage import crash
 from pipeline.tools import allowance
 
@@ -109,7 +109,14 @@ def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
     """The facts with the blocks of MEASURES that rules need, and those that the job asks for. Raises as `measure`."""
     needs |= _DEEPER if job.deep else frozenset()
     allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
-    return measure(Path(job.path), info, needs)
+    info = measure(Path(job.path), info, needs)
+    if job.company is not None and info.letter is not None:
+        info = replace(info, letter=company.compared(info.letter, job.company))
+    if job.cards is None or info.person is None:
+        return info
+    from pipeline.probe.person import identity  # an extra stands behind it
+
+    return identity.add(Path(job.path), info, job.cards)
 
 
 def judged(job: Job, info: MediaInfo, role: Role) -> tuple[Finding, ...]:

@@ -67,6 +67,8 @@ def suspects(jobs: Sequence[Job], todo: Iterable[int]) -> list[int]:
     """Jobs whose files agree with another one's in size, beginning and end. Files that cannot be read are none."""
     sizes: dict[int, list[int]] = defaultdict(list)
     for index in todo:
+        if jobs[index].cards is not None:  # the same footage may lie beside another card
+            continue
         try:
             size = Path(jobs[index].path).stat().st_size
         except OSError:  # no twin of another; its own check tells what is wrong with it

@@ -244,7 +244,13 @@ def _proven(
     for one, digest in zip(made, digests, strict=True):
         path = Path(one.path)
         seen = _seen(info, plan, one)
-        probed = probe(path, judging.needs(role, info.kind) - (_SEEN if seen else frozenset()))
+        needs = judging.needs(role, info.kind) - (_SEEN if seen else frozenset())
+        voices = info.archive is not None and "speech" in needs
+        probed = probe(path, needs - {"speech"} if voices else needs)
+        if voices and probed.archive is not None:
+            from pipeline.probe.archive.voices import carried  # what decodes them stands behind it
+
+            probed = carried(path, probed, Path(job.path), info)
         name = Path(one.name.format(stem=stem(job, plan))).name
         extension = Path(name).suffix.lower().lstrip(".")
         probed = replace(probed, name=name, extension=extension, person=seen or probed.person)

@@ -8,6 +8,7 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -98,6 +99,52 @@ def test_a_place_is_no_screen_and_a_shadow_is_uneven() -> None:
     assert shadow is not None
     assert shadow.colour == "green"
     assert shadow.evenness < 0.7
+
+
+def swaying(way: float, start: float, end: float, ground: np.ndarray | tuple[int, int, int]) -> Shot:
+    """The camera goes so far, in shares of the width, to one side and back twice a second from `start` to `end`."""
+
+    def shot(t: float) -> np.ndarray:
+        side = way * SIZE[0] * (round(t * 2) % 2) if start <= t < end else 0.0
+        moved = np.array([[1, 0, side], [0, 1, 0]])
+        return np.asarray(
+            cv2.warpAffine(person(t, ground=ground), moved, SIZE, borderMode=cv2.BORDER_REFLECT), np.uint8
+        )
+
+    return shot
+
+
+PLACE = np.asarray(scene(*SIZE), np.uint8)
+
+
+@pytest.mark.parametrize("way", [0.008, 0.02])
+def test_a_camera_that_moves_is_told_with_its_time(tmp_path: Path, way: float) -> None:
+    found = seen(film(tmp_path / "a.mp4", swaying(way, 6, 14, PLACE), 20))
+    assert found.followed > 5
+    (span,) = found.shaking
+    assert abs(float(span.start) - 6) <= 2
+    assert abs(float(span.end) - 14) <= 2
+
+
+def test_a_camera_on_a_tripod_does_not_move_and_before_a_screen_nobody_knows(tmp_path: Path) -> None:
+    still = seen(film(tmp_path / "a.mp4", swaying(0.001, 0, 9, PLACE), SECONDS))
+    assert (still.shaking, still.followed > 2) == ((), True)
+    screen = seen(film(tmp_path / "b.mp4", swaying(0.02, 0, 9, GREEN), SECONDS))
+    assert (screen.shaking, screen.followed) == ((), 0)
+    case = check(Job(path=str(tmp_path / "b.mp4"), stem="b", preset="tencent/avatar-general", role="video"))
+    (steady,) = [one for one in case.findings if one.rule.check == "person.shaking"]
+    assert (steady.verdict, steady.blocks) == (Verdict.UNKNOWN, False)
+
+
+@pytest.mark.parametrize(("tall", "cut"), [(0.5, 0.0), (0.9, 0.05), (1.0, 0.05)])
+def test_room_above_the_hair_is_measured(tmp_path: Path, tall: float, cut: float) -> None:
+    """The hair begins a twenty-fifth below the upper edge of the figure; `cut` of the picture is taken off above."""
+    gone = 2 * round(SIZE[1] * cut / 2)
+    found = seen(film(tmp_path / "a.mp4", lambda t: person(t, tall=tall)[gone:], 4))
+    left = SIZE[1] - gone
+    true = max(0.0, ((1 - tall) * SIZE[1] + 0.04 * tall * SIZE[1] - gone) / left)
+    assert found.head_room is not None
+    assert float(found.head_room) == pytest.approx(true, abs=0.012)
 
 
 def test_what_is_black_throughout_shows_nobody(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pipeline.model.results import Status, Verdict
 from pipeline.probe import probe
 from pipeline.probe.archive import voices
 from pipeline.stages.check import check
+from pipeline.stages.prepare import prepare
 from tests.probe.test_speech import RATE, Signal, noise, save, voice
 from tests.repairing import ffmpeg
 
@@ -123,3 +125,65 @@ def test_a_damaged_package_is_told_as_that_alone(takes: tuple[Path, ...], tmp_pa
     case = check(Job(path=str(path), stem="voice", preset="tencent/voice"))
     assert not [f for f in case.findings if f.rule.check.startswith("speech.")]
     assert [f.actual for f in case.findings if f.rule.check == "archive.valid"] == [False]
+
+
+LITTERED = """schema = 1
+id = "mine/voices"
+title = { en = "voices", zh = "语音" }
+
+[role.package]
+kinds = ["archive"]
+title = { en = "package", zh = "压缩包" }
+
+[[rule]]
+id = "mine.litter"
+role = "package"
+check = "archive.litter"
+max = 0
+sources = ["media-preflight recording sanity (2026-11-21)"]
+note = { en = "None.", zh = "无。" }
+
+[[rule]]
+id = "mine.snr"
+role = "package"
+check = "speech.snr"
+min = 1
+level = "warning"
+optional = true
+sources = ["media-preflight recording sanity (2026-11-21)"]
+note = { en = "Ours.", zh = "本工具拟定。" }
+"""
+
+
+def test_a_package_made_anew_is_not_heard_again(
+    takes: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".DS_Store").write_bytes(b"litter")
+    (tmp_path / "mine.toml").write_text(LITTERED, encoding="utf-8")
+    source = packed(tmp_path, *takes[:2], tmp_path / ".DS_Store")
+    listened, listen = list[str](), voices._listened
+
+    def counted(here: Path, entry: ArchiveEntry, *more: Any) -> Any:
+        listened.append(entry.name)
+        return listen(here, entry, *more)
+
+    monkeypatch.setattr(voices, "_listened", counted)
+    case = check(Job(path=str(source), stem="a", preset=str(tmp_path / "mine.toml"), out=str(tmp_path / "out")))
+    (tmp_path / "out").mkdir()
+    done = prepare(case, lambda _: None)
+    assert (done.status, done.error) == (Status.FIXED, None)
+    (output,) = done.outputs
+    made = heard(tmp_path / "out" / output.path)
+    assert sorted(set(listened)) == sorted(one.name for one in takes[:2])
+    once = listened[: len(listened) // 2]  # the second half is `heard` just above
+    assert once == listened[len(once) :]
+    assert output.facts is not None
+    assert output.facts.archive is not None
+    assert {one.name: one.speech for one in output.facts.archive.entries} == {n: e.speech for n, e in made.items()}
+
+
+def test_what_is_not_the_same_is_heard_anew(takes: tuple[Path, ...], tmp_path: Path) -> None:
+    whole = packed(tmp_path, takes[0])
+    known = probe(whole, frozenset({"speech"}))
+    other = packed(tmp_path, takes[1], to="other.zip")
+    assert voices.carried(other, probe(other), whole, known).archive == probe(other, frozenset({"speech"})).archive

@@ -239,9 +239,26 @@ def _side(lines: Sequence[ReadLine] | None, portraits: int, texts: Rows, *, whol
 
 def _glare(flat: Pixels) -> float:
     """Share of the card that is burnt out, in spots wider than print."""
-    burnt = (flat.min(axis=2) >= _BURNT).astype(np.uint8)
-    wide = max(3, round(_SPOT * flat.shape[1]))
-    return float(cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8)).mean())
+    return float(_spots(flat, flat.shape[1]).mean())
+
+
+def _spots(pixels: Pixels, width: float) -> Pixels:
+    """Where a card so many pixels wide is burnt out, in spots wider than print."""
+    burnt = (pixels.min(axis=2) >= _BURNT).astype(np.uint8)
+    wide = max(3, round(_SPOT * width))
+    return np.asarray(cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8)), np.uint8)
+
+
+def burnt(pixels: Pixels, corners: Numbers | None) -> list[tuple[int, int, int, int]]:
+    """Left, top, width and height of the spots in which nothing can be seen, on the card that `find` found."""
+    height, width = pixels.shape[:2]
+    spots = _spots(pixels, width if corners is None else _longer(corners))
+    if corners is not None:
+        inside = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(inside, [corners.round().astype(np.int32)], 1)
+        spots &= inside
+    outlines = cv2.findContours(spots, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    return [(left, top, wide, tall) for left, top, wide, tall in map(cv2.boundingRect, outlines)]
 
 
 # What can be read on it

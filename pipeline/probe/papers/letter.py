@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import Unreadable
 from pipeline.model.facts import MediaInfo, Text
-from pipeline.model.measured import Letter
+from pipeline.model.measured import Letter, PagePart
 from pipeline.probe.face.models import Pixels
 from pipeline.probe.face.pixels import READABLE, picture_of
 from pipeline.probe.papers import words
@@ -65,6 +67,7 @@ _THIN: Final = (
     0.2  # of the height of a line of text: what is no thicker, and longer than the next, is a line to sign on
 )
 _LONG: Final = 0.6
+_MARKED: Final = 100  # lines that are marked for not being read
 _SIGNED: Final = 0.006  # share of the place that strokes fill where somebody signed
 
 
@@ -97,15 +100,16 @@ def measure(path: Path, info: MediaInfo) -> Letter | None:
         return told([_seen(picture_of(path, info.image, _SIDE), readable=readable)], readable=readable)
     if info.slides is None or info.slides.format != "pdf" or info.slides.encrypted:
         return None
-    return told(list(_pages(path, info.name, readable=readable)), readable=readable)
+    numbered = list(_pages(path, info.name, readable=readable))
+    return told([page for _, page in numbered], readable=readable, numbers=[number for number, _ in numbered])
 
 
 def _seen(pixels: Pixels, *, readable: bool) -> ReadPage:
     return words.read(pixels, _MOST) if readable else ReadPage(pixels, ())
 
 
-def _pages(path: Path, name: str, *, readable: bool) -> Iterator[ReadPage]:
-    """The pages of a PDF with their lines. Raises Unreadable."""
+def _pages(path: Path, name: str, *, readable: bool) -> Iterator[tuple[int, ReadPage]]:
+    """The pages of a PDF, from 1, with their lines. Raises Unreadable."""
     import pypdfium2
 
     try:
@@ -114,7 +118,7 @@ def _pages(path: Path, name: str, *, readable: bool) -> Iterator[ReadPage]:
             count = len(document)
             for number in range(count):
                 if number < _PAGES - 1 or number == count - 1:
-                    yield _page(document[number], readable=readable)
+                    yield number + 1, _page(document[number], readable=readable)
         finally:
             document.close()
     except (pypdfium2.PdfiumError, OSError) as error:
@@ -153,17 +157,35 @@ def _typed(typed: Any, scale: float, tall: float) -> tuple[ReadLine, ...]:
     return tuple(sorted(found, key=lambda line: line.box[1]))
 
 
-def told(pages: Sequence[ReadPage], *, readable: bool) -> Letter:
-    """What the pages of a letter tell."""
+def told(pages: Sequence[ReadPage], *, readable: bool, numbers: Sequence[int] = ()) -> Letter:
+    """What the pages of a letter tell; `numbers` are those of the pages, from 1, where some were passed over."""
     lines = [line for page in pages for line in page.lines]
-    written = sum(len(page.lines) >= _ROWS or (not readable and rows(page.pixels).stretches >= _ROWS) for page in pages)
+    written = [len(page.lines) >= _ROWS or (not readable and rows(page.pixels).stretches >= _ROWS) for page in pages]
+    named = numbers or range(1, len(pages) + 1)
+    legible = _legible(lines) if lines else None
+    places = [
+        (_where(number, page, _behind(page, line)), _filled(page, line))
+        for number, page in zip(named, pages, strict=True)
+        for line in page.lines
+        if _SIGN.search(line.words)
+    ]
+    signed = any(filled for _, filled in places) if places else None
+    unread = (
+        _where(number, page, line.box)
+        for number, page in zip(named, pages, strict=True)
+        for line in page.lines
+        if line.score < _SURE
+    )
     rowed = [row for page in pages for row in _rowed(page.lines)]
     return Letter(
         pages=len(pages),
-        written=written,
-        legible=_legible(lines) if lines else None,
-        signed=_signed(pages),
+        written=sum(written),
+        legible=legible,
+        signed=signed,
         grantee=_grantee(["".join(line.words for line in row) for row in rowed]),
+        blank=tuple(number for number, one in zip(named, written, strict=True) if not one),
+        unsigned=tuple(place for place, _ in places) if signed is False else (),
+        unread=tuple(islice(unread, _MARKED)) if legible is False else (),
     )
 
 
@@ -224,10 +246,26 @@ def _name(text: str) -> str:
 # The place to sign
 
 
-def _signed(pages: Sequence[ReadPage]) -> bool | None:
-    """Whether something stands at any place to sign; None where no such place is found."""
-    places = [_filled(page, line) for page in pages for line in page.lines if _SIGN.search(line.words)]
-    return any(places) if places else None
+def _where(number: int, page: ReadPage, box: tuple[float, float, float, float]) -> PagePart:
+    height, width = page.pixels.shape[:2]
+    shares = (side / whole for side, whole in zip(box, (width, height, width, height), strict=True))
+    return PagePart(number, *(Fraction(round(min(1.0, max(0.0, share)) * 1000), 1000) for share in shares))
+
+
+def _behind(page: ReadPage, label: ReadLine) -> tuple[int, int, int, int]:
+    """Where something has to stand behind a label for it to be signed, in pixels."""
+    left, top, right, bottom = label.box
+    tall = bottom - top
+    # The box of a label may hold the line to sign on: what is behind its words is part of the place.
+    said = len(re.sub(r"[_＿]+", "", label.words)) / max(1, len(label.words))
+    start = left + (right - left) * said if said < 1 else right
+    height, width = page.pixels.shape[:2]
+    return (
+        int(max(0, start)),
+        int(max(0, top - _UP * tall)),
+        int(min(width, start + _RIGHT * tall)),
+        int(min(height, bottom + _DOWN * tall)),
+    )
 
 
 def _filled(page: ReadPage, label: ReadLine) -> bool:
@@ -235,18 +273,11 @@ def _filled(page: ReadPage, label: ReadLine) -> bool:
     behind = _SIGN.split(label.words)[-1]
     if len(behind.strip(_FILLER + "处")) > 1 and not _DATE.search(behind) and len(label.words) < _LONGEST:
         return True
-    left, top, right, bottom = label.box
-    tall = bottom - top
-    # The box of a label may hold the line to sign on: what is behind its words is part of the place.
-    said = len(re.sub(r"[_＿]+", "", label.words)) / max(1, len(label.words))
-    start = left + (right - left) * said if said < 1 else right
-    height, width = page.pixels.shape[:2]
-    x0, x1 = int(max(0, start)), int(min(width, start + _RIGHT * tall))
-    y0, y1 = int(max(0, top - _UP * tall)), int(min(height, bottom + _DOWN * tall))
+    x0, y0, x1, y1 = _behind(page, label)
     part = page.pixels[y0:y1, x0:x1]
     if min(part.shape[:2]) < 3:
         return False
-    ink = _strokes(part, tall)
+    ink = _strokes(part, label.box[3] - label.box[1])
     for other in page.lines:
         known = _DATE.search(other.words) or _SIGN.search(other.words) or _beside(other, label)
         if other is not label and other.score >= _SURE and known:

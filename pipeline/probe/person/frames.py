@@ -41,9 +41,9 @@ def step_of(length: Fraction | None) -> Fraction:
     return max(STEP, Fraction(int(length or 0), _MOST))
 
 
-def small(size: Size) -> Size:
-    """A picture of `size` as it is looked at, never larger than it is."""
-    scale = min(Fraction(1), Fraction(_SIDE, max(size)))
+def small(size: Size, side: int = _SIDE) -> Size:
+    """A picture of `size` as it is looked at, `side` pixels on its longer side and never larger than it is."""
+    scale = min(Fraction(1), Fraction(side, max(size)))
     return Size(*(max(2, round(side * scale / 2) * 2) for side in size))
 
 

@@ -8,7 +8,7 @@ that a span begins and ends within half a second of the truth.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ from pipeline.errors import ToolMissing
 from pipeline.model.facts import MediaInfo, Text, VideoStream, decodable
 from pipeline.model.measured import Face, Person, Span
 from pipeline.probe.face.models import Pixels, load
-from pipeline.probe.person import frames
+from pipeline.probe.person import camera, frames
 from pipeline.probe.person.background import MIXED, Behind, behind
 from pipeline.probe.person.sight import CHANGED, STILL, Sight, change, grey, light, people, told
 
@@ -56,6 +56,9 @@ class Watcher:
         self._found: int | None = None  # faces in the last picture looked at
         self._behind: list[Behind] = []
         self._brief = 0  # looks since the last close one
+        self._rooms: list[Fraction] = []  # above the hair, in shares of the picture
+        self._before: _Seen | None = None  # the picture that the next is held against, for whether the camera moves
+        self._moves: dict[int, float] = {}  # how far the background goes until the picture after each
 
     def take(self, _: Fraction, pixels: Pixels) -> None:
         """The next picture."""
@@ -66,7 +69,12 @@ class Watcher:
         if dark:
             self._between.clear()
             self._last = (lightness, lightness)
+            self._before = None
             return
+        if self._before is not None:
+            way = camera.moved(self._before.pixels, pixels)
+            self._moves |= {} if way is None else {self._before.number: way}
+            self._before = None
         after = self._last[1] if self._last else None
         due = max(self._looks, default=-_EVERY) + _EVERY <= index or not self._looks or bool(self._lights[index - 1])
         moved = after is None or change(lightness, after) > CHANGED
@@ -76,6 +84,7 @@ class Watcher:
         if due:
             self._look(index, pixels)
             after = lightness
+            self._before = _Seen(index, pixels)
         else:
             self._between.append(_Seen(index, pixels))
         self._last = (lightness, lightness if after is None else after)
@@ -99,6 +108,7 @@ class Watcher:
         if not brief or len(faces) != self._found:  # who comes or goes is looked at closely
             faces = people(pixels, briefly=False)
             self._behind += [found] if faces and (found := behind(pixels)) else []
+            self._rooms += [Fraction(faces[0].head[1], len(pixels))] if faces and faces[0].head else []
         self._found = len(faces)
         self._looks[index] = told(faces)
         self._main += faces[:1]
@@ -107,7 +117,7 @@ class Watcher:
         """All that was seen, when there is no more."""
         sights = self._filled()
         spans = {sight.value: self._spans(sight in each for each in sights) for sight in Sight}
-        return Person(
+        seen = Person(
             step=self.step,
             pictures=len(sights),
             looked=len(self._looks),
@@ -116,8 +126,11 @@ class Watcher:
             background=self._background(),
             background_evenness=_exact(median(each.evenness for each in self._behind)) if self._behind else None,
             frozen=self._frozen(),
-            **spans,
+            head_room=_exact(float(median(self._rooms))) if self._rooms else None,
+            followed=len(self._moves),
+            shaking=self._spans(self._shakes(len(sights))),
         )
+        return replace(seen, **spans)
 
     def _filled(self) -> list[Sights]:
         """What is said of every picture; of one that was not looked at what is said of the one before."""
@@ -126,6 +139,15 @@ class Watcher:
             last = self._looks.get(index, last)
             filled.append(dark or last)
         return filled
+
+    def _shakes(self, count: int) -> Iterator[bool]:
+        """Whether the camera moves, for every picture; of one that was not followed as at the last one that was, for as
+        long as two looks are apart.
+        """
+        last = -_EVERY
+        for index in range(count):
+            last = index if index in self._moves else last
+            yield index - last < _EVERY and self._moves[last] >= camera.MOVED
 
     def _background(self) -> str | None:
         """The colour that is behind the person nearly all the time."""
