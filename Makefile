@@ -89,7 +89,8 @@ run: setup ## prepare all samples and print the result
 test: setup ## the test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
-thorough: setup ## what the suite tries a part of, in whole
+thorough: setup ## what the suite tries a part of, in whole, and the comparing of faces
+	@$(PIP) -e ".[identity]"
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m thorough
 
 lint: setup ## formatting, linting, who may import whom, types
