@@ -92,6 +92,7 @@ test: setup ## the test suite
 thorough: setup ## what the suite tries a part of, in whole, and the comparing of faces
 	@$(PIP) -e ".[identity]"
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m thorough
+	@$(BIN)/python -m pytest tests/probe/test_identity.py
 
 lint: setup ## formatting, linting, who may import whom, types
 	@$(BIN)/ruff format --check .

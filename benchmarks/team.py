@@ -1,12 +1,14 @@
 """A team's server with twenty people at once, killed twice meanwhile; and one large upload whose line is cut ten times.
 
 Every person makes batches of recordings that nobody else has, in a loop: opened, sent in pieces, prepared, watched,
-fetched, closed. Each also asks for batches of the others. What comes back is held against what was sent.
+fetched, closed. Each also asks for batches of the others. What comes back is held against what was sent. Some people do
+the same in Chromium on the page.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
 import secrets
@@ -14,13 +16,19 @@ import tempfile
 import threading
 import time
 import wave
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+
+import httpx
+from selenium.common.exceptions import WebDriverException
 
 from benchmarks._run import table
 from media_preflight.client import Declined, Served
 from pipeline.serve.people import add
+from tests.browser import browser, select
 from tests.serve.test_client import CutLine, ended, started
 
 PRESET = "convert/mono-wav"
@@ -62,6 +70,62 @@ def person(name: str, token: str, address: str, folder: Path, until: float, tall
                 with tally.guard:
                     tally.lost.append(f"{name}: {type(error).__name__}: {error}")
                 return
+
+
+def browsing(name: str, token: str, address: str, folder: Path, until: float, tally: Tally) -> None:
+    """As `person`, by a Chromium on the page."""
+    folder.mkdir()
+    try:
+        with browser() as driver:
+            driver.get(f"{address}/{token}/")
+            while time.monotonic() < until:
+                _by_hand(name, driver, folder, tally)
+    except Exception as error:  # noqa: BLE001  as above
+        with tally.guard:
+            tally.lost.append(f"{name}, in a browser: {type(error).__name__}: {error}")
+
+
+def _by_hand(name: str, driver: Any, folder: Path, tally: Tally) -> None:
+    wanted = {}
+    for number in range(3):
+        path = folder / f"{name}-{number}-{secrets.token_hex(4)}.wav"
+        wanted[path.name] = recording(path, random.SystemRandom().randrange(1 << 60))
+    _patiently(lambda: driver.find_element("id", "pick").is_enabled())
+    select(driver, "preset", PRESET)
+    driver.find_element("id", "pick").send_keys("\n".join(str(folder / one) for one in wanted))
+    _patiently(driver.find_element("id", "prepare").is_enabled)
+    started = time.monotonic()
+    driver.find_element("id", "prepare").click()
+    _patiently(lambda: driver.find_element("id", "state").text == "Done.")
+    waited = time.monotonic() - started
+    links = [one.get_attribute("href") for one in driver.find_elements("css selector", "#downloads a")]
+    held = {}
+    for link in links:
+        answer = httpx.get(link)
+        if answer.content[:4] == b"RIFF":
+            with wave.open(io.BytesIO(answer.content)) as made:
+                held[unquote(link.rpartition("/")[2])] = made.readframes(made.getnframes())
+    for one in wanted:
+        (folder / one).unlink()
+    driver.find_element("id", "again").click()
+    _patiently(lambda: not driver.find_elements("css selector", "#dropped li"))
+    with tally.guard:
+        tally.waits.append(waited)
+        tally.files += len(held)
+        tally.done[name] = tally.done.get(name, 0) + 1
+        if sorted(held.values()) != sorted(wanted.values()):
+            tally.lost.append(f"{name}, in a browser: {len(held)} of {len(wanted)}, or others")
+
+
+def _patiently(ready: Callable[[], Any]) -> None:
+    """Waits as long as a client would. Raises TimeoutError."""
+    end = time.monotonic() + 600
+    while time.monotonic() < end:
+        with suppress(WebDriverException):  # the page is drawn anew
+            if ready():
+                return
+        time.sleep(0.2)
+    raise TimeoutError("nothing happened for ten minutes")
 
 
 def _batch(name: str, server: Served, folder: Path, tally: Tally) -> None:
@@ -109,8 +173,8 @@ def _memory(process: int) -> float:
     return 0.0
 
 
-def crowd(folder: Path, people: int, seconds: float) -> None:
-    """So many people for so long, the server killed after a third and after two thirds of it."""
+def crowd(folder: Path, people: int, browsers: int, seconds: float) -> None:
+    """So many people, some in browsers, for so long, the server killed after a third and after two thirds of it."""
     data = folder / "data"
     data.mkdir(mode=0o700)
     tokens = {f"person{n}": add(data / "tokens", f"person{n}") for n in range(people)}
@@ -118,10 +182,10 @@ def crowd(folder: Path, people: int, seconds: float) -> None:
     tally, begun = Tally(), time.monotonic()
     given = [
         threading.Thread(
-            target=person,
+            target=browsing if number < browsers else person,
             args=(name, token, f"http://127.0.0.1:{port}", folder / name, begun + seconds, tally),
         )
-        for name, token in tokens.items()
+        for number, (name, token) in enumerate(tokens.items())
     ]
     for one in given:
         one.start()
@@ -136,7 +200,7 @@ def crowd(folder: Path, people: int, seconds: float) -> None:
     taken = time.monotonic() - begun
     ended(process)
     rows = [
-        (f"{people} people, server killed twice", "figure"),
+        (f"{people} people, {browsers} in browsers, server killed twice", "figure"),
         ("seconds, until the last batch was done", f"{taken:.0f}"),
         ("batches done", f"{sum(tally.done.values())}"),
         ("of one person, fewest and most", f"{min(tally.done.values(), default=0)}, {max(tally.done.values())}"),
@@ -186,7 +250,8 @@ def large(folder: Path, size: int) -> None:
 
 
 def main() -> None:
-    """Print the figures. BENCH_PEOPLE, BENCH_SECONDS and BENCH_BYTES make it smaller."""
+    """Print the figures. BENCH_PEOPLE, BENCH_BROWSERS, BENCH_SECONDS and BENCH_BYTES make it smaller."""
     with tempfile.TemporaryDirectory(prefix="bench-team-") as scratch:
-        crowd(Path(scratch), int(os.environ.get("BENCH_PEOPLE", "20")), float(os.environ.get("BENCH_SECONDS", "60")))
+        people, browsers = int(os.environ.get("BENCH_PEOPLE", "20")), int(os.environ.get("BENCH_BROWSERS", "3"))
+        crowd(Path(scratch), people, browsers, float(os.environ.get("BENCH_SECONDS", "300")))
         large(Path(scratch), int(os.environ.get("BENCH_BYTES", str(6 << 30))))

@@ -117,7 +117,7 @@ def transcode(name: str, media: Path, folder: Path) -> tuple[list[tuple[str, ...
     ours, made = prepared(source, preset, folder)
     decoding = cost([programs.ffmpeg(), "-nostdin", "-v", "error", "-i", source, "-f", "null", "-"])
     manifest = json.loads((made.parent / "manifest.json").read_text())
-    said = next(one["found"] for one in manifest["assets"][0]["proof"] if one["name"] == "VMAF")
+    said = {one["name"]["en"]: one["found"]["en"] for one in manifest["assets"][0]["proof"]}["VMAF"]
     rows = []
     for label, spent, file, proof in (
         (f"{name}: `ffmpeg -c:v libx264`", peer, plain, ""),
@@ -187,7 +187,11 @@ def alpha(media: Path, folder: Path) -> None:
         rows.append((label, f"{spent.wall:.1f}", f"{spent.cpu:.1f}", *shares, f"{file.stat().st_size / 1e6:.0f}"))
     table(rows)
     manifest = json.loads((made.parent / "manifest.json").read_text())
-    print("\nproof:", next(p["found"] for p in manifest["assets"][0]["proof"] if p["name"] == "alpha plane"), "\n")
+    print(
+        "\nproof:",
+        next(p["found"]["en"] for p in manifest["assets"][0]["proof"] if p["name"]["en"] == "alpha plane"),
+        "\n",
+    )
 
 
 def memory(name: str, media: Path, folder: Path) -> None:

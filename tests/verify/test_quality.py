@@ -200,7 +200,7 @@ def test_a_film_whose_stream_does_not_say_how_long_it_is_is_looked_at_as_often(t
     assert (info.video[0].duration, info.duration is None) == (None, told == "by nobody")
     outcome = prepared(source, tmp_path / "out", PLAIN)
     assert outcome.status is Status.FIXED, outcome.error
-    assert "(mean of 16 frames" in proof(outcome, "VMAF").found.en  # 350 frames, every 22nd
+    assert "(mean of 17 frames" in proof(outcome, "VMAF").found.en  # 350 frames, every 21st
 
 
 # --- transparency -----------------------------------------------------------------------------------

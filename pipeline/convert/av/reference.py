@@ -37,8 +37,9 @@ def every(recipe: Recipe) -> int:
         frames = length * rate
         most = max(_LEAST, _MOST // (made.shown.width * made.shown.height if made.shown else _USUAL))
         step = int(min(max(_OFTEN * rate, frames / most), frames / _LEAST, _SELDOM * rate))
-    # Entry points are better than what stands between them, and would be met again and again.
-    while step > 2 and made.group and gcd(step, made.group) > 2:
+    # Some frames are better than their neighbours: entry points, and every second or fourth of those between. An odd
+    # step meets each kind as often as it comes.
+    while step > 2 and (step % 2 == 0 or (made.group and gcd(step, made.group) > 2)):
         step -= 1
     return max(2, step)
 
