@@ -55,7 +55,7 @@ def recipe(
         (recipe("600", Size(3840, 2160), group=250), 99),
         (recipe("60", group=250), 21),
         (recipe("0.5", group=250), 2),
-        # Twelve where there are as many: 4 s of 100 frames, every seventh, as eight is even. A second has two neighbours.
+        # Twelve where there are as many: 4 s of 100 frames, every seventh. A second has two neighbours.
         (recipe("4"), 7),
         (recipe("0.5"), 2),
         (recipe("0"), 49),
