@@ -147,7 +147,15 @@ def _asked(options: WatchOptions) -> PrepareOptions:
     given: dict[str, Any] = {one.name: getattr(options, one.name) for one in fields(options)}
     del given["folder"], given["settle"]
     usual = {"from_file": None, "null": False, "allow_empty": True, "fail_fast": False, "executor": "local"}
-    rest = {"scheduler": None, "deep": False, "encoding": None, "no_resume": False, "plots": None, "dry_run": False}
+    rest = {
+        "scheduler": None,
+        "deep": False,
+        "identity": False,
+        "encoding": None,
+        "no_resume": False,
+        "plots": None,
+        "dry_run": False,
+    }
     exclude = (*options.exclude, *(f"*{ending}" for ending in _UNFINISHED))
     return PrepareOptions(**given | usual | rest | {"paths": (options.folder,), "exclude": exclude})
 
