@@ -119,6 +119,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     slack: Fraction = Fraction(0)  # seconds that may stay at either end of a part where that saves encoding it
     allowed: frozenset[str] = frozenset()  # what is done on request only, and was asked for
     finer: bool = False  # pictures are encoded once more, for the first time fell short of what is aimed at
+    encoded: bool = False  # ... or for, copied, they did not come out as they were
 
     @property
     def empty(self) -> bool:

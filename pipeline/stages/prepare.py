@@ -23,7 +23,7 @@ from pipeline.model.facts import Kind, MediaInfo, Text
 from pipeline.model.job import Job
 from pipeline.model.measured import Person
 from pipeline.model.results import Category, Finding, Made, Outcome, Output, Part, Plan, Problem, Proof, Status, Step
-from pipeline.model.rules import Role
+from pipeline.model.rules import Role, Safety
 from pipeline.plots import publish as drawing
 from pipeline.probe import probe
 from pipeline.rules import judge as judging
@@ -83,6 +83,14 @@ def decodes(case: Case) -> bool:
         return False
 
 
+def _copies(info: MediaInfo, plan: Plan, role: Role) -> bool:
+    """Whether the pictures of a whole video go into another file as they are."""
+    if info.kind is not Kind.VIDEO or plan.split:
+        return False
+    chosen = recipe(info, without_names(plan), role)
+    return chosen.video is not None and chosen.picture is None
+
+
 _DOUBTFUL: Final = frozenset({"ToolFailed", "ProofFailed"})  # ends of a run that may be the fault of the source
 
 
@@ -130,6 +138,9 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
             read = beside.submit(content_md5, source)
             plan = parts.laid_out(source, info, plan, role)
             tried = _tried(job, info, plan, role, work, progress)
+            if tried.failed and job.at_least <= Safety.LOSSY and _copies(info, plan, role):
+                anew = _tried(job, info, replace(plan, encoded=True), role, work, progress)
+                tried = tried if anew.failed else anew
             if tried.short:
                 finer = _tried(job, info, replace(plan, finer=True), role, work, progress)
                 # What is finer and yet not right helps nobody, where the first one was.

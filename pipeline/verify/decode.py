@@ -85,8 +85,11 @@ def decoded(
     )
 
 
-# Said of what is not looked at: pictures of subtitles, whose size stands outside of their stream.
-_OF_SUBTITLES: Final = re.compile(r"codec parameters for stream \d+ \(Subtitle|^Consider increasing the value for")
+# Said of what is not looked at: pictures of subtitles, whose size stands outside of their stream, and codecs that are
+# opened with the file and not allowed. Without that of a picture or sound that is decoded the run ends with a code.
+_OF_SUBTITLES: Final = re.compile(
+    r"codec parameters for stream \d+ \(Subtitle|^Consider increasing the value for|Codec \(\w+\) not on whitelist"
+)
 
 
 def _grave(line: str) -> bool:

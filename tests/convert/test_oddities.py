@@ -119,6 +119,21 @@ def test_two_recordings_in_one_stream_are_told(clip: Path, tmp_path: Path) -> No
 # --- made right -------------------------------------------------------------------------------------
 
 
+def test_frames_that_a_copy_would_show_at_other_times_are_encoded(tmp_path: Path) -> None:
+    """A wrong duration of frames in Matroska lets what copies them guess when they are decoded."""
+    source = tmp_path / "film.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=30:d=1", "-c:v", "libx264", "-bf", "3", "-f", "matroska", source)
+    data = source.read_bytes()
+    at = data.index(b"\x23\xe3\x83\x84")  # DefaultDuration, four bytes of nanoseconds (RFC 9559, 5.1.4.1.13)
+    source.write_bytes(data[: at + 4] + (1_000_000).to_bytes(4, "big") + data[at + 8 :])
+    outcome = prepared(source, tmp_path / "out")
+    assert outcome.status is Status.FIXED, outcome.error
+    (made,) = outcome.outputs
+    (picture,) = made.facts.video
+    assert (picture.frames, picture.frame_rate, picture.variable) == (30, 30, False)
+    assert "were not shown when they should be" in outcome.steps[0].does.en
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [

@@ -16,6 +16,7 @@ from pipeline.model.facts import AudioStream, Kind, MediaInfo, VideoStream
 from pipeline.model.results import Proof
 from pipeline.probe import probe
 from pipeline.tools import programs
+from pipeline.verify import decode
 from pipeline.verify.decode import decoded
 
 Find = Callable[[str], Path]
@@ -175,3 +176,14 @@ def test_a_decoder_that_hangs_is_stopped(sample: Find, tmp_path: Path, monkeypat
     monkeypatch.setattr(ceilings, "FFMPEG", replace(ceilings.FFMPEG, quiet=0.3))
     with pytest.raises(TimedOut):
         decoded(sample("audio/mono.wav"), probe(sample("audio/mono.wav")), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "grave"),
+    [
+        ("[dvdsub @ 0x558882c6da80] Codec (dvdsub) not on whitelist 'h264,hevc,aac'", False),
+        ("[h264 @ 0x558882c6da80] error while decoding MB 12 7", True),
+    ],
+)
+def test_what_is_said_of_subtitles_that_are_not_decoded_is_no_damage(line: str, grave: bool) -> None:
+    assert decode._grave(line) is grave

@@ -144,6 +144,8 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
         sound_why = tuple((*why, _because(too_big)) for why in sound_why)
     if plan.finer and picture_why:
         picture_why += (_FINER,)
+    if plan.encoded and video:
+        picture_why += (_UNCOPIED,)
     name = _container(info, wishes, video, audio, picture_why, sound_why)
     held = _writable(name, info)
     picture_why += tuple(_unheld(s.codec, name) for s in video if not held.holds_video(s.codec))
@@ -202,6 +204,10 @@ _NO_ENTRY: Final = Text("no entry point to cut at without encoding lies there", 
 _FINER: Final = Text(
     "finer than usual, for at the usual quality it fell short of what is aimed at",
     "比通常更精细，因为按通常的质量未达到目标",
+)
+_UNCOPIED: Final = Text(
+    "copied into another container its frames were not shown when they should be",
+    "直接复制到另一封装后，画面的显示时间不正确",
 )
 _UNTIMED: Final = Text(
     "AVI does not tell when frames that were reordered are shown", "AVI 未记录经重新排序的帧的显示时间"
