@@ -128,3 +128,37 @@ def test_a_clean_aperture_is_told_and_leaves_what_is_stored(tmp_path: Path) -> N
     info = probe(path)
     assert (info.video[0].coded, info.video[0].size) == (Size(320, 240), Size(300, 200))
     assert any("300x200" in remark.en for remark in info.remarks)
+
+
+def test_a_picture_of_matroska_starts_with_its_first_frame(tmp_path: Path) -> None:
+    """Whatever FFmpeg makes of a wrong duration of frames: it takes the first of them for later than the sound."""
+    path, clip = tmp_path / "late.mkv", tmp_path / "clip.mkv"
+    tone = ("-f", "lavfi", "-i", "sine=duration=1:sample_rate=44100")
+    ffmpeg("-f", "lavfi", "-i", _PICTURE.format(30), *tone, "-c:v", "libx264", "-bf", "3", "-c:a", "ac3", clip)
+    ffmpeg(
+        "-itsoffset",
+        "0.1",
+        "-i",
+        clip,
+        "-itsoffset",
+        "0.2",
+        "-i",
+        clip,
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-c",
+        "copy",
+        path,
+    )
+    data = bytearray(path.read_bytes())
+    at = data.index(_DURATION)
+    data[at + 4 : at + 8] = (1_000_000).to_bytes(4, "big")
+    path.write_bytes(data)
+    info = probe(path)
+    (picture,), (sound,) = info.video, info.audio
+    assert picture.start is not None
+    assert sound.start is not None
+    assert abs(sound.start - picture.start - Fraction(1, 10)) <= Fraction(2, 1000)
+    assert info.start == picture.start

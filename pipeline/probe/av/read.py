@@ -121,7 +121,23 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     pictures = [s for s in container.streams.video if not disposition(s) & ATTACHED_PICTURE]
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
+    missing = boxes.missing if boxes else missing_bytes(path, size, format_)
+    cut = bool(missing) or (boxes is not None and _beyond_end(container, size))
+    untimed = [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]
+    # A transport stream tells when the last packet of sound begins, and a packet holds many frames.
+    late = OPENS[format_] == "mpegts" and not pictures
+    times: timing.Times | None = None
+    if untimed or late:
+        # Containers that tell the length of each stream are believed; these have only one for all.
+        unmeasured = container.streams.audio if late or OPENS[format_] in _ONE_LENGTH else ()
+        times = timing.read(container, untimed, unmeasured, cut=cut)
     start = seconds(container.start_time, MICROSECOND)
+    if (
+        times and OPENS[format_] == "matroska"
+    ):  # of which FFmpeg guesses what is decoded when, and then what is seen first
+        video = tuple(map(times.begun, video))
+        shown = [one.start for one in video if one.start is not None]
+        start = min(shown if start is None else [start, *shown], default=None)
     if OPENS[format_] == "matroska" and not STARTS_HEARD:
         audio = tuple(_heard(sound, tracks.get(sound.index)) for sound in audio)
         starts = [*(v.start for v in video), *(sound.start for sound in audio)]
@@ -141,8 +157,6 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     kind = Kind.VIDEO if video or not audio else Kind.AUDIO
     damaged = False
     remarks = list(_remarks(container, tracks))
-    missing = boxes.missing if boxes else missing_bytes(path, size, format_)
-    cut = bool(missing) or (boxes is not None and _beyond_end(container, size))
     # Without a header FFmpeg guesses the length from the bit rate, and what a header tells need not be so.
     if format_ in _COUNTED and (counted := count(path, size, _COUNTED[format_])) is not None:
         if missing is None:
@@ -166,13 +180,7 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
                 "文件在其声明的媒体数据结束之前终止：文件被截断。",
             )
         )
-    untimed = [s for s, facts in zip(pictures, video, strict=True) if facts.variable is None]
-    # A transport stream tells when the last packet of sound begins, and a packet holds many frames.
-    late = OPENS[format_] == "mpegts" and not pictures
-    if untimed or late:
-        # Containers that tell the length of each stream are believed; these have only one for all.
-        unmeasured = container.streams.audio if late or OPENS[format_] in _ONE_LENGTH else ()
-        times = timing.read(container, untimed, unmeasured, cut=cut)  # last: it reads on
+    if times:
         video, audio = tuple(map(times.picture, video)), tuple(map(times.sound, audio))
     if late and all(sound.duration is not None for sound in audio):
         length = max(sound.duration for sound in audio if sound.duration is not None)

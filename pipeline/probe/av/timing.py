@@ -79,6 +79,12 @@ class Times(Struct, frozen=True):
             rate = facts.frame_rate  # as stated, with frames left out here and there, or several recordings in one
         return replace(facts, variable=variable, frame_rate=rate)
 
+    def begun(self, facts: VideoStream) -> VideoStream:
+        """The facts with the time of the first picture, where packets tell it."""
+        seen = self.streams.get(facts.index)
+        known = [time for time in seen.times if time is not None] if seen else []
+        return replace(facts, start=min(known) * seen.clock) if seen and seen.clock and known else facts
+
     def sound(self, facts: AudioStream) -> AudioStream:
         """The facts with the length between the first and the last packet, where all of them were read."""
         seen = self.streams.get(facts.index)
