@@ -220,6 +220,8 @@ def said(*texts: str) -> list[ReadPage]:
         (["兹授权给华为云计算技术有限公司使用本人声音"], "华为云计算技术有限公司"),
         (["兹授权华为云使用本人声音"], "华为云"),
         (["I hereby authorize Nowhere Media Co., Ltd to use my portrait"], "Nowhere Media Co., Ltd"),
+        (["本人王某自愿授权 Nowhere Media Co., Ltd", "使用本人肖像"], "Nowhere Media Co., Ltd"),
+        (["I grant Huawei Cloud the right to use my voice"], "Huawei Cloud"),
         (["Authorized party: Nowhere Media Co., Ltd."], "Nowhere Media Co., Ltd"),
         (["被授权方（盖章）：", "授权人（签字）："], None),
         (["授权人：王某", "日期：2026年11月20日"], None),

@@ -47,8 +47,9 @@ _SENTENCES: Final = (
         r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{2,40}?(?:集团|研究院|研究所|中心|大学|学院|学校|医院|电视台))"
     ),
     re.compile(r"(?<!被)授权(?:给|予|于|与)?([^，,。；;：:、]{1,20}?云)(?:使用|对|将|以|，|,|。|$)"),
-    re.compile(
-        r"(?:authori[sz]es?|grants?(?:\s+to)?)\s+(.{2,60}?(?:Ltd|Limited|Inc|Corp|LLC|GmbH|Cloud)\b)", re.IGNORECASE
+    *(
+        re.compile(rf"(?:(?<!被)授权(?:给|予|于|与)?|(?:authori[sz]es?|grants?(?:\s+to)?)\s)\s*({name})", re.IGNORECASE)
+        for name in (r"[A-Za-z].{1,60}?(?:Ltd|Limited|Inc|Corp|LLC|GmbH)(?![A-Za-z])", r"[A-Za-z ]{2,40}?\bCloud\b")
     ),
 )
 _BEHIND: Final = re.compile(
