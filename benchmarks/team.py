@@ -55,6 +55,7 @@ class Tally:
         self.ids: set[str] = set()
         self.done: dict[str, int] = {}
         self.lost: list[str] = []
+        self.again: list[str] = []  # in browsers
         self.files = self.crossed = self.asked = 0
         self.waits: list[float] = []
 
@@ -73,16 +74,18 @@ def person(name: str, token: str, address: str, folder: Path, until: float, tall
 
 
 def browsing(name: str, token: str, address: str, folder: Path, until: float, tally: Tally) -> None:
-    """As `person`, by a Chromium on the page."""
+    """As `person`, by a Chromium on the page; where nothing comes of it for long, or there is no server, once more."""
     folder.mkdir()
-    try:
-        with browser() as driver:
-            driver.get(f"{address}/{token}/")
-            while time.monotonic() < until:
+    with browser() as driver:
+        while time.monotonic() < until or name not in tally.done:
+            try:
+                driver.get("about:blank")
+                driver.get(f"{address}/{token}/")
                 _by_hand(name, driver, folder, tally)
-    except Exception as error:  # noqa: BLE001  as above
-        with tally.guard:
-            tally.lost.append(f"{name}, in a browser: {type(error).__name__}: {error}")
+            except (WebDriverException, httpx.HTTPError, TimeoutError) as error:
+                with tally.guard:
+                    tally.again.append(f"{name}: {type(error).__name__}: {str(error)[:200]}")
+                time.sleep(1)
 
 
 def _by_hand(name: str, driver: Any, folder: Path, tally: Tally) -> None:
@@ -108,7 +111,6 @@ def _by_hand(name: str, driver: Any, folder: Path, tally: Tally) -> None:
     for one in wanted:
         (folder / one).unlink()
     driver.find_element("id", "again").click()
-    _patiently(lambda: not driver.find_elements("css selector", "#dropped li"))
     with tally.guard:
         tally.waits.append(waited)
         tally.files += len(held)
@@ -118,14 +120,14 @@ def _by_hand(name: str, driver: Any, folder: Path, tally: Tally) -> None:
 
 
 def _patiently(ready: Callable[[], Any]) -> None:
-    """Waits as long as a client would. Raises TimeoutError."""
-    end = time.monotonic() + 600
+    """Waits as long as a person would. Raises TimeoutError."""
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         with suppress(WebDriverException):  # the page is drawn anew
             if ready():
                 return
         time.sleep(0.2)
-    raise TimeoutError("nothing happened for ten minutes")
+    raise TimeoutError("nothing happened for two minutes")
 
 
 def _batch(name: str, server: Served, folder: Path, tally: Tally) -> None:
@@ -207,11 +209,12 @@ def crowd(folder: Path, people: int, browsers: int, seconds: float) -> None:
         ("files made, each as its source is", f"{tally.files}"),
         ("seconds from run to end, middle and longest", f"{_middle(tally.waits):.1f}, {max(tally.waits):.1f}"),
         ("batches lost, or not as they should be", f"{len(tally.lost)}"),
+        ("in browsers, begun once more", f"{len(tally.again)}"),
         ("batches of others asked for, and seen", f"{tally.asked}, {tally.crossed}"),
         ("memory of the server, MB, middle and most", f"{_middle(memory):.0f}, {max(memory):.0f}"),
     ]
     table(rows)
-    for line in tally.lost[:5]:
+    for line in (*tally.lost[:5], *tally.again[:5]):
         print(line)
 
 
