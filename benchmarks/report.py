@@ -14,7 +14,8 @@ from benchmarks._run import PREFLIGHT, table
 from pipeline.engine.pool import Pool, cores
 from pipeline.model.ceilings import CHECK
 from pipeline.model.job import Progress
-from pipeline.report.card import CardJob, Pictures, card_entry
+from pipeline.report.card import card_entry
+from pipeline.report.figures import CardJob, Pictures
 from pipeline.report.html import jobs, write
 from pipeline.report.summary import LocatedDocument
 from samples import build

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.engine.pool import Pool
 from pipeline.model.ceilings import CHECK
-from pipeline.report.card import CardJob, bare, card_entry
+from pipeline.report.card import bare, card_entry
+from pipeline.report.figures import CardJob
 
 
 def cards(todo: Sequence[CardJob], workers: int) -> Iterator[str]:

@@ -17,7 +17,8 @@ from pipeline.model.facts import Text
 from pipeline.model.results import Verdict
 from pipeline.model.rules import Level
 from pipeline.report import summary
-from pipeline.report.card import ORDER, TEMPLATES, CardJob, environment
+from pipeline.report.card import ORDER, TEMPLATES, environment
+from pipeline.report.figures import CardJob
 from pipeline.report.findings import loadable
 from pipeline.report.summary import FATES, BrokenRule, Fate, LocatedDocument, preset_of
 

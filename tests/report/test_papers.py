@@ -20,7 +20,8 @@ from pipeline.plots import papers as drawings
 from pipeline.probe import probe
 from pipeline.probe.papers import letter, words
 from pipeline.probe.papers.words import ReadLine, ReadPage
-from pipeline.report.card import CardJob, card_entry
+from pipeline.report.card import card_entry
+from pipeline.report.figures import CardJob
 from pipeline.stages.check import check
 from samples import _papers as papers
 

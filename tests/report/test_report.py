@@ -48,7 +48,8 @@ from pipeline.model.results import Category, Proof, Status, Verdict
 from pipeline.model.rules import Level, Limit
 from pipeline.probe import probe
 from pipeline.report import formats as export
-from pipeline.report.card import CardJob, bare, card_entry
+from pipeline.report.card import bare, card_entry
+from pipeline.report.figures import CardJob
 from pipeline.report.findings import grouped, rules_of, stopped
 from pipeline.report.html import write
 from pipeline.report.scale import WIDTH, scale
