@@ -51,7 +51,7 @@ _SEEN: Final = frozenset({"faces", "person"})  # blocks that faces are looked fo
 _DEEPER: Final = frozenset(name for name, one in MEASURES.items() if one.deep == "yes")
 
 
-def check(job: Job, spared: Callable[[Case], bool] = lambda _: False) -> Case:
+def check(job: Job, spared: Callable[[Case], bool] | None = None) -> Case:
     """One asset against the rules of its role, and what would be done about it.
 
     A job that is `deep` has it decoded whole, unless it is a video that is `spared` it as the case then stands: whose
@@ -73,7 +73,7 @@ def check(job: Job, spared: Callable[[Case], bool] = lambda _: False) -> Case:
             plan = planning.plan(findings, job.at_least, job.allow, info.kind)
         else:
             needs = judging.needs(role, info.kind)
-            if job.deep and info.kind is Kind.VIDEO:
+            if spared and job.deep and info.kind is Kind.VIDEO:
                 shallow = replace(job, deep=False)
                 info, needs = measured(shallow, info, needs), frozenset()
                 findings, plan = _planned(shallow, info, role)

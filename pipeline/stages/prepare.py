@@ -91,6 +91,14 @@ def _copies(info: MediaInfo, plan: Plan, role: Role) -> bool:
     return chosen.video is not None and chosen.picture is None
 
 
+def _re_encoded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings where what was to be copied into another file was encoded after all."""
+    return tuple(
+        replace(one, fix=replace(one.fix, safety=Safety.LOSSY)) if one.fix and one.fix.stream is None else one
+        for one in findings
+    )
+
+
 _DOUBTFUL: Final = frozenset({"ToolFailed", "ProofFailed"})  # ends of a run that may be the fault of the source
 
 
@@ -140,7 +148,8 @@ def _prepare(case: Case, outcome: Outcome, progress: Progress) -> Outcome:
             tried = _tried(job, info, plan, role, work, progress)
             if tried.failed and job.at_least <= Safety.LOSSY and _copies(info, plan, role):
                 anew = _tried(job, info, replace(plan, encoded=True), role, work, progress)
-                tried = tried if anew.failed else anew
+                if not anew.failed:
+                    tried, outcome = anew, replace(outcome, findings=_re_encoded(outcome.findings))
             if tried.short:
                 finer = _tried(job, info, replace(plan, finer=True), role, work, progress)
                 # What is finer and yet not right helps nobody, where the first one was.

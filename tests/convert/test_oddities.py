@@ -15,6 +15,7 @@ from pipeline.errors import CeilingExceeded, Unreadable
 from pipeline.model.ceilings import MAX_STREAMS
 from pipeline.model.job import Job
 from pipeline.model.results import Outcome, Status
+from pipeline.model.rules import Safety
 from pipeline.probe import probe
 from pipeline.probe.av import matroska
 from pipeline.stages.check import check
@@ -132,6 +133,9 @@ def test_frames_that_a_copy_would_show_at_other_times_are_encoded(tmp_path: Path
     (picture,) = made.facts.video
     assert (picture.frames, picture.frame_rate, picture.variable) == (30, 30, False)
     assert "were not shown when they should be" in outcome.steps[0].does.en
+    assert {finding.fix.safety for finding in outcome.findings if finding.fix} == {Safety.LOSSY}  # and it is told so
+    lossless = Job(path=str(source), stem="clip", preset=PLAIN, out=str(tmp_path / "no"), at_least=Safety.LOSSLESS)
+    assert prepare(check(lossless), lambda _: None).status is Status.FAILED
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,9 @@ class VideoEncoder(Struct, frozen=True, kw_only=True):
 
 # H.264: preset superfast with what it leaves out and what costs little in a thread of its own: bits where the next
 # twenty frames look (mbtree), by which a scene that lasts is given finer quantisers and noise coarser ones, as ffmpeg's
-# default (medium, CRF 23, forty frames) does it. So one CRF scores as that does on scenes of every kind, in a third of
-# its time; see docs/benchmarks.md. Closed groups of pictures let the far end cut anywhere.
+# default (medium, CRF 23, forty frames) does it. So one CRF scores nearly as that does on scenes of every kind, in a
+# quarter to a half of its time where things move; see docs/benchmarks.md. Closed groups of pictures let the far end cut
+# anywhere.
 # VP9: CRF 24 in constant-quality mode (b:v 0). ProRes: 422 HQ without, 4444 with transparency; with one quantiser
 # for all, prores_ks spares itself the search for one that fits its rate, five sixths of its time. At 4 its error is
 # that of rounding to 8 bits (57 dB), and alpha is kept without loss, which prores_aw does not do.

@@ -83,10 +83,11 @@ def run(
     link_input(source, work, command.SOURCE)
     (step,) = command.steps(chosen)
     ended = process.run(step.command, cwd=work, ceiling=ceilings.FFMPEG, on_line=on_line, pulse=pulse, sink=sink)
-    grave = ended.stderr.splitlines() if sink is None else complaints(ended.stderr)
+    told = ended.stderr.splitlines() if sink is None else complaints(ended.stderr)
+    grave = [line for line in told if line.strip()]
     # Zero proves nothing (the output is judged afterwards), but anything else is ffmpeg giving up.
     if ended.code != 0:
-        said = " | ".join(line for line in grave[-3:] if line.strip())
+        said = " | ".join(grave[-3:])
         raise ToolFailed(
             f"{info.name}: ffmpeg gave up with code {ended.code}: {said or 'no reason given'}. "
             "The source may be damaged; try to play it.",
@@ -95,7 +96,7 @@ def run(
     # A decoder paints over what it cannot read and goes on; the output would look whole and not be so. Of sound it says
     # the same about a tag or an odd byte behind the last frame, which `check --deep` rightly passes over.
     complaint = next((line for line in grave if _DAMAGE.search(line)), None)
-    if complaint is None and chosen.strict and any(map(str.strip, grave)) and not _whole(source):
+    if complaint is None and chosen.strict and grave and not _whole(source):
         complaint = grave[0]  # of the container, say: what came after it was never seen
     elif complaint and not info.video and _whole(source):
         complaint = None
