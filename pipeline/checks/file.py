@@ -104,6 +104,13 @@ _EXPECTED: dict[str, frozenset[Kind]] = {
 }
 
 
+def _remarked(info: MediaInfo) -> Text | None:
+    """All that readers noticed, in their order; None where they noticed nothing."""
+    if not info.remarks:
+        return None
+    return Text(" ".join(one.en for one in info.remarks), "".join(one.zh for one in info.remarks))
+
+
 def _kind_agrees(info: MediaInfo) -> bool:
     """False when the name promises another kind of file; an extension nobody knows promises nothing."""
     animated = info.extension == info.container == "gif"  # read as a short video by a role that takes only video
@@ -248,7 +255,7 @@ CHECKS = (
         "flag",
         SOUNDING | {Kind.ARCHIVE},
         of_file(lambda i: i.intact),
-        advise=lambda info, _: info.remarks[-1] if info.remarks else None,  # whoever saw the damage says where
+        advise=lambda info, _: _remarked(info),  # whoever saw the damage says where
         help=Text("Export it again, or send the whole file.", "请重新导出，或重新发送完整文件。"),
     ),
     check("media.has_sound", "has sound", "含有声音", "flag", SOUNDING, of_file(lambda i: bool(i.audio))),
