@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.serve.people import add
 from pipeline.serve.sessions import Room
 from samples import build
 from tests import ROOT
 from tests.browser import browser, needs_browser, press, select, until, violations
+from tests.serve.test_client import ended, started
 from tests.serve.test_serve import TOKEN, served
 
 pytestmark = [pytest.mark.slow, needs_browser]
@@ -168,3 +170,25 @@ def test_nothing_is_wider_than_a_phone(lang: str, tmp_path: Path) -> None:
         until(driver.find_element("id", "check").is_enabled)
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 320
         assert violations(driver) == []
+
+
+def test_a_server_that_is_killed_and_started_again_ends_the_run_on_the_same_page(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    token = add(tmp_path / "data" / "tokens", "anna")
+    (clip,) = build(["video/60fps.mp4"], OUT).values()
+    process, port = started(tmp_path / "data")
+    with browser() as driver:
+        driver.get(f"http://127.0.0.1:{port}/{token}/")
+        select(driver, "preset", "metastudio/video-production")
+        driver.find_element("id", "pick").send_keys(str(clip))
+        until(driver.find_element("id", "prepare").is_enabled)
+        driver.find_element("id", "prepare").click()
+        state, fault = driver.find_element("id", "state"), driver.find_element("id", "fault")
+        until(lambda: state.text == "Working…")
+        ended(process)
+        until(lambda: "does not answer" in fault.text)
+        process, _ = started(tmp_path / "data", port)
+        until(lambda: state.text == "Done.")
+        ended(process)
+        assert not fault.is_displayed()
+        assert [one.text for one in driver.find_elements("css selector", "#dropped .badge")] == ["fixed"]

@@ -15,10 +15,13 @@
     waiting: ["Waiting", "排队中"], running: ["Working…", "处理中…"],
     reporting: ["Writing the report…", "正在生成报告…"], done: ["Done.", "完成。"], stopped: ["Stopped.", "已停止。"],
   };
-  let batch = null, rows = [], sending = 0, timer = 0, last = null;
+  let batch = null, rows = [], sending = 0, last = null;
 
+  // No answer, or the one of a proxy that has none.
+  const AWAY = [502, 503, 504], silent = { en: "The server does not answer. Is it being restarted, or the line cut?", zh: "服务器没有响应：可能正在重启，或网络中断。" };
   const ask = async (method, path, body) => {
-    const answer = await fetch(base + path, { method, headers: { "X-Preflight": "1" }, body });
+    const answer = await fetch(base + path, { method, headers: { "X-Preflight": "1" }, body }).catch(() => null);
+    if (!answer || AWAY.includes(answer.status)) throw silent;
     if (answer.status === 204) return null;
     const told = await answer.json().catch(() => ({}));
     if (!answer.ok) throw told.error || { en: `error ${answer.status}`, zh: `错误 ${answer.status}` };
@@ -142,8 +145,30 @@
     for (const id of ["drop", "dropfolder"]) $(id).classList.toggle("closed", !open);
     for (const one of rows) { one.out.hidden = !open; one.own.hidden = !open || !one.fitted; }
     for (const id of ["preset", "role", "choices"]) $(id).disabled = !over;
-    if (over) clearInterval(timer);
     if (told.state === "done") finish(told);
+  };
+  // Shows how far the batch is, and again until nothing goes on. A server that is silent for a while is asked on.
+  const looking = (shows, busy, tells, place) => {
+    let timer = 0;
+    return (told) => {
+      const look = async () => {
+        const id = batch;
+        try {
+          const now = await ask("GET", `/batches/${id}`);
+          if (place.dataset.silent) { delete place.dataset.silent; place.hidden = true; }
+          shows(now);
+          if (busy(now)) timer = setTimeout(look, 400);
+        } catch (error) {
+          tells(error);
+          if (error !== silent) return;
+          place.dataset.silent = "1";
+          timer = setTimeout(look, 2000);
+        }
+      };
+      clearTimeout(timer);
+      shows(told);
+      if (busy(told)) timer = setTimeout(look, 400);
+    };
   };
   // Sending on: the order is a form made from the tables of the platform, and goes as TOML.
   const ways = {
@@ -151,7 +176,7 @@
     waiting: ["waiting for a person", "等待人工确认"], refused: ["refused", "被拒绝"], failed: ["failed", "失败"],
   };
   const gone = { sending: ["Sending…", "发送中…"], done: ["Sent.", "已发送。"], failed: ["Not all of it was sent.", "部分内容未发送。"], stopped: ["Stopped. Send again to go on.", "已停止；再次发送即可继续。"] };
-  let forms = [], sentTimer = 0;
+  let forms = [];
   const make = (kind, text, style) => { const made = document.createElement(kind); made.textContent = text || ""; if (style) made.className = style; return made; };
   const wrong = (error) => { const told = error && error.en ? error : { en: String(error), zh: String(error) }; $("sendfault").hidden = false; $("sendfault").textContent = say(told.en, told.zh); };
   const stale = () => { $("send").disabled = true; $("sentlines").replaceChildren(); $("sentstate").textContent = ""; $("sendfault").hidden = true; };
@@ -199,6 +224,7 @@
   };
   const going = (told) => Boolean(told.sent && told.sent.state === "sending");
   const showSent = (told) => {
+    last = told;
     const { sent } = told, busy = going(told);
     for (const id of ["plan", "to"]) $(id).disabled = busy;
     for (const id of ["prepare", "check"]) $(id).disabled = busy || !rows.length;
@@ -224,12 +250,7 @@
       return li;
     }));
   };
-  const follow = (told) => {
-    clearInterval(sentTimer);
-    showSent(told);
-    if (!going(told)) return;
-    sentTimer = setInterval(async () => { try { const now = await ask("GET", `/batches/${batch}`); last = now; showSent(now); if (!going(now)) clearInterval(sentTimer); } catch (error) { clearInterval(sentTimer); wrong(error); } }, 400);
-  };
+  const follow = looking(showSent, going, wrong, $("sendfault"));
   const offer = async (told) => {
     forms = await ask("GET", `/batches/${batch}/orders`);
     $("sendon").hidden = !forms.length;
@@ -275,12 +296,7 @@
       offer(told).catch(wrong);
     }
   };
-  const watch = (told) => {
-    show(told);
-    if (OVER.includes(told.state)) return;
-    clearInterval(timer);
-    timer = setInterval(async () => { try { show(await ask("GET", `/batches/${batch}`)); } catch (error) { clearInterval(timer); fault(error); } }, 400);
-  };
+  const watch = looking(show, (told) => !OVER.includes(told.state), fault, $("fault"));
   // What was chosen of the repairs; what was not said is left out.
   const choices = [...document.querySelectorAll("[data-repair]")];
   const chosen = () => Object.fromEntries(choices.map((one) => [one.dataset.repair, one.type === "checkbox" ? one.checked : one.value.trim()]).filter(([, value]) => value));
