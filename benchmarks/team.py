@@ -132,6 +132,9 @@ def _patiently(ready: Callable[[], Any]) -> None:
 
 def _batch(name: str, server: Served, folder: Path, tally: Tally) -> None:
     batch, wanted = server.open(), {}
+    with tally.guard:
+        others = random.sample(sorted(tally.ids), min(3, len(tally.ids)))
+        tally.ids.add(batch)
     for number in range(3):
         path = folder / f"{name}-{number}-{secrets.token_hex(4)}.wav"
         wanted[path.name] = recording(path, random.SystemRandom().randrange(1 << 60))
@@ -147,9 +150,6 @@ def _batch(name: str, server: Served, folder: Path, tally: Tally) -> None:
         server.fetch(batch, f"outputs/{number}", folder / "output.wav")
         with wave.open(str(folder / "output.wav")) as made:
             held[output.name] = made.readframes(made.getnframes())
-    with tally.guard:
-        others = random.sample(sorted(tally.ids), min(3, len(tally.ids)))
-        tally.ids.add(batch)
     crossed = 0
     for other in others:
         with suppress(Declined):  # as it should be

@@ -93,6 +93,14 @@ def person(
     return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
+def masked(picture: Pixels) -> Pixels:
+    """With a mask over nose and mouth of the head that is drawn at a `yaw` of 0."""
+    covered, (height, width) = picture.copy(), picture.shape[:2]
+    middle, axes = (width // 2, round(height * 0.65)), (round(height * 0.22), round(height * 0.155))
+    cv2.ellipse(covered, middle, axes, 0, 0, 360, (170, 200, 215), -1)
+    return covered
+
+
 def plain(colour: int, size: tuple[int, int] = SIZE) -> Pixels:
     """Nothing but one grey, 0 to 255."""
     return np.full((size[1], size[0], 3), colour, np.uint8)

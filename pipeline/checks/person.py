@@ -121,6 +121,8 @@ def within(person: Person, kept: Span) -> Person:
         )
 
     spans = {name: cut(of) for name, of in asdict(person).items() if isinstance(of, tuple)}
+    if kept.start:
+        person = replace(person, mouth_closed=None)
     return replace(person, pictures=int((kept.end - kept.start) / person.step), **spans)
 
 
@@ -219,6 +221,48 @@ CHECKS = (
         "seconds",
         read=_longest(lambda p: p.cut_off),
         help=Text("Keep the whole head in the picture.", "请保持整个头部在画面内。"),
+    ),
+    _check(
+        "person.covered",
+        "longest stretch with a covered eye, nose or mouth",
+        "最长眼、鼻或嘴被遮挡时段",
+        "seconds",
+        read=_longest(lambda p: p.covered),
+        help=Text("Keep hands, hair, microphones and masks off the face.", "请勿让手、头发、话筒或口罩遮挡面部。"),
+    ),
+    _check(
+        "person.ill_lit",
+        "longest stretch with the face nearly black, nearly white or burnt out",
+        "最长面部过暗、过亮或过曝时段",
+        "seconds",
+        read=_longest(lambda p: p.ill_lit),
+        help=Text("Light the face evenly and film again.", "请均匀照亮面部后重新拍摄。"),
+    ),
+    _check(
+        "person.blurred",
+        "longest stretch with a blurred face",
+        "最长面部模糊时段",
+        "seconds",
+        read=_longest(lambda p: p.blurred),
+        help=Text("Focus on the eyes, switch autofocus off and film again.", "请对焦眼部并关闭自动对焦后重新拍摄。"),
+    ),
+    _check(
+        "person.eyes_shut",
+        "longest stretch with shut eyes",
+        "最长闭眼时段",
+        "seconds",
+        read=_longest(lambda p: p.eyes_shut),
+        help=Text("Keep the eyes open and on the camera.", "请保持睁眼并目视镜头。"),
+    ),
+    _check(
+        "person.mouth_closed",
+        "closed mouth at the beginning",
+        "开头闭嘴时长",
+        "seconds",
+        read=_of(lambda p: p.mouth_closed),
+        help=Text(
+            "Begin with one to three seconds of silence with the mouth closed.", "开头请保持 1 至 3 秒静默并闭嘴。"
+        ),
     ),
     _check(
         "person.black",

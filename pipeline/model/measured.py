@@ -108,6 +108,11 @@ class Person(Struct, frozen=True, kw_only=True):
     lying: tuple[Span, ...] = ()  # the face is tilted by more than 45 degrees
     turned: tuple[Span, ...] = ()  # ... or turned away, up or down by more than 30
     cut_off: tuple[Span, ...] = ()  # ... or reaches beyond the picture
+    covered: tuple[Span, ...] = ()  # ... or has an eye, nose or mouth covered; told of upright, frontal, whole ones
+    ill_lit: tuple[Span, ...] = ()  # ... or its skin is nearly black, nearly white or burnt out
+    blurred: tuple[Span, ...] = ()  # ... or is unsharp even in pictures of 480 pixels
+    eyes_shut: tuple[Span, ...] = ()  # ... or has its eyes shut; not told of turned or covered ones
+    mouth_closed: Measured | None = None  # seconds from the beginning, 2 at most; None: no face there
     identity: str | None = None  # same, cannot tell or different: as on a card beside it; None: nobody asked
     shaking: tuple[Span, ...] = ()  # the camera moves: what is behind the person goes elsewhere within half a second
     joined: tuple[Span, ...] = ()  # two pictures between which all changes at once, as where takes are joined

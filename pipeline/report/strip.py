@@ -24,6 +24,10 @@ _KINDS: Final[Mapping[str, Text]] = {
     "lying": Text("lying on its side", "人脸横躺"),
     "turned": Text("turned away", "面部转开"),
     "cut_off": Text("beyond the edge", "超出画面"),
+    "covered": Text("face covered", "面部遮挡"),
+    "ill_lit": Text("face ill lit", "面部光线不佳"),
+    "blurred": Text("face blurred", "面部模糊"),
+    "eyes_shut": Text("eyes shut", "闭眼"),
     "shaking": Text("camera moves", "镜头晃动"),
     "joined": Text("takes joined", "疑似拼接"),
 }

@@ -22,6 +22,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Literal, Self, TypeVar
@@ -229,17 +230,22 @@ class Served:
 
     def events(self, batch: str) -> Iterator[BatchState]:
         """Its state now and after every change, until the run has ended; over restarts of the server too."""
+        last: BatchState | None = None
         while True:
             state = self.state(batch)
-            try:
-                with self._http.stream("GET", f"/batches/{batch}/events") as stream:
-                    for line in stream.iter_lines() if stream.status_code == httpx.codes.OK else ():
-                        if line.startswith("data: "):
-                            state = msgspec.json.decode(line.removeprefix("data: "), type=BatchState)
-                            yield state
-            except httpx.TransportError:  # asked again above, with patience
-                state = self.state(batch)
+            if state != last:  # the end too may be what was missed
+                yield state
+            last = state
             if not going(state):
+                return
+            with suppress(httpx.TransportError), self._http.stream("GET", f"/batches/{batch}/events") as stream:
+                for line in stream.iter_lines() if stream.status_code == httpx.codes.OK else ():
+                    if line.startswith("data: "):
+                        state = msgspec.json.decode(line.removeprefix("data: "), type=BatchState)
+                        if state != last:
+                            yield state
+                        last = state
+            if not going(last):
                 return
             time.sleep(_FIRST)
 

@@ -27,10 +27,11 @@ from pipeline.probe.person.background import behind
 from pipeline.probe.person.frames import step_of
 from pipeline.stages.check import check
 from pipeline.tools import programs
-from samples._footage import BLUE, GREEN, SIZE, WHITE, Shot, film, person, plain
+from samples._footage import BLUE, GREEN, SIZE, WHITE, Shot, film, masked, person, plain
 from samples._pictures import scene
+from samples.heads import View, draw
 
-SPANS = ("black", "white", "frozen", "nobody", "several", "lying", "turned", "cut_off")
+SPANS = ("black", "white", "frozen", "nobody", "several", "lying", "turned", "cut_off", "covered", "ill_lit", "blurred")
 SECONDS = 10
 
 
@@ -54,6 +55,9 @@ FAULTS = {
     "lying": (3.1, 7.4, lambda t: person(t, turns=1)),
     "turned": (4.1, 8.2, lambda t: person(t, yaw=42.0)),
     "cut_off": (4.2, 8.6, lambda t: person(t, middles=(0.05,))),
+    "covered": (3.4, 7.1, lambda t: masked(person(t, yaw=0.0))),
+    "ill_lit": (3.3, 6.6, lambda t: np.asarray(person(t, yaw=0.0) * 0.15, np.uint8)),
+    "blurred": (4.4, 7.8, lambda t: np.asarray(cv2.GaussianBlur(person(t, yaw=0.0), (0, 0), 3), np.uint8)),
 }
 
 
@@ -74,6 +78,16 @@ def test_one_person_who_stays_is_no_fault(tmp_path: Path, tall: float) -> None:
     assert found.seen == found.looked >= SECONDS / 2
     assert found.pictures == SECONDS * 2
     assert found.background == "green"
+
+
+def test_a_mouth_that_stays_shut_at_first_is_told_until_it_opens(tmp_path: Path) -> None:
+    def shot(t: float) -> np.ndarray:
+        view = View(size=SIZE, eye_width=SIZE[1] * 0.3, mouth=0.0 if t < 1 else 6.0)
+        return np.asarray(draw(view).picture, np.uint8)
+
+    assert seen(film(tmp_path / "speaks.mp4", shot, 4)).mouth_closed == 1
+    assert seen(film(tmp_path / "silent.mp4", lambda t: person(t, yaw=0.0), 4)).mouth_closed == 2
+    assert seen(film(tmp_path / "nobody.mp4", lambda t: person(t, middles=()), 4)).mouth_closed is None
 
 
 @pytest.mark.parametrize("tall", [0.9, 0.5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,30 @@ def test_a_server_killed_twice_loses_nothing(data: Path, tmp_path: Path) -> None
             assert server.batches() == []
         finally:
             ended(process)
+
+
+def test_an_end_that_was_missed_while_the_line_was_cut_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream breaks off at "reporting", and when the server is back the batch is done."""
+    empty = {"id": "b", "made": 0.0, "place": None, "asked": None, "error": None, "files": [], "outputs": []}
+    told = [empty | {"summary": None, "sent": None, "state": state} for state in ("running", "reporting", "done")]
+
+    class Cut(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"event: state\ndata: " + json.dumps(told[1]).encode() + b"\n\n"
+            raise httpx.ReadError("cut")
+
+    looks = iter((told[0], told[2]))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(200, stream=Cut()) if "events" in request.url.path else httpx.Response(200, json=next(looks))
+        )
+
+    with Served("http://server.invalid", "token") as server:
+        monkeypatch.setattr(
+            server, "_http", httpx.Client(base_url="http://server.invalid", transport=httpx.MockTransport(answer))
+        )
+        assert [state.state for state in server.events("b")] == ["running", "reporting", "done"]
 
 
 def test_cut_ten_times_its_md5_is_the_same(data: Path, tmp_path: Path) -> None:

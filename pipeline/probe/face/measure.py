@@ -96,16 +96,15 @@ class _View(Struct, frozen=True, kw_only=True):
     pixels: Pixels
     size: Size  # of the whole picture
     scale: float
-    briefly: bool  # place and pose alone are wanted
 
 
 def measured(pixels: Pixels, size: Size, closer: Closer | None = None, *, briefly: bool = False) -> tuple[Face, ...]:
     """The faces in RGB `pixels` of a picture that measures `size`, largest first.
 
     `closer(side)` gives the picture again with a longer side of at least `side` pixels. With `briefly` only faces
-    that are upright and not tiny are found, and of them place and pose alone are told.
+    that are upright and not tiny are found, and of the main one neither head nor crops are told.
     """
-    view = _View(pixels=pixels, size=size, scale=max(size) / max(pixels.shape[:2]), briefly=briefly)
+    view = _View(pixels=pixels, size=size, scale=max(size) / max(pixels.shape[:2]))
     finds = candidates(pixels, briefly=briefly)[:_MANY]
     widest = max((float(f.box[2] - f.box[0]) for f in finds), default=0.0)
     if closer and finds and widest < _FINE and view.scale > 1:
@@ -185,7 +184,7 @@ def _face(view: _View, found: DetectedFace, mesh: Mesh, bounds: Numbers) -> Face
         return face
     seen = float(np.prod(cut[2:] - cut[:2]) / np.prod(bounds[2:] - bounds[:2]))
     shown = express(view.pixels, mesh) if seen > _ENOUGH else None
-    face = face if view.briefly else _lit(face, view, mesh, shown, close)
+    face = _lit(face, view, mesh, shown, close)
     return _posed(face, view, mesh, shown) if shown else face
 
 

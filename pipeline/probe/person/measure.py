@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -27,6 +28,8 @@ from pipeline.probe.person.sight import CHANGED, STILL, Sight, change, grey, lig
 _EVERY: Final = 4  # pictures between two that faces are looked for in
 _CLOSELY: Final = 5  # looks of which one is close; the others find small and lying faces only where they were before
 _EXTRA: Final = 400  # more looks than that in one file
+_BEGINNING: Final = Fraction(2)  # seconds in which every picture is looked at
+_OPEN: Final = Fraction(3, 10)  # opening of the mouth, as for photos
 _FROZEN: Final = Fraction(2)  # seconds without change, from which footage is taken for frozen
 
 _NEARLY: Final = 0.8  # of the pictures in which it is looked what is behind the person
@@ -54,8 +57,10 @@ class Watcher:
         self._between: deque[_Seen] = deque(maxlen=_EVERY)
         self._extra = _EXTRA
         self._found: int | None = None  # faces in the last picture looked at
+        self._said: Sights = frozenset()  # of that picture
         self._behind: list[Behind] = []
         self._brief = 0  # looks since the last close one
+        self._mouths: list[Fraction | None] = []  # how far open, in the pictures of the beginning
         self._rooms: list[Fraction] = []  # above the hair, in shares of the picture
         self._before: _Seen | None = None  # the picture that the next is held against, for whether the camera moves
         self._moves: dict[int, float] = {}  # how far the background goes until the picture after each
@@ -78,6 +83,7 @@ class Watcher:
         after = self._last[1] if self._last else None
         due = max(self._looks, default=-_EVERY) + _EVERY <= index or not self._looks or bool(self._lights[index - 1])
         moved = after is None or change(lightness, after) > CHANGED
+        due = due or index * self.step < _BEGINNING
         if not due and moved and self._extra:
             self._extra -= 1
             due = True
@@ -105,13 +111,15 @@ class Watcher:
         brief = self._brief and self._found is not None
         if brief:
             faces = people(pixels, briefly=True)
-        if not brief or len(faces) != self._found:  # who comes or goes is looked at closely
+        if not brief or len(faces) != self._found or told(faces) - self._said:  # what is new is looked at closely
             faces = people(pixels, briefly=False)
             self._behind += [found] if faces and (found := behind(pixels)) else []
             self._rooms += [Fraction(faces[0].head[1], len(pixels))] if faces and faces[0].head else []
         self._found = len(faces)
-        self._looks[index] = told(faces)
+        self._looks[index] = self._said = told(faces)
         self._main += faces[:1]
+        if index * self.step < _BEGINNING and index == len(self._mouths):
+            self._mouths.append(faces[0].mouth_open if faces else None)
 
     def end(self) -> Person:
         """All that was seen, when there is no more."""
@@ -127,6 +135,7 @@ class Watcher:
             background_evenness=_exact(median(each.evenness for each in self._behind)) if self._behind else None,
             frozen=self._frozen(),
             head_room=_exact(float(median(self._rooms))) if self._rooms else None,
+            mouth_closed=self._closed(),
             followed=len(self._moves),
             shaking=self._spans(self._shakes(len(sights))),
         )
@@ -139,6 +148,13 @@ class Watcher:
             last = self._looks.get(index, last)
             filled.append(dark or last)
         return filled
+
+    def _closed(self) -> Fraction | None:
+        """Seconds until the mouth opens or is seen no more."""
+        if not self._mouths or self._mouths[0] is None:
+            return None
+        shut = takewhile(lambda opening: opening is not None and opening < _OPEN, self._mouths)
+        return sum(1 for _ in shut) * self.step
 
     def _shakes(self, count: int) -> Iterator[bool]:
         """Whether the camera moves, for every picture; of one that was not followed as at the last one that was, for as

@@ -28,6 +28,11 @@ LYING: Final = 45.0  # degrees of roll
 TURNED: Final = 30.0  # degrees of yaw or pitch, which are a few degrees off themselves
 _QUARTERS: Final = (1, 3, 2)  # turns that are tried where nobody is found; they cost no sharpness
 _SURE: Final = 0.7  # score of a face found so
+_JUDGED: Final = 80  # pixels across, from which on it is told whether a face is sharp: smaller ones never are
+_SHARP: Final = 0.3  # as for photos; real footage is told as 0.34 and more
+_DIM, _GLARING = 0.15, 0.9  # mean luminance of the skin, as for photos
+_BURNT: Final = 0.2  # of the skin, that is over-exposed
+_SHUT: Final = 0.3  # opening of the eyes
 _LEAST: Final = 0.002  # of the picture: a smaller face is a picture on a wall, or none
 
 
@@ -41,6 +46,10 @@ class Sight(StrEnum):
     LYING = "lying"
     TURNED = "turned"
     CUT_OFF = "cut_off"
+    COVERED = "covered"
+    ILL_LIT = "ill_lit"
+    BLURRED = "blurred"
+    EYES_SHUT = "eyes_shut"
 
 
 def grey(pixels: Pixels) -> Pixels:
@@ -101,5 +110,16 @@ def told(faces: tuple[Face, ...]) -> frozenset[Sight]:
         Sight.LYING: first.roll is not None and abs(first.roll) > LYING,
         Sight.TURNED: any(angle is not None and abs(angle) > TURNED for angle in (first.yaw, first.pitch)),
         Sight.CUT_OFF: first.complete is False,
+        Sight.ILL_LIT: _ill_lit(first),
+        Sight.BLURRED: first.sharpness is not None and first.box[2] >= _JUDGED and first.sharpness < _SHARP,
     }
+    if not (wrong[Sight.LYING] or wrong[Sight.TURNED] or wrong[Sight.CUT_OFF]):
+        wrong[Sight.COVERED] = bool(first.covered)
+        wrong[Sight.EYES_SHUT] = not first.covered and first.eyes_open is not None and first.eyes_open < _SHUT
     return frozenset(sight for sight, true in wrong.items() if true)
+
+
+def _ill_lit(face: Face) -> bool:
+    if face.brightness is None:
+        return False
+    return not _DIM <= face.brightness <= _GLARING or (face.over_exposed or 0) > _BURNT
