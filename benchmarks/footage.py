@@ -123,7 +123,7 @@ def clips() -> Iterator[Clip]:
                 return f(t)
             return person(t, ground=g, tall=h) if head is None else made(t, head)
 
-        yield Clip(fault, start, start + lasts, name if drawn is None else "mixed", shot)
+        yield Clip(fault, start, start + lasts, name if drawn is None else "white", shot)
     for number in range(20):
         name, ground = every[number % len(every)]
 
@@ -132,7 +132,7 @@ def clips() -> Iterator[Clip]:
         ) -> Pixels:
             return made(t, m) if m % 3 == 2 else person(t, ground=g, tall=h, middles=(0.4 + 0.01 * m,))
 
-        yield Clip("none", 0, 0, "mixed" if number % 3 == 2 else name, clean)
+        yield Clip("none", 0, 0, "white" if number % 3 == 2 else name, clean)
 
 
 def verdict(clip: Clip, found: Person) -> tuple[bool, set[str]]:

@@ -145,8 +145,10 @@ def sound(number: int, data: bytes) -> bytes:
     return holder(0x07E6, *strings, record(0x07E7, data))
 
 
-def with_sounds(path: Path, wave: bytes, more: bytes = b"") -> Path:
-    """Two slides; a sound at the transition to the second, one that is an object on the first, one nobody plays."""
+def with_sounds(path: Path, wave: bytes, more: bytes = b"", off: int = 0) -> Path:
+    """Two slides, the second `off` bytes from where the list says; a sound at the transition to the second, one that is
+    an object on the first, one nobody plays.
+    """
 
     def slide(sound_number: int, *more: bytes) -> bytes:
         info = record(0x03F9, struct.pack("<IIBBHB3x", 0, sound_number, 0, 0, 0, 0))
@@ -162,6 +164,7 @@ def with_sounds(path: Path, wave: bytes, more: bytes = b"") -> Path:
     for part in (document, *both):
         places.append(len(stream))
         stream += part
+    places[-1] += off
     directory = len(stream)
     stream += record(0x1772, struct.pack("<I3I", 3 << 20 | 1, *places))
     edit = len(stream)
@@ -185,6 +188,16 @@ def test_a_record_that_nobody_needs_fails_no_deck(
     deck = deck_of(with_sounds(tmp_path / "talk.ppt", sample("audio/alaw.wav").read_bytes(), more))
     assert (deck.pages, deck.valid) == (2, valid)
     assert (deck.fonts is None) == (valid is None)
+
+
+@pytest.mark.parametrize("off", [8, 1 << 20])
+def test_a_slide_that_is_not_where_the_list_says_is_named_and_the_rest_is_read(
+    off: int, sample: Sample, tmp_path: Path
+) -> None:
+    info = probe(with_sounds(tmp_path / "talk.ppt", sample("audio/alaw.wav").read_bytes(), off=off))
+    assert info.slides is not None
+    assert (info.slides.pages, info.slides.valid, info.slides.animations) == (2, None, None)
+    assert ["slide 2 is not where" in remark.en for remark in info.remarks] == [True]
 
 
 def test_a_root_without_a_name_holds_small_streams_all_the_same(tmp_path: Path) -> None:
