@@ -95,7 +95,7 @@ def main() -> None:
                 drawn = (page_picture(document, number, Size(960, 540), "deck.pdf") for number in range(len(document)))
                 pictures = [picture.convert("L") for picture in drawn]
             started = time.perf_counter()
-            still = stretches.find(work / "deck.mp4", info, len(frames.times), work, lambda _: None)
+            still = stretches.find(work / "deck.mp4", info, frames, work, lambda _: None)
             origin = info.start or Fraction(0)
             times = [at * frames.base - origin for at in sorted(frames.times)]
             end = frames.end - origin

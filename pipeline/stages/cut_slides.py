@@ -106,7 +106,7 @@ def _found(job: CutsJob, info: MediaInfo, deck: MediaInfo | None, work: Path, pr
         )
     progress("check")
     pictures = _pictures(Path(job.deck), deck, work, lambda done: progress(done / 4)) if job.deck and deck else ()
-    stretches = still.find(video, info, len(frames.times), work, lambda done: progress(0.25 + done * 3 / 4))
+    stretches = still.find(video, info, frames, work, lambda done: progress(0.25 + done * 3 / 4))
     origin = info.start or Fraction(0)
     times = [time * frames.base - origin for time in sorted(frames.times)]
     end = max(frames.end - origin, info.duration or Fraction(0))

@@ -143,7 +143,9 @@ def test_parts_are_few_and_about_equal() -> None:
 
 def test_frames_that_need_what_comes_before_are_no_place_to_cut() -> None:
     def free(*times: int, hidden: bool = False, container: str = "mp4") -> list[Fraction]:
-        frames = timeline.FrameTimes(Fraction(1, 25), array("q", times), array("q", (0, 3)), Fraction(1), hidden)
+        frames = timeline.FrameTimes(
+            Fraction(1, 25), array("q", times), array("L"), array("q", (0, 3)), Fraction(1), hidden
+        )
         return list(parts._free(frames, Fraction(0), container))
 
     closed, opened = (0, 2, 1, 5, 7, 6), (0, 2, 1, 5, 4, 3)  # the last two are shown before the entry point

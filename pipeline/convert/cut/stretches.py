@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from pipeline.convert.cut import quiet
 from pipeline.errors import AssetError, ToolFailed
 from pipeline.model import ceilings
-from pipeline.model.facts import MediaInfo, Size
+from pipeline.model.facts import MediaInfo, Size, VideoStream
 from pipeline.tools import process, programs
 from pipeline.tools.ffmpeg import link_input, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from pipeline.probe.av.timeline import FrameTimes
 
     Grey = NDArray[np.uint8]
 
@@ -31,6 +34,7 @@ _LOOK_BACK: Final = 0.6  # seconds kept, to find where a fade began
 _BEGUN: Final = 0.05  # of the change that was noticed
 _SAMPLE: Final = 1.0  # seconds of what never settles that are looked at together
 _SOURCE: Final = "video0"
+_FEWER: Final = "fewer"
 
 
 class Stretch(Struct, frozen=True):
@@ -104,15 +108,56 @@ def _count(one: Grey, other: Grey, least: int) -> int:
     return int(np.count_nonzero(np.maximum(one, other) - np.minimum(one, other) > least))
 
 
-def find(video: Path, info: MediaInfo, frames: int, work: Path, progress: Callable[[float], None]) -> list[Stretch]:
-    """The stretches of the first picture stream, which shows so many `frames`.
+def find(
+    video: Path, info: MediaInfo, frames: FrameTimes, work: Path, progress: Callable[[float], None]
+) -> list[Stretch]:
+    """The stretches of the first picture stream, whose `frames` are known.
 
-    Raises ToolFailed where another number can be decoded: times would belong to other frames. TimedOut.
+    Groups of frames in which nothing changes are not decoded, where they can be left out. Raises ToolFailed where
+    another number of frames can be decoded: times would belong to other frames. TimedOut.
     """
+    stream, many = info.video[0], len(frames.times)
+    link_input(video, work, _SOURCE)
+
+    def watched(source: str, index: int, shown: Iterable[int]) -> Stills | None:
+        watcher, each = Stills(float(stream.frame_rate or 25)), iter(shown)
+
+        def see(frame: Grey) -> None:
+            for _ in range(next(each, 1)):
+                watcher.see(frame)
+            progress(min(1.0, watcher.frames / many))
+
+        return watcher if _poured(source, index, work, see) and watcher.frames == many else None
+
+    fewer = _fewer(video, stream, frames, work)
+    watcher = watched(_FEWER, 0, fewer) if fewer else None
+    watcher = watcher or watched(_SOURCE, stream.index, ())
+    if watcher is None:
+        raise ToolFailed(
+            f"{info.name}: not all of its {many} pictures can be decoded. Export it again.",
+            f"{info.name}：{many} 帧画面无法全部解码。请重新导出。",
+        )
+    return watcher.end()
+
+
+def _fewer(video: Path, stream: VideoStream, frames: FrameTimes, work: Path) -> list[int]:
+    """For how many frames each of those stands that are in the file `_FEWER` then; none where all are to be decoded."""
+    from pipeline.probe.av import timeline  # brings PyAV, which only workers load
+
+    groups = quiet.groups(stream, frames)
+    if not groups:
+        return []
+    entries = quiet.Entries(frames, groups, lambda one, other: _count(one, other, _CHANGED) < _PIXELS)
+    if not _poured(_SOURCE, stream.index, work, entries.see, "-skip_frame", "nokey"):
+        return []
+    shown = entries.shown()
+    return shown if shown and timeline.thinned(video, stream.index, entries.wanted(), work / _FEWER) else []
+
+
+def _poured(source: str, index: int, work: Path, see: Callable[[Grey], None], *options: str) -> bool:
+    """Hand the small grey frames of a stream to `see`; whether the decoder came to the end."""
     import numpy as np
 
-    stream = info.video[0]
-    watcher = Stills(float(stream.frame_rate or 25))
     size, rest = SMALL.width * SMALL.height, bytearray()
 
     def sink(block: bytes) -> None:
@@ -122,20 +167,12 @@ def find(video: Path, info: MediaInfo, frames: int, work: Path, progress: Callab
             taken = np.frombuffer(bytes(rest[: whole * size]), dtype=np.uint8).reshape(whole, SMALL.height, SMALL.width)
             del rest[: whole * size]
             for frame in taken:
-                watcher.see(frame)
-            progress(min(1.0, watcher.frames / frames))
+                see(frame)
 
-    link_input(video, work, _SOURCE)
     command = (
         *(programs.ffmpeg(), "-nostdin", "-hide_banner", "-v", "error"),
-        *reading(_SOURCE),
-        *("-map", f"0:{stream.index}", "-fps_mode", "passthrough"),
+        *reading(source, *options),
+        *("-map", f"0:{index}", "-fps_mode", "passthrough"),
         *("-vf", f"scale={SMALL.width}:{SMALL.height}:flags=area,format=gray", "-f", "rawvideo", "pipe:1"),
     )
-    ended = process.run(command, cwd=work, ceiling=ceilings.FFMPEG, sink=sink)
-    if ended.code or watcher.frames != frames:
-        raise ToolFailed(
-            f"{info.name}: {watcher.frames} of {frames} pictures can be decoded. Export it again.",
-            f"{info.name}：{frames} 帧中可解码 {watcher.frames} 帧。请重新导出。",
-        )
-    return watcher.end()
+    return process.run(command, cwd=work, ceiling=ceilings.FFMPEG, sink=sink).code == 0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import av
 from msgspec.structs import replace
 
 from pipeline.model.facts import MediaInfo
@@ -40,6 +41,7 @@ class FrameTimes(NamedTuple):
 
     base: Fraction  # seconds of one tick
     times: array[int]  # ticks of showing, on the file's own clock
+    sizes: array[int]  # bytes of each
     keys: array[int]  # places in `times` where decoding can begin
     end: Fraction  # of the last frame's showing
     hidden: bool  # an edit list hides some, which are not among them
@@ -63,7 +65,7 @@ def frames(path: Path, index: int) -> FrameTimes | None:
     _, format_ = sniff(path)
     if format_ not in OPENS:
         return None
-    times, keys, hidden, end = array("q"), array("q"), False, 0
+    times, sizes, keys, hidden, end = array("q"), array("L"), array("q"), False, 0
     with opened(path, format_) as container:
         stream = container.streams[index]
         base = exact(stream.time_base)
@@ -82,10 +84,33 @@ def frames(path: Path, index: int) -> FrameTimes | None:
                 if packet.is_keyframe:
                     keys.append(len(times))
                 times.append(at)
+                sizes.append(packet.size)
                 end = max(end, at + (packet.duration or 0))
         except BROKEN:  # not readable to its end, which the proof of its times says
             return None
-    return FrameTimes(base, times, keys, end * base, hidden) if times else None
+    return FrameTimes(base, times, sizes, keys, end * base, hidden) if times else None
+
+
+def thinned(path: Path, index: int, wanted: Iterable[bool], target: Path) -> bool:
+    """Copy the frames of the stream `index` that are `wanted`, in the order of `frames`, into a Matroska file.
+
+    False where they cannot be. Raises Unreadable.
+    """
+    _, format_ = sniff(path)
+    asked = iter(wanted)
+    if format_ not in OPENS:
+        return False
+    with opened(path, format_) as container, av.open(str(target), "w", format="matroska") as out:
+        stream = container.streams[index]
+        try:
+            copy = out.add_stream_from_template(stream)
+            for packet in packets_of(container, [stream]):
+                if packet.size and not packet.is_discard and next(asked, False):
+                    packet.stream = copy
+                    out.mux(packet)
+        except BROKEN:  # no such codec in Matroska, or no times to decode at
+            return False
+    return next(asked, None) is None
 
 
 def read(path: Path, index: int | None, digested: Sequence[int] = ()) -> Timeline | None:
