@@ -103,6 +103,10 @@ class Doubtful(AssetError):
     """What a document says of an asset cannot be read, or cannot be true."""
 
 
+class NeedsReview(AssetError):
+    """Somebody has to look through a list, which lies beside the outputs, before anything is made by it."""
+
+
 class WorkerLost(AssetError):
     """The worker process that held this asset died."""
 

@@ -9,7 +9,7 @@ from pipeline.cli import output
 from pipeline.cli.arguments import Parser
 from pipeline.cli.inputs import preset_of
 from pipeline.cli.options import OUTPUT, Options, Rules, overwriting
-from pipeline.convert.cut.listing import exact
+from pipeline.convert.cut.listing import exact, names
 from pipeline.documents.types import PREPARED, CutEntry, CutsDocument, PreparedAsset
 from pipeline.engine.apart import apart
 from pipeline.engine.prepare import prepare
@@ -18,7 +18,7 @@ from pipeline.model.facts import Text
 from pipeline.model.job import Job, Running
 from pipeline.report import console
 from pipeline.rules import plan as planning
-from pipeline.stages.cut_slides import CutsJob, cuts_document, names
+from pipeline.stages.cut_slides import CutsJob, cuts_document
 from pipeline.storage.state import replaceable
 
 

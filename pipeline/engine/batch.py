@@ -24,6 +24,7 @@ from pipeline.model.job import Job, Running
 from pipeline.model.results import Outcome, Problem, Status
 from pipeline.model.rules import Preset
 from pipeline.plots import publish as drawing
+from pipeline.rules.plan import PAGES
 from pipeline.stages import duplicates
 from pipeline.stages.check import role_of
 from pipeline.storage import publish, urls
@@ -261,6 +262,10 @@ def _slot(job: Job, preset: Preset) -> Slot:
     asked = (str(job.at_least), str(sorted(job.allow)), str(job.deliver), str(job.cuts), job.lang)
     said = (job.encoding or "", job.company or "")
     beside = () if job.cards is None else ("identity", *(f"{card} {_state(card)}" for card in job.cards))
+    if PAGES in job.allow:
+        from pipeline.stages.cut_slides import looked_at  # much stands behind it
+
+        beside += tuple(f"{one} {_state(one)}" for one in looked_at(job))
     made_by = digest(*asked, *said, *tools, *beside)
     return Slot(digest(preset.id, job.role or "", job.stem), made_by)
 

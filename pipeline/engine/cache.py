@@ -34,6 +34,7 @@ from pipeline.model.facts import Kind
 from pipeline.model.job import Job, Running
 from pipeline.model.rules import Preset
 from pipeline.rules import presets
+from pipeline.rules.plan import PAGES
 from pipeline.stages.check import role_of
 from pipeline.storage import state, urls
 from pipeline.storage.digest import file_state
@@ -144,7 +145,7 @@ def _memory(jobs: Sequence[Job], running: Running, preset: Preset, verb: str) ->
     """
     if not running.resume or running.executor != "local" or not jobs or jobs[0].plots:
         return None
-    if any(job.cards is not None for job in jobs):
+    if any(job.cards is not None or PAGES in job.allow for job in jobs):
         return None
     place = _place()
     if place is None:

@@ -37,6 +37,7 @@ class Job(Struct, frozen=True, kw_only=True):
     company: str | None = None  # to whom a letter is to grant, as `preflight.toml` says; None: nobody says
     cards: tuple[str, ...] | None = None  # pictures that may show the card of who is filmed; None: not asked
     cuts: tuple[tuple[str, Fraction, Fraction], ...] = ()  # clips of a video: what each is called, start, end (seconds)
+    deck: str = ""  # the deck that a video shows, where it does not lie beside it under the same name
     ours: tuple[tuple[str, str], ...] = ()  # path and MD5 of what an earlier run made for this asset
     twin: tuple[tuple[str, str, str, str, str | None], ...] = ()  # outputs of an asset with the same bytes; see `twins`
 

@@ -33,6 +33,13 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
             "将页数过多的演示文稿和过长的视频拆成多份",
         ),
     ] = None
+    cut_pages: Annotated[
+        _Yes,
+        _told(
+            "cut videos of decks by page, where the deck lies beside them under the same name",
+            "按页切分演示文稿导出的视频（文稿须与视频同名且放在一起）",
+        ),
+    ] = None
     strip_tags: Annotated[
         _Yes, _told("remove SSML elements that the rules refuse, keep words", "删除规则不接受的 SSML 元素，保留文字")
     ] = None

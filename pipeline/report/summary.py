@@ -145,6 +145,10 @@ _ACTIONS: Final[dict[str, Text]] = {
     "Doubtful": Text(
         "Run prepare or check again; do not edit its document", "重新运行 prepare 或 check；请勿修改其文档"
     ),
+    "NeedsReview": Text(
+        "Look through its list of cuts, correct it or empty the column doubts, and prepare it again",
+        "请核对其切分清单，修正或清空 doubts 列后重新处理",
+    ),
     "ProofFailed": Text(
         "Nothing was delivered. See the proof in its card; export the source anew and prepare it again",
         "未交付任何文件。请查看卡片中的验证结果，重新导出源文件后再处理",

@@ -11,13 +11,13 @@ from pipeline.model.facts import Value
 from pipeline.model.repairs import Repairs
 from pipeline.model.rules import Safety
 from pipeline.model.units import NotAValue, parse
-from pipeline.rules.plan import PARTS
+from pipeline.rules.plan import PAGES, PARTS
 
 
 def asked(chosen: Repairs) -> dict[str, Any]:
     """Fields of a `Job`: the safety, checks whose repair is made on request only, new files. Raises UsageError."""
     allow = {"slides.pages": chosen.split, PARTS: chosen.split, "media.duration": chosen.trim}
-    allow |= dict.fromkeys(ENDS, chosen.trim)
+    allow |= {PAGES: chosen.cut_pages, **dict.fromkeys(ENDS, chosen.trim)}
     allow |= {"face.framed": chosen.crop, "face.share": chosen.crop}
     allow |= {"face.roll": chosen.straighten, "image.enlarge": chosen.enlarge}
     allow |= {"ssml.tag": chosen.strip_tags, **dict.fromkeys(SILENCES, chosen.trim_silence)}

@@ -56,6 +56,7 @@ ON_REQUEST: Final = {
 
 # Among what was asked for: videos that are too long go on in parts, of which nothing is lost.
 PARTS: Final = "media.parts"
+PAGES: Final = "media.pages"  # a video of a deck is cut by page; no rule asks for it
 
 
 def plan(

@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from pipeline.convert.cut.listing import names as lists_of
 from pipeline.documents.read import document
 from pipeline.documents.types import Document, ManifestDocument, OutputEntry
 from pipeline.errors import UsageError
@@ -27,6 +28,7 @@ from pipeline.serve.messages import BUSY, Asked, BatchLine, BatchState, FileStat
 
 _ZIP: Final = "all.zip"
 _NAMED: Final = 3  # files of a batch in a list
+MOST_CUTS: Final = 1 << 20  # bytes of a list of cuts
 _LONGEST: Final = 120  # bytes of a stored name; outputs append to it
 # What file systems, shells and eyes trip over: separators, controls, direction characters, reserved signs.
 _UNSAFE: Final = re.compile(
@@ -115,6 +117,30 @@ class DroppedBatch:
         """The file of this number."""
         return next((one for one in self.files if one.number == number), None)
 
+    def stems(self) -> list[str]:
+        """A name for the outputs of each file, no two alike on any file system."""
+        taken: set[str] = set()
+        out = []
+        for file in self.files:
+            stem, number = Path(file.name).stem, 1
+            while (named := stem if number == 1 else f"{stem}_{number}").casefold() in taken:
+                number += 1
+            taken.add(named.casefold())
+            out.append(named)
+        return out
+
+    def _cuts(self, stem: str) -> str | None:
+        """The list by which a video would be cut, as CSV; None where it is no such video."""
+        try:
+            with self.cuts(stem).open("rb") as file:
+                return file.read(MOST_CUTS).decode("utf-8", "replace")
+        except OSError:  # it was not asked for
+            return None
+
+    def cuts(self, stem: str) -> Path:
+        """Where the list lies by which a video is cut."""
+        return self.folder / "out" / lists_of(stem)[0]
+
     def outputs(self) -> list[OutputEntry]:
         """Every output of the run, in order."""
         assets = self.document.assets if isinstance(self.document, ManifestDocument) else ()
@@ -160,8 +186,9 @@ class DroppedBatch:
                     fraction=float(self.fractions.get(number, 0.0)),  # a share that knows its speed is no JSON
                     status=self.statuses.get(number),
                     fits=file.fits,
+                    cuts=self._cuts(stem) if self.statuses.get(number) == "failed" else None,
                 )
-                for number, file in enumerate(self.files)
+                for number, (file, stem) in enumerate(zip(self.files, self.stems(), strict=True))
             ),
             summary=self.document.summary if self.document else None,
             outputs=tuple(

@@ -184,9 +184,14 @@ class Served:
         role: str | None = None,
         lang: Literal["en", "zh"] = "en",
         repairs: Repairs | None = None,
+        cuts: dict[int, str] | None = None,
     ) -> BatchState:
-        """Begin its run, or run it once more; `fit` takes no preset, and tells scenarios in the state of each file."""
-        body = msgspec.json.encode(Asked(preset=preset, verb=verb, role=role, lang=lang, repairs=repairs or Repairs()))
+        """Begin its run, or run it once more; `fit` takes no preset, and tells scenarios in the state of each file.
+
+        `cuts` are lists of cuts that somebody looked through, by the numbers of files.
+        """
+        asked = Asked(preset=preset, verb=verb, role=role, lang=lang, repairs=repairs or Repairs(), cuts=cuts or {})
+        body = msgspec.json.encode(asked)
         tries = itertools.count(1)
 
         def attempt() -> BatchState:
@@ -238,7 +243,10 @@ class Served:
             last = state
             if not going(state):
                 return
-            with suppress(httpx.TransportError), self._http.stream("GET", f"/batches/{batch}/events") as stream:
+            with (
+                suppress(httpx.TransportError),  # cut: it is asked again, with patience
+                self._http.stream("GET", f"/batches/{batch}/events") as stream,
+            ):
                 for line in stream.iter_lines() if stream.status_code == httpx.codes.OK else ():
                     if line.startswith("data: "):
                         state = msgspec.json.decode(line.removeprefix("data: "), type=BatchState)

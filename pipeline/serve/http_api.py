@@ -41,7 +41,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 _LOOKED: Final = 0.5  # seconds between two looks at a batch whose events are listened to
 _ALIVE: Final = 30  # looks after which a listener hears something although nothing happened
 JSON: Final = "application/json"
-_BODY: Final = 1 << 16  # bytes of a JSON request
+_BODY: Final = 1 << 18  # bytes of a JSON request
 S = TypeVar("S", bound=msgspec.Struct)
 
 

@@ -25,6 +25,7 @@ class Asked(msgspec.Struct, frozen=True):
     role: str | None = None
     lang: Literal["en", "zh"] = "en"
     repairs: Repairs = Repairs()
+    cuts: dict[int, str] = {}  # by the numbers of files: lists of cuts that somebody looked through, as CSV
 
 
 class Sending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +130,7 @@ class FileState(Frozen, frozen=True, kw_only=True):
     fraction: float  # 0 to 1
     status: str | None
     fits: tuple[FitLine, ...]  # best first, once `fit` was asked for
+    cuts: str | None  # of a video that was not cut by page: the list to look through, as CSV
 
 
 class OutputState(Frozen, frozen=True, kw_only=True):

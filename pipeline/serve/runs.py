@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from pipeline.convert.cut.listing import DECKS
 from pipeline.documents import entry as document
 from pipeline.documents import totals
 from pipeline.documents.facts import encode
@@ -41,7 +42,7 @@ from pipeline.report.html import write
 from pipeline.report.summary import LocatedDocument
 from pipeline.rules import presets
 from pipeline.rules.asked import asked as asked_of
-from pipeline.serve.batches import DroppedBatch
+from pipeline.serve.batches import Dropped, DroppedBatch
 from pipeline.serve.messages import FitLine
 from pipeline.serve.turns import Slice
 from pipeline.stages.check import patience
@@ -129,11 +130,23 @@ def _work(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
     asked = batch.asked
     assert asked is not None  # noqa: S101  what waits for its turn was asked for
     preset, lang, chosen = presets.load(asked.preset), asked.lang, asked_of(asked.repairs)
-    out = batch.cleared()
+    out, stems = batch.cleared(), batch.stems()
     jobs = [
-        Job(path=str(file.path), stem=stem, preset=preset.id, role=asked.role, lang=lang, out=str(out), **chosen)
-        for file, stem in zip(batch.files, _stems(batch), strict=True)
+        Job(
+            path=str(file.path),
+            stem=stem,
+            preset=preset.id,
+            role=asked.role,
+            lang=lang,
+            out=str(out),
+            deck=_deck(batch, file),
+            **chosen,
+        )
+        for file, stem in zip(batch.files, stems, strict=True)
     ]
+    for given, stem in zip(batch.files, stems, strict=True):
+        if given.number in asked.cuts:
+            batch.cuts(stem).write_text(asked.cuts[given.number], encoding="utf-8", newline="")
     batch.state = "running"
     making = asked.verb == "prepare"
     function: Work[Job, Record | PlannedAsset] = work.prepare_entry if making else work.plan_entry
@@ -169,17 +182,11 @@ def _work(batch: DroppedBatch, workers: int, most: Slice) -> Iterator[None]:
     batch.state = "done"
 
 
-def _stems(batch: DroppedBatch) -> list[str]:
-    """A name for the outputs of each file, no two alike on any file system."""
-    taken: set[str] = set()
-    out = []
-    for file in batch.files:
-        stem, number = Path(file.name).stem, 1
-        while (named := stem if number == 1 else f"{stem}_{number}").casefold() in taken:
-            number += 1
-        taken.add(named.casefold())
-        out.append(named)
-    return out
+def _deck(batch: DroppedBatch, video: Dropped) -> str:
+    """The deck that a video shows: the one of its name, if there is one."""
+    name = Path(video.name).stem.casefold()
+    named = (one for one in batch.files if one is not video and Path(one.name).stem.casefold() == name)
+    return next((str(one.path) for one in named if one.path.suffix.lower() in DECKS), "")
 
 
 A = TypeVar("A", bound=AssetEntry)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.checks.text import CHARACTERS_A_MINUTE
 from pipeline.convert.cut import listing, match
 from pipeline.convert.cut import stretches as still
 from pipeline.documents import entry
 from pipeline.documents.types import CUTS, CutEntry, CutsDocument
-from pipeline.errors import AssetError
+from pipeline.errors import AssetError, NeedsReview
 from pipeline.model.facts import Kind, MediaInfo, Size
+from pipeline.model.job import Job
 from pipeline.probe import probe
 from pipeline.probe.text.encoding import cleaned
 from pipeline.probe.text.read import info_of
 from pipeline.rules import presets
+from pipeline.rules.plan import PARTS
+from pipeline.storage import urls
 from pipeline.storage.publish import publish, workshop
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
     from pipeline.model.job import Progress
 
+_NAMED: Final = 5  # doubtful places that are named
 _BOX = Size(still.SMALL.width * 3, still.SMALL.height * 3)  # pixels of a page before it is made as small as frames
 
 
@@ -43,11 +49,75 @@ class CutsJob(Struct, frozen=True, kw_only=True):
     stem: str
     replace: bool
     lang: str
+    publish: bool = True  # the list; one that somebody corrected stays as it is
 
 
-def names(stem: str) -> tuple[str, str]:
-    """What the list is called in the output folder: as CSV, and as JSON."""
-    return f"{stem}.cuts.csv", f"{stem}.cuts.json"
+def _deck_of(job: Job) -> str | None:
+    """The deck that the video of a job shows, as far as names tell."""
+    if job.deck or urls.is_url(job.path):
+        return job.deck or None
+    endings = (form(ending) for ending in listing.DECKS for form in (str.lower, str.upper))
+    return next((str(one) for ending in endings if (one := Path(job.path).with_suffix(ending)).is_file()), None)
+
+
+def looked_at(job: Job) -> tuple[str, ...]:
+    """What decides beside the video how it is cut: its deck, and the list that somebody corrected."""
+    listed = Path(job.out, listing.names(job.stem)[0])
+    return tuple(filter(None, (_deck_of(job), str(listed) if _corrected(listed) else None)))
+
+
+def paged(job: Job) -> Job:
+    """The job of a video with the clips that it is cut into by its deck; as it is where it has none.
+
+    A list in the output folder that somebody corrected holds. Raises NeedsReview where something is doubtful.
+    """
+    deck = _deck_of(job)
+    if deck is None:
+        return job
+    with tempfile.TemporaryDirectory(prefix="preflight-") as nowhere:  # what is only planned leaves no list
+        out = job.out or nowhere
+        listed = Path(out, listing.names(job.stem)[0])
+        theirs = _corrected(listed)
+        cuts = CutsJob(
+            deck=deck,
+            video=job.path,
+            cuts=str(listed) if theirs else None,
+            preset=job.preset,
+            out=out,
+            stem=job.stem,
+            replace=True,
+            lang=job.lang,
+            publish=not theirs,
+        )
+        told = cuts_document(cuts, lambda _: None)
+    doubtful = [one for one in told.cuts if one.doubts]
+    if doubtful or told.doubts:
+        raise _doubtful(listed.name, told, doubtful)
+    clips = tuple((one.clip, listing.exact(one.start), listing.exact(one.end)) for one in told.cuts if one.clip)
+    return replace(job, cuts=clips, allow=job.allow | {PARTS})
+
+
+def _doubtful(name: str, told: CutsDocument, doubtful: Sequence[CutEntry]) -> NeedsReview:
+    first = [f"{one.start:g}-{one.end:g} s: {one.doubts[0]}" for one in doubtful[:_NAMED]]
+    said = "; ".join([*told.doubts, *first]) + ("; ..." if len(doubtful) > _NAMED else "")
+    count, whole = len(doubtful), len(told.cuts)
+    return NeedsReview(
+        f"not cut by page, for {count} of {whole} places are doubtful: {said}. Look through the list {name}, "
+        "correct it or empty its column doubts, and run again.",
+        f"未按页切分：{whole} 处中有 {count} 处存疑：{said}。请核对清单 {name}，修正或清空 doubts 列后重新运行。",
+    )
+
+
+def _corrected(listed: Path) -> bool:
+    """Whether a list is another than the one that was written with the document beside it."""
+    if not listed.is_file():
+        return False
+    try:
+        told = json.loads(listed.with_suffix(".json").read_text(encoding="utf-8"))
+        rows = [[one[name] for name in listing.HEADER] for one in told["cuts"]]
+    except (OSError, ValueError, KeyError, TypeError):  # then it is nobody's but theirs
+        return True
+    return listing.as_csv([*one[:-1], tuple(one[-1])] for one in rows).encode("utf-8") != listed.read_bytes()
 
 
 def cuts_document(job: CutsJob, progress: Progress) -> CutsDocument:
@@ -76,7 +146,8 @@ def cuts_document(job: CutsJob, progress: Progress) -> CutsDocument:
             cuts=tuple(_rows(showings, texts, job)),
             doubts=doubts,
         )
-        _publish(told, job, work)
+        if job.publish:
+            _publish(told, job, work)
     return told
 
 
@@ -153,7 +224,7 @@ def _publish(told: CutsDocument, job: CutsJob, work: Path) -> None:
     out = Path(job.out)
     rows = [msgspec.structs.astuple(one) for one in told.cuts]
     texts = (listing.as_csv(rows), json.dumps(entry.plain(told), ensure_ascii=False, indent=1) + "\n")
-    for name, text in zip(names(job.stem), texts, strict=True):
+    for name, text in zip(listing.names(job.stem), texts, strict=True):
         made = text.encode("utf-8")
         there = out / name
         if not (job.replace or job.cuts) and there.is_file() and there.read_bytes() != made:

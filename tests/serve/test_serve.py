@@ -410,7 +410,9 @@ def test_a_batch_is_told_as_the_page_reads_it(held: Room, client: Client) -> Non
         "place": None,
         "asked": None,
         "error": {"en": "no", "zh": "否"},
-        "files": [{"number": 1, "name": "你好.txt", "size": 3, "fraction": 0.5, "status": "ready", "fits": []}],
+        "files": [
+            {"number": 1, "name": "你好.txt", "size": 3, "fraction": 0.5, "status": "ready", "fits": [], "cuts": None}
+        ],
         "summary": None,
         "outputs": [],
         "sent": None,

@@ -190,3 +190,43 @@ def test_a_list_that_cannot_be_meant_is_told_with_its_row(text: str, said: str, 
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     with pytest.raises(AssetError, match=f"a.csv.*{said}"):
         listing.reviewed(tmp_path / "a.csv", pages=4)
+
+
+def prepared(folder: Path, out: Path) -> dict[str, Any]:
+    main(["prepare", str(folder / "recording.mp4"), "-p", PRESET, "-o", str(out), "-q", "--cut-pages"])
+    told: dict[str, Any] = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    return told["assets"][0]  # type: ignore[no-any-return]
+
+
+def test_prepare_cuts_by_page_where_a_deck_of_the_same_name_lies_beside(plain: Talk, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "recording.mp4").write_bytes(plain.video.read_bytes())
+    assert len(prepared(tmp_path / "in", tmp_path / "alone")["outputs"]) == 1  # no deck: nothing to cut it by
+    (tmp_path / "in" / "recording.PDF").write_bytes(plain.deck.read_bytes())
+    made = prepared(tmp_path / "in", tmp_path / "out")
+    assert made["status"] == "fixed"
+    lengths = [float(Fraction(one["facts"]["duration"])) for one in made["outputs"]]
+    assert [one["path"] for one in made["outputs"]] == [f"recording-page-00{n}.mp4" for n in (1, 2, 3, 4)]
+    assert all(abs(a - b) < 0.2 for a, b in zip(lengths, (2, 2.6, 2.2, 2.2), strict=True))
+
+
+def test_prepare_takes_the_list_that_somebody_corrected(tmp_path: Path) -> None:
+    looks = pages(3)
+    scenes = [Scene(number, look, 2) for number, look in enumerate(looks, 1)]
+    talk(tmp_path / "in", looks[:2], scenes)
+    (tmp_path / "in" / "talk.pdf").rename(tmp_path / "in" / "recording.pdf")
+    out = tmp_path / "out"
+    first = prepared(tmp_path / "in", out)
+    assert first["status"] == "failed"
+    assert first["error"]["type"] == "NeedsReview"
+    assert "recording.cuts.csv" in first["error"]["message"]
+    assert prepared(tmp_path / "in", out)["status"] == "failed"  # nobody looked at it
+    (out / "recording.cuts.csv").write_text("page,start,end\n2,0.5,3\n", encoding="utf-8")
+    made = prepared(tmp_path / "in", out)
+    assert [one["path"] for one in made["outputs"]] == ["recording-page-002.mp4"]
+    made_at = (out / "recording-page-002.mp4").stat().st_mtime_ns
+    assert prepared(tmp_path / "in", out)["status"] == "fixed"
+    assert (out / "recording-page-002.mp4").stat().st_mtime_ns == made_at  # it was done
+    (out / "recording.cuts.csv").write_text("page,start,end\n1,0.5,3\n2,3,4\n", encoding="utf-8")
+    again = prepared(tmp_path / "in", out)
+    assert [one["path"] for one in again["outputs"]] == ["recording-page-001.mp4", "recording-page-002.mp4"]

@@ -17,8 +17,14 @@ from pipeline.convert.package.build import read as read_text
 from pipeline.errors import AssetError
 from pipeline.model.ceilings import MAX_PAGES
 
+DECKS: Final = (".pptx", ".ppt", ".odp", ".pdf", ".pptm", ".ppsx", ".potx")  # endings of what a video may show
 HEADER: Final = ("page", "start", "end", "seconds", "spoken", "clip", "doubts")
 _LONGEST: Final = 10**6  # seconds
+
+
+def names(stem: str) -> tuple[str, str]:
+    """What the list is called in the output folder: as CSV, and as JSON."""
+    return f"{stem}.cuts.csv", f"{stem}.cuts.json"
 
 
 def labels(showings: Sequence[Showing], word: str) -> list[str]:

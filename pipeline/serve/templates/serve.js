@@ -45,9 +45,18 @@
     // Its own scenario, where it is another than the one above: what fits is named first.
     const own = document.createElement("select");
     own.hidden = true; own.setAttribute("aria-label", say(`scenario of ${name}`, `${name} 的场景`));
-    li.append(label, weight, bar, badge, out, own);
+    // What it would be cut by where something is doubtful: looked through here, it goes with the next run.
+    const list = document.createElement("label"), cuts = document.createElement("textarea");
+    list.hidden = true; list.className = "cuts"; cuts.rows = 8; cuts.spellcheck = false;
+    for (const [lang, words] of [["en", "Where it would be cut, in seconds. Correct it or empty the column doubts, and repair again:"], ["zh", "切分位置（秒）。请修正，或清空 doubts 列，然后再次修复："]]) {
+      const said = document.createElement("span");
+      said.className = said.lang = lang; said.textContent = words;
+      list.append(said);
+    }
+    list.append(cuts);
+    li.append(label, weight, bar, badge, out, own, list);
     $("dropped").append(li);
-    const made = { li, bar, badge, label, out, own, number: 0 };
+    const made = { li, bar, badge, label, out, own, list, cuts, number: 0 };
     out.addEventListener("click", async () => {
       try { await ask("DELETE", `/batches/${batch}/files/${made.number}`); } catch (error) { fault(error); return; }
       rows.splice(rows.indexOf(made), 1);
@@ -133,6 +142,8 @@
       shown.bar.value = Math.max(shown.bar.value, SENT + (1 - SENT) * file.fraction);
       shown.li.className = file.status ? `s-${file.status}` : "";
       scenariosOf(shown, file.fits);
+      shown.list.hidden = file.cuts === null || !OVER.includes(told.state);
+      if (file.cuts !== null && !shown.cuts.value) shown.cuts.value = file.cuts;
       shown.badge.textContent = file.status ? say(...(words[file.status] || [file.status, file.status])) : "";
     });
     const ahead = told.state === "waiting" && told.place ? say(`: ${told.place} before yours`, `：前面还有 ${told.place} 个批次`) : "";
@@ -307,7 +318,8 @@
     $("repairs").open = Object.keys(chosen()).length > 0;
   };
   $("choices").addEventListener("input", counted);
-  const begin = (id, asked) => ask("POST", `/batches/${id}/run`, JSON.stringify({ ...asked, lang: root.dataset.lang, repairs: asked.verb === "fit" ? {} : chosen() }));
+  const begin = (id, asked) => ask("POST", `/batches/${id}/run`, JSON.stringify({ ...asked, lang: root.dataset.lang, repairs: asked.verb === "fit" ? {} : chosen(), cuts: looked() }));
+  const looked = () => Object.fromEntries(rows.filter((one) => one.cuts.value).map((one) => [one.number, one.cuts.value]));
   // Files of other scenarios become batches of their own, which wait their turn behind this one.
   const split = async () => {
     const first = rows[0].own.value, others = new Map();
