@@ -191,6 +191,7 @@ class SlidesInfo(Struct, frozen=True, kw_only=True):
     animated_pictures: int | None = None
     external_links: int | None = None
     macros: bool | None = None
+    controls: bool | None = None  # buttons, boxes to fill in and the like
     compression_ratio: Measured | None = None  # unpacked / packed bytes
     longest_page_text: int | None = None  # characters: the notes of a slide, else its text
     page_texts: tuple[str, ...] | None = None

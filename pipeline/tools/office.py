@@ -74,6 +74,7 @@ class Deck(Struct, frozen=True):
     path: Path
     format: str  # by content; a key of FILTERS
     pages: int | None
+    controls: bool = False  # which an office that is loaded as a library leaves out
     named: str = ""  # what people call it, where that is not its file's name
 
     @property
@@ -124,7 +125,8 @@ def page_count(pdf: Path) -> int:
 def to_pdf(deck: Deck, work: Path) -> Path:
     """Convert `deck` inside the private folder `work`: a PDF of its visible slides.
 
-    By the office that this process keeps running, where LibreOffice can be loaded; else one is started for it.
+    By the office that this process keeps running, where LibreOffice can be loaded and draws all of it; else one is
+    started for it.
     The deck is copied: soffice locks the file it reads by writing beside it, and finds files next to it.
 
     Raises ToolMissing without LibreOffice, TimedOut, ToolFailed when the deck is not what its format says or no
@@ -133,7 +135,7 @@ def to_pdf(deck: Deck, work: Path) -> Path:
     """
     program = soffice()
     _is_really(deck)
-    if office_shared.library(program):
+    if office_shared.library(program) and not deck.controls:
 
         def proven(pdf: Path) -> None:
             _proven(pdf, deck, "")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pypdfium2
 import pytest
 from msgspec.structs import replace
-from PIL import Image
+from PIL import Image, ImageChops
 from pptx import Presentation
+from pptx.opc.package import Part
+from pptx.opc.packuri import PackURI
 from pptx.oxml import parse_xml
 from pptx.util import Inches, Pt
 
@@ -190,6 +192,45 @@ def test_older_and_open_formats_become_pdf_too(tmp_path: Path, name: str) -> Non
     after = probe(Path(main.path)).slides
     assert after is not None
     assert after.pages == 3
+
+
+def with_a_button(path: Path) -> Path:
+    """A slide with nothing on it but an ActiveX button that says Show, as PowerPoint stores one."""
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    button = (
+        '<ax:ocx xmlns:ax="http://schemas.microsoft.com/office/2006/activeX" ax:persistence="persistPropertyBag" '
+        'ax:classid="{D7053240-CE69-11CD-A777-00DD01143C57}"><ax:ocxPr ax:name="Caption" ax:value="Show"/></ax:ocx>'
+    )
+    shape = (
+        '<xml xmlns:v="urn:schemas-microsoft-com:vml"><v:shape id="_x0000_s1027" '
+        'style="position:absolute;left:48pt;top:42pt;width:186pt;height:36pt"/></xml>'
+    )
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    parts = (
+        ("/ppt/drawings/vmlDrawing1.vml", "application/vnd.openxmlformats-officedocument.vmlDrawing", shape),
+        ("/ppt/activeX/activeX1.xml", "application/vnd.ms-office.activeX+xml", button),
+    )
+    ids = [
+        slide.part.relate_to(Part(PackURI(name), type_, slide.part.package, data.encode()), f"{relations}/{kind}")
+        for (name, type_, data), kind in zip(parts, ("vmlDrawing", "control"), strict=True)
+    ]
+    spaces = f'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" xmlns:r="{relations}"'
+    control = f'<p:control spid="1027" name="Button1" r:id="{ids[1]}" imgW="1523880" imgH="380880"/>'
+    slide._element.cSld.append(parse_xml(f"<p:controls {spaces}>{control}</p:controls>"))
+    deck.save(str(path))
+    return path
+
+
+@needs_soffice
+def test_a_button_is_drawn_where_it_is(tmp_path: Path) -> None:
+    source = with_a_button(tmp_path / "talk.pptx")
+    _, _, page = converted(source, role("pdf", **PAGES), to("pdf"), tmp_path)
+    with Image.open(page.path) as picture:
+        at = ImageChops.invert(picture.convert("L")).getbbox()
+        assert at is not None, "the page is empty"
+        # 48 and 42 points from the edges of a page of 720 by 540, which is 480 pixels wide.
+        assert all(abs(a - b) <= 3 for a, b in zip(at, (32, 28, 156, 52), strict=True)), at
 
 
 @needs_soffice

@@ -218,7 +218,7 @@ def _pdf(path: Path, info: MediaInfo, deck: SlidesInfo, work: Path) -> Path:
             f"{info.name} is damaged: {error.text.en}. Save it again from its own program.",
             f"{info.name} 已损坏：{error.text.zh}。请在原软件中重新保存。",
         ) from None
-    return office.to_pdf(office.Deck(read, deck.format, deck.pages, info.name), work)
+    return office.to_pdf(office.Deck(read, deck.format, deck.pages, bool(deck.controls), info.name), work)
 
 
 def _shrunk(

@@ -98,6 +98,7 @@ class _Content:
         self.sounds: dict[str, str] = {}  # by style of page
         self.outside: dict[str, int] = {}
         self.gifs: dict[str, int] = {}
+        self.controls = False
 
     def start(self, name: str, attributes: dict[str, str], _: Position) -> None:
         self.path.append(name)
@@ -113,6 +114,8 @@ class _Content:
             self.pages.append(_Page(attributes.get("draw:style-name", ""), attributes.get("draw:master-page-name", "")))
             if self.pages[-1].style in self.sounds:
                 self.media.setdefault(self.sounds[self.pages[-1].style].removeprefix("./"), len(self.pages))
+        elif name == "draw:control":
+            self.controls = True
         elif name in _HOLDERS:
             self.holders.append([(family, attributes[key]) for key, family in _STYLED.items() if key in attributes])
         elif name in _INNER:
@@ -280,6 +283,7 @@ def read_odp(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             animated_pictures=len(moving),
             external_links=len(content.outside),
             macros=bool(macros),
+            controls=content.controls,
             compression_ratio=Fraction(sum(m.size for m in archive.members), packed) if packed else None,
             longest_page_text=max(map(len, texts), default=0),
             page_texts=texts,

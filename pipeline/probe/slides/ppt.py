@@ -20,7 +20,7 @@ _DOCUMENT, _DOCUMENT_ATOM, _SLIDE, _SLIDE_ATOM, _NOTES = 0x03E8, 0x03E9, 0x03EE,
 _MASTER, _SHOW_INFO, _FONT, _VBA_ATOM = 0x03F8, 0x03F9, 0x0FB7, 0x0400
 # Sounds and films elsewhere or on a disc (2.10.5 to 2.10.10); those inside are in the list of sounds.
 _MEDIA: Final = frozenset({0x1006, 0x1007, 0x100D, 0x100E, 0x1010})
-_OLE_LINK: Final = 0x0FCE
+_OLE_LINK, _CONTROL = 0x0FCE, 0x0FEE
 # Those of the above that are only pointed to: films always are.
 _LINKED: Final = frozenset({_OLE_LINK, 0x1006, 0x1007, 0x100D, 0x1010})
 _SHAPE: Final = 0xF00B  # properties of a shape ([MS-ODRAW] 2.2.9)
@@ -232,6 +232,7 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
                 *undrawable(boxes or ()),
             ),
             macros=macros if followed else None,
+            controls=any(record.type == _CONTROL for record in whole) if followed else None,
             longest_page_text=max(map(len, texts), default=0),
             page_texts=texts,
             producer=_producer(ole),

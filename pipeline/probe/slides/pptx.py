@@ -358,6 +358,7 @@ def read_pptx(archive: Zip) -> tuple[SlidesInfo, list[Text]]:
             animated_pictures=len(moving),
             external_links=len(deck.outside),
             macros=any(name.endswith("vbaproject.bin") for name in package.parts),
+            controls=any("/activex/" in name for name in package.parts),
             compression_ratio=Fraction(sum(m.size for m in archive.members), packed) if packed else None,
             longest_page_text=max(map(len, deck.texts), default=0) if not broken else None,
             page_texts=tuple(deck.texts) if not broken else None,
