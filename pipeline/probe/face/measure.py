@@ -222,7 +222,7 @@ def _covered(face: Face, flat: Pixels, known: Mask, shares: dict[str, float]) ->
 def _posed(face: Face, view: _View, mesh: Mesh, shown: Expression) -> Face:
     """With what the places of the points tell; of a face that is cut off they are guesses."""
     eyes = shown.irises
-    head = pose(mesh.points)
+    head = pose(mesh.points, shown.placed)
     return replace(
         face,
         yaw=_exact(head.yaw, 1),

@@ -110,6 +110,7 @@ class Expression(NamedTuple):
     """What a trained network reads off the finer points of a face."""
 
     points: Points
+    placed: Numbers  # (478, 2): the points in the picture
     irises: tuple[Numbers, Numbers]  # right and left: five points (x, y) each, the middle, then four on the rim
     mouth_open: float  # 0 closed, to 1: by the jaw, by lips drawn off the teeth, or by the gap in a smile
     eyes_open: float  # 0 closed, to 1: of the eye that is less open
@@ -121,9 +122,9 @@ def express(picture: Pixels, fitted: Mesh) -> Expression:
     found = points(square.view(picture, POINTS_SIDE))
     told = expression(found.places)
     matrix = square.to_picture(POINTS_SIDE)
-    ring = found.places[-10:] @ matrix[:, :2].T + matrix[:, 2]
-    opened = mouth_open(told, found.places)
-    return Expression(found, (ring[:5], ring[5:]), opened, 1 - float(told[list(_BLINK)].max()))
+    placed = found.places @ matrix[:, :2].T + matrix[:, 2]
+    irises = (placed[-10:-5], placed[-5:])
+    return Expression(found, placed, irises, mouth_open(told, found.places), 1 - float(told[list(_BLINK)].max()))
 
 
 def mouth_open(told: Numbers, found: Numbers) -> float:
