@@ -18,7 +18,7 @@ PAGES = [page(number, random.Random(number)) for number in range(1, 4)]  # noqa:
 
 
 def written(path: Path, scenes: list[Scene], **more: object) -> Video:
-    video = Video((640, 360), RATE, scenes, group=50, **more)  # type: ignore[arg-type]
+    video = Video((320, 180), RATE, scenes, group=25, **more)  # type: ignore[arg-type]
     video.write(path)
     return video
 
@@ -43,7 +43,7 @@ def test_still_pages_are_hardly_decoded_and_their_changes_are_where_they_are(
     codec: str, most: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenes = [
-        Scene(number, look, 12, 0, change, 0.6)
+        Scene(number, look, 6, 0, change, 0.6)
         for number, look, change in zip((1, 2, 3), PAGES, ("cut", "fade", "push"), strict=True)
     ]
     video = written(tmp_path / "a.mp4", scenes, codec=codec)
@@ -54,7 +54,7 @@ def test_still_pages_are_hardly_decoded_and_their_changes_are_where_they_are(
 
 
 def test_what_comes_and_goes_between_two_entry_points_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes = [Scene(1, PAGES[0], 8.4), Scene(2, PAGES[1], 0.8), Scene(1, PAGES[0], 8.8)]
+    scenes = [Scene(1, PAGES[0], 4.4), Scene(2, PAGES[1], 0.4), Scene(1, PAGES[0], 4.2)]
     video = written(tmp_path / "a.mp4", scenes)
     begins, share = found(tmp_path / "a.mp4", tmp_path / "work", monkeypatch)
     assert [abs(one - first) <= 2 for one, (_, first) in zip(begins, video.truth, strict=True)] == [True] * 3
