@@ -14,9 +14,9 @@ _DECODED: Final = 8  # as stored, and as RGBA
 _FACES: Final = 16  # decoded, turned upright, as RGB and as floats of a smaller one
 _DRAWN_ANEW: Final = 40  # decoded, converted, scaled, and proven against its source
 # Frames that a video decoder holds (H.265 level 6.2 allows 16 references) with one for each of a few threads, and an
-# encoder with its look-ahead of 20; each of 3 bytes a pixel (10 bits, 4:2:0). Of 4K, 103 bytes a pixel were measured.
+# encoder with its look-ahead of 20; each of 3 bytes a pixel (10 bits, 4:2:0). Of 4K, 178 bytes a pixel were measured.
 _DECODER: Final = 24 * 3
-_ENCODER: Final = 48 * 3
+_ENCODER: Final = 64 * 3
 _DECK: Final = GiB  # an office with a deck open
 _PAGES: Final = GiB // 2  # PDFium drawing
 _PAPERS: Final = GiB  # a page drawn, and the networks that read it
