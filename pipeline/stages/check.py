@@ -68,14 +68,14 @@ def check(job: Job, spared: Callable[[Case], bool] | None = None) -> Case:
             moving = probe(Path(job.path), moving=True)
             role = role_for(job, moving.kind)
             info = moving if role else info
-        elif planning.PAGES in job.allow and info.kind is Kind.VIDEO:
-            from pipeline.stages import cut_slides  # decks and their pages stand behind it
-
-            job = cut_slides.paged(job)
         if role is None:
             findings: tuple[Finding, ...] = (_wrong_kind(preset, job.role, info),)
             plan = planning.plan(findings, job.at_least, job.allow, info.kind)
         else:
+            if planning.PAGES in job.allow and info.kind is Kind.VIDEO:
+                from pipeline.stages import cut_slides  # decks and their pages stand behind it
+
+                job = cut_slides.paged(job)
             needs = judging.needs(role, info.kind)
             if spared and job.deep and info.kind is Kind.VIDEO:
                 shallow = replace(job, deep=False)

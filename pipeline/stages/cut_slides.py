@@ -19,6 +19,8 @@ from pipeline.convert.cut import stretches as still
 from pipeline.documents import entry
 from pipeline.documents.types import CUTS, CutEntry, CutsDocument
 from pipeline.errors import AssetError, NeedsReview
+from pipeline.model import budget
+from pipeline.model.ceilings import MAX_TEXT
 from pipeline.model.facts import Kind, MediaInfo, Size
 from pipeline.model.job import Job
 from pipeline.probe import probe
@@ -28,6 +30,8 @@ from pipeline.rules import presets
 from pipeline.rules.plan import PARTS
 from pipeline.storage import urls
 from pipeline.storage.publish import publish, workshop
+from pipeline.storage.regular import reading
+from pipeline.tools import allowance
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -113,11 +117,12 @@ def _corrected(listed: Path) -> bool:
     if not listed.is_file():
         return False
     try:
-        told = json.loads(listed.with_suffix(".json").read_text(encoding="utf-8"))
+        with reading(listed) as csv, reading(listed.with_suffix(".json")) as document:
+            now, told = csv.read(MAX_TEXT), json.loads(document.read(MAX_TEXT))
         rows = [[one[name] for name in listing.HEADER] for one in told["cuts"]]
-    except (OSError, ValueError, KeyError, TypeError):  # then it is nobody's but theirs
+        return listing.as_csv([*one[:-1], tuple(one[-1])] for one in rows).encode("utf-8") != now
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # then it is nobody's but theirs
         return True
-    return listing.as_csv([*one[:-1], tuple(one[-1])] for one in rows).encode("utf-8") != listed.read_bytes()
 
 
 def cuts_document(job: CutsJob, progress: Progress) -> CutsDocument:
@@ -130,6 +135,9 @@ def cuts_document(job: CutsJob, progress: Progress) -> CutsDocument:
             f"{info.name} 为 {info.kind.value}，没有视频画面：请提供由演示文稿导出的视频。",
         )
     deck = _deck(job.deck)
+    needs = [budget.memory(info, {"decode"}, converted=False)]
+    needs += [budget.memory(deck, (), converted=True)] if deck else []
+    allowance.ask(info.name, max(needs))
     texts = deck.slides.page_texts if deck and deck.slides else None
     with workshop(Path(job.out)) as work:
         doubts: tuple[str, ...] = ()
@@ -233,5 +241,6 @@ def _publish(told: CutsDocument, job: CutsJob, work: Path) -> None:
                 "--cuts, or pass --overwrite always.",
                 f"{there} 与本次结果不同，可能已被人工修正。请用 --cuts 提交该清单，或使用 --overwrite always。",
             )
-        (work / name).write_bytes(made)
-        publish(work / name, there, replace=True)
+        new = work / there.name
+        new.write_bytes(made)
+        publish(new, there, replace=True, below=out)

@@ -232,7 +232,7 @@ def _converted(
 ) -> tuple[MediaInfo, tuple[Step, ...], tuple[Made, ...]]:
     """The facts, with what was measured on the way; what was done; what was made."""
     source, module = Path(job.path), converter(info.kind)
-    made = duplicates.made(job, work)
+    made = () if edits.parts else duplicates.made(job, work)  # a twin may be whole
     if not made and mono.wanted(info, edits, role):
         return mono.convert(source, info, edits, role, work, progress)
     info = mono.heard(source, info, edits, role)

@@ -58,6 +58,10 @@ def test_on_the_page_a_doubtful_list_is_corrected_and_the_clips_are_made(talk: l
         assert violations(driver) == []
         rows = list(csv.DictReader(io.StringIO(box.get_attribute("value").removeprefix("\ufeff"))))
         assert [(row["page"], bool(row["doubts"])) for row in rows] == [("1", False), ("2", False), ("", True)]
+        named("prepare").click()
+        until(lambda: named("state").text != "Done.")
+        until(lambda: named("state").text == "Done.")  # nobody corrected anything
+        assert driver.find_element("css selector", "#dropped .badge").text == "failed"
         box.clear()
         box.send_keys(*(f"{line}\n" for line in ("page,start,end", "1,0,3", "2,3,5.5")))
         named("prepare").click()
@@ -66,3 +70,7 @@ def test_on_the_page_a_doubtful_list_is_corrected_and_the_clips_are_made(talk: l
         links = [one.get_attribute("textContent") for one in driver.find_elements("css selector", "#downloads a")]
         assert [link.partition(" ")[0] for link in links[1:3]] == ["talk-page-001.mp4", "talk-page-002.mp4"]
         assert not box.is_displayed()
+        driver.refresh()
+        until(lambda: bool(driver.find_elements("css selector", "#dropped textarea")))
+        kept = driver.find_element("css selector", "#dropped textarea").get_attribute("value")
+        assert kept.splitlines()[1:] == ["1,0,3", "2,3,5.5"]  # for the next run

@@ -210,6 +210,17 @@ def test_prepare_cuts_by_page_where_a_deck_of_the_same_name_lies_beside(plain: T
     assert all(abs(a - b) < 0.2 for a, b in zip(lengths, (2, 2.6, 2.2, 2.2), strict=True))
 
 
+def test_of_two_equal_videos_the_one_with_a_deck_is_cut(plain: Talk, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "recording.mp4").write_bytes(plain.video.read_bytes())
+    (tmp_path / "in" / "b" / "recording.pdf").write_bytes(plain.deck.read_bytes())
+    words = ["-p", PRESET, "-o", str(tmp_path / "out"), "-q", "--cut-pages", "--include", "*.mp4"]
+    main(["prepare", str(tmp_path / "in"), *words])
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert [len(one["outputs"]) for one in told["assets"]] == [1, 4], told["assets"][1]["error"]
+
+
 def test_prepare_takes_the_list_that_somebody_corrected(tmp_path: Path) -> None:
     looks = pages(3)
     scenes = [Scene(number, look, 2) for number, look in enumerate(looks, 1)]

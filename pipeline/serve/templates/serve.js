@@ -143,7 +143,7 @@
       shown.li.className = file.status ? `s-${file.status}` : "";
       scenariosOf(shown, file.fits);
       shown.list.hidden = file.cuts === null || !OVER.includes(told.state);
-      if (file.cuts !== null && !shown.cuts.value) shown.cuts.value = file.cuts;
+      if (file.cuts !== null && !shown.cuts.value) { shown.cuts.value = file.cuts; shown.offered = shown.cuts.value; }
       shown.badge.textContent = file.status ? say(...(words[file.status] || [file.status, file.status])) : "";
     });
     const ahead = told.state === "waiting" && told.place ? say(`: ${told.place} before yours`, `：前面还有 ${told.place} 个批次`) : "";
@@ -319,7 +319,7 @@
   };
   $("choices").addEventListener("input", counted);
   const begin = (id, asked) => ask("POST", `/batches/${id}/run`, JSON.stringify({ ...asked, lang: root.dataset.lang, repairs: asked.verb === "fit" ? {} : chosen(), cuts: looked() }));
-  const looked = () => Object.fromEntries(rows.filter((one) => one.cuts.value).map((one) => [one.number, one.cuts.value]));
+  const looked = () => Object.fromEntries(rows.filter((one) => one.cuts.value && one.cuts.value !== one.offered).map((one) => [one.number, one.cuts.value]));
   // Files of other scenarios become batches of their own, which wait their turn behind this one.
   const split = async () => {
     const first = rows[0].own.value, others = new Map();
@@ -421,7 +421,11 @@
 
   const again = (told) => {
     take(told.id);
-    for (const file of told.files) { const shown = row(file.name, file.size); arrived(shown, file); }
+    for (const file of told.files) {
+      const shown = row(file.name, file.size);
+      arrived(shown, file);
+      shown.cuts.value = (told.asked && told.asked.cuts && told.asked.cuts[file.number]) || "";
+    }
     if (told.asked && told.asked.preset) { $("preset").value = told.asked.preset; roles(); $("role").value = told.asked.role || ""; choose(told.asked.repairs); }
     ready(); watch(told);
   };
