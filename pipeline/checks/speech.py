@@ -116,6 +116,14 @@ CHECKS = (
         "seconds",
         read=_of(lambda s: s.leading_silence, up=True),
     ),
+    _heard(
+        "speech.silent_start",
+        "silence at the beginning",
+        "开头静默时长",
+        "seconds",
+        read=_of(lambda s: s.leading_silence),
+        help=Text("Let one to three seconds pass before the first word.", "请在开口前保持 1 至 3 秒静默。"),
+    ),
     _trimmed(
         "speech.trailing_silence",
         "silence after the last word",
