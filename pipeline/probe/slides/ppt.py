@@ -31,7 +31,6 @@ _ENCRYPTED: Final = 0xF3D1C4DF  # header token of the Current User stream (2.3.2
 _OLD, _DUAL = "PersistentStorage Directory", "PP97_DUALSTORAGE"  # of PowerPoint 95; of both, for either to read
 _NOTES_BODY: Final = 2  # text type (2.13.33)
 _MASTER_UNIT: Final = 8  # master units in a point: 576 to the inch (1.1)
-_NAMED: Final = 6  # slides that are named
 _HIDDEN: Final = 4  # bit of the slide show flags (2.6.6)
 
 
@@ -53,19 +52,10 @@ class _Slide(NamedTuple):
         return _said([piece.words for piece in self.pieces])
 
 
-_LOST: Final = _Slide(hidden=False, transition=False, effects=False, notes=0, pieces=[], links=0, sounds=set())
-
-
-def _there(records: Records, offset: int | None) -> bool:
-    """Whether a slide is where the list says."""
-    try:
-        return offset is not None and records.at(offset).type == _SLIDE
-    except BadOle:  # there is no record at all
-        return False
-
-
 def _slide(records: Records, offset: int, outline: list[PptRecord], objects: dict[int, int]) -> _Slide:
     slide = records.at(offset)
+    if slide.type != _SLIDE:
+        raise BadOle("a slide is not where the list says", "幻灯片不在目录所述位置")
     hidden = transition = effects = False
     notes = links = 0
     inside = list(records.walk(slide))
@@ -141,7 +131,7 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
     """Facts about an open .ppt. Whether its GIFs move is not known.
 
     A record inside its document or a slide that cannot be followed is a remark, and what it may hide is not known.
-    Raises BadOle when the lists of slides cannot be, CeilingExceeded above MAX_PAGES slides.
+    Raises BadOle when the lists of slides or a whole slide cannot be, CeilingExceeded above MAX_PAGES slides.
     """
     if _OLD in ole.names and _DUAL not in ole.names:
         raise BadOle("it is of PowerPoint 95 or older", "由 PowerPoint 95 或更早版本生成")
@@ -181,25 +171,16 @@ def read_ppt(ole: Ole) -> tuple[SlidesInfo, list[Text]]:
             styles.append(record)
         media += record.type in _MEDIA
         links += record.type in _LINKED
+    missing = [n for n, entry in enumerate(entries, 1) if entry.persist not in places]
+    if missing:  # an office draws an empty page for it
+        raise BadOle(f"slide {missing[0]} is missing", f"缺少第 {missing[0]} 页")
     objects = ppt_sounds.objects(records, whole)
-    slides, lost = [], list[int]()
+    slides = []
     for n, entry in enumerate(entries, 1):
         before = records.torn
-        if not _there(records, places.get(entry.persist)):  # the others are none the worse
-            slides.append(_LOST)
-            lost.append(n)
-            continue
         slides.append(_slide(records, places[entry.persist], entry.outline, objects))
         if records.torn > before:
             remarks.append(_torn(ole.name, Text(f"slide {n}", f"第 {n} 页")))
-    if lost:
-        which = ", ".join(map(str, lost[:_NAMED])) + (", ..." if len(lost) > _NAMED else "")
-        remarks.append(
-            Text(
-                f"{ole.name}: slide {which} is not where the list of slides says.",
-                f"{ole.name}：第 {which} 页不在目录所述位置。",
-            )
-        )
     embedded = ppt_sounds.embedded(ppt_sounds.sounds(records, whole), [slide.sounds for slide in slides])
     shown = [slide for slide in slides if not slide.hidden]
     texts = tuple(_notes(records, notes.get(slide.notes)) or slide.text for slide in shown)
