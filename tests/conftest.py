@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,11 +74,18 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 32 else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Attacks are marked where they stand, so that `make attack` finds them."""
+    """Attacks are marked, for `make attack`, and what `every` leaves to `make thorough`."""
+    cases: Counter[str] = Counter()
     for item in items:
         if item.nodeid.partition("::")[0] in ELSEWHERE or "tests/attack/" in item.nodeid:
             item.add_marker("attack")
+        if chosen := item.get_closest_marker("every"):
+            name = item.nodeid.partition("[")[0]
+            if cases[name] % chosen.args[0]:
+                item.add_marker("thorough")
+            cases[name] += 1
 
 
 @pytest.fixture(scope="session")

@@ -385,6 +385,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.every(3)
 @on_linux
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_has_its_answer_and_no_process_more(

@@ -14,18 +14,19 @@ _DECODED: Final = 8  # as stored, and as RGBA
 _FACES: Final = 16  # decoded, turned upright, as RGB and as floats of a smaller one
 _DRAWN_ANEW: Final = 40  # decoded, converted, scaled, and proven against its source
 # Frames that a video decoder holds (H.265 level 6.2 allows 16 references) with one for each of a few threads, and an
-# encoder with its look-ahead of 20; each of 3 bytes a pixel (10 bits, 4:2:0). Of 4K, 178 bytes a pixel were measured.
+# encoder with its look-ahead of 20; each of 3 bytes a pixel (10 bits, 4:2:0). Of 4K, both took 178 bytes a pixel.
 _DECODER: Final = 24 * 3
-_ENCODER: Final = 64 * 3
+_ENCODER: Final = 40 * 3
 _DECK: Final = GiB  # an office with a deck open
 _PAGES: Final = GiB // 2  # PDFium drawing
 _PAPERS: Final = GiB  # a page drawn, and the networks that read it
 
 
-def memory(info: MediaInfo, measured: Collection[str], *, converted: bool) -> int:
+def memory(info: MediaInfo, measured: Collection[str], *, converted: bool, largest: int | None = None) -> int:
     """Bytes for the blocks `measured` of the file that `info` tells of, and to make another one of it if `converted`.
 
-    Of the worker, or of the one program that it waits for, whichever is more.
+    Of the worker, or of the one program that it waits for, whichever is more. `largest`: pixels of the largest moving
+    picture that is made; None: as many as there are.
     """
     needs = [0]
     if info.image:
@@ -38,7 +39,9 @@ def memory(info: MediaInfo, measured: Collection[str], *, converted: bool) -> in
     for stream in info.video:
         if stream.coded:
             pixels = stream.coded.width * stream.coded.height
-            needs += [_DECODER * pixels] * bool({"decode", "person"} & set(measured)) + [_ENCODER * pixels] * converted
+            made = pixels if largest is None else min(pixels, largest)
+            needs += [_DECODER * pixels] * bool({"decode", "person"} & set(measured))
+            needs += [_DECODER * pixels + _ENCODER * made] * converted
     needs += [_PAPERS] * bool({"card", "letter"} & set(measured) and (info.image or info.slides))
     if converted and info.kind is Kind.SLIDES:
         needs.append(_PAGES if info.slides and info.slides.format == "pdf" else _DECK)

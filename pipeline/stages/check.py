@@ -19,7 +19,7 @@ from pipeline.errors import PreflightError
 from pipeline.model import budget
 from pipeline.model.case import Case
 from pipeline.model.ceilings import CHECK, DEEP, JobTime
-from pipeline.model.facts import Kind, MediaInfo, Text
+from pipeline.model.facts import Kind, MediaInfo, Size, Text
 from pipeline.model.job import Job
 from pipeline.model.limits import OneOf
 from pipeline.model.measures import MEASURES
@@ -79,12 +79,12 @@ def check(job: Job, spared: Callable[[Case], bool] | None = None) -> Case:
             needs = judging.needs(role, info.kind)
             if spared and job.deep and info.kind is Kind.VIDEO:
                 shallow = replace(job, deep=False)
-                info, needs = measured(shallow, info, needs), frozenset()
+                info, needs = measured(shallow, info, needs, role), frozenset()
                 findings, plan = _planned(shallow, info, role)
                 case = Case(job=shallow, role=role, facts=info, findings=findings, plan=plan)
                 if spared(case):
                     return replace(case, seconds=time.monotonic() - started)
-            info = measured(job, info, needs)
+            info = measured(job, info, needs, role)
             findings, plan = _planned(job, info, role)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
         return Case(job=job, role=role, facts=info, error=problem(error), seconds=time.monotonic() - started)
@@ -109,10 +109,14 @@ def _cut(job: Job, plan: Plan) -> Plan:
     return replace(plan, split=True, parts=tuple(parts))
 
 
-def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
-    """The facts with the blocks of MEASURES that rules need, and those that the job asks for. Raises as `measure`."""
+def measured(job: Job, info: MediaInfo, needs: frozenset[str], role: Role | None = None) -> MediaInfo:
+    """The facts with the blocks of MEASURES that rules need, and those that the job asks for. Raises as `measure`.
+
+    Memory is asked for to make what `role` takes of it, where the job has a place for it.
+    """
     needs |= _DEEPER if job.deep else frozenset()
-    allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out)))
+    largest = _largest(info, role) if role else None
+    allowance.ask(info.name, budget.memory(info, needs, converted=bool(job.out), largest=largest))
     info = measure(Path(job.path), info, needs)
     if job.company is not None and info.letter is not None:
         info = replace(info, letter=company.compared(info.letter, job.company))
@@ -121,6 +125,13 @@ def measured(job: Job, info: MediaInfo, needs: frozenset[str]) -> MediaInfo:
     from pipeline.probe.person import identity  # an extra stands behind it
 
     return identity.add(Path(job.path), info, job.cards)
+
+
+def _largest(info: MediaInfo, role: Role) -> int | None:
+    """Pixels of the largest moving picture that is made of it for the role; None: no rule bounds it."""
+    sizes = [rule.limit for rule in role.rules if rule.check == "video.size" and rule.level is Level.ERROR]
+    fitted = [limit.nearest(stream.size) for limit in sizes for stream in info.video if stream.size]
+    return max((one.width * one.height for one in fitted if isinstance(one, Size)), default=None)
 
 
 def judged(job: Job, info: MediaInfo, role: Role) -> tuple[Finding, ...]:

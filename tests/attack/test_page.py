@@ -131,6 +131,7 @@ REFUSED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("request_", REFUSED.values(), ids=[f"{PROMISE}: {name}" for name in REFUSED])
 def test_a_stranger_gets_nothing(request_: bytes, page: Page) -> None:
     before = snapshot(page.top / "canary")

@@ -69,6 +69,7 @@ def verdict(path: Path, preset: str, rule: str) -> Verdict:
     return found
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(("name", "preset", "rule", "bad"), CODES, ids=[row[0] for row in CODES])
 def test_a_code_is_earned_by_its_picture_only(sample: Sampled, name: str, preset: str, rule: str, bad: str) -> None:
     assert verdict(sample(PASSING), preset, rule) is Verdict.PASS

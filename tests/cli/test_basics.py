@@ -63,6 +63,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(("arguments", "said"), MISTAKES, ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")
 def test_a_mistake_is_code_2_told_in_one_line_on_standard_error(arguments: tuple[str, ...], said: str) -> None:
     done = preflight(*arguments)
@@ -73,6 +74,7 @@ def test_a_mistake_is_code_2_told_in_one_line_on_standard_error(arguments: tuple
     assert done.stderr.count("\n") == 1, "no usage screen, no traceback"
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("flag", ["--json", "--jsonl"])
 @pytest.mark.parametrize(
     ("arguments", "type_"),
@@ -125,6 +127,7 @@ def test_what_the_system_refuses_is_told_with_the_name_of_the_file(error: OSErro
 # --- languages --------------------------------------------------------------------------------------
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("arguments", "env", "said"),
     [
@@ -143,6 +146,7 @@ def test_messages_come_in_the_language_asked_for(arguments: tuple[str, ...], env
 # --- answers ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((verb.name, "--help") for verb in VERBS)])
 def test_help_is_an_answer_not_a_mistake(arguments: tuple[str, ...]) -> None:
     done = preflight(*arguments)
@@ -188,6 +192,7 @@ def test_a_rule_is_explained_with_its_source() -> None:
     assert "MS-Intro" in done.stdout
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", ["report", "manifest", "event"])
 def test_a_schema_is_printed_as_the_documentation_has_it(name: str) -> None:
     done = preflight("schema", name)

@@ -28,6 +28,7 @@ def preflight(*words: str | Path, env: dict[str, str] | None = None) -> subproce
     )
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", ["video/av1.webm", "decks/notes.pptx", "images/scan.tiff"])
 def test_folders_may_be_named_from_where_one_stands(sample: Sample, tmp_path: Path, name: str) -> None:
     presets = {"video": VIDEO, "decks": "convert/slides-to-pages", "images": VIDEO}
@@ -239,6 +240,7 @@ def test_folders_are_walked_and_names_that_clash_stay_apart(sample: Sample, tmp_
     ]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", ["-dash.mp4", "new\nline.mp4", "percent%03d.mp4", "colon:a.mp4", "空 格.mp4"])
 def test_names_cannot_become_options_patterns_or_protocols(sample: Sample, tmp_path: Path, name: str) -> None:
     shutil.copy(sample("video/60fps.mp4"), tmp_path / name)

@@ -69,6 +69,7 @@ BOUNDED = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("check", "name", "value", "deliver"), REPAIRS, ids=[f"{row[0]}-{Path(row[1]).name}" for row in REPAIRS]
 )

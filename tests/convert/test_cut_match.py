@@ -55,6 +55,7 @@ def test_every_page_is_told_and_nothing_is_doubtful() -> None:
     assert [one for one in found.showings if one.doubts] == []
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("gone", range(1, 13))
 def test_a_page_that_the_deck_lacks_is_never_another_in_silence(gone: int) -> None:
     looks = pages(12)

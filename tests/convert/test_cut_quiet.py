@@ -37,6 +37,7 @@ def found(path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list
     return [one.begin for one in told], len(decoded) / len(frames.times)
 
 
+@pytest.mark.every(3)
 # MPEG-4 and HEVC have pictures that lead into an entry point. This HEVC spends that many bytes that all is decoded.
 @pytest.mark.parametrize(("codec", "most"), [("libx264", 0.4), ("mpeg4", 0.4), ("libx265", 1.0)])
 def test_still_pages_are_hardly_decoded_and_their_changes_are_where_they_are(

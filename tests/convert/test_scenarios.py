@@ -40,13 +40,9 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(person, "measure", lambda *_: seen)
 
 
-def tried(names: list[str]) -> list[object]:
-    """Every twentieth in the suite, all with `make thorough`."""
-    return [pytest.param(name, marks=[pytest.mark.thorough] if at % 20 else []) for at, name in enumerate(names)]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", tried(SHORT))
+@pytest.mark.every(20)
+@pytest.mark.parametrize("name", SHORT)
 def test_what_was_prepared_obeys_and_nothing_is_left_to_do(name: str, folder: Path, tmp_path: Path) -> None:
     source = samples.build([name], folder)[name]
     made: dict[tuple[Step, ...], list[Path]] = {}  # by what was done: the same is not encoded twice, only judged again

@@ -184,6 +184,7 @@ def test_a_deck_becomes_pdf_cover_and_pages_with_their_texts(tmp_path: Path) -> 
         assert picture.convert("L").getextrema()[0] < 60, "something is drawn"
 
 
+@pytest.mark.every(2)
 @needs_soffice
 @pytest.mark.parametrize("name", ["decks/good.ppt", "decks/good.odp"])
 def test_older_and_open_formats_become_pdf_too(tmp_path: Path, name: str) -> None:

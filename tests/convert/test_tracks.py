@@ -38,6 +38,7 @@ def peak(path: Path) -> float:
     return float(found[1])
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le", "flac", "aac"])
 @pytest.mark.parametrize(
     ("sounds", "silent"),

@@ -202,6 +202,7 @@ def only_english(asset: Any) -> list[str]:
     ]
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     ("name", "preset"),
     [

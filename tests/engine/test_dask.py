@@ -145,6 +145,7 @@ def once(found: Sequence[WorkerEvent[Any]], count: int) -> dict[int, WorkerEvent
     return {event.index: event for event in found}
 
 
+@pytest.mark.every(2)
 def test_results_crashes_and_hangs_end_once_each(place: Here | There, tmp_path: Path) -> None:
     jobs: list[Job] = [("double", n) for n in range(30)]
     bad: dict[int, tuple[Job, type]] = {
@@ -174,6 +175,7 @@ def test_the_same_job_twice_is_done_twice(place: Here | There, tmp_path: Path) -
     assert (first.result, second.result) == ("one", "two")
 
 
+@pytest.mark.every(2)
 def test_a_worker_process_killed_midway_loses_nothing(place: Here | There, tmp_path: Path) -> None:
     jobs: list[Job] = [("note", (str(tmp_path), n)) for n in range(40)]
     events: list[WorkerEvent[Any]] = []

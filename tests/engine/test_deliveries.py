@@ -167,6 +167,7 @@ batch = true
 # --- nothing to do ------------------------------------------------------------------------------------
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize("verb", ["probe", "check", "plan", "prepare"])
 @pytest.mark.parametrize("given", ["folder", "pattern of a folder", "list"])
 def test_nothing_to_do_is_a_mistake_unless_it_is_in_order(tmp_path: Path, verb: str, given: str) -> None:

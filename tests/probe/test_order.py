@@ -32,6 +32,7 @@ def said(path: Path) -> bytes:
         return error.text.en.encode()
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("group", GROUPS)
 def test_nothing_of_one_file_is_left_for_the_next(group: str, sample: Find, tmp_path: Path) -> None:
     files = [sample(name) for name in GROUPS[group]]

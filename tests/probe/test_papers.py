@@ -76,6 +76,7 @@ def test_a_lamp_in_the_card_and_a_soft_picture_are_told() -> None:
     assert 3.14 * 0.1**2 / 0.63 * 0.8 < lamp.glare < 3.14 * 0.16**2 / 0.63
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("name", ["coffee.png", "astronaut.png", "white", "grey"])
 def test_what_is_no_card_is_told(name: str) -> None:
     blank = {"white": np.full((600, 800, 3), 255, np.uint8), "grey": np.full((25, 40, 3), 128, np.uint8)}
@@ -249,6 +250,7 @@ def test_strokes_or_a_seal_behind_the_label_are_a_signature() -> None:
     assert letter.told([ReadPage(dated, (*page.lines, date))], readable=True).signed is False
 
 
+@pytest.mark.thorough
 @READ
 def test_a_scan_is_read() -> None:
     rng = papers.seeded(10)

@@ -61,6 +61,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_found_with_its_time_and_no_other_is(tmp_path: Path, fault: str) -> None:
     start, end, shot = FAULTS[fault]
@@ -71,6 +72,7 @@ def test_a_fault_is_found_with_its_time_and_no_other_is(tmp_path: Path, fault: s
     assert abs(float(span.end) - end) <= 1
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("tall", [0.9, 0.45])
 def test_one_person_who_stays_is_no_fault(tmp_path: Path, tall: float) -> None:
     found = seen(film(tmp_path / "a.mp4", lambda t: person(t, tall=tall), SECONDS))
@@ -131,6 +133,7 @@ def swaying(way: float, start: float, end: float, ground: np.ndarray | tuple[int
 PLACE = np.asarray(scene(*SIZE), np.uint8)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("way", [0.008, 0.02])
 def test_a_camera_that_moves_is_told_with_its_time(tmp_path: Path, way: float) -> None:
     found = seen(film(tmp_path / "a.mp4", swaying(way, 6, 14, PLACE), 20))
@@ -140,6 +143,7 @@ def test_a_camera_that_moves_is_told_with_its_time(tmp_path: Path, way: float) -
     assert abs(float(span.end) - 14) <= 2
 
 
+@pytest.mark.thorough
 def test_a_camera_on_a_tripod_does_not_move_and_before_a_screen_nobody_knows(tmp_path: Path) -> None:
     still = seen(film(tmp_path / "a.mp4", swaying(0.001, 0, 9, PLACE), SECONDS))
     assert (still.shaking, still.followed > 2) == ((), True)

@@ -124,6 +124,7 @@ def test_what_libreoffice_writes_says_the_same_as_its_source(name: str) -> None:
     assert "Noto Sans CJK SC" in facts(name).fonts
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("suffix", ["ppt", "odp"])
 def test_the_other_office_formats_hide_move_and_fade_alike(suffix: str, tmp_path: Path) -> None:
     if missing(SAMPLES["decks/good.ppt"]):

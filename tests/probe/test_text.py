@@ -393,6 +393,7 @@ def test_an_encoding_that_is_not_sure_is_told_with_the_first_words(tmp_path: Pat
     assert 'windows-1252: "Le café est fermé' in info.remarks[0].en
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("codec", "said", "words"),
     [

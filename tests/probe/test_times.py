@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from pipeline.errors import Unreadable
@@ -89,6 +91,24 @@ def test_a_single_frame_claims_no_rate_of_a_clock(suffix: str, tmp_path: Path) -
         path.write_bytes(data)
     rate = probe(path).video[0].frame_rate
     assert rate is None or rate <= 60
+
+
+def test_pictures_that_all_have_one_time_are_no_film(tmp_path: Path) -> None:
+    """As in two test files of androidx/media; stts (8.6.1.2) holds how many frames are shown for how long."""
+    path = tmp_path / "a.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "5", "-c:v", "mpeg4", "-bf", "0", path)
+    assert probe(path).video[0].frame_rate == 25
+    data = bytearray(path.read_bytes())
+    at = data.index(b"stts")
+    assert struct.unpack_from(">2I", data, at + 8) == (1, 5)
+    data[at + 16 : at + 20] = bytes(4)
+    length = data.index(b"mdhd") + 20  # of the whole, from which FFmpeg would make up times
+    data[length : length + 4] = bytes(4)
+    path.write_bytes(data)
+    with av.open(path) as container:
+        assert {packet.pts for packet in container.demux(video=0) if packet.size} == {0}
+    with pytest.raises(Unreadable, match="at one time"):
+        probe(path)
 
 
 def test_a_rounded_clock_makes_no_rate_of_its_own(tmp_path: Path) -> None:

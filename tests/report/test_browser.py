@@ -90,6 +90,7 @@ def shown(driver: Any) -> list[str]:
     return [card.find_element("tag name", "h3").text for card in cards]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_looks_and_accessibility(opened: Any, lang: str, theme: str, tmp_path: Path) -> None:
@@ -193,6 +194,7 @@ def test_before_and_after_lie_side_by_side_and_under_a_slider(opened: Any) -> No
     assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("width", [320, 390, 1280, 1920])
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_nothing_is_wider_than_the_screen(opened: Any, width: int, lang: str) -> None:

@@ -79,6 +79,7 @@ def test_even_what_is_no_card_is_blurred_where_a_card_was_asked_for(tmp_path: Pa
     assert np.asarray(picture.convert("L"))[10:-10, 10:-10].min() > 150  # black letters are grey stains
 
 
+@pytest.mark.thorough
 def test_a_lamp_in_a_card_is_marked_where_it_is(tmp_path: Path) -> None:
     _, (clean,) = shown(photo(tmp_path / "clean.jpg"), "id-card")
     html, (lit,) = shown(photo(tmp_path / "lit.jpg", glare=LAMP), "id-card")

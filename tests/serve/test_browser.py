@@ -32,6 +32,7 @@ def tab_to(driver: Any, wanted: str) -> None:
     raise AssertionError(f"{wanted} cannot be reached by keyboard")
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])
 def test_a_whole_round(by: str, tmp_path: Path) -> None:
     sources = build(NAMES, OUT)

@@ -221,6 +221,7 @@ def test_every_field_that_opens_a_file_is_asked_for_its_file() -> None:
     )
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("order", "said"),
     [
@@ -384,6 +385,7 @@ ROADS = {
 }
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("preset", ROADS)
 def test_every_road_of_the_platforms_begins_here(
     preset: str, tmp_path: Path, tokens: Path, far: Emulator, sample: Callable[[str], Path]

@@ -438,6 +438,7 @@ def test_an_upload_taken_back_leaves_no_number_to_meet(client: Client, held: Roo
     assert all(file.path.parent.is_dir() for file in batch.files)
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     "body",
     [

@@ -264,6 +264,7 @@ def test_whose_word_counts(peer: str, near: bool) -> None:
     assert trusted(peer, NEAR) is near
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     ("proxies", "headers", "status"),
     [
@@ -347,6 +348,7 @@ def test_nobody_names_himself(tmp_path: Path, tokens: Path, proxies: Any, header
         assert client.get(f"/{token}/batches", headers=words).status_code == 200
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     "said",
     [

@@ -210,6 +210,7 @@ def test_prepare_cuts_by_page_where_a_deck_of_the_same_name_lies_beside(plain: T
     assert all(abs(a - b) < 0.2 for a, b in zip(lengths, (2, 2.6, 2.2, 2.2), strict=True))
 
 
+@pytest.mark.thorough
 def test_of_two_equal_videos_the_one_with_a_deck_is_cut(plain: Talk, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "in" / name).mkdir(parents=True)

@@ -53,6 +53,7 @@ def of_people(finding: Finding) -> bool:
     return "person" in CHECKS[finding.rule.check].needs
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", EVERY_KIND)
 def test_every_role_that_takes_it_is_told_as_check_tells_it(
     name: str, sample: Sample, monkeypatch: pytest.MonkeyPatch

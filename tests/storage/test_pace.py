@@ -114,6 +114,7 @@ def test_what_never_ends_ends_at_the_largest_file(tmp_path: Path, monkeypatch: p
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 16 << 20  # a few pieces above
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("packed", ["gzip", "deflate", "br", "zstd", "GZIP", "gzip, gzip"])
 def test_what_a_server_packs_unasked_is_not_unpacked(packed: str, tmp_path: Path) -> None:
     """A hundred MiB of zeros in 100 KB."""

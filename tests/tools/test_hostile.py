@@ -321,6 +321,7 @@ PRESETS = dict.fromkeys((".pptx", ".ppt", ".odp"), "convert/slides-to-pages") | 
 )
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
 def test_converting_them_does_neither(tmp_path: Path, sample: Sample, canary: Canary, secret: Path, walls: str) -> None:
     """Those that can be made into something: decks, documents, pictures, and what only looks like sound or film."""

@@ -83,6 +83,7 @@ def test_a_plain_office_follows_pictures_and_objects(tmp_path: Path, server: Can
     assert {b"/image", b"/oleObject", b"/object", b"/object-ole"} <= asked
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("layer", ["copies", "settings"])
 def test_each_of_two_layers_is_enough_without_any_wall(
     layer: str, tmp_path: Path, server: Canary, decks: list[Path], monkeypatch: pytest.MonkeyPatch
@@ -178,6 +179,7 @@ def test_an_open_document_keeps_its_words_and_what_people_follow() -> None:
     assert not deck_links._leads_outside(b'<a><draw:object xlink:href="./Object 1"/></a>')
 
 
+@pytest.mark.every(3)
 def test_ours_calls_nobody_and_makes_every_page(
     tmp_path: Path, server: Canary, decks: list[Path], office: None
 ) -> None:

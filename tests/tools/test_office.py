@@ -153,6 +153,7 @@ def officers() -> list[int]:
     return [pid for pid in offices if ours(pid)]
 
 
+@pytest.mark.every(2)
 @needs_soffice
 def test_a_hidden_slide_has_no_page(tmp_path: Path, way: str) -> None:
     source = deck(tmp_path / "deck 二 #1%.pptx", 3, hidden=(1,))

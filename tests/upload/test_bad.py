@@ -207,6 +207,7 @@ def _spoilt(destination: str, tmp_path: Path, running: Emulator, patch: pytest.M
     return one
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("destination", "what", "bad", "english", "chinese"), ROWS, ids=lambda v: v if isinstance(v, str) else ""
 )

@@ -57,6 +57,7 @@ def test_of_a_library(near: Path, running: Emulator, code: int, statuses: list[s
     assert recorded(near) == Counter(sent)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("code", "order"),
     [

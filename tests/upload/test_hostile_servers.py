@@ -197,6 +197,7 @@ def _call(caller: Caller, url: str, *, again: bool = False) -> Answer:
     return caller.call("POST", url, lambda _: {}, {"a": 1}, bucket=Bucket(1e6, 1e6), again=again, what="make it")
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(("name", "serve", "said"), ROWS, ids=[row[0] for row in ROWS])
 def test_an_exchange_ends_with_a_sentence(caller: Caller, name: str, serve: Serve, said: str) -> None:
     with serving(serve) as url, pytest.raises(Unknown) as caught:  # it may have been done: never said to be refused

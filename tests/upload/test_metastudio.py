@@ -206,6 +206,7 @@ def test_a_wrong_clock_is_noticed_and_allowed_for(near: Path, running: Emulator,
 # --- a bad network --------------------------------------------------------------------------------------
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize(
     ("call", "kind"), made.ways("GET /v1", "POST /v1/sandboxproject/digital-assets", "/files", "PUT /obs", "/complete")
 )

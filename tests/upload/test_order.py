@@ -113,6 +113,7 @@ def test_every_printed_field_can_be_used_as_it_stands(
     assert count > 5
 
 
+@pytest.mark.every(4)
 @pytest.mark.parametrize("preset", SENT)
 def test_a_printed_order_is_filled_in_and_sent(
     near: Path, preset: str, settings: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -66,6 +66,7 @@ def test_a_photo_that_the_platform_does_not_take_costs_no_video(near: Path, runn
     assert running.backend.scripts == running.backend.videos == {}
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize(("call", "kind"), made.ways("POST /v1/sandboxproject/photo", "GET /v1/sandboxproject/photo"))
 def test_a_photo_through_a_bad_network_is_made_once(near: Path, running: Emulator, call: str, kind: str) -> None:
     running.backend.faults.order(call, kind, 2)

@@ -85,6 +85,7 @@ def test_a_room_of_that_name_that_others_made_is_left_alone(near: Path, running:
     assert len(running.backend.rooms) == 2
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize(
     ("call", "kind"), made.ways("POST /v1/sandboxproject/smart-live-rooms", "GET /v1/sandboxproject/smart")
 )

@@ -77,6 +77,7 @@ def listed(url: str) -> Any:
         store.close()
 
 
+@pytest.mark.every(3)
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("name", "serve", "said"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_call_of_the_sdk_ends_with_a_sentence(name: str, serve: Serve, said: str) -> None:

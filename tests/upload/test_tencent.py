@@ -71,6 +71,7 @@ def test_the_same_again_is_skipped_also_without_a_journal(near: Path, running: E
     assert set(running.backend.stored.values()) == {1}
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize(("call", "kind"), made.ways("getuploadcredentials", "HEAD /cos", "PUT /cos"))
 def test_each_call_going_wrong_in_each_way_changes_nothing(near: Path, running: Emulator, call: str, kind: str) -> None:
     running.backend.faults.order(call, kind, 2)
@@ -85,6 +86,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cos, "PART", 10_000)
 
 
+@pytest.mark.every(5)
 @pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize(("call", "kind"), made.ways("POST /cos", "PUT /cos", "GET /cos"))
 def test_parts_through_a_bad_network(near: Path, running: Emulator, call: str, kind: str) -> None:

@@ -142,6 +142,7 @@ def test_a_job_without_its_papers_is_not_begun(near: Path, running: Emulator) ->
     assert running.backend.jobs == {}
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize(
     ("call", "kind"), made.ways("POST /v1/sandboxproject/digital-human", "PUT /obs", "GET /v1", "/command")
 )
@@ -201,6 +202,7 @@ def test_a_voice_job_wants_its_letter(near: Path, running: Emulator) -> None:
     assert running.backend.calls == []
 
 
+@pytest.mark.every(5)
 @pytest.mark.parametrize(("call", "kind"), made.ways("basic-jobs", "PUT /obs", "GET /v1", "POST /v1"))
 def test_a_voice_job_through_a_bad_network(near: Path, running: Emulator, call: str, kind: str) -> None:
     running.backend.faults.order(call, kind, 1)

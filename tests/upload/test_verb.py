@@ -298,6 +298,7 @@ def test_keys_may_come_from_a_private_file(near: Path, running: Emulator, monkey
 # --- kill -9 --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("destination", ["metastudio", "tencent"])
 def test_killed_and_started_again_until_it_is_done(near: Path, tmp_path: Path, destination: str) -> None:
     manifest = (made.mixed if destination == "metastudio" else made.photos)(near, 10)

@@ -143,9 +143,8 @@ def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Reci
     return converted(source, folder, PLAIN)
 
 
-@pytest.mark.parametrize(
-    "ruin", [pytest.param(ruin, marks=[pytest.mark.thorough] if at % 3 else []) for at, ruin in enumerate(RUINS)]
-)
+@pytest.mark.every(5)
+@pytest.mark.parametrize("ruin", RUINS)
 def test_one_ruined_second_is_found_where_it_is(
     ruin: str, twelve_seconds: tuple[Made, Recipe, Role], tmp_path: Path
 ) -> None:
@@ -183,6 +182,7 @@ def test_another_picture_of_a_few_pixels_is_found_out(size: str, tmp_path: Path)
     assert not measured(source, other, tmp_path, PLAIN)["SSIM"].passed
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("told", ["by the file", "by nobody"])
 def test_a_film_whose_stream_does_not_say_how_long_it_is_is_looked_at_as_often(told: str, tmp_path: Path) -> None:
     """Most WebM tell the length of the file alone, and one that was written into a pipe tells none."""

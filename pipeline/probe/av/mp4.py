@@ -31,6 +31,7 @@ class Track:
     mirrored: bool = False
     frame_rate: Fraction | None = None  # frames per second, when all frames but the last last equally long
     variable: bool | None = None
+    at_once: bool = False  # all frames have one time
     stated: tuple[int, int] | None = None  # width and height by the container's own account
     encrypted: bool = False
     clean: tuple[int, int] | None = None  # width and height that a cropping rectangle leaves of the coded picture
@@ -201,6 +202,7 @@ def _timing(data: bytes, start: int, stop: int, scale: int, track: Track) -> Non
     frames, ticks = runs[-1]
     runs[-1:] = [(frames - 1, ticks)] if frames > 1 else []
     lengths = {ticks for _, ticks in runs} or {ticks}
+    track.at_once = (frames > 1 or runs != []) and lengths == {0}
     spread = Fraction(max(lengths) - min(lengths), scale)
     # One tick of this clock, or of the millisecond clock that the file may have come from, is rounding.
     track.variable = spread > max(Fraction(1, scale), _FRAME_EPSILON)

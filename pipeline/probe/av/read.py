@@ -119,6 +119,11 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     if any(track.encrypted for track in tracks.values()):
         raise _encrypted(path)
     pictures = [s for s in container.streams.video if not disposition(s) & ATTACHED_PICTURE]
+    if boxes and any(boxes.tracks[s.id].at_once for s in pictures if s.id in boxes.tracks):
+        raise Unreadable(
+            f"{path.name} shows all its pictures at one time: there is nothing to play. Export it again.",
+            f"{path.name} 的所有画面都在同一时刻：无法播放。请重新导出。",
+        )
     video = tuple(video_facts(s, tracks.get(s.index)) for s in pictures)
     audio = tuple(audio_facts(s) for s in container.streams.audio)
     missing = boxes.missing if boxes else missing_bytes(path, size, format_)
