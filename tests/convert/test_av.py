@@ -17,6 +17,7 @@ from pipeline.convert.av.recipe import recipe
 from pipeline.errors import AssetError, ToolFailed
 from pipeline.model.facts import Kind, Size, Value
 from pipeline.probe import probe
+from pipeline.probe.av.decode import decode_all
 from pipeline.rules import judge as judging
 from pipeline.rules import plan as planning
 from pipeline.stages.prepare import NAMING
@@ -154,6 +155,18 @@ def test_default_sound_is_the_one_kept(sample: Find, tmp_path: Path) -> None:
     done = repair(sample("video/two-languages.mp4"), tmp_path, audio__count=1)
     assert done.before.audio[0].language in {"chi", "zho"}
     assert [stream.language for stream in done.after.audio] == [done.before.audio[0].language]
+
+
+def test_a_cover_that_cannot_be_read_takes_nothing_with_it(sample: Find, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    data = sample("video/cover-art.mp4").read_bytes()
+    at, end = data.index(b"\xff\xd8\xff"), data.index(b"\xff\xd9", data.index(b"\xff\xd8\xff"))
+    source.write_bytes(data[:at] + bytes([5]) * (end - at) + data[end:])
+    done = repair(source, tmp_path, video__height=64)
+    assert "cover cannot be read" in done.before.remarks[0].en
+    assert (done.before.covers, done.before.others) == (0, ("unknown",))
+    assert (done.after.covers, done.after.others) == (0, ())
+    assert decode_all(source, "mp4") == (True, ())
 
 
 def test_cover_stays_when_nobody_asks_for_it_to_go(sample: Find, tmp_path: Path) -> None:

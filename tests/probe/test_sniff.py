@@ -78,6 +78,7 @@ MEDIA = [
     ("aac", Kind.AUDIO, ID3 + ADTS_FRAME * 4),
     ("flac", Kind.AUDIO, b"fLaC\0\0\0\x22"),
     ("flac", Kind.AUDIO, ID3 + b"fLaC\0\0\0\x22"),
+    ("ape", Kind.AUDIO, ID3 + b"MAC \x96\x0f\0\0"),
     ("ogg", Kind.AUDIO, b"OggS\0\x02"),
     ("aiff", Kind.AUDIO, b"FORM\0\0\x10\0AIFFCOMM"),
     ("amr", Kind.AUDIO, b"#!AMR\n"),

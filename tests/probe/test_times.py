@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -182,3 +183,49 @@ def test_a_picture_of_matroska_starts_with_its_first_frame(tmp_path: Path) -> No
     assert sound.start is not None
     assert abs(sound.start - picture.start - Fraction(1, 10)) <= Fraction(2, 1000)
     assert info.start == picture.start
+
+
+def test_pictures_that_are_announced_and_never_come_have_no_rate(tmp_path: Path) -> None:
+    """As in a test file of androidx/media: FFmpeg guesses its clock, of 90 kHz, for their rate."""
+    whole, path = tmp_path / "whole.ts", tmp_path / "a.ts"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=2", "-f", "lavfi", "-i", "sine=duration=2",
+        "-c:v", "mpeg2video", "-c:a", "ac3", whole,
+    )  # fmt: skip
+    data = whole.read_bytes()
+    packets = (data[at : at + 188] for at in range(0, len(data), 188))
+    path.write_bytes(b"".join(one for one in packets if int.from_bytes(one[1:3], "big") & 0x1FFF != 0x100))
+    with av.open(path) as container:
+        assert [packet.stream.type for packet in container.demux() if packet.size].count("video") == 0
+    info = probe(path)
+    assert [(stream.frames, stream.frame_rate) for stream in info.video] == [(0, None)]
+    assert info.audio[0].sample_rate == 44100
+
+
+@pytest.mark.parametrize("muxer", ["adts", "mp3"])
+def test_tags_between_frames_of_sound_are_passed_over(muxer: str, tmp_path: Path) -> None:
+    """Streaming servers tell the time in them (RFC 8216, 3.4)."""
+    plain, path = tmp_path / "plain.bin", tmp_path / "a.bin"
+    bare = ("-id3v2_version", "0", "-write_xing", "0") if muxer == "mp3" else ()
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=3:sample_rate=44100", *bare, "-f", muxer, plain)
+    data = plain.read_bytes()
+    with av.open(plain, format="aac" if muxer == "adts" else "mp3") as container:
+        frames = [packet.pos for packet in container.demux(audio=0) if packet.size]
+    tag = b"ID3\4\0\0\0\0\0\x14" + b"PRIV" + bytes((0, 0, 0, 10, 0, 0)) + b"x\0" + bytes(8)
+    cuts = [0, *frames[1:30], len(data)]
+    path.write_bytes(b"".join(tag + data[a:b] for a, b in pairwise(cuts)))
+    found, true = probe(path), probe(plain)
+    assert (found.container, found.duration) == (true.container, true.duration)
+    assert found.intact is not False
+
+
+def test_what_looks_like_a_frame_in_front_of_the_first_counts_for_nothing(tmp_path: Path) -> None:
+    """As in test files of taglib; FFmpeg's length is that of what it decodes."""
+    plain, path = tmp_path / "plain.mp3", tmp_path / "a.mp3"
+    bare = ("-id3v2_version", "0", "-write_xing", "0")
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=3:sample_rate=44100", *bare, plain)
+    # Layer III at another bit rate, and no frame behind it.
+    path.write_bytes(b"e" * 50 + b"\xff\xfb\xb4\x64" + b"\xfe" * 333 + plain.read_bytes())
+    with av.open(path, format="mp3") as container:
+        heard = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    assert float(probe(path).duration or 0) == pytest.approx(heard, abs=0.06)  # two frames

@@ -144,7 +144,7 @@ def arguments(recipe: Recipe) -> tuple[str, ...]:
                 options[f"metadata:s:{number}"] = f"language={heard.language}"
         streams.append(stream)
     if recipe.others:
-        streams += [source["s?"], source["disp:attached_pic?"]]
+        streams += [source["s?"], *([source["disp:attached_pic"]] if recipe.covers else [])]
     else:
         options["map_chapters"] = "-1"  # they would come back as a data stream of their own
     if recipe.format.muxer in {"mp4", "mov", "ipod"}:

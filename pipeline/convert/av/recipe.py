@@ -67,6 +67,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     length: Fraction | None = None  # seconds after which the rest is cut off; None: nothing is
     part: Part | None = None  # of a source that is split: what of it goes into this file
     others: bool = False  # covers and subtitles are taken along
+    covers: bool = False  # there are some among these
     dropped: tuple[Text, ...] = ()  # streams of the source that do not go on
     listened: AudioStream | None = None  # measured in the same run, for it is not known whether its channels mix well
     reasons: tuple[Text, ...] = ()  # for making the file anew at all
@@ -186,6 +187,7 @@ def recipe(info: MediaInfo, plan: Plan, role: Role, part: Part | None = None) ->
         length=None if plan.split else wishes.length(None),
         part=part,
         others=(others := _others(info, wishes, name) if video else False),
+        covers=others and info.covers > 0,
         dropped=tuple(_dropped(info, len(audio), others=others)) if video else (),
         reasons=tuple(_because(f) for f in plan.fixes if f.stream is None and f.check not in _OF_STREAMS),
     )

@@ -21,7 +21,7 @@ from pipeline.probe.av.open import (
     opened,
     packets_of,
 )
-from pipeline.probe.av.streams import codec_of, seconds
+from pipeline.probe.av.streams import ATTACHED_PICTURE, codec_of, disposition, seconds
 from pipeline.probe.av.wav import sizes
 
 # A stream may end a little before the length that the container states: the last AAC frame, a rounded header.
@@ -68,7 +68,9 @@ def _comes(path: Path, format_: str, indexes: Sequence[int], most: int) -> bool:
 def decode_all(path: Path, format_: str) -> DecodeResult:
     """Decode every picture and every sound of the file once. Memory stays that of a few frames."""
     with opened(path, format_, FULL) as container:
-        streams = [s for s in container.streams if s.type in {"video", "audio"}]
+        # A cover belongs to no rule, is never handed over as a picture, and its damage takes nothing from the sound.
+        played = (s for s in container.streams if s.type in {"video", "audio"})
+        streams = [s for s in played if not disposition(s) & ATTACHED_PICTURE]
         refused = [s for s in streams if not allowed(s)]
         if refused or not streams:
             names = ", ".join(codec_of(s) or "?" for s in refused) or "-"

@@ -185,6 +185,14 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
                 "文件在其声明的媒体数据结束之前终止：文件被截断。",
             )
         )
+    covers = [s for s in container.streams.video if disposition(s) & ATTACHED_PICTURE]
+    if unread := any(not s.codec_context.width for s in covers):  # FFmpeg copies none of which it knows no size
+        remarks.append(
+            Text(
+                "Its cover cannot be read, and goes into nothing that is made of it.",
+                "其封面无法读取，不会写入生成的文件。",
+            )
+        )
     if times:
         video, audio = tuple(map(times.picture, video)), tuple(map(times.sound, audio))
     if late and all(sound.duration is not None for sound in audio):
@@ -202,9 +210,10 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
         bit_rate=container.bit_rate or None,
         video=video,
         audio=audio,
-        covers=len(container.streams.video) - len(pictures),
+        covers=0 if unread else len(covers),
         # Subtitles, timecode, data, attachments.
-        others=tuple(codec_of(s) or s.type for s in container.streams if s.type not in {"video", "audio"}),
+        others=tuple(codec_of(s) or s.type for s in container.streams if s.type not in {"video", "audio"})
+        + ("unknown",) * (len(covers) if unread else 0),
         intact=False if cut or damaged else None,
         remarks=tuple(remarks),
     )

@@ -62,6 +62,8 @@ class Times(Struct, frozen=True):
         if seen is None:
             return facts
         frames = len(seen.times) if self.whole else None
+        if not seen.times:  # announced, and nothing came
+            return replace(facts, frames=frames, frame_rate=None)
         facts = replace(facts, frames=facts.frames if frames is None else frames)  # AVI counts those left out
         known = sorted(time for time in seen.times if time is not None)
         if len(known) < len(seen.times) or seen.clock is None:

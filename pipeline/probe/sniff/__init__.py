@@ -247,12 +247,11 @@ def _is_ts(head: bytes) -> bool:
 
 
 def _after_id3(file: BinaryIO, head: bytes) -> Sniffed:
-    """What follows the tag: MP3 as a rule, but ADTS and FLAC files carry ID3 too (id3.org, 3.1)."""
+    """What follows the tag: MP3 as a rule, but ADTS, FLAC and APE files carry ID3 too (id3.org, 3.1)."""
     file.seek(after_id3(head))
     rest = file.read(WINDOW)
-    if rest.startswith(b"fLaC"):
-        return Sniffed(Kind.AUDIO, "flac")
-    return _frames_at(rest, len(rest) - len(rest.lstrip(b"\0"))) or Sniffed(Kind.AUDIO, "mp3")
+    padding = len(rest) - len(rest.lstrip(b"\0"))
+    return _by_magic(rest) or _frames_at(rest, padding) or Sniffed(Kind.AUDIO, "mp3")
 
 
 # --- packages and text ----------------------------------------------------------------------------------

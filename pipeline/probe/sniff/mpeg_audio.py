@@ -93,8 +93,10 @@ def count(path: Path, size: int, frame: Callable[[bytes, int], Frame | None]) ->
     shared: bytes | None = None
     damaged = cut = False
     strays = 0
-    while at < len(data):
+    while (at := _past_id3(data, at)) < len(data):
         found = frame(data, at)
+        if shared is None and not chained(data, at, frame, 2):
+            found = None  # what looks like a frame in the litter before the first
         if found is None or (shared is not None and found.shared != shared):
             if _debris(data, at):
                 break
@@ -125,10 +127,16 @@ def after_id3(head: bytes) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
+def _past_id3(data: bytes, at: int) -> int:
+    """Behind a tag between frames, as streaming servers put in to tell the time (RFC 8216, 3.4); else `at` itself."""
+    return at + after_id3(data[at : at + 10])
+
+
 def chained(data: bytes, at: int, frame: Callable[[bytes, int], Frame | None], links: int) -> bool:
     """Whether `links` frames of one stream follow each other from `at`, or fewer that end with the data."""
     shared: bytes | None = None
     for n in range(links):
+        at = _past_id3(data, at)
         found = frame(data, at)
         if found is None or (shared is not None and found.shared != shared):
             return n > 0 and at == len(data)
