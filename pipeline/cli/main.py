@@ -38,6 +38,7 @@ class VerbModule(Protocol):
 def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
     """The module of the verb that these arguments name, and its options. Raises UsageError, SystemExit after help."""
     top, verbs = parser(language(spoken(given)))
+    given = _verb_first(given)
     used = next((verb for verb in VERBS if verb.name in given[:1]), None)
     if used is None:
         top.parse_args(given)  # answers, or raises
@@ -48,6 +49,12 @@ def parsed(given: Sequence[str]) -> tuple[VerbModule, Options]:
     module = cast(VerbModule, import_module(used.module))
     options = module.declare(top.below)
     return module, options.of(top.parse_args(given))
+
+
+def _verb_first(given: Sequence[str]) -> Sequence[str]:
+    """The language may be said in front of the verb as well as behind it."""
+    said = 2 if given[:1] == ["--lang"] else 1 if given and given[0].startswith("--lang=") else 0
+    return [*given[said : said + 1], *given[:said], *given[said + 1 :]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
