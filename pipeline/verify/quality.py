@@ -32,7 +32,8 @@ from pipeline.verify.decode import Beside, decoded
 # called poor by most viewers (the model's own scale has 20 for bad and 100 for excellent).
 VMAF_FLOOR: Final = Fraction(70)
 SSIM_FLOOR: Final = Fraction(85, 100)
-# How far below the floor of the mean the worst second may lie.
+# How far below the floor of the mean the worst second may lie, and one frame below that: a second may hold frames from
+# beside what is spoilt in it.
 _VMAF_SLACK: Final = Fraction(20)
 _SSIM_SLACK: Final = Fraction(1, 10)
 # Mean over the pixels, of 255. ProRes keeps transparency without loss but for rounding.
@@ -187,7 +188,7 @@ def _judged(
     digits: int,
     aim: Fraction,
 ) -> Proof:
-    """The mean against its floor, and the mean of the worst second against one that lies `slack` lower.
+    """The mean against its floor, that of the worst second against one `slack` lower, each score against one twice so.
 
     Short is what is below the aim, or whose worst second lies `_AIM_SLACK` below an aim that is higher than the floor.
     """
@@ -198,22 +199,22 @@ def _judged(
         seconds[int(score.frame / rate) if rate else score.frame].append(score.value)
     worst, at = min((sum(held) / len(held), second) for second, held in seconds.items())
     low = values[(len(values) - 1) // 20]  # the value that at most one in twenty lies below
-    least = floor - slack
+    least, lowest = floor - slack, floor - 2 * slack
     aimed = Text(f"; aimed at {float(aim):g}", f"；目标 {float(aim):g}") if aim > floor else Text.same("")
     where = Text(f"at {at // 60}:{at % 60:02}", f"位于 {at // 60}:{at % 60:02}") if rate else _numbered(at)
     return Proof(
         name=name,
         expected=Text(
-            f"at least {float(floor):g}, no second below {float(least):g}{aimed.en}",
-            f"至少 {float(floor):g}，每一秒不低于 {float(least):g}{aimed.zh}",
+            f"at least {float(floor):g}, no second below {float(least):g}, no frame below {float(lowest):g}{aimed.en}",
+            f"至少 {float(floor):g}，每一秒不低于 {float(least):g}，每一帧不低于 {float(lowest):g}{aimed.zh}",
         ),
         found=Text(
             f"{mean:.{digits}f} (mean of {len(values)} frames over the whole length; 95 % of them at least "
-            f"{low:.{digits}f}; worst second {worst:.{digits}f} {where.en})",
-            f"{mean:.{digits}f}（全片 {len(values)} 帧平均；其中 95% 不低于 {low:.{digits}f}；"
-            f"最差一秒 {worst:.{digits}f}，{where.zh}）",
+            f"{low:.{digits}f}, the lowest {values[0]:.{digits}f}; worst second {worst:.{digits}f} {where.en})",
+            f"{mean:.{digits}f}（全片 {len(values)} 帧平均；其中 95% 不低于 {low:.{digits}f}，"
+            f"最低 {values[0]:.{digits}f}；最差一秒 {worst:.{digits}f}，{where.zh}）",
         ),
-        passed=mean >= floor and worst >= least,
+        passed=mean >= floor and worst >= least and values[0] >= lowest,
         short=mean < max(aim, floor) or worst < (aim - _AIM_SLACK if aim > floor else least),
     )
 

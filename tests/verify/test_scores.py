@@ -225,8 +225,9 @@ def test_what_does_not_decode_whole_is_not_scored(measure: Measure) -> None:
 # Pairs 22 frames apart at 25 a second: pair 0 and 1 (0.88 s) in the first second, 2 (1.76 s) in the next, 3 at 2.64 s.
 
 
-def summed(mean: str, count: int, low: str, worst: str) -> str:
-    return f"{mean} (mean of {count} frames over the whole length; 95 % of them at least {low}; worst second {worst})"
+def summed(mean: str, count: int, low: str, worst: str, lowest: str | None = None) -> str:
+    held = f"95 % of them at least {low}, the lowest {lowest or low}"
+    return f"{mean} (mean of {count} frames over the whole length; {held}; worst second {worst})"
 
 
 @pytest.mark.parametrize(
@@ -239,18 +240,25 @@ def summed(mean: str, count: int, low: str, worst: str) -> str:
         ((99, 99, 50), True, summed("82.7", 3, "50.0", "50.0 at 0:01")),
         # One bad second among good ones: the mean is fine.
         ((99, 99, 49.9), False, summed("82.6", 3, "49.9", "49.9 at 0:01")),
-        ((99,) * 80 + (10,), False, summed("97.9", 81, "99.0", "10.0 at 1:10")),
-        ((99,) * 69 + (10,) + (99,) * 11, False, summed("97.9", 81, "99.0", "10.0 at 1:00")),
+        ((99,) * 80 + (10,), False, summed("97.9", 81, "99.0", "10.0 at 1:10", "10.0")),
+        ((99,) * 69 + (10,) + (99,) * 11, False, summed("97.9", 81, "99.0", "10.0 at 1:00", "10.0")),
         # Of 20 the lowest; of 21 the second lowest, which one in 21 lies below.
         ((60, *(90,) * 19), True, summed("88.5", 20, "60.0", "75.0 at 0:00")),
-        ((60, *(90,) * 20), True, summed("88.6", 21, "90.0", "75.0 at 0:00")),
+        ((60, *(90,) * 20), True, summed("88.6", 21, "90.0", "75.0 at 0:00", "60.0")),
+        # A spoilt pair in a second whose other is whole.
+        ((99, 30, 99, 99), True, summed("81.8", 4, "30.0", "64.5 at 0:00")),
+        ((99, 29.9, 99, 99), False, summed("81.7", 4, "29.9", "64.5 at 0:00")),
     ],
 )  # fmt: skip
 def test_vmaf_is_held_to_70_and_each_second_to_50(
     scores: Sequence[float | None], right: bool, said: str, measure: Measure
 ) -> None:
     found = measure(scores)["VMAF"]
-    assert (found.passed, found.found.en, found.expected.en) == (right, said, "at least 70, no second below 50")
+    assert (found.passed, found.found.en, found.expected.en) == (
+        right,
+        said,
+        "at least 70, no second below 50, no frame below 30",
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +275,7 @@ def test_ssim_is_held_to_085_and_each_second_to_075(
     scores: Sequence[float], right: bool, worst: str, measure: Measure
 ) -> None:
     found = measure(ssim=scores)["SSIM"]
-    assert (found.passed, found.expected.en) == (right, "at least 0.85, no second below 0.75")
+    assert (found.passed, found.expected.en) == (right, "at least 0.85, no second below 0.75, no frame below 0.65")
     assert worst in found.found.en
 
 
@@ -326,9 +334,9 @@ def test_a_preset_may_set_both_floors(measure: Measure) -> None:
     ]
     high = measure((90, 90), (0.9,), min_vmaf=F(181, 2), min_ssim=F(91, 100))
     assert [(p.passed, p.expected.en) for p in list(high.values())[1:]] == [
-        (False, "at least 90.5, no second below 70.5"),
-        (False, "at least 0.91, no second below 0.81"),
-        (False, "at least 0.91, no second below 0.81"),
+        (False, "at least 90.5, no second below 70.5, no frame below 50.5"),
+        (False, "at least 0.91, no second below 0.81, no frame below 0.71"),
+        (False, "at least 0.91, no second below 0.81, no frame below 0.71"),
     ]
 
 
