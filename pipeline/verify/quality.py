@@ -62,7 +62,7 @@ def _beside(made: Picture, kept: Reference, output: MediaInfo) -> Beside:
     """What compares the pictures of the output (facts `output`) with those kept."""
     stream = output.video[0]
     shown = stream.size or Size(1920, 1080)
-    # In 8 bits, which the filters read several times as fast; both sides are brought there by the same steps.
+    # In 8 bits, which takes the filters less time; both sides are brought there by the same steps.
     plain = f"{_visible(shown)}format={made.pixel_format.replace('yuva', 'yuv').removesuffix('10le')}"
     comparisons = [_Comparison(plain, f"ssim=stats_file={_SSIM}")]
     if min(shown) >= _SMALLEST:  # libvmaf gives nothing on a few pixels

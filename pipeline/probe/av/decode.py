@@ -68,7 +68,7 @@ def _comes(path: Path, format_: str, indexes: Sequence[int], most: int) -> bool:
 def decode_all(path: Path, format_: str) -> DecodeResult:
     """Decode every picture and every sound of the file once. Memory stays that of a few frames."""
     with opened(path, format_, FULL) as container:
-        # A cover belongs to no rule, is never handed over as a picture, and its damage takes nothing from the sound.
+        # Damage to a cover takes nothing from the sound or the pictures.
         played = (s for s in container.streams if s.type in {"video", "audio"})
         streams = [s for s in played if not disposition(s) & ATTACHED_PICTURE]
         refused = [s for s in streams if not allowed(s)]

@@ -119,7 +119,9 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
     if any(track.encrypted for track in tracks.values()):
         raise _encrypted(path)
     pictures = [s for s in container.streams.video if not disposition(s) & ATTACHED_PICTURE]
-    if boxes and any(boxes.tracks[s.id].at_once for s in pictures if s.id in boxes.tracks):
+    covers = [s for s in container.streams.video if disposition(s) & ATTACHED_PICTURE]
+    timed = [boxes.tracks[s.id] for s in pictures if s.id in boxes.tracks] if boxes else []
+    if timed and not container.streams.audio and all(track.at_once for track in timed):
         raise Unreadable(
             f"{path.name} shows all its pictures at one time: there is nothing to play. Export it again.",
             f"{path.name} 的所有画面都在同一时刻：无法播放。请重新导出。",
@@ -185,7 +187,6 @@ def _facts(path: Path, size: int, format_: str, container: InputContainer, boxes
                 "文件在其声明的媒体数据结束之前终止：文件被截断。",
             )
         )
-    covers = [s for s in container.streams.video if disposition(s) & ATTACHED_PICTURE]
     if unread := any(not s.codec_context.width for s in covers):  # FFmpeg copies none of which it knows no size
         remarks.append(
             Text(
